@@ -1,0 +1,133 @@
+"""What Clarion asks of a broker. Two answers pass one contract suite: `rabbitmq` and `memory`.
+
+Guarantees of every answer:
+
+- `publish` returns only when the broker has taken charge of the message (for a durable queue: has
+  stored it). Otherwise it raises within `publish_timeout_s`; after `PublishUnknown` the message
+  may or may not be there.
+- A message taken and neither acknowledged nor parked comes back, with `redelivered` set, when its
+  subscription or its connection ends. It may come back although it was acknowledged: consumers
+  are idempotent.
+- A subscription survives the loss of its connection: `take` waits for the broker to return.
+  Settling a message of the lost connection is ignored, for it will come again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to publish. Headers are ours alone; a caller's headers are never copied here."""
+
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    persistent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message taken from a queue; `tag` and `link` belong to the bus."""
+
+    body: bytes
+    content_type: str
+    headers: Mapping[str, object]
+    routing_key: str
+    redelivered: bool
+    user_id: str | None
+    tag: int
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusStatus:
+    """Whether publishers and consumers can work now; `detail` says why not, in a sentence."""
+
+    can_publish: bool
+    can_consume: bool
+    detail: str = ""
+
+
+class Subscription(Protocol):
+    """A consumer of one queue."""
+
+    async def take(self, limit: int) -> list[Received]:
+        """What has arrived, at least one, at most `limit`; waits while there is nothing.
+
+        Safe to cancel: what was not returned stays for the next call.
+        Raises `SubscriptionClosed` once `close` was called.
+        """
+        ...
+
+    async def ack(self, messages: Sequence[Received]) -> None:
+        """Done with these. One frame to the broker where they are all that is outstanding."""
+        ...
+
+    async def park(self, messages: Sequence[Received]) -> None:
+        """Refuse these for good: they go to `clarion.parked`."""
+        ...
+
+    async def release(self, messages: Sequence[Received]) -> None:
+        """Hand back untouched work. Only at shutdown: never a way to retry."""
+        ...
+
+    async def close(self) -> None:
+        """Stop receiving and hand back what was not taken; settling stays possible until the bus
+        closes."""
+        ...
+
+
+class SubscriptionClosed(Exception):
+    """`take` on a subscription that was closed: the worker's sign to end."""
+
+
+class LiveSubscription(Protocol):
+    """A pusher's ear on `clarion.live`: exclusive, transient, bounded, without acknowledgement."""
+
+    async def take(self, limit: int) -> list[Received]:
+        """As `Subscription.take`. Old messages are dropped where the reader is too slow."""
+        ...
+
+    def epoch(self) -> int:
+        """Grows each time the link came back: what was announced meanwhile was not heard."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening."""
+        ...
+
+
+class Bus(Protocol):
+    """A broker."""
+
+    async def start(self) -> None:
+        """Connect and declare the topology. Returns at once where the broker is away, and goes
+        on trying; `status` tells. Raises `ConfigurationError` for what retrying cannot mend:
+        a wrong password, a queue that exists with other arguments."""
+        ...
+
+    async def publish(
+        self, exchange: str, key: str, message: Message, *, mandatory: bool = True
+    ) -> None:
+        """Publish and wait for the confirm. Raises `BusUnavailable` or one of its kinds."""
+        ...
+
+    def subscribe(self, queue: str, *, prefetch: int) -> Subscription:
+        """Consume a work queue with at most `prefetch` unsettled messages."""
+        ...
+
+    def listen(self, keys: Sequence[str]) -> LiveSubscription:
+        """Hear announcements with one of these routing keys."""
+        ...
+
+    def status(self) -> BusStatus:
+        """The state now, without I/O."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections in order; what was not settled is redelivered to others."""
+        ...

@@ -1,0 +1,85 @@
+"""An event: what a service says happened (DESIGN section 6).
+
+The same contract holds for HTTP and AMQP, for the plain form and for CloudEvents. Bounds that one
+look at a type can check are in the types; what needs the whole value (depth, NUL, size of `data`)
+is in `validation`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
+
+Channel = Literal["inbox", "email", "sms", "push", "chat", "webhook"]
+Lane = Literal["urgent", "normal"]
+
+CHANNELS: tuple[Channel, ...] = ("inbox", "email", "sms", "push", "chat", "webhook")
+LANES: tuple[Lane, ...] = ("urgent", "normal")
+
+MAX_RECIPIENTS = 1_000
+MAX_EVENTS = 1_000
+MAX_DATA_BYTES = 64 * 1024
+MAX_DEPTH = 32
+DEFAULT_SOURCE = "api"
+
+SubscriberId = Annotated[str, Meta(pattern=SUBSCRIBER_ID_PATTERN)]
+Address = Annotated[str, Meta(pattern=r"^(user|topic):[A-Za-z0-9._:@-]{1,128}\Z")]
+EventId = Annotated[str, Meta(min_length=1, max_length=256)]
+Source = Annotated[str, Meta(min_length=1, max_length=256)]
+EventType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z")]
+Category = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+Moment = Annotated[datetime, Meta(tz=True)]
+ShortText = Annotated[str, Meta(max_length=1_000)]
+LongText = Annotated[str, Meta(max_length=20_000)]
+Url = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://|mailto:|/(?!/)|#|\?)")]
+"""Schemes that can run script (`javascript:`, `data:`) and protocol-relative links are refused."""
+
+
+class Recipient(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    """A subscriber named and described in place: the directory takes over what is given."""
+
+    id: SubscriberId
+    email: Annotated[str, Meta(max_length=320)] | None = None
+    phone: Annotated[str, Meta(max_length=32)] | None = None
+    locale: Annotated[str, Meta(max_length=35)] | None = None
+    timezone: Annotated[str, Meta(max_length=64)] | None = None
+    attributes: dict[str, Any] | None = None
+
+
+class Content(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    """What is shown where no workflow says it: plain text, never markup."""
+
+    title: ShortText
+    body: LongText | None = None
+    url: Url | None = None
+
+
+Audience = Annotated[list[Address | Recipient], Meta(max_length=MAX_RECIPIENTS)]
+
+
+class Event(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    """One event as its caller wrote it. (tenant, source, id) names it for ever."""
+
+    type: EventType
+    id: EventId | None = None
+    source: Source | None = None
+    time: Moment | None = None
+    to: Address | Recipient | Audience | None = None
+    data: Any = None
+    content: Content | None = None
+    channels: Annotated[list[Channel], Meta(min_length=1, max_length=6)] | None = None
+    category: Category | None = None
+    lane: Lane | None = None
+    send_at: Moment | None = None
+    expires_at: Moment | None = None
+
+
+def audience_of(event: Event) -> list[str | Recipient]:
+    """`to` as a list, in the order given."""
+    if event.to is None:
+        return []
+    return list(event.to) if isinstance(event.to, list) else [event.to]

@@ -1,0 +1,143 @@
+"""The frames of the live protocol `clarion.v1` (DESIGN section 7), JSON text.
+
+`version` of a server frame is a resume cursor: a client that has handled the frame may say it as
+`since` and misses nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from clarion.contracts.item import Item, ItemState
+
+SUBPROTOCOL = "clarion.v1"
+MAX_COMMAND_IDS = 1_000
+
+Ref = str | int | None
+Version = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+ItemIds = Annotated[list[UUID], Meta(min_length=1, max_length=MAX_COMMAND_IDS)]
+
+
+class ClientFrame(Struct, tag_field="type", forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a client may send; `ref` comes back in the answer."""
+
+    ref: Ref = None
+
+
+class Auth(ClientFrame, tag="auth", frozen=True, kw_only=True):
+    """Say (or renew) who one is."""
+
+    token: str
+
+
+class Hello(ClientFrame, tag="hello", frozen=True, kw_only=True):
+    """Ask for the feed: all changes after `since`, or a snapshot where it is left out."""
+
+    since: Version | None = None
+
+
+class Read(ClientFrame, tag="read", frozen=True, kw_only=True):
+    """Mark items read, by `ids` or all with a version `up_to`."""
+
+    ids: ItemIds | None = None
+    up_to: Version | None = None
+
+
+class Unread(ClientFrame, tag="unread", frozen=True, kw_only=True):
+    """Mark items unread again."""
+
+    ids: ItemIds | None = None
+    up_to: Version | None = None
+
+
+class Seen(ClientFrame, tag="seen", frozen=True, kw_only=True):
+    """Mark items seen: shown to the person, not yet opened."""
+
+    ids: ItemIds | None = None
+    up_to: Version | None = None
+
+
+class Archive(ClientFrame, tag="archive", frozen=True, kw_only=True):
+    """Put items away; an archived item no longer counts as unread."""
+
+    ids: ItemIds | None = None
+    up_to: Version | None = None
+
+
+class Ping(ClientFrame, tag="ping", frozen=True, kw_only=True):
+    """For clients that cannot see WebSocket pings."""
+
+
+Command = Read | Unread | Seen | Archive
+AnyClientFrame = Auth | Hello | Read | Unread | Seen | Archive | Ping
+
+
+class ServerFrame(Struct, tag_field="type", frozen=True, kw_only=True):
+    """What the server sends."""
+
+
+class Welcome(ServerFrame, tag="welcome", frozen=True, kw_only=True, omit_defaults=True):
+    """Opens a replay. `reset` says that `since` could not be served: start from nothing."""
+
+    version: int
+    unread: int
+    session: str
+    heartbeat_s: int
+    ref: Ref = None
+    reset: bool = False
+
+
+class NotificationFrame(ServerFrame, tag="notification", frozen=True, kw_only=True):
+    """An item, new (live) or as it is now (replay)."""
+
+    version: int
+    unread: int
+    item: Item
+
+
+class ChangedFrame(ServerFrame, tag="changed", frozen=True, kw_only=True):
+    """One command's changes, to every device of the subscriber."""
+
+    version: int
+    unread: int
+    items: list[ItemState]
+
+
+class CaughtUp(ServerFrame, tag="caught_up", frozen=True, kw_only=True):
+    """Ends a replay; what follows is live."""
+
+    version: int
+
+
+class Ok(ServerFrame, tag="ok", frozen=True, kw_only=True):
+    """A command was carried out."""
+
+    ref: Ref = None
+
+
+class ErrorFrame(ServerFrame, tag="error", frozen=True, kw_only=True):
+    """A frame was refused; the session goes on."""
+
+    code: str
+    detail: str
+    ref: Ref = None
+
+
+class Pong(ServerFrame, tag="pong", frozen=True, kw_only=True, omit_defaults=True):
+    """Answers `ping`."""
+
+    ref: Ref = None
+
+
+class Reconnect(ServerFrame, tag="reconnect", frozen=True, kw_only=True):
+    """The server is going away: come back after this time."""
+
+    after_ms: int
+
+
+AnyServerFrame = (
+    Welcome | NotificationFrame | ChangedFrame | CaughtUp | Ok | ErrorFrame | Pong | Reconnect
+)

@@ -1,0 +1,40 @@
+"""An item of the inbox and the part of it that a state change touches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Item(Struct, frozen=True):
+    """A notification as its subscriber sees it; what is unset is `null`."""
+
+    id: UUID
+    event_id: str
+    type: str
+    category: str | None
+    title: str
+    body: str | None
+    url: str | None
+    data: Any
+    lane: str
+    version: int
+    created_at: datetime
+    seen_at: datetime | None = None
+    read_at: datetime | None = None
+    archived_at: datetime | None = None
+    snoozed_until: datetime | None = None
+
+
+class ItemState(Struct, frozen=True):
+    """What a command changed of an item."""
+
+    id: UUID
+    version: int
+    seen_at: datetime | None
+    read_at: datetime | None
+    archived_at: datetime | None
+    snoozed_until: datetime | None

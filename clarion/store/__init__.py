@@ -1,0 +1,1 @@
+"""PostgreSQL: the schema, its partitions, the pool and the embedded server."""

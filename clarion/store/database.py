@@ -1,0 +1,130 @@
+"""The pool, and the two ways to hold a transaction.
+
+`transaction()` gives SQLAlchemy Core; `driver()` gives the asyncpg connection under it for the
+statements where the difference was measured (plan, send, inbox). Leaving without an error commits,
+an exception rolls back: the block that opened the transaction is its one owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from clarion.errors import StoreUnavailable
+
+Driver = asyncpg.Connection
+
+AWAY = (
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.DiskFullError,
+    PoolTimeout,
+)
+"""What says that the database cannot do it now, not that the statement is wrong."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a failure is the database's condition rather than the statement's fault."""
+    if isinstance(error, DBAPIError):
+        cause = error.orig.__cause__ if error.orig is not None else None
+        return error.connection_invalidated or (cause is not None and isinstance(cause, AWAY))
+    return isinstance(error, AWAY)
+
+
+class Database:
+    """A bounded pool of connections with every timeout set. `close` ends it."""
+
+    def __init__(
+        self, url: str, *, pool_size: int, timeout_s: float, application_name: str
+    ) -> None:
+        """`url` is `postgresql://...`; nothing is opened until first use."""
+        self._timeout_s = timeout_s
+        self.url = url
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=timeout_s,
+            pool_recycle=1800,
+            connect_args={
+                "timeout": timeout_s,
+                "server_settings": server_settings(application_name, timeout_s),
+            },
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A SQLAlchemy transaction. Raises `StoreUnavailable` where the database is away."""
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, *AWAY) as error:
+            raise_if_away(error)
+            raise
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[Driver]:
+        """An asyncpg transaction on a pooled connection; errors as `transaction`."""
+        try:
+            async with self.engine.connect() as connection:
+                raw = await connection.get_raw_connection()
+                driver: Any = raw.driver_connection
+                async with driver.transaction():
+                    yield driver
+        except (SQLAlchemyError, *AWAY) as error:
+            raise_if_away(error)
+            raise
+
+    async def ping(self) -> None:
+        """Raise `StoreUnavailable` unless the database answers and accepts writes."""
+        async with asyncio.timeout(self._timeout_s), self.transaction() as connection:
+            read_only = await connection.scalar(text("SELECT pg_is_in_recovery()"))
+            if read_only:
+                raise StoreUnavailable("The database is read-only: it is a standby.")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def raise_if_away(error: BaseException) -> None:
+    """Turn a failure of the database itself into `StoreUnavailable`; let others pass."""
+    if is_away(error):
+        raise StoreUnavailable(
+            "The database cannot be reached or is too busy; nothing was changed."
+        ) from error
+
+
+def sqlalchemy_url(url: str) -> str:
+    """`postgresql://` as SQLAlchemy's asyncpg dialect spells it."""
+    _, _, rest = url.partition("://")
+    return f"postgresql+asyncpg://{rest}"
+
+
+def server_settings(application_name: str, timeout_s: float) -> dict[str, str]:
+    """Limits that PostgreSQL itself enforces on every connection of ours."""
+    limit_ms = str(int(timeout_s * 1000))
+    return {
+        "application_name": application_name,
+        "statement_timeout": limit_ms,
+        "lock_timeout": limit_ms,
+        "idle_in_transaction_session_timeout": str(int(timeout_s * 2000)),
+        "timezone": "UTC",
+    }

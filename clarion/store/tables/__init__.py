@@ -1,0 +1,30 @@
+"""The schema, as SQLAlchemy Core tables; `migrations/` creates it and a test holds both together.
+
+`PARTITIONED` tables are ranges of their UUIDv7 `id`, one partition a month.
+"""
+
+from clarion.store.tables.directory import api_keys, subscribers, tenants, topic_members, topics
+from clarion.store.tables.history import attempts, deliveries, event_keys, events, notifications
+from clarion.store.tables.inbox import inboxes
+from clarion.store.tables.metadata import metadata
+from clarion.store.tables.operations import captures, parked
+
+PARTITIONED = (events, notifications, deliveries, attempts)
+
+__all__ = [
+    "PARTITIONED",
+    "api_keys",
+    "attempts",
+    "captures",
+    "deliveries",
+    "event_keys",
+    "events",
+    "inboxes",
+    "metadata",
+    "notifications",
+    "parked",
+    "subscribers",
+    "tenants",
+    "topic_members",
+    "topics",
+]

@@ -1,0 +1,153 @@
+"""What happened: events, notifications, deliveries, attempts.
+
+`event_keys` is the duplicate guard and lives as long as the history. It is not partitioned,
+because a unique key of a partitioned table must hold the partition column.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from clarion.store.tables.metadata import id_column, metadata, moment, tenant_column
+
+BY_ID = "RANGE (id)"
+
+event_keys = Table(
+    "event_keys",
+    metadata,
+    tenant_column(primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True, comment="the id that the caller gave"),
+    Column("event", UUID(as_uuid=True), nullable=False, comment="events.id"),
+    Column("digest", LargeBinary, nullable=False, comment="of what the event says"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    id_column(),
+    tenant_column(),
+    Column("source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("category", Text),
+    Column("lane", Text, nullable=False),
+    moment("time"),
+    moment("accepted_at", nullable=False),
+    moment("planned_at", nullable=False, now=True),
+    Column("state", Text, nullable=False, comment="planned | parked"),
+    Column("body", JSONB, nullable=False, comment="the event as accepted"),
+    Column(
+        "unreached",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'::jsonb"),
+        comment="recipients without a notification: [{subscriber, decisions}]",
+    ),
+    Column(
+        "conflicts",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'::jsonb"),
+        comment="other bodies that came under this id: [{at, digest, body}]",
+    ),
+    Column("trace_id", Text, nullable=False),
+    Index("ix_events_tenant_event_id", "tenant", "event_id"),
+    postgresql_partition_by=BY_ID,
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    id_column(),
+    tenant_column(),
+    Column("subscriber", Text, nullable=False),
+    Column("event", UUID(as_uuid=True), nullable=False, comment="events.id"),
+    Column("version", BigInteger, comment="of the inbox; NULL where not in the inbox"),
+    Column("type", Text, nullable=False),
+    Column("category", Text),
+    Column("lane", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text),
+    Column("url", Text),
+    Column("decisions", JSONB, nullable=False),
+    moment("created_at", nullable=False, now=True),
+    moment("seen_at"),
+    moment("read_at"),
+    moment("archived_at"),
+    moment("snoozed_until"),
+    Column("trace_id", Text, nullable=False),
+    Index(
+        "ix_notifications_inbox",
+        "tenant",
+        "subscriber",
+        "version",
+        postgresql_where=text("version IS NOT NULL"),
+    ),
+    Index("ix_notifications_tenant_id", "tenant", "id"),
+    Index("ix_notifications_tenant_subscriber_id", "tenant", "subscriber", "id"),
+    Index("ix_notifications_tenant_type_id", "tenant", "type", "id"),
+    Index("ix_notifications_tenant_category_id", "tenant", "category", "id"),
+    Index("ix_notifications_event", "event"),
+    postgresql_partition_by=BY_ID,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    id_column(),
+    tenant_column(),
+    Column("notification", UUID(as_uuid=True), nullable=False, comment="notifications.id"),
+    Column("channel", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("provider", Text, comment="the last that was tried"),
+    Column("recipient", Text, comment="the address, as it was when planned"),
+    Column("content", JSONB, comment="rendered: {title, body, url}"),
+    Column("attempt_count", SmallInteger, nullable=False, server_default=text("0")),
+    moment("due_at"),
+    moment("leased_until"),
+    moment("expires_at"),
+    moment("created_at", nullable=False, now=True),
+    moment("updated_at", nullable=False, now=True),
+    Column("trace_id", Text, nullable=False),
+    Index("ix_deliveries_notification", "notification"),
+    Index("ix_deliveries_tenant_state_id", "tenant", "state", "id"),
+    Index("ix_deliveries_tenant_channel_id", "tenant", "channel", "id"),
+    Index(
+        "ix_deliveries_due",
+        "due_at",
+        postgresql_where=text("state IN ('scheduled', 'queued', 'sending')"),
+    ),
+    postgresql_partition_by=BY_ID,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    id_column(),
+    tenant_column(),
+    Column("delivery", UUID(as_uuid=True), nullable=False, comment="deliveries.id"),
+    Column("n", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    moment("started_at", nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("outcome", Text, nullable=False, comment="sent | retry | failed | unknown"),
+    Column("code", Text),
+    Column("detail", Text),
+    Column("provider_id", Text),
+    Index("ix_attempts_delivery", "delivery"),
+    postgresql_partition_by=BY_ID,
+)

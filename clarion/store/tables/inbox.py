@@ -1,0 +1,28 @@
+"""The head of each feed.
+
+A new notification or a state change takes this row, adds to `version`, stamps what it changed
+with it and adjusts `unread`, in one transaction. The row stays locked until the commit, so
+versions become visible in order.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, Table, Text, text
+
+from clarion.store.tables.metadata import metadata, tenant_column
+
+inboxes = Table(
+    "inboxes",
+    metadata,
+    tenant_column(primary_key=True),
+    Column("subscriber", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False, server_default=text("0")),
+    Column(
+        "unread",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="items in the inbox neither read nor archived",
+    ),
+    CheckConstraint("unread >= 0", name="unread_not_negative"),
+)

@@ -1,0 +1,106 @@
+"""Exchanges and queues, by name (DESIGN section 4): the only place where these names stand.
+
+Declared idempotently at start by every service. Nothing here depends on input, on users or on a
+broker plugin; it is understood by RabbitMQ 3.10 to 4.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+from zlib import crc32
+
+from clarion.contracts.event import CHANNELS, LANES
+
+EVENTS = "clarion.events"
+DELIVERIES = "clarion.deliveries"
+LIVE = "clarion.live"
+PARKED = "clarion.parked"
+
+LIVE_ALL = "all"
+"""Routing key of `clarion.live` that every pusher binds: control, whatever the shard."""
+
+DELIVERY_LIMIT = 20
+MAX_QUEUE_BYTES = 4 * 1024**3
+LIVE_MAX_MESSAGES = 10_000
+
+Arguments = dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A durable exchange."""
+
+    name: str
+    kind: Literal["direct", "fanout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A durable quorum queue bound to one exchange by one key."""
+
+    name: str
+    exchange: str
+    key: str
+    arguments: Arguments = field(default_factory=dict[str, str | int])
+
+
+def events_queue(lane: str) -> str:
+    """The queue of accepted events of one lane."""
+    return f"{EVENTS}.{lane}"
+
+
+def delivery_key(channel: str, lane: str) -> str:
+    """The routing key of due deliveries."""
+    return f"{channel}.{lane}"
+
+
+def deliveries_queue(channel: str, lane: str) -> str:
+    """The queue of due deliveries of one channel and lane."""
+    return f"{DELIVERIES}.{delivery_key(channel, lane)}"
+
+
+def shard_of(feed: str, shards: int) -> int:
+    """A feed's shard: CRC-32 of `tenant/subscriber` modulo `shards`; stable for ever."""
+    return crc32(feed.encode()) % shards
+
+
+def shard_key(shard: int) -> str:
+    """The routing key of one shard's announcements."""
+    return str(shard)
+
+
+WORK_QUEUE: Arguments = {
+    "x-queue-type": "quorum",
+    "x-dead-letter-exchange": PARKED,
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+    "x-delivery-limit": DELIVERY_LIMIT,
+    "x-max-length-bytes": MAX_QUEUE_BYTES,
+}
+"""When full a publish is refused, never an older message dropped (at-least-once needs it too)."""
+
+PARKED_QUEUE: Arguments = {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}
+
+LIVE_QUEUE: Arguments = {"x-max-length": LIVE_MAX_MESSAGES, "x-overflow": "drop-head"}
+"""One per pusher, exclusive, server-named. Dropping is safe: the store fills the gaps."""
+
+EXCHANGES: tuple[Exchange, ...] = (
+    Exchange(EVENTS, "direct"),
+    Exchange(DELIVERIES, "direct"),
+    Exchange(LIVE, "direct"),
+    Exchange(PARKED, "fanout"),
+)
+
+DELIVERY_CHANNELS = tuple(channel for channel in CHANNELS if channel != "inbox")
+"""Every channel but the inbox, which is the notification itself."""
+
+QUEUES: tuple[Queue, ...] = (
+    Queue(PARKED, PARKED, "", PARKED_QUEUE),
+    *(Queue(events_queue(lane), EVENTS, lane, WORK_QUEUE) for lane in LANES),
+    *(
+        Queue(deliveries_queue(channel, lane), DELIVERIES, delivery_key(channel, lane), WORK_QUEUE)
+        for channel in DELIVERY_CHANNELS
+        for lane in LANES
+    ),
+)
