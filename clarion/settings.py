@@ -7,16 +7,50 @@ unknown or impossible `CLARION_*` variable stops the start with a sentence that 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from clarion.errors import ConfigurationError
+from clarion.setting_names import PREFIX
 
-PREFIX = "CLARION_"
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _check_origins(value: list[str]) -> list[str]:
+    if not all(ORIGIN.fullmatch(origin) for origin in value):
+        raise ValueError("write origins with commas between them, such as https://app.example.com")
+    return value
+
+
+def _check_secret(value: str) -> str:
+    if len(value.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(f"give at least {MIN_SECRET_BYTES} bytes, such as: openssl rand -hex 32")
+    return value
+
+
+def _check_key(value: str) -> str:
+    if not GIVEN_KEY.fullmatch(value):
+        raise ValueError("give 8 to 256 printable characters without spaces, such as clr_...")
+    return value
+
+
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
+GIVEN_KEY = re.compile(r"[!-~]{8,256}")
+MIN_SECRET_BYTES = 32
+
+Origins = Annotated[list[str], BeforeValidator(_split), AfterValidator(_check_origins)]
+"""Origins beside the page's own that browsers may call from; also the CORS list."""
+TokenSecret = Annotated[str, AfterValidator(_check_secret)]
+GivenKey = Annotated[str, AfterValidator(_check_key)]
 
 
 class SharedSettings(BaseSettings):
@@ -24,19 +58,19 @@ class SharedSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
-    amqp_url: Annotated[list[str], NoDecode] = ["memory://"]
+    amqp_url: Annotated[list[str], NoDecode] = Field(default=["memory://"], repr=False)
     """Several hosts of a cluster: comma-separated URLs, tried in turn."""
-    database_url: str = "embedded:"
+    database_url: str = Field(default="embedded:", repr=False)
     data_dir: str = ".clarion"
-    database_pool_size: int = Field(8, ge=2, le=200)
-    database_timeout_s: float = Field(5.0, gt=0, le=60)
-    publish_timeout_s: float = Field(5.0, gt=0, le=30)
-    live_shards: int = Field(1, ge=1, le=256)
+    database_pool_size: int = Field(default=8, ge=2, le=200)
+    database_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    publish_timeout_s: float = Field(default=5.0, gt=0, le=30)
+    live_shards: int = Field(default=1, ge=1, le=256)
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
-    log_format: str = Field("json", pattern="^(json|console)$")
-    shutdown_timeout_s: float = Field(20.0, gt=0, le=300)
+    port: int = Field(default=8000, ge=0, le=65535)
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    log_format: str = Field(default="json", pattern="^(json|console)$")
+    shutdown_timeout_s: float = Field(default=20.0, gt=0, le=300)
 
     @field_validator("amqp_url", mode="before")
     @classmethod
@@ -58,13 +92,25 @@ class SharedSettings(BaseSettings):
         return value
 
     @classmethod
-    def read(cls, known_names: frozenset[str], environ: Mapping[str, str] | None = None) -> Self:
-        """Settings from the environment. Raises `ConfigurationError` that names the variable."""
-        refuse_unknown_names(os.environ if environ is None else environ, known_names)
+    def read(cls, known_names: frozenset[str], **given: Any) -> Self:
+        """Settings from the environment; `given` (by field, `None` for not given) goes before it.
+
+        Raises `ConfigurationError` that names the variable.
+        """
+        refuse_unknown_names(os.environ, known_names)
         try:
-            return cls()
+            return cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
             raise ConfigurationError(_sentence(error)) from None
+
+
+def require_broker(settings: SharedSettings) -> None:
+    """Raise `ConfigurationError` for a service of its own process on the broker in memory."""
+    if any(url.startswith("memory:") for url in settings.amqp_url):
+        raise ConfigurationError(
+            "CLARION_AMQP_URL: memory:// lives in one process only. Give the amqp:// address of a "
+            "RabbitMQ, or run everything in one process with: clarion dev"
+        )
 
 
 def refuse_unknown_names(environ: Mapping[str, str], known_names: frozenset[str]) -> None:

@@ -27,6 +27,7 @@ AWAY = (
     asyncio.TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
     asyncpg.CannotConnectNowError,
@@ -45,6 +46,8 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         cause = error.orig.__cause__ if error.orig is not None else None
         return error.connection_invalidated or (cause is not None and isinstance(cause, AWAY))
+    if isinstance(error, ValueError):
+        return False  # a value that the driver cannot encode, though its class is InterfaceError
     return isinstance(error, AWAY)
 
 
@@ -86,8 +89,14 @@ class Database:
             async with self.engine.connect() as connection:
                 raw = await connection.get_raw_connection()
                 driver: Any = raw.driver_connection
-                async with driver.transaction():
-                    yield driver
+                try:
+                    async with driver.transaction():
+                        yield driver
+                except BaseException as error:
+                    # the pool does not see what the driver alone has noticed
+                    if driver.is_closed() or isinstance(error, asyncpg.InternalClientError):
+                        await connection.invalidate()
+                    raise
         except (SQLAlchemyError, *AWAY) as error:
             raise_if_away(error)
             raise

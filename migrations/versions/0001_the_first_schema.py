@@ -208,11 +208,29 @@ def upgrade() -> None:
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "due_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="held until then; or not known to be announced",
+        ),
         sa.Column("trace_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
         postgresql_partition_by="RANGE (id)",
     )
-    op.create_index("ix_notifications_event", "notifications", ["event"], unique=False)
+    op.create_index(
+        "ix_notifications_due",
+        "notifications",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_notifications_event_subscriber",
+        "notifications",
+        ["event", "subscriber"],
+        unique=False,
+    )
     op.create_index(
         "ix_notifications_inbox",
         "notifications",
@@ -255,6 +273,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parked")),
     )
     op.create_index("ix_parked_tenant_id", "parked", ["tenant", "id"], unique=False)
+    op.create_table(
+        "slices",
+        sa.Column("event", sa.UUID(), nullable=False, comment="events.id"),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column(
+            "after", sa.Text(), nullable=False, comment="the last subscriber of the slice before"
+        ),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column(
+            "next_topic",
+            sa.Text(),
+            nullable=True,
+            comment="of the slice after this; NULL at the end",
+        ),
+        sa.Column("next_after", sa.Text(), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True, comment="NULL once planned"),
+        sa.Column("trace_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("event", "topic", "after", name=op.f("pk_slices")),
+    )
+    op.create_index(
+        "ix_slices_due",
+        "slices",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
     op.create_table(
         "subscribers",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -358,6 +403,12 @@ def downgrade() -> None:
     op.drop_table("topic_members")
     op.drop_table("tenants")
     op.drop_table("subscribers")
+    op.drop_index(
+        "ix_slices_due",
+        table_name="slices",
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.drop_table("slices")
     op.drop_index("ix_parked_tenant_id", table_name="parked")
     op.drop_table("parked")
     op.drop_index("ix_notifications_tenant_type_id", table_name="notifications")
@@ -369,7 +420,12 @@ def downgrade() -> None:
         table_name="notifications",
         postgresql_where=sa.text("version IS NOT NULL"),
     )
-    op.drop_index("ix_notifications_event", table_name="notifications")
+    op.drop_index("ix_notifications_event_subscriber", table_name="notifications")
+    op.drop_index(
+        "ix_notifications_due",
+        table_name="notifications",
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
     op.drop_table("notifications")
     op.drop_table("inboxes")
     op.drop_index("ix_events_tenant_event_id", table_name="events")

@@ -4,7 +4,14 @@
 """
 
 from clarion.store.tables.directory import api_keys, subscribers, tenants, topic_members, topics
-from clarion.store.tables.history import attempts, deliveries, event_keys, events, notifications
+from clarion.store.tables.history import (
+    attempts,
+    deliveries,
+    event_keys,
+    events,
+    notifications,
+    slices,
+)
 from clarion.store.tables.inbox import inboxes
 from clarion.store.tables.metadata import metadata
 from clarion.store.tables.operations import captures, parked
@@ -23,6 +30,7 @@ __all__ = [
     "metadata",
     "notifications",
     "parked",
+    "slices",
     "subscribers",
     "tenants",
     "topic_members",

@@ -1,7 +1,13 @@
 """What happened: events, notifications, deliveries, attempts.
 
 `event_keys` is the duplicate guard and lives as long as the history. It is not partitioned,
-because a unique key of a partitioned table must hold the partition column.
+because a unique key of a partitioned table must hold the partition column; nor is `slices`, the
+progress of events whose audience is larger than one transaction.
+
+`due_at` is when dispatch looks at a row next. Of a delivery: when it is to be sent (`scheduled`),
+published once more (`queued`) or taken from a sender that died (`sending`). Of a notification: when
+it enters the inbox (`version` is NULL) or, once it has, when it is announced again unless its
+announcement was confirmed. NULL where nothing is left to do.
 """
 
 from __future__ import annotations
@@ -31,6 +37,21 @@ event_keys = Table(
     Column("event_id", Text, primary_key=True, comment="the id that the caller gave"),
     Column("event", UUID(as_uuid=True), nullable=False, comment="events.id"),
     Column("digest", LargeBinary, nullable=False, comment="of what the event says"),
+)
+
+slices = Table(
+    "slices",
+    metadata,
+    Column("event", UUID(as_uuid=True), primary_key=True, comment="events.id"),
+    Column("topic", Text, primary_key=True),
+    Column("after", Text, primary_key=True, comment="the last subscriber of the slice before"),
+    tenant_column(),
+    Column("lane", Text, nullable=False),
+    Column("next_topic", Text, comment="of the slice after this; NULL at the end"),
+    Column("next_after", Text),
+    moment("due_at", comment="NULL once planned"),
+    Column("trace_id", Text, nullable=False),
+    Index("ix_slices_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
 )
 
 events = Table(
@@ -87,6 +108,7 @@ notifications = Table(
     moment("read_at"),
     moment("archived_at"),
     moment("snoozed_until"),
+    moment("due_at", comment="held until then; or not known to be announced"),
     Column("trace_id", Text, nullable=False),
     Index(
         "ix_notifications_inbox",
@@ -99,7 +121,8 @@ notifications = Table(
     Index("ix_notifications_tenant_subscriber_id", "tenant", "subscriber", "id"),
     Index("ix_notifications_tenant_type_id", "tenant", "type", "id"),
     Index("ix_notifications_tenant_category_id", "tenant", "category", "id"),
-    Index("ix_notifications_event", "event"),
+    Index("ix_notifications_event_subscriber", "event", "subscriber"),
+    Index("ix_notifications_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     postgresql_partition_by=BY_ID,
 )
 

@@ -26,7 +26,15 @@ def tenant_column(*, primary_key: bool = False) -> Column[str]:
     return Column("tenant", Text, nullable=False, primary_key=primary_key)
 
 
-def moment(name: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
+def moment(
+    name: str, *, nullable: bool = True, now: bool = False, comment: str | None = None
+) -> Column[object]:
     """A time with time zone; `now` sets the transaction's time where none is given."""
     default = func.now() if now else None
-    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
+    return Column(
+        name,
+        DateTime(timezone=True),
+        nullable=nullable,
+        server_default=default,
+        comment=comment,
+    )

@@ -1,0 +1,118 @@
+"""Serve an ASGI app by uvicorn until a signal asks to stop.
+
+Order of stopping: no new connections, what is open is asked to end, up to `shutdown_timeout_s` for
+requests in flight, then the app's lifespan. A second signal cuts this short. The process ends by
+itself: unlike uvicorn's own server this one does not raise the signal again, so the exit code is 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from clarion.errors import ConfigurationError
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+BACKLOG = 2048
+KEEP_ALIVE_S = 75
+"""Longer than the 60 s for which proxies keep idle connections, so that they close first."""
+MAX_HEADER_BYTES = 64 * 1024
+
+
+async def serve(
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    fd: int | None = None,
+    ws: type[asyncio.Protocol] | str = "none",
+    shutdown_timeout_s: float,
+    on_started: Callable[[int], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then stop in order.
+
+    `fd` is a listening socket inherited from a supervisor; without it `host` and `port` are bound
+    (port 0: any free one). `on_started` is told the real port once requests are answered. Raises
+    `ConfigurationError` where the address cannot be had.
+    """
+    listener = socket.socket(fileno=fd) if fd is not None else open_listener(host, port)
+    with listener:
+        config = uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            ws=ws,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=math.ceil(shutdown_timeout_s),
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        )
+        await Server(config, on_started).serve(sockets=[listener])
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """A bound TCP socket that children may inherit. Raises `ConfigurationError`."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. "
+            "Choose another with --port or CLARION_PORT."
+        ) from error
+    return listener
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with signals that end it in order."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[int], None] | None) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the lifespan and accept connections."""
+        await super().startup(sockets)
+        if self.started and self._on_started is not None and sockets:
+            self._on_started(sockets[0].getsockname()[1])
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Take the stop signals while serving; outside the main thread there are none to take."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self.handle_exit) for one in STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal asks to stop, the second insists."""
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True

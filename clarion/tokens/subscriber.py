@@ -1,0 +1,164 @@
+"""Subscriber tokens: short-lived JWTs that open one subscriber's feed in one tenant.
+
+The algorithm is fixed by the key, never by the token: HS256 for the shared secret, RS256, ES256 or
+EdDSA for the keys of a JWKS. `aud`, `exp`, `sub` and `tenant` are required; headers that point
+to keys (`jku`, `x5u`, `jwk`) are ignored.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Protocol
+
+import jwt
+import msgspec
+from msgspec import Meta, Struct
+
+from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN, new_id
+from clarion.errors import ConfigurationError, Unauthorized
+
+AUDIENCE = "clarion"
+MIN_SECRET_BYTES = 32
+MAX_TOKEN_CHARACTERS = 8192
+CLOCK_SKEW_S = 60.0
+"""How far in the future `iat` and `nbf` may lie: clocks of two machines differ."""
+
+Clock = Callable[[], float]
+Identifier = Annotated[str, Meta(pattern=SUBSCRIBER_ID_PATTERN)]
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberToken:
+    """What a verified token says; times are epoch seconds."""
+
+    tenant: str
+    subscriber: str
+    issued_at: float
+    expires_at: float
+    jti: str | None
+    publish: tuple[str, ...]
+
+
+class TokenVerifier(Protocol):
+    """Tells a token that holds from one that does not."""
+
+    async def verify(self, token: str) -> SubscriberToken:
+        """What the token says. Raises `Unauthorized` with the code `token_missing`,
+        `token_invalid` or `token_expired`, and `Unavailable` where the keys to judge it by
+        could not be fetched."""
+        ...
+
+
+class Claims(Struct, frozen=True):
+    """The claims that Clarion reads; others are allowed and ignored."""
+
+    sub: Identifier
+    tenant: Identifier
+    exp: float
+    iat: float = 0.0
+    nbf: float = 0.0
+    jti: Annotated[str, Meta(max_length=256)] | None = None
+    publish: Annotated[list[Annotated[str, Meta(max_length=256)]], Meta(max_length=100)] = []
+
+
+class SecretVerifier:
+    """HS256 with a secret shared with the gateway."""
+
+    def __init__(self, secret: str, *, clock: Clock = time.time) -> None:
+        self._key = checked_secret(secret)
+        self._clock = clock
+
+    async def verify(self, token: str) -> SubscriberToken:
+        return read_token(token, self._key, "HS256", self._clock())
+
+
+def read_token(token: str, key: Any, algorithm: str, now: float) -> SubscriberToken:
+    """Check signature and claims at the time `now`. Raises `Unauthorized`."""
+    try:
+        payload = jwt.decode(
+            present(token),
+            key,
+            algorithms=[algorithm],
+            audience=AUDIENCE,
+            options={
+                "require": ["exp", "aud", "sub"],
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+        claims = msgspec.convert(payload, Claims)
+    except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
+        raise refused() from error
+    return _current(claims, now)
+
+
+def present(token: str) -> str:
+    """The token, if there is one of a sane length. Raises `Unauthorized`."""
+    if not token:
+        raise Unauthorized("A subscriber token is needed.", code="token_missing")
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise refused()
+    return token
+
+
+def refused() -> Unauthorized:
+    """One answer for whatever is wrong with a token: it tells a forger nothing."""
+    return Unauthorized("The token is not valid here.", code="token_invalid")
+
+
+def _current(claims: Claims, now: float) -> SubscriberToken:
+    if not all(map(math.isfinite, (claims.exp, claims.iat, claims.nbf))):
+        raise refused()
+    if max(claims.iat, claims.nbf) > now + CLOCK_SKEW_S:
+        raise refused()
+    if claims.exp <= now:
+        raise Unauthorized("The token has expired; ask for a new one.", code="token_expired")
+    return SubscriberToken(
+        tenant=claims.tenant,
+        subscriber=claims.sub,
+        issued_at=claims.iat,
+        expires_at=claims.exp,
+        jti=claims.jti,
+        publish=tuple(claims.publish),
+    )
+
+
+def mint_token(
+    secret: str,
+    *,
+    tenant: str,
+    subscriber: str,
+    ttl_s: int,
+    publish: Sequence[str] = (),
+    now: float | None = None,
+) -> tuple[str, datetime]:
+    """A new token and when it ends, `ttl_s` seconds after `now`."""
+    issued_at = int(time.time() if now is None else now)
+    claims: dict[str, object] = {
+        "aud": AUDIENCE,
+        "sub": subscriber,
+        "tenant": tenant,
+        "iat": issued_at,
+        "exp": issued_at + ttl_s,
+        "jti": new_id(),
+    }
+    if publish:
+        claims["publish"] = list(publish)
+    token = jwt.encode(claims, checked_secret(secret), algorithm="HS256")
+    return token, datetime.fromtimestamp(issued_at + ttl_s, UTC)
+
+
+def checked_secret(secret: str) -> bytes:
+    """The secret as a key. Raises `ConfigurationError` where it is too short to hold."""
+    key = secret.encode()
+    if len(key) < MIN_SECRET_BYTES:
+        raise ConfigurationError(
+            f"CLARION_TOKEN_SECRET: give at least {MIN_SECRET_BYTES} bytes, such as the output "
+            "of: openssl rand -hex 32"
+        )
+    return key
