@@ -93,7 +93,8 @@ class LiveSubscription(Protocol):
         ...
 
     def epoch(self) -> int:
-        """Grows each time the link came back: what was announced meanwhile was not heard."""
+        """0 until it first listens; grows each time the link came back and each time messages
+        were dropped: what was announced meanwhile was not heard."""
         ...
 
     async def close(self) -> None:
@@ -113,7 +114,8 @@ class Bus(Protocol):
     async def publish(
         self, exchange: str, key: str, message: Message, *, mandatory: bool = True
     ) -> None:
-        """Publish and wait for the confirm. Raises `BusUnavailable` or one of its kinds."""
+        """Publish and wait for the confirm. Raises `BusUnavailable` or one of its kinds, and
+        `ValueError` for an exchange that is not in `clarion.topology`."""
         ...
 
     def subscribe(self, queue: str, *, prefetch: int) -> Subscription:

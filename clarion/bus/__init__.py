@@ -1,0 +1,23 @@
+"""The broker, behind one small protocol (see `protocol`) with two answers: AMQP and memory."""
+
+from clarion.bus.factory import open_bus
+from clarion.bus.protocol import (
+    Bus,
+    BusStatus,
+    LiveSubscription,
+    Message,
+    Received,
+    Subscription,
+    SubscriptionClosed,
+)
+
+__all__ = [
+    "Bus",
+    "BusStatus",
+    "LiveSubscription",
+    "Message",
+    "Received",
+    "Subscription",
+    "SubscriptionClosed",
+    "open_bus",
+]

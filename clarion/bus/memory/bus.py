@@ -1,0 +1,66 @@
+"""A connection to a memory broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from clarion.bus.memory.broker import MemoryBroker
+from clarion.bus.memory.subscriptions import MemoryLiveSubscription, MemorySubscription
+from clarion.bus.protocol import BusStatus, LiveSubscription, Message, Subscription
+from clarion.errors import BusUnavailable
+
+log = structlog.get_logger("clarion.bus")
+
+
+class MemoryBus:
+    """See `clarion.bus.protocol.Bus`. Two of them on one broker are two connections to it."""
+
+    def __init__(self, broker: MemoryBroker | None = None) -> None:
+        self._broker = broker or MemoryBroker()
+        self._subscriptions: list[MemorySubscription] = []
+        self._ears: list[MemoryLiveSubscription] = []
+        self._open = False
+
+    async def start(self) -> None:
+        self._open = True
+        log.warning(
+            "bus_in_memory",
+            detail="Accepted events end with this process; set CLARION_AMQP_URL to keep them.",
+        )
+
+    async def publish(
+        self, exchange: str, key: str, message: Message, *, mandatory: bool = True
+    ) -> None:
+        if not self._open:
+            raise BusUnavailable("The bus is closed.")
+        self._broker.publish(exchange, key, message, mandatory=mandatory)
+        await asyncio.sleep(0)  # a loop that only publishes must not starve its readers
+
+    def subscribe(self, queue: str, *, prefetch: int) -> Subscription:
+        found = self._broker.queues.get(queue)
+        if found is None:
+            raise ValueError(f"{queue} is not a queue of clarion.topology")
+        subscription = MemorySubscription(self._broker, found, prefetch)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def listen(self, keys: Sequence[str]) -> LiveSubscription:
+        ear = MemoryLiveSubscription(self._broker, keys)
+        self._ears.append(ear)
+        return ear
+
+    def status(self) -> BusStatus:
+        return BusStatus(self._open, self._open, "" if self._open else "The bus is closed.")
+
+    async def close(self) -> None:
+        self._open = False
+        for ear in self._ears:
+            await ear.close()
+        for subscription in self._subscriptions:
+            await subscription.close()
+            subscription.end()
+        self._ears.clear()
+        self._subscriptions.clear()

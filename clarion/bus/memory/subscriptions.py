@@ -1,0 +1,120 @@
+"""Reading queues of the memory broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from itertools import count
+
+from clarion.bus.live_buffer import LiveBuffer
+from clarion.bus.memory.broker import Entry, MemoryBroker, MemoryQueue
+from clarion.bus.protocol import Received, SubscriptionClosed
+from clarion.topology import LIVE
+
+_links = count(1)
+
+
+class MemorySubscription:
+    """A consumer of one queue; see `clarion.bus.protocol.Subscription`."""
+
+    def __init__(self, broker: MemoryBroker, queue: MemoryQueue, prefetch: int) -> None:
+        self._broker = broker
+        self._queue = queue
+        self._prefetch = prefetch
+        self._link = next(_links)
+        self._tags = count(1)
+        self._outstanding: dict[int, Entry] = {}
+        self._wake = asyncio.Event()
+        self._closed = False
+        queue.readers.append(self._wake)
+
+    async def take(self, limit: int) -> list[Received]:
+        while True:
+            if self._closed:
+                raise SubscriptionClosed
+            free = min(limit, self._prefetch - len(self._outstanding), len(self._queue.entries))
+            if free > 0:
+                return [self._hand_over(self._queue.pop()) for _ in range(free)]
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def ack(self, messages: Sequence[Received]) -> None:
+        self._settle(messages)
+
+    async def park(self, messages: Sequence[Received]) -> None:
+        for entry in self._settle(messages):
+            self._broker.dead_letter(self._queue, entry, "rejected")
+
+    async def release(self, messages: Sequence[Received]) -> None:
+        self._broker.give_back(self._queue, self._settle(messages))
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._queue.readers.remove(self._wake)
+            self._wake.set()
+
+    def end(self) -> None:
+        """The connection is gone: what was taken and not settled goes back."""
+        entries = list(self._outstanding.values())
+        self._outstanding.clear()
+        self._broker.give_back(self._queue, entries)
+
+    def _hand_over(self, entry: Entry) -> Received:
+        tag = next(self._tags)
+        self._outstanding[tag] = entry
+        return _received(entry, tag, self._link)
+
+    def _settle(self, messages: Iterable[Received]) -> list[Entry]:
+        settled: list[Entry] = []
+        for message in messages:
+            if message.link == self._link:
+                entry = self._outstanding.pop(message.tag, None)
+                if entry is not None:
+                    settled.append(entry)
+        self._wake.set()
+        return settled
+
+
+class MemoryLiveSubscription:
+    """An ear on `clarion.live`; see `clarion.bus.protocol.LiveSubscription`."""
+
+    name = LIVE
+
+    def __init__(self, broker: MemoryBroker, keys: Sequence[str]) -> None:
+        self._broker = broker
+        self._link = next(_links)
+        self._tags = count(1)
+        self._heard = LiveBuffer()
+        self._heard.epoch = 1
+        for key in keys:
+            broker.bind(self, LIVE, key)
+
+    def has_room(self, size: int) -> bool:
+        return True
+
+    def put(self, entry: Entry) -> None:
+        self._heard.put(_received(entry, next(self._tags), self._link))
+
+    async def take(self, limit: int) -> list[Received]:
+        return await self._heard.take(limit)
+
+    def epoch(self) -> int:
+        return self._heard.epoch
+
+    async def close(self) -> None:
+        self._broker.unbind(self)
+        self._heard.close()
+
+
+def _received(entry: Entry, tag: int, link: int) -> Received:
+    return Received(
+        entry.body,
+        entry.content_type,
+        entry.headers,
+        entry.routing_key,
+        entry.returns > 0,
+        None,
+        tag,
+        link,
+    )

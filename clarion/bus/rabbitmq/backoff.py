@@ -1,0 +1,27 @@
+"""How long to wait before the next try."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+BASE_S = 0.2
+CAP_S = 5.0
+
+
+class Backoff:
+    """Exponential with full jitter: many clients of one broker do not come back together."""
+
+    def __init__(self, uniform: Callable[[float, float], float] = random.uniform) -> None:
+        self._uniform = uniform
+        self._tries = 0
+
+    def next_s(self) -> float:
+        """Seconds until the next try: between 0 and 0.2 s, 0.4 s, ... 5 s."""
+        ceiling = min(CAP_S, BASE_S * 2.0 ** min(self._tries, 10))
+        self._tries += 1
+        return self._uniform(0, ceiling)
+
+    def reset(self) -> None:
+        """It went well."""
+        self._tries = 0

@@ -1,0 +1,85 @@
+"""A RabbitMQ cluster as a `Bus`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from clarion.bus.protocol import BusStatus, LiveSubscription, Message, Subscription
+from clarion.bus.rabbitmq.connection import Connection
+from clarion.bus.rabbitmq.link import Link
+from clarion.bus.rabbitmq.live import RabbitMQLiveSubscription
+from clarion.bus.rabbitmq.publisher import Publisher
+from clarion.bus.rabbitmq.subscription import WorkSubscription
+from clarion.topology import QUEUES
+
+CLOSE_S = 5.0
+
+_QUEUES = {queue.name: queue for queue in QUEUES}
+
+
+class RabbitMQBus:
+    """See `clarion.bus.protocol.Bus`."""
+
+    def __init__(self, urls: Sequence[str], *, publish_timeout_s: float) -> None:
+        self._publisher = Publisher(urls, timeout_s=publish_timeout_s)
+        self._consuming = Link("consume", urls, _nothing_to_prepare)
+        self._subscriptions: list[WorkSubscription] = []
+        self._ears: list[RabbitMQLiveSubscription] = []
+
+    async def start(self) -> None:
+        # what these say at every failed try, we say once
+        for name in ("aio_pika", "aiormq"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            await self._publisher.link.start()
+            await self._consuming.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def publish(
+        self, exchange: str, key: str, message: Message, *, mandatory: bool = True
+    ) -> None:
+        await self._publisher.publish(exchange, key, message, mandatory)
+
+    def subscribe(self, queue: str, *, prefetch: int) -> Subscription:
+        found = _QUEUES.get(queue)
+        if found is None:
+            raise ValueError(f"{queue} is not a queue of clarion.topology")
+        subscription = WorkSubscription(self._consuming, found, prefetch)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def listen(self, keys: Sequence[str]) -> LiveSubscription:
+        ear = RabbitMQLiveSubscription(self._consuming, keys)
+        self._ears.append(ear)
+        return ear
+
+    def status(self) -> BusStatus:
+        why_not = self._publisher.why_not()
+        idle = [one.name for one in (*self._subscriptions, *self._ears) if not one.is_consuming]
+        if not self._consuming.is_up:
+            consumes = self._consuming.detail
+        else:
+            consumes = f"No consumer on {', '.join(idle)}." if idle else ""
+        return BusStatus(not why_not, not consumes, why_not or consumes)
+
+    async def close(self) -> None:
+        """In order: consumers, what was not taken, channels, connections; within 8 s."""
+        readers = (*self._ears, *self._subscriptions)
+        with suppress(TimeoutError):  # closing the connections gives back what is left
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(*(one.close() for one in readers))
+                await asyncio.gather(*(one.end() for one in self._subscriptions))
+        for one in readers:
+            one.abandon()
+        await asyncio.gather(self._consuming.close(), self._publisher.link.close())
+        self._subscriptions.clear()
+        self._ears.clear()
+
+
+async def _nothing_to_prepare(_: Connection) -> None:
+    """A consuming connection is prepared by its subscriptions."""

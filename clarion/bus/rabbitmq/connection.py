@@ -1,0 +1,124 @@
+"""One AMQP connection whose end and whose blocking are noticed at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aio_pika
+import aiormq
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from yarl import URL
+
+from clarion.bus.rabbitmq.underlay import when_closed
+from clarion.errors import ConfigurationError
+
+HEARTBEAT_S = 15
+CONNECT_TIMEOUT_S = 5.0
+
+
+class Connection(aio_pika.Connection):
+    """Opened by `connect`. `blocked` is true between the broker's `connection.blocked` and
+    `connection.unblocked`; `on_blocked` and `on_lost` are called at once."""
+
+    def __init__(self, url: URL, **options: Any) -> None:
+        super().__init__(url, **options)
+        self._transport_factory = _KeepTransport(url.scheme)
+        self.kwargs["transport_factory"] = self._transport_factory
+        self.blocked = False
+
+    def __del__(self) -> None:
+        """Nothing: its link closes it, while aio-pika's own begins a task from the collector."""
+
+    def observe(self, on_blocked: Callable[[bool], None], on_lost: Callable[[], None]) -> None:
+        """Call `on_blocked` when the broker blocks and unblocks us, `on_lost` once at the end."""
+        amqp = self._amqp()
+
+        def change(blocked: bool) -> None:
+            self.blocked = blocked
+            on_blocked(blocked)
+
+        # aiormq tells nobody of connection.blocked but this event of its own
+        vars(amqp)["_Connection__connection_unblocked"] = _Unblocked(change)
+        when_closed(amqp, on_lost)
+
+    def abort(self) -> None:
+        """End it without a word: the peer does not answer."""
+        transport = self._transport_factory.transport
+        if transport is not None:
+            transport.abort()
+
+    def _amqp(self) -> aiormq.abc.AbstractConnection:
+        if self.transport is None:
+            raise ConnectionError("the connection is closed")
+        return self.transport.connection
+
+
+class _Unblocked(asyncio.Event):
+    """Set while the broker reads what we publish."""
+
+    def __init__(self, change: Callable[[bool], None]) -> None:
+        super().__init__()
+        super().set()
+        self._change = change
+
+    def set(self) -> None:
+        super().set()
+        self._change(False)
+
+    def clear(self) -> None:
+        super().clear()
+        self._change(True)
+
+
+class _KeepTransport(TransportFactory):
+    """aiormq's transport, kept at hand: closing a dead peer politely takes minutes."""
+
+    def __init__(self, scheme: str) -> None:
+        self._factory = TLSTransportFactory() if scheme == "amqps" else TCPTransportFactory()
+        self.transport: asyncio.WriteTransport | None = None
+
+    async def create(
+        self, url: URL, **options: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await self._factory.create(url, **options)
+        self.transport = writer.transport
+        return reader, writer
+
+
+async def connect(url: str, name: str) -> Connection:
+    """An open connection, shown to the operator under `name`.
+
+    Raises `ConfigurationError` where the broker refuses us, `OSError`, `TimeoutError` or
+    `aiormq.AMQPError` where it does not answer.
+    """
+    defaults = {"heartbeat": HEARTBEAT_S, "name": name}
+    parsed = URL(url)
+    missing = {key: value for key, value in defaults.items() if key not in parsed.query}
+    try:
+        return await aio_pika.connect(
+            parsed.update_query(missing), connection_class=Connection, timeout=CONNECT_TIMEOUT_S
+        )
+    except aiormq.exceptions.ProbableAuthenticationError as error:
+        raise ConfigurationError(_refused(parsed, "check user and password")) from error
+    except aiormq.exceptions.InvalidFrameError as error:
+        if "OpenOk" not in str(error):
+            raise
+        # the broker closed where it should have opened the virtual host; aiormq drops its words
+        remedy = "check that it exists and that the user has permissions on it"
+        raise ConfigurationError(_refused(parsed, remedy)) from error
+
+
+def place_of(url: str) -> str:
+    """Host and port of a URL, for logs and sentences: never its credentials."""
+    parsed = URL(url)
+    return f"{parsed.host}:{parsed.port or (5671 if parsed.scheme == 'amqps' else 5672)}"
+
+
+def _refused(url: URL, remedy: str) -> str:
+    vhost = url.path.removeprefix("/") or "/"
+    return (
+        f"CLARION_AMQP_URL: RabbitMQ at {place_of(str(url))} refuses the user {url.user!r}"
+        f" on virtual host {vhost!r}; {remedy}."
+    )

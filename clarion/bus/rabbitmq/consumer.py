@@ -1,0 +1,173 @@
+"""One consumer, kept alive for as long as it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from typing import Protocol
+
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractQueue
+from aiormq.abc import DeliveredMessage
+from aiormq.channel import Channel
+
+from clarion.bus.metrics import CONSUMER_RESTARTS
+from clarion.bus.rabbitmq.backoff import Backoff
+from clarion.bus.rabbitmq.link import FAILURES, PROBE_INTERVAL_S, PROBE_TIMEOUT_S, Link
+from clarion.bus.rabbitmq.underlay import channel_under, when_closed
+from clarion.errors import ConfigurationError
+
+log = structlog.get_logger("clarion.bus")
+
+_generations = count(1)
+
+
+class Reader(Protocol):
+    """Who consumes: declares its queue on a new channel and gets what arrives."""
+
+    name: str
+    no_ack: bool
+
+    async def declare(self, channel: AbstractChannel) -> AbstractQueue:
+        """The queue to consume, with its bindings; sets the prefetch."""
+        ...
+
+    def began(self, generation: int) -> None:
+        """Messages of this generation follow."""
+        ...
+
+    def deliver(self, message: DeliveredMessage, generation: int) -> None:
+        """One message; of the current generation."""
+        ...
+
+    def is_idle(self) -> bool:
+        """Whether it holds nothing, so that the broker owes it what is ready."""
+        ...
+
+    def lost(self) -> None:
+        """The generation ended: what is not settled comes again."""
+        ...
+
+
+class ConsumerLost(Exception):
+    """The broker does not know our consumer any more."""
+
+
+class Consumer:
+    """A channel and a consumer on it; made anew when the link comes back, when the broker cancels
+    it or closes its channel, and when a look at the queue every 10 s finds that the broker does not
+    know the consumer, or twice that messages are ready and an idle consumer gets none. (So it is
+    with RabbitMQ 3.10 where a quorum queue is deleted and declared again at once: no
+    `basic.cancel`, the consumer is counted, nothing comes.)"""
+
+    def __init__(self, link: Link, reader: Reader) -> None:
+        self._link = link
+        self._reader = reader
+        self._channel: AbstractChannel | None = None  # aio-pika refers to it weakly
+        self._tag: str | None = None
+        self._ended = asyncio.Event()
+        self._backoff = Backoff()
+        self._stopping = False
+        self._delivered = 0
+        self._starved_at: int | None = None
+        self._task = asyncio.create_task(self._run(), name=f"bus-consumer-{reader.name}")
+        self.amqp: Channel | None = None
+
+    @property
+    def is_consuming(self) -> bool:
+        return self._tag is not None
+
+    async def stop(self) -> None:
+        """Cancel the consumer; its channel stays for what is not settled yet."""
+        self._stopping = True
+        tag, self._tag = self._tag, None
+        if tag is None or self.amqp is None:
+            self._task.cancel()
+            return
+        try:
+            await self.amqp.basic_cancel(tag, timeout=PROBE_TIMEOUT_S)
+        except FAILURES:
+            self._ended.set()
+
+    async def end(self) -> None:
+        """Close the channel: what is not settled goes back to its queue."""
+        self._stopping = True
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    def abandon(self) -> None:
+        """End without a word to the broker."""
+        self._stopping = True
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            connection = await self._link.connected()
+            try:
+                await self._consume(await connection.channel(publisher_confirms=False))
+            except (*FAILURES, ConfigurationError, ConsumerLost) as error:
+                log.warning("bus_consumer_failed", queue=self._reader.name, error=repr(error))
+            except Exception:  # whatever it was, the next try may go better
+                log.exception("bus_consumer_broke", queue=self._reader.name)
+            if self._link.is_up and not self._stopping:
+                CONSUMER_RESTARTS.labels(self._reader.name).inc()
+                await asyncio.sleep(self._backoff.next_s())
+
+    async def _consume(self, channel: AbstractChannel) -> None:
+        self._channel = channel
+        self._ended = asyncio.Event()
+        try:
+            queue = await self._reader.declare(channel)
+            amqp = await channel_under(channel)
+            await self._begin(amqp, queue.name)
+            while not self._ended.is_set():
+                await self._watch(amqp, queue.name)
+        finally:
+            self.amqp = self._tag = self._channel = None
+            self._reader.lost()
+            await _close(channel)
+
+    async def _begin(self, amqp: Channel, queue: str) -> None:
+        generation = next(_generations)
+        reader = self._reader
+        ended = self._ended
+
+        async def deliver(message: DeliveredMessage) -> None:
+            if not ended.is_set():
+                self._delivered += 1
+                reader.deliver(message, generation)
+
+        amqp.on_consumer_cancel_callbacks.add(lambda _: ended.set())
+        when_closed(amqp, ended.set)
+        self.amqp = amqp
+        self._starved_at = None
+        reader.began(generation)
+        consuming = await amqp.basic_consume(queue, deliver, no_ack=reader.no_ack)
+        self._tag = consuming.consumer_tag
+        log.info("bus_consuming", queue=reader.name)
+
+    async def _watch(self, amqp: Channel, queue: str) -> None:
+        try:
+            async with asyncio.timeout(PROBE_INTERVAL_S):
+                await self._ended.wait()
+        except TimeoutError:
+            if not self._stopping:
+                await self._look(amqp, queue)
+
+    async def _look(self, amqp: Channel, queue: str) -> None:
+        found = await amqp.queue_declare(queue, passive=True, timeout=PROBE_TIMEOUT_S)
+        if not found.consumer_count:
+            raise ConsumerLost("the broker knows no consumer")
+        starves = bool(found.message_count) and self._reader.is_idle()
+        if starves and self._starved_at == self._delivered:
+            raise ConsumerLost("messages are ready and none comes")
+        self._starved_at = self._delivered if starves else None
+        self._backoff.reset()
+
+
+async def _close(channel: AbstractChannel) -> None:
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await channel.close()
+    except FAILURES:
+        pass  # it is gone already

@@ -1,0 +1,139 @@
+"""Publishing with confirms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import count
+from secrets import token_hex
+
+import aiormq
+from aio_pika.abc import AbstractChannel
+from aiormq.channel import Channel
+from pamqp.commands import Basic
+from pamqp.common import FieldTable
+
+from clarion.bus.metrics import BLOCKED, PUBLISHES
+from clarion.bus.protocol import Message
+from clarion.bus.rabbitmq.connection import Connection
+from clarion.bus.rabbitmq.link import FAILURES, Link
+from clarion.bus.rabbitmq.underlay import channel_under, when_closed
+from clarion.errors import BusUnavailable, PublishRefused, PublishUnknown, Unroutable
+from clarion.topology import EXCHANGES
+
+_PERSISTENT = 2
+_TRANSIENT = 1
+_KNOWN_EXCHANGES = frozenset(exchange.name for exchange in EXCHANGES)
+
+_confirmed = PUBLISHES.labels("confirmed")
+_refused = PUBLISHES.labels("refused")
+_unknown = PUBLISHES.labels("unknown")
+_unroutable = PUBLISHES.labels("unroutable")
+_unavailable = PUBLISHES.labels("unavailable")
+
+
+class Publisher:
+    """One connection and one channel in confirm mode; any number of publishes in flight on it.
+
+    A publish that is in flight when the link is lost or blocked ends at once as `PublishUnknown`.
+    """
+
+    def __init__(self, urls: Sequence[str], *, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._channel: AbstractChannel | None = None  # aio-pika refers to it weakly
+        self._amqp: Channel | None = None
+        self._in_flight: set[asyncio.Timeout] = set()
+        self._message_ids = (
+            f"{prefix}{number:x}" for prefix in [token_hex(8)] for number in count()
+        )
+        self.link = Link(
+            "publish", urls, self._prepare, on_blocked=self._blocked, on_lost=self._lost
+        )
+
+    async def publish(self, exchange: str, key: str, message: Message, mandatory: bool) -> None:
+        """See `clarion.bus.protocol.Bus.publish`."""
+        if exchange not in _KNOWN_EXCHANGES:  # it would end the channel for all in flight
+            raise ValueError(f"{exchange} is not an exchange of clarion.topology")
+        amqp = self._amqp
+        if amqp is None or amqp.is_closed or self.link.is_blocked:
+            _unavailable.inc()
+            raise BusUnavailable(self.why_not() or "The connection to the broker is lost.")
+        # aiormq tells returns by message id, so one id must never be in flight twice
+        properties = Basic.Properties(
+            content_type=message.content_type,
+            headers=_table(message),
+            delivery_mode=_PERSISTENT if message.persistent else _TRANSIENT,
+            message_id=next(self._message_ids),
+        )
+        try:
+            async with asyncio.timeout(self._timeout_s) as deadline:
+                self._in_flight.add(deadline)
+                try:
+                    await amqp.basic_publish(
+                        message.body,
+                        exchange=exchange,
+                        routing_key=key,
+                        properties=properties,
+                        mandatory=mandatory,
+                        wait=False,
+                    )
+                finally:
+                    self._in_flight.discard(deadline)
+        except aiormq.exceptions.PublishError as error:
+            _unroutable.inc()
+            raise Unroutable(f"No queue is bound to {exchange} with key {key!r}.") from error
+        except aiormq.exceptions.DeliveryError as error:
+            _refused.inc()
+            raise PublishRefused(f"A queue of {exchange} with key {key!r} is full.") from error
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            # what aiormq makes of a connection that was found dead
+            _unknown.inc()
+            raise PublishUnknown("The connection was lost before the confirm.") from error
+        except FAILURES as error:
+            _unknown.inc()
+            raise PublishUnknown(self.why_not() or "No confirm in time.") from error
+        _confirmed.inc()
+
+    def why_not(self) -> str:
+        """Why nothing can be published now, in a sentence; empty where it can."""
+        if self.link.is_blocked:
+            return "The broker is short of memory or disk and blocks publishers."
+        return self.link.detail
+
+    async def _prepare(self, connection: Connection) -> None:
+        self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        amqp = await channel_under(self._channel)
+        when_closed(amqp, lambda: self._channel_closed(amqp))
+        self._amqp = amqp
+
+    def _channel_closed(self, amqp: Channel) -> None:
+        if self._amqp is amqp:
+            self._give_up()
+            self._amqp = self._channel = None
+            self.link.drop("the broker closed the publishing channel")
+
+    def _blocked(self, blocked: bool) -> None:
+        BLOCKED.set(blocked)
+        if blocked:
+            self._give_up()
+
+    def _lost(self) -> None:
+        BLOCKED.set(0)
+        self._amqp = self._channel = None
+        self._give_up()
+
+    def _give_up(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for deadline in self._in_flight:
+            deadline.reschedule(now)
+
+
+def _table(message: Message) -> FieldTable:
+    return {name: value for name, value in message.headers.items()}
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
