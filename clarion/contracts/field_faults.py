@@ -1,0 +1,130 @@
+"""Which fields of a loosely decoded event are wrong, each on its own.
+
+A typed decode stops at the first wrong field and may quote it; this goes through all of them and
+says what is expected instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import fields
+
+from clarion.contracts.event import (
+    CHANNELS,
+    LANES,
+    MAX_RECIPIENTS,
+    Address,
+    Channel,
+    Content,
+    Event,
+    Recipient,
+)
+from clarion.contracts.values import member_path
+from clarion.errors import FieldError
+
+EXPECTED = {
+    "type": "1 to 128 of A-Z a-z 0-9 . _ : / -, beginning with a letter or digit",
+    "id": "a string of 1 to 256 characters",
+    "source": "a string of 1 to 256 characters",
+    "time": "a time with its offset, such as 2026-01-31T12:00:00Z",
+    "send_at": "a time with its offset, such as 2026-01-31T12:00:00Z",
+    "expires_at": "a time with its offset, such as 2026-01-31T12:00:00Z",
+    "to": "user:<id>, topic:<id>, an object with an id, or a list of these",
+    "to[].id": "1 to 128 of A-Z a-z 0-9 . _ : @ -",
+    "to[].email": "a string of at most 320 characters",
+    "to[].phone": "a string of at most 32 characters",
+    "to[].locale": "a string of at most 35 characters",
+    "to[].timezone": "a string of at most 64 characters",
+    "to[].attributes": "an object",
+    "content": "an object",
+    "content.title": "a string of at most 1,000 characters",
+    "content.body": "a string of at most 20,000 characters",
+    "content.url": "an http, https or mailto URL or a path of at most 2,000 characters",
+    "channels": "a list of 1 to 6 channels",
+    "channels[]": "one of " + ", ".join(CHANNELS),
+    "category": "1 to 64 of A-Z a-z 0-9 . _ -",
+    "lane": "one of " + ", ".join(LANES),
+}
+"""What each field must be, in words; `[]` stands for any element."""
+
+
+def event_faults(value: object) -> Iterator[FieldError]:
+    """Every wrong field of an event, by its type alone."""
+    if not isinstance(value, dict):
+        yield FieldError("body", "must be an object")
+        return
+    yield from _struct_faults(cast("dict[str, Any]", value), Event, "", "")
+
+
+def expected(kind: str) -> str:
+    """The sentence of a field."""
+    return f"must be {EXPECTED.get(kind, 'as documented')}"
+
+
+def _struct_faults(
+    value: dict[str, Any], struct: type[Struct], path: str, kind: str
+) -> Iterator[FieldError]:
+    known = _types(struct)
+    for key in value:
+        if key not in known:
+            yield FieldError(member_path(path, key), "is not a field")
+    for key, (annotation, required) in known.items():
+        at = member_path(path, key)
+        if key in value:
+            yield from _field_faults(value[key], annotation, at, f"{kind}.{key}" if kind else key)
+        elif required:
+            yield FieldError(at, "is required")
+
+
+def _field_faults(value: Any, annotation: Any, path: str, kind: str) -> Iterator[FieldError]:
+    if _converts(value, annotation):
+        return
+    match kind, value:
+        case "to", list():
+            yield from _audience_faults(cast("list[Any]", value))
+        case "to", dict():
+            yield from _struct_faults(cast("dict[str, Any]", value), Recipient, path, "to[]")
+        case "content", dict():
+            yield from _struct_faults(cast("dict[str, Any]", value), Content, path, kind)
+        case "channels", list() if 0 < len(cast("list[Any]", value)) <= len(CHANNELS):
+            for index, one in enumerate(cast("list[Any]", value)):
+                yield from _field_faults(one, Channel, f"{path}[{index}]", "channels[]")
+        case _:
+            yield FieldError(path, expected(kind))
+
+
+def _audience_faults(value: list[Any]) -> Iterator[FieldError]:
+    if len(value) > MAX_RECIPIENTS:
+        yield FieldError("to", f"names more than {MAX_RECIPIENTS:,} recipients; use a topic")
+        return
+    for index, one in enumerate(value):
+        path = f"to[{index}]"
+        if isinstance(one, dict):
+            yield from _struct_faults(cast("dict[str, Any]", one), Recipient, path, "to[]")
+        else:
+            yield from _field_faults(one, Address, path, "to")
+
+
+def _converts(value: Any, annotation: Any) -> bool:
+    try:
+        _decoder_of(annotation).decode(msgspec.json.encode(value))
+    except (msgspec.ValidationError, RecursionError):
+        return False
+    return True
+
+
+@cache
+def _decoder_of(annotation: Any) -> msgspec.json.Decoder[Any]:
+    """Kept for ever: msgspec 0.22 corrupts memory when it frees what it built for some unions,
+    as `convert` does on every call."""
+    return msgspec.json.Decoder(annotation)
+
+
+@cache
+def _types(struct: type[Struct]) -> dict[str, tuple[Any, bool]]:
+    return {one.encode_name: (one.type, one.required) for one in fields(struct)}

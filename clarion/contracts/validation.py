@@ -1,0 +1,223 @@
+"""Bytes to events, with every wrong field named.
+
+The fast path is one typed decode and a look at the bytes. Only what fails there is decoded loosely
+and examined field by field. Nothing here does I/O, and no message repeats a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from clarion.contracts.addresses import email_fault, locale_fault, phone_fault, timezone_fault
+from clarion.contracts.event import (
+    MAX_DATA_BYTES,
+    MAX_DEPTH,
+    MAX_EVENTS,
+    Event,
+    Recipient,
+    audience_of,
+)
+from clarion.contracts.field_faults import event_faults
+from clarion.contracts.values import (
+    deep_paths,
+    encoded_size,
+    huge_number_paths,
+    is_deeper,
+    may_hold_huge_number,
+    may_hold_nul,
+    nul_paths,
+)
+from clarion.errors import BadRequest, FieldError, Invalid, Problem
+
+MAX_ATTRIBUTES_BYTES = 16 * 1024
+MAX_NAMED_FAULTS = 100
+MAX_DELAY = timedelta(days=366)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
+
+_event_decoder = msgspec.json.Decoder(Event)
+_array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_POSITION = re.compile(r"\(byte (\d+)\)")
+
+
+class Parsed(NamedTuple):
+    """An event and the JSON it was read from; `traceparent` where the event itself brought one."""
+
+    event: Event
+    raw: bytes
+    traceparent: str | None = None
+
+
+def decode_event(raw: bytes, *, now: datetime | None = None) -> Event:
+    """One event. `now` bounds `send_at`; the clock where it is left out.
+
+    Raises `BadRequest` (`malformed_json`) for what is not JSON, and `Invalid` with one
+    `FieldError` for each wrong field.
+    """
+    event, faults = _examine(raw, now)
+    if event is None or faults:
+        raise invalid(faults)
+    return event
+
+
+def decode_events(raw: bytes, *, now: datetime | None = None) -> list[Parsed]:
+    """An array of 1 to `MAX_EVENTS` events, each with its own bytes. Errors as `decode_event`,
+    with paths such as `[3].type`; one wrong event refuses all."""
+    return read_each(split_array(raw), lambda part: Parsed(decode_event(part, now=now), part))
+
+
+def read_each(parts: Sequence[bytes], read: Callable[[bytes], Parsed]) -> list[Parsed]:
+    """Read every part, or raise one `Invalid` that names the wrong fields of all of them."""
+    parsed: list[Parsed] = []
+    faults: list[FieldError] = []
+    for index, part in enumerate(parts):
+        try:
+            parsed.append(read(part))
+        except Invalid as problem:
+            faults.extend(FieldError(_under(index, e.field), e.message) for e in problem.errors)
+            if len(faults) >= MAX_NAMED_FAULTS:
+                break
+    if faults:
+        raise invalid(faults)
+    return parsed
+
+
+def split_array(raw: bytes) -> list[bytes]:
+    """The elements of a JSON array, at least one and at most `MAX_EVENTS`."""
+    try:
+        parts = [bytes(part) for part in _array_decoder.decode(raw)]
+    except RecursionError:
+        raise invalid([too_deep("body")]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(raw, error) from None
+    if not parts:
+        raise invalid([FieldError("body", "holds no event")])
+    if len(parts) > MAX_EVENTS:
+        raise invalid([FieldError("body", f"holds more than {MAX_EVENTS} events")])
+    return parts
+
+
+def decode_json(raw: bytes) -> Any:
+    """Any JSON that PostgreSQL and JSON clients can hold. Errors as `decode_event`."""
+    value, faults = _decode_loosely(raw)
+    faults.extend(_value_faults(raw, value))
+    if faults:
+        raise invalid(faults)
+    return value
+
+
+def recipient_faults(recipient: Recipient, path: str = "") -> Iterator[FieldError]:
+    """What is wrong with the description of one person."""
+    prefix = f"{path}." if path else ""
+    checks = (
+        ("email", recipient.email, email_fault),
+        ("phone", recipient.phone, phone_fault),
+        ("locale", recipient.locale, locale_fault),
+        ("timezone", recipient.timezone, timezone_fault),
+    )
+    for name, value, fault_of in checks:
+        if value is not None and (fault := fault_of(value)) is not None:
+            yield FieldError(prefix + name, fault)
+    attributes = recipient.attributes
+    if attributes and encoded_size(attributes) > MAX_ATTRIBUTES_BYTES:
+        yield FieldError(prefix + "attributes", f"is larger than {MAX_ATTRIBUTES_BYTES} bytes")
+
+
+def invalid(faults: list[FieldError]) -> Invalid:
+    """The problem that names these fields."""
+    named = faults[:MAX_NAMED_FAULTS]
+    what = "1 field is" if len(named) == 1 else f"{len(named)} fields are"
+    return Invalid(f"{what} not as documented; nothing was accepted.", errors=named)
+
+
+def too_deep(field: str) -> FieldError:
+    """The fault of a value that nests past `MAX_DEPTH`."""
+    return FieldError(field, f"nests more than {MAX_DEPTH} levels deep")
+
+
+def malformed(raw: bytes, error: Exception) -> Problem:
+    """The problem of bytes that are not JSON; says where, not what."""
+    if isinstance(error, UnicodeDecodeError):
+        return BadRequest("The body is not valid UTF-8.", code="malformed_json")
+    text = str(error)
+    if _SURROGATE.search(raw) and ("surrogate" in text or "truncated" in text):
+        return BadRequest("A string holds half of a surrogate pair.", code="malformed_json")
+    if "truncated" in text:
+        return BadRequest("The body is not JSON: it ends too early.", code="malformed_json")
+    position = _POSITION.search(text)
+    where = f" at byte {position[1]}" if position else ""
+    return BadRequest(f"The body is not JSON: malformed{where}.", code="malformed_json")
+
+
+def _examine(raw: bytes, now: datetime | None) -> tuple[Event | None, list[FieldError]]:
+    try:
+        event = _event_decoder.decode(raw)
+    except RecursionError:
+        return None, [too_deep("body")]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        loose, faults = _decode_loosely(raw)
+        if not faults:
+            faults = [*event_faults(loose), *_value_faults(raw, loose)]
+        return None, faults or [FieldError("body", "is not an event")]
+    return event, list(_event_value_faults(event, raw, now))
+
+
+def _decode_loosely(raw: bytes) -> tuple[Any, list[FieldError]]:
+    try:
+        return msgspec.json.decode(raw), []
+    except RecursionError:
+        return None, [too_deep("body")]
+    except msgspec.ValidationError:
+        return None, [FieldError("body", "holds a number out of range")]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(raw, error) from None
+
+
+def _value_faults(raw: bytes, value: object) -> Iterator[FieldError]:
+    if is_deeper(raw, MAX_DEPTH):
+        yield from (too_deep(path or "body") for path in deep_paths(value, MAX_DEPTH))
+    if may_hold_nul(raw):
+        for path in nul_paths(value, ""):
+            yield FieldError(path or "body", "holds the character U+0000")
+    if may_hold_huge_number(raw):
+        for path in huge_number_paths(value, ""):
+            yield FieldError(path or "body", "is a number out of range")
+
+
+def _event_value_faults(event: Event, raw: bytes, now: datetime | None) -> Iterator[FieldError]:
+    if is_deeper(raw, MAX_DEPTH) or may_hold_nul(raw) or may_hold_huge_number(raw):
+        yield from _value_faults(raw, msgspec.json.decode(raw))
+    if len(raw) > MAX_DATA_BYTES and encoded_size(event.data) > MAX_DATA_BYTES:
+        yield FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes")
+    if not (event.time is event.send_at is event.expires_at is None):
+        yield from _time_faults(event, now or datetime.now(UTC))
+    if event.to.__class__ is not str and event.to is not None:
+        yield from _audience_faults(event)
+
+
+def _time_faults(event: Event, now: datetime) -> Iterator[FieldError]:
+    for name in ("time", "send_at", "expires_at"):
+        moment = cast("datetime | None", getattr(event, name))
+        if moment is not None and not EARLIEST <= moment <= LATEST:
+            yield FieldError(name, "must lie between the years 1970 and 9999")
+    if event.send_at is not None and event.send_at > now + MAX_DELAY:
+        yield FieldError("send_at", "must lie within one year")
+    if event.expires_at is not None and event.expires_at <= (event.send_at or EARLIEST):
+        yield FieldError("expires_at", "must be later than send_at")
+
+
+def _audience_faults(event: Event) -> Iterator[FieldError]:
+    is_list = isinstance(event.to, list)
+    for index, one in enumerate(audience_of(event)):
+        if isinstance(one, Recipient):
+            yield from recipient_faults(one, f"to[{index}]" if is_list else "to")
+
+
+def _under(index: int, field: str) -> str:
+    return f"[{index}]" if field == "body" else f"[{index}].{field}"

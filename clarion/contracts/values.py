@@ -1,0 +1,93 @@
+"""Checks on a whole JSON value, whatever its type: depth, NUL, numbers, size.
+
+Each has a guard that looks at the bytes only, so that ordinary events are never walked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import cast
+
+import msgspec
+
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+HUGE_INTEGER = re.compile(rb"[0-9]{309}")
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
+NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+DIGITS = b"0123456789"
+ONE_KIND = bytes.maketrans(b"{}", b"[]")
+LARGEST_NUMBER = 1.7976931348623157e308
+
+
+def is_deeper(raw: bytes, levels: int) -> bool:
+    """Whether well-formed JSON nests objects and arrays more than `levels` deep."""
+    if raw.count(b"{") + raw.count(b"[") <= levels:
+        return False
+    brackets = STRING.sub(b"", raw).translate(ONE_KIND, NOT_BRACKETS)
+    for _ in range(levels):
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)
+
+
+def may_hold_nul(raw: bytes) -> bool:
+    """Whether a string in well-formed JSON may hold U+0000, which PostgreSQL cannot store."""
+    return b"\\u0000" in raw
+
+
+def may_hold_huge_number(raw: bytes) -> bool:
+    """Whether well-formed JSON may hold an integer that is infinite to a JavaScript client."""
+    if len(raw) - len(raw.translate(None, DIGITS)) <= 308:
+        return False
+    return HUGE_INTEGER.search(raw) is not None
+
+
+def encoded_size(value: object) -> int:
+    """Bytes of the compact JSON of a value."""
+    return len(msgspec.json.encode(value))
+
+
+def deep_paths(value: object, levels: int) -> Iterator[str]:
+    """Which fields of a value that is too deep make it so."""
+    members = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    deep = [key for key, one in members.items() if is_deeper(msgspec.json.encode(one), levels - 1)]
+    yield from (member_path("", key) for key in deep)
+    if not deep:
+        yield ""
+
+
+def nul_paths(value: object, path: str) -> Iterator[str]:
+    """Where a string or a key holds U+0000."""
+    for at, node in nodes(value, path):
+        if not isinstance(node, str | dict):
+            continue
+        texts = [node] if isinstance(node, str) else list(cast("dict[str, object]", node))
+        if any("\0" in text for text in texts):
+            yield at
+
+
+def huge_number_paths(value: object, path: str) -> Iterator[str]:
+    """Where an integer is beyond the range of a double."""
+    for at, node in nodes(value, path):
+        if isinstance(node, int) and abs(node) > LARGEST_NUMBER:
+            yield at
+
+
+def nodes(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """Every value inside `value`, itself included, with its path."""
+    pending: list[tuple[str, object]] = [(path, value)]
+    while pending:
+        at, node = pending.pop()
+        yield at, node
+        if isinstance(node, dict):
+            members = cast("dict[str, object]", node)
+            pending.extend((member_path(at, key), one) for key, one in members.items())
+        elif isinstance(node, list):
+            items = cast("list[object]", node)
+            pending.extend((f"{at}[{index}]", one) for index, one in enumerate(items))
+
+
+def member_path(path: str, key: str) -> str:
+    """`path.key`; a key that is not a plain name is the caller's data and is not repeated."""
+    name = key if PLAIN_NAME.match(key) else "?"
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,135 @@
+"""The composition root of the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from clarion.bus.protocol import Bus
+from clarion.errors import Problem
+from clarion.http.operations import Check, operations_router
+from clarion.http.problems import install_problem_handlers
+from clarion.http.tracing import TraceMiddleware
+from clarion.lifecycle import BackgroundTasks
+from clarion.store.database import Database
+from services.gateway.accept import Acceptor
+from services.gateway.access import Resources
+from services.gateway.auth import Authenticator
+from services.gateway.body import BodyReader
+from services.gateway.cursors import Cursors
+from services.gateway.entry import Entry
+from services.gateway.headers import SecurityHeadersMiddleware
+from services.gateway.openapi import install_openapi
+from services.gateway.routes import ROUTERS
+from services.gateway.settings import GatewaySettings
+from services.gateway.waiting_room import WaitingRoom
+
+CORS_MAX_AGE_S = 600
+EXPOSED_HEADERS = ("Retry-After", "traceparent")
+
+
+class Gateway:
+    """The gateway as one ASGI application, lifespan included."""
+
+    def __init__(self, fastapi: FastAPI, entry: ASGIApp, allowed_origins: list[str]) -> None:
+        self.fastapi = fastapi
+        self._entry = entry
+        self._with_cors = _with_cors(entry, allowed_origins) if allowed_origins else entry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        app = self._with_cors if _is_from_a_page(scope) else self._entry
+        await app(scope, receive, send)
+
+
+def create_app(settings: GatewaySettings, *, bus: Bus, database: Database) -> Gateway:
+    """The gateway on resources that are open; its lifespan starts and stops its own loops."""
+    room = WaitingRoom()
+    acceptor = Acceptor(bus, room)
+    authenticator = Authenticator(database, settings.api_key)
+    tasks = BackgroundTasks()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        tasks.start("key_watch", authenticator.watch.run)
+        try:
+            yield
+        finally:
+            await acceptor.close(settings.shutdown_timeout_s)
+            await tasks.stop(settings.shutdown_timeout_s)
+
+    fastapi = FastAPI(
+        title="Clarion gateway",
+        version=version("clarion"),
+        description="Events in, history out.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    fastapi.state.resources = Resources(settings, database, Cursors(_cursor_secret(settings)))
+    for router in ROUTERS:
+        fastapi.include_router(router)
+    fastapi.include_router(
+        operations_router({"broker": _broker_check(bus), "database": _database_check(database)})
+    )
+    install_problem_handlers(fastapi)
+    fastapi.add_middleware(SecurityHeadersMiddleware)
+    fastapi.add_middleware(TraceMiddleware)
+    install_openapi(fastapi)
+    entry = Entry(
+        fastapi,
+        acceptor=acceptor,
+        authenticator=authenticator,
+        reader=BodyReader(room, settings.max_body_bytes),
+        room=room,
+    )
+    return Gateway(fastapi, entry, settings.allowed_origins)
+
+
+def _with_cors(app: ASGIApp, allowed_origins: list[str]) -> ASGIApp:
+    return CORSMiddleware(
+        app,
+        allow_origins=allowed_origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "traceparent"],
+        expose_headers=EXPOSED_HEADERS,
+        max_age=CORS_MAX_AGE_S,
+    )
+
+
+def _is_from_a_page(scope: Scope) -> bool:
+    if scope["type"] == "http":
+        for name, _ in scope["headers"]:
+            if name == b"origin":
+                return True
+    return False
+
+
+def _cursor_secret(settings: GatewaySettings) -> str:
+    """Whatever secret all gateways of an installation share and keep over a restart."""
+    return settings.token_secret or settings.api_key or settings.database_url
+
+
+def _broker_check(bus: Bus) -> Check:
+    async def check() -> str | None:
+        status = bus.status()
+        return None if status.can_publish else status.detail or "It takes nothing now."
+
+    return check
+
+
+def _database_check(database: Database) -> Check:
+    async def check() -> str | None:
+        try:
+            await database.ping()
+        except Problem as problem:
+            return problem.detail
+        return None
+
+    return check

@@ -1,0 +1,108 @@
+"""Who calls: `Authorization: Bearer <API key>`, nothing else, and never in a URL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from clarion.errors import Forbidden, StoreUnavailable, Unauthorized
+from clarion.store.database import Database
+from clarion.tokens.api_keys import SCOPES, ApiKey, hash_api_key, is_api_key
+from services.gateway.key_cache import KeyCache, KeyRecord
+from services.gateway.key_lookup import KeyLookup, KeyWatch
+from services.gateway.metrics import KEY_LOOKUPS
+
+DEFAULT_TENANT = "default"
+GIVEN_KEY_ID = "environment"
+
+Clock = Callable[[], float]
+
+
+class Authenticator:
+    """Turns an `Authorization` header into a key. Keys are compared by their SHA-256 only.
+
+    A key that was found goes on working while the database is away; one that is unknown to us is
+    then answered with `StoreUnavailable`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        given_key: str | None,
+        *,
+        clock: Clock = time.time,
+    ) -> None:
+        """`given_key` is `CLARION_API_KEY`: tenant `default`, every scope, no end."""
+        self._lookup = KeyLookup(database)
+        self._cache = KeyCache()
+        self._clock = clock
+        self._given: dict[bytes, ApiKey] = {}
+        if given_key:
+            self._given[hash_api_key(given_key)] = ApiKey(
+                GIVEN_KEY_ID, DEFAULT_TENANT, "CLARION_API_KEY", frozenset(SCOPES)
+            )
+        self.watch = KeyWatch(database.url, on_change=self._cache.drop, on_gap=self._cache.distrust)
+
+    async def authenticate(self, authorization: bytes | None) -> ApiKey:
+        """The key. Raises `Unauthorized` (`key_missing`, `key_invalid`, `key_expired`) or
+        `StoreUnavailable`."""
+        text = _bearer(authorization)
+        digest = hash_api_key(text)
+        given = self._given.get(digest)
+        if given is not None:
+            return given
+        now = self._clock()
+        record = self._cache.fresh(digest, now)
+        if record is None:
+            if not is_api_key(text) or self._cache.is_unknown(digest, now):
+                raise _invalid()
+            record = await self._look_up(digest)
+        if record is None:
+            raise _invalid()
+        if record.expires_at is not None and record.expires_at <= now:
+            raise Unauthorized("The API key has expired.", code="key_expired")
+        return record.key
+
+    async def _look_up(self, digest: bytes) -> KeyRecord | None:
+        changes = self._cache.changes
+        try:
+            record = await self._lookup.find(digest)
+        except StoreUnavailable:
+            KEY_LOOKUPS.labels("unavailable").inc()
+            stale = self._cache.stale(digest)
+            if stale is None:
+                raise
+            return stale
+        KEY_LOOKUPS.labels("unknown" if record is None else "known").inc()
+        if changes == self._cache.changes:
+            self._cache.learn(digest, record, self._clock())
+        return record
+
+
+def is_from_settings(key: ApiKey) -> bool:
+    """Whether this is `CLARION_API_KEY`: whoever shows it runs the installation."""
+    return key.id == GIVEN_KEY_ID
+
+
+def require_scope(key: ApiKey, scope: str) -> None:
+    """Raises `Forbidden` (`missing_scope`) that names the scope."""
+    if scope not in key.scopes:
+        raise Forbidden(f"This key does not have the scope {scope}.", code="missing_scope")
+
+
+def _bearer(authorization: bytes | None) -> str:
+    if authorization is None:
+        raise Unauthorized(
+            "An API key is needed: Authorization: Bearer clr_...", code="key_missing"
+        )
+    scheme, _, credential = authorization.partition(b" ")
+    text = credential.strip().decode("latin-1")
+    if scheme.lower() != b"bearer" or not text:
+        raise Unauthorized(
+            "An API key is needed: Authorization: Bearer clr_...", code="key_missing"
+        )
+    return text
+
+
+def _invalid() -> Unauthorized:
+    return Unauthorized("The API key is not valid.", code="key_invalid")

@@ -1,0 +1,85 @@
+"""Reading a request body within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from clarion.errors import BadRequest, TooLarge
+from services.gateway.waiting_room import WaitingRoom
+
+BODY_TIMEOUT_S = 30.0
+LINGER_S = 2.0
+
+
+class BodyReader:
+    """Reads bodies of at most `max_bytes`, and of all requests no more than the room holds."""
+
+    def __init__(self, room: WaitingRoom, max_bytes: int) -> None:
+        self._room = room
+        self._max_bytes = max_bytes
+
+    async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The body; the caller gives its length back to the room when the request is answered.
+
+        Raises `TooLarge` before anything past the bound is kept, `BadRequest` (`body_timeout`)
+        where it does not arrive in time, `ClientDisconnect`.
+        """
+        length = headers.get(b"content-length")
+        if length is not None and length.isdigit() and int(length) > self._max_bytes:
+            raise self._too_large()
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            self._check(len(body))
+            self._room.enter(len(body))
+            return body
+        return await self._read_rest(body, receive)
+
+    async def _read_rest(self, first: bytes, receive: Receive) -> bytes:
+        chunks, held = [first], 0
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                while True:
+                    self._check(held + len(chunks[-1]))
+                    self._room.enter(len(chunks[-1]))
+                    held += len(chunks[-1])
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    chunks.append(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        self._check(held + len(chunks[-1]))
+                        self._room.enter(len(chunks[-1]))
+                        return b"".join(chunks)
+        except TimeoutError:
+            self._room.leave(held)
+            raise BadRequest("The body did not arrive in time.", code="body_timeout") from None
+        except BaseException:
+            self._room.leave(held)
+            raise
+
+    def _check(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body is larger than {self._max_bytes} bytes.")
+
+
+async def discard(receive: Receive) -> None:
+    """Throw away what still arrives, for a short while: a client that is sending can then read
+    the answer, which a connection closed under its hands would destroy."""
+    try:
+        async with asyncio.timeout(LINGER_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return

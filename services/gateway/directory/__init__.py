@@ -1,0 +1,1 @@
+"""Who there is: subscribers and topics, read and written."""

@@ -1,0 +1,102 @@
+"""Topics of one tenant and who is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clarion.store.tables import topic_members, topics
+
+_t = topics.c
+_m = topic_members.c
+
+
+async def put_topic(
+    connection: AsyncConnection, tenant: str, identifier: str, name: str | None
+) -> dict[str, Any]:
+    """Create it, or rename it."""
+    statement = insert(topics).values(tenant=tenant, id=identifier, name=name)
+    statement = statement.on_conflict_do_update(
+        index_elements=[_t.tenant, _t.id], set_={"name": name}
+    ).returning(topics)
+    return dict((await connection.execute(statement)).mappings().one())
+
+
+async def find_topic(
+    connection: AsyncConnection, tenant: str, identifier: str, *, hold: bool = False
+) -> dict[str, Any] | None:
+    """One by its id; `hold` keeps it from being deleted until the transaction ends."""
+    statement = select(topics).where(_t.tenant == tenant, _t.id == identifier)
+    if hold:
+        statement = statement.with_for_update(read=True)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+async def delete_topic(connection: AsyncConnection, tenant: str, identifier: str) -> bool:
+    """Delete it with its members. Whether it was there."""
+    statement = delete(topics).where(_t.tenant == tenant, _t.id == identifier)
+    was_there = (await connection.execute(statement)).rowcount > 0
+    await connection.execute(
+        delete(topic_members).where(_m.tenant == tenant, _m.topic == identifier)
+    )
+    return was_there
+
+
+async def add_members(
+    connection: AsyncConnection, tenant: str, topic: str, subscribers: Sequence[str]
+) -> int:
+    """Add those who are not members yet; how many these were."""
+    rows = [
+        {"tenant": tenant, "topic": topic, "subscriber": subscriber}
+        for subscriber in sorted(set(subscribers))
+    ]
+    statement = insert(topic_members).values(rows).on_conflict_do_nothing()
+    return (await connection.execute(statement)).rowcount
+
+
+async def remove_member(
+    connection: AsyncConnection, tenant: str, topic: str, subscriber: str
+) -> bool:
+    """Whether it was a member."""
+    statement = delete(topic_members).where(
+        _m.tenant == tenant, _m.topic == topic, _m.subscriber == subscriber
+    )
+    return (await connection.execute(statement)).rowcount > 0
+
+
+def list_statement(tenant: str, after: str | None, limit: int) -> Select[Any]:
+    """The first `limit` topics by id, after `after`."""
+    statement = select(topics).where(_t.tenant == tenant).order_by(_t.id).limit(limit)
+    return statement if after is None else statement.where(_t.id > after)
+
+
+def members_statement(tenant: str, topic: str, after: str | None, limit: int) -> Select[Any, Any]:
+    """The first `limit` members by id, after `after`."""
+    statement = (
+        select(_m.subscriber, _m.created_at)
+        .where(_m.tenant == tenant, _m.topic == topic)
+        .order_by(_m.subscriber)
+        .limit(limit)
+    )
+    return statement if after is None else statement.where(_m.subscriber > after)
+
+
+async def list_topics(
+    connection: AsyncConnection, tenant: str, after: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """See `list_statement`."""
+    rows = await connection.execute(list_statement(tenant, after, limit))
+    return [dict(row) for row in rows.mappings()]
+
+
+async def list_members(
+    connection: AsyncConnection, tenant: str, topic: str, after: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """See `members_statement`."""
+    rows = await connection.execute(members_statement(tenant, topic, after, limit))
+    return [dict(row) for row in rows.mappings()]

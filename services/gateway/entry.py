@@ -1,0 +1,194 @@
+"""The front of the gateway: pure ASGI before the FastAPI app.
+
+`POST /v1/events` is answered here, on the shortest way. Everything else under `/v1/` is let
+through to the routes once its key is known and its body is sane JSON within the bound.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from clarion.contracts.media import JSON, charset, media_type
+from clarion.contracts.validation import decode_json
+from clarion.errors import Problem, TooLarge, UnsupportedMedia
+from clarion.http.problems import OtherProblem, problem_response
+from clarion.telemetry.metrics import UNEXPECTED_ERRORS
+from clarion.telemetry.trace import continue_trace, set_current_trace, trace_id_of
+from clarion.tokens.api_keys import ApiKey
+from services.gateway.accept import Acceptor
+from services.gateway.auth import Authenticator, require_scope
+from services.gateway.body import BodyReader, discard
+from services.gateway.headers import SECURITY_HEADERS
+from services.gateway.intake import Headers, refuse_encoding, refuse_parameters
+from services.gateway.metrics import REFUSED
+from services.gateway.waiting_room import WaitingRoom
+
+EVENTS_PATH = "/v1/events"
+API_PREFIX = "/v1/"
+METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
+
+_encode = msgspec.json.encode
+
+log = structlog.get_logger("clarion.gateway")
+
+
+class Entry:
+    """An ASGI application in front of another."""
+
+    def __init__(
+        self,
+        inner: ASGIApp,
+        *,
+        acceptor: Acceptor,
+        authenticator: Authenticator,
+        reader: BodyReader,
+        room: WaitingRoom,
+    ) -> None:
+        self._inner = inner
+        self._acceptor = acceptor
+        self._authenticator = authenticator
+        self._reader = reader
+        self._room = room
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] != "http" or not scope["path"].startswith(API_PREFIX):
+            await self._inner(scope, receive, send)
+        elif scope["path"] == EVENTS_PATH:
+            await self._events(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
+
+    async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Headers = dict(scope["headers"])
+        traceparent = _continue(headers)
+        try:
+            if scope["method"] != "POST":
+                raise OtherProblem(405, "Events are sent by POST.")
+            ids, problem = await self._accept(scope, headers, traceparent, receive)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            problem, ids = _problem_of(error), []
+        if problem is None:
+            await _answer_accepted(ids, traceparent, send)
+            return
+        REFUSED.labels(problem.code).inc()
+        await _answer_problem(problem, traceparent, scope, receive, send)
+
+    async def _accept(
+        self, scope: Scope, headers: Headers, traceparent: str, receive: Receive
+    ) -> tuple[list[str], Problem | None]:
+        key = await self._authenticator.authenticate(headers.get(b"authorization"))
+        require_scope(key, "events:write")
+        refuse_parameters(scope["query_string"])
+        self._acceptor.refuse_if_away()
+        body = await self._reader.read(headers, receive)
+        try:
+            return await self._acceptor.accept(key, traceparent, headers, body)
+        finally:
+            self._room.leave(len(body))
+
+    async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Headers = dict(scope["headers"])
+        traceparent = _continue(headers)
+        body = b""
+        try:
+            key = await self._authenticator.authenticate(headers.get(b"authorization"))
+            if scope["method"] in METHODS_WITH_BODY:
+                body = await self._read_json(headers, receive)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            await _answer_problem(_problem_of(error), traceparent, scope, receive, send)
+            return
+        try:
+            await self._inner(with_key(scope, key), _Replay(body, receive), send)
+        finally:
+            self._room.leave(len(body))
+
+    async def _read_json(self, headers: Headers, receive: Receive) -> bytes:
+        refuse_encoding(headers)
+        body = await self._reader.read(headers, receive)
+        try:
+            _refuse_other_media(headers, body)
+            if body:
+                decode_json(body)
+        except BaseException:
+            self._room.leave(len(body))
+            raise
+        return body
+
+
+class _Replay:
+    """`receive` of a body that was read before."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> dict[str, object]:
+        if self._body is None:
+            return dict(await self._receive())
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+def with_key(scope: Scope, key: ApiKey) -> Scope:
+    """The scope as the routes see it: `clarion.key` holds the caller's key."""
+    return {**scope, "clarion.key": key}
+
+
+def _continue(headers: Headers) -> str:
+    given = headers.get(b"traceparent")
+    traceparent = continue_trace(given.decode("latin-1") if given else None)
+    set_current_trace(traceparent)
+    return traceparent
+
+
+def _refuse_other_media(headers: Headers, body: bytes) -> None:
+    given = headers.get(b"content-type", b"").decode("latin-1")
+    if body and (media_type(given) != JSON or charset(given) not in ("utf-8", "utf8")):
+        raise UnsupportedMedia(f"Send the body as {JSON}.")
+
+
+def _problem_of(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    UNEXPECTED_ERRORS.inc()
+    log.error("unexpected_error", exc_info=error)
+    return Problem("Something went wrong on our side; it has been logged.")
+
+
+async def _answer_accepted(ids: list[str], traceparent: str, send: Send) -> None:
+    body = b'{"accepted":%d,"ids":%b}' % (len(ids), _encode(ids))
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"traceparent", traceparent.encode()),
+        *SECURITY_HEADERS,
+    ]
+    await send({"type": "http.response.start", "status": 202, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _answer_problem(
+    problem: Problem, traceparent: str, scope: Scope, receive: Receive, send: Send
+) -> None:
+    response = problem_response(problem, trace_id_of(traceparent))
+    response.headers["traceparent"] = traceparent
+    response.raw_headers.extend(SECURITY_HEADERS)
+    if isinstance(problem, OtherProblem):
+        response.headers["allow"] = "POST"
+    if not isinstance(problem, TooLarge):
+        await response(scope, receive, send)
+        return
+    response.headers["connection"] = "close"
+    start = {"status": response.status_code, "headers": response.raw_headers}
+    await send({"type": "http.response.start", **start})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    await discard(receive)
+    await send({"type": "http.response.body", "body": b""})

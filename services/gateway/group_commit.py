@@ -1,0 +1,162 @@
+"""Group commit: events that arrive while publishes are in flight share the next message.
+
+At most `IN_FLIGHT` envelopes of a lane are on their way; what arrives meanwhile leaves as one.
+An idle gateway waits for nothing. Each caller is answered at the confirm of what it brought.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from clarion.bus.protocol import Bus, Message
+from clarion.contracts.envelope import (
+    ENVELOPE_CONTENT_TYPE,
+    MAX_ENVELOPE_BYTES,
+    MAX_ENVELOPE_EVENTS,
+)
+from clarion.errors import Problem, PublishUnknown, Unavailable
+from clarion.topology import EVENTS
+from services.gateway.metrics import ACCEPTED, ENVELOPE_EVENTS, PUBLISH_SECONDS
+
+IN_FLIGHT = 2
+
+log = structlog.get_logger("clarion.gateway")
+
+
+class Ticket:
+    """What one caller waits for: `None` once all it brought is confirmed, else what failed.
+
+    It is open for `additions` calls of `GroupCommit.add`, one for each lane.
+    """
+
+    __slots__ = ("_open", "done")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, additions: int = 1) -> None:
+        self.done: asyncio.Future[Problem | None] = loop.create_future()
+        self._open = additions
+
+    def expect(self, parcels: int) -> None:
+        """One addition came as so many parcels."""
+        self._open += parcels - 1
+
+    def settle(self, problem: Problem | None) -> None:
+        """A parcel was confirmed, or it failed and with it the whole."""
+        self._open -= 1
+        if not self.done.done() and (problem is not None or self._open == 0):
+            self.done.set_result(problem)
+
+
+@dataclass(slots=True)
+class Parcel:
+    """Entries of one caller that travel in one envelope."""
+
+    entries: list[bytes]
+    size: int
+    ticket: Ticket
+
+
+class GroupCommit:
+    """The way of one lane into the broker."""
+
+    def __init__(self, bus: Bus, lane: str) -> None:
+        self._bus = bus
+        self._lane = lane
+        self._waiting: deque[Parcel] = deque()
+        self._publishers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def add(self, entries: Sequence[bytes], ticket: Ticket) -> None:
+        """Have these published; `ticket.done` tells. Callers that fit one envelope are never
+        split over two. Raises `Unavailable` once `close` was called."""
+        if self._closed:
+            raise Unavailable("The gateway is stopping; nothing was accepted.", code="stopping")
+        parcels = _parcels(entries, ticket)
+        ticket.expect(len(parcels))
+        self._waiting.extend(parcels)
+        self._fill()
+
+    async def close(self, timeout_s: float) -> None:
+        """Refuse what is new, finish what is accepted, up to `timeout_s`."""
+        self._closed = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+
+    def _fill(self) -> None:
+        if self._publishers < IN_FLIGHT:
+            self._publishers += 1
+            task = asyncio.create_task(self._run())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _run(self) -> None:
+        try:
+            while parcels := self._next_envelope():
+                problem = await self._publish(parcels)
+                for parcel in parcels:
+                    parcel.ticket.settle(problem)
+                if problem is not None and not self._bus.status().can_publish:
+                    self._fail_waiting(problem)
+        finally:
+            self._publishers -= 1
+
+    def _next_envelope(self) -> list[Parcel]:
+        parcels: list[Parcel] = []
+        events = size = 0
+        while self._waiting:
+            parcel = self._waiting[0]
+            events += len(parcel.entries)
+            size += parcel.size
+            if parcels and (events > MAX_ENVELOPE_EVENTS or size > MAX_ENVELOPE_BYTES):
+                break
+            self._waiting.popleft()
+            if not parcel.ticket.done.done():
+                parcels.append(parcel)
+            else:  # another part of the same array has failed
+                events -= len(parcel.entries)
+                size -= parcel.size
+        return parcels
+
+    async def _publish(self, parcels: list[Parcel]) -> Problem | None:
+        entries = [entry for parcel in parcels for entry in parcel.entries]
+        body = b'{"v":1,"events":[' + b",".join(entries) + b"]}"
+        started = time.perf_counter()
+        try:
+            await self._bus.publish(EVENTS, self._lane, Message(body, ENVELOPE_CONTENT_TYPE))
+        except Problem as problem:
+            return problem
+        except Exception:
+            log.exception("publish_broke", events=len(entries))
+            return PublishUnknown("It is not known whether the broker has stored it.")
+        finally:
+            PUBLISH_SECONDS.observe(time.perf_counter() - started)
+            ENVELOPE_EVENTS.observe(len(entries))
+        ACCEPTED.labels(self._lane).inc(len(entries))
+        return None
+
+    def _fail_waiting(self, problem: Problem) -> None:
+        while self._waiting:
+            self._waiting.popleft().ticket.settle(problem)
+
+
+def _parcels(entries: Sequence[bytes], ticket: Ticket) -> list[Parcel]:
+    parcels: list[Parcel] = []
+    for entry in entries:
+        size = len(entry) + 1
+        last = parcels[-1] if parcels else None
+        if (
+            last is None
+            or len(last.entries) == MAX_ENVELOPE_EVENTS
+            or last.size + size > MAX_ENVELOPE_BYTES
+        ):
+            parcels.append(Parcel([entry], size, ticket))
+        else:
+            last.entries.append(entry)
+            last.size += size
+    return parcels

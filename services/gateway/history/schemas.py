@@ -1,0 +1,176 @@
+"""What happened, as OpenAPI shows it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from clarion.contracts.event import Channel
+from services.gateway.schemas import NO_NUL, Identifier, Page, Time
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Decided(BaseModel):
+    channel: str
+    decision: Literal["send", "hold", "skip"]
+    reason: str
+    until: Time | None = None
+
+
+class ReachedRecipient(BaseModel):
+    subscriber: str
+    notification_id: UUID | None
+    decisions: list[Decided]
+
+
+class EventRecord(BaseModel):
+    """An event as accepted, and what became of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    source: str
+    type: str
+    accepted_at: Time
+    planned_at: Time
+    state: Literal["planned", "parked"]
+    recipients: list[ReachedRecipient] = Field(description="the first 1,000")
+    more_recipients: bool
+    conflicts: list[dict[str, Any]] = Field(description="other bodies that came under this id")
+    trace_id: str
+
+
+class EventName(BaseModel):
+    source: str
+    id: str
+    time: Time | None
+
+
+class NotificationSummary(BaseModel):
+    """The item as its subscriber sees it, whose it is, and of which event."""
+
+    id: UUID
+    event_id: str
+    type: str
+    category: str | None
+    title: str
+    body: str | None
+    url: str | None
+    data: Any
+    lane: str
+    version: int | None = Field(description="null where it is not in the inbox")
+    created_at: Time
+    seen_at: Time | None
+    read_at: Time | None
+    archived_at: Time | None
+    snoozed_until: Time | None
+    subscriber: str
+    event: EventName
+
+
+class Attempt(BaseModel):
+    n: int
+    provider: str
+    started_at: Time
+    duration_ms: int
+    outcome: str
+    code: str | None
+    detail: str | None
+    provider_id: str | None
+
+
+class Delivery(BaseModel):
+    id: UUID
+    channel: str
+    state: str
+    reason: str | None
+    provider: str | None
+    due_at: Time | None
+    attempts: list[Attempt]
+
+
+class Moment(BaseModel):
+    """One thing that happened."""
+
+    at: Time
+    what: str
+    channel: str | None = None
+    detail: str
+
+
+class NotificationRecord(NotificationSummary):
+    decisions: list[Decided]
+    deliveries: list[Delivery]
+    timeline: list[Moment]
+
+
+NotificationState = Literal[
+    "seen", "unseen", "read", "unread", "archived", "snoozed",
+    "scheduled", "queued", "sending", "sent", "delivered", "failed", "dead", "bounced",
+    "skipped", "cancelled", "expired",
+]  # fmt: skip
+
+
+def _in_range(moment: datetime) -> datetime:
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError("must lie between the years 1970 and 9998")
+    return moment
+
+
+Bound = Annotated[AwareDatetime, AfterValidator(_in_range)]
+
+
+class NotificationPage(Page):
+    """Filters of the list of notifications; all that are given hold."""
+
+    subscriber: Identifier | None = None
+    type: str | None = Field(default=None, max_length=128, pattern=NO_NUL)
+    category: str | None = Field(default=None, max_length=64, pattern=NO_NUL)
+    channel: Channel | None = Field(default=None, description="sent or held on this channel")
+    state: NotificationState | None = Field(default=None, description="of item or delivery")
+    since: Bound | None = Field(default=None, description="created at or after")
+    until: Bound | None = Field(default=None, description="created before")
+    q: str | None = Field(default=None, min_length=2, max_length=200, pattern=NO_NUL)
+
+
+class CapturePage(Page):
+    """Filters of the list of captures; all that are given hold."""
+
+    delivery: UUID | None = None
+    channel: Channel | None = None
+    recipient: str | None = Field(default=None, max_length=320, pattern=NO_NUL)
+    subscriber: Identifier | None = None
+
+
+class Capture(BaseModel):
+    """What a `capture://` provider would have sent."""
+
+    id: UUID
+    delivery: UUID
+    notification: UUID | None
+    subscriber: str | None
+    channel: str
+    recipient: str
+    message: dict[str, Any]
+    captured_at: Time
+
+
+class Parked(BaseModel):
+    """A message that could not be worked on; `body` holds its first 4,096 bytes as text."""
+
+    id: UUID
+    tenant: str | None
+    queue: str
+    reason: str
+    detail: str
+    content_type: str
+    headers: dict[str, Any]
+    size: int
+    body: str
+    trace_id: str | None
+    parked_at: Time

@@ -1,0 +1,84 @@
+"""What is known of API keys, by their hash: so that no request waits for the database."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from clarion.tokens.api_keys import ApiKey
+
+KNOWN_FOR_S = 60.0
+UNKNOWN_FOR_S = 10.0
+MAX_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key that was found; `expires_at` in epoch seconds."""
+
+    key: ApiKey
+    expires_at: float | None
+
+
+class KeyCache:
+    """Found keys and refused hashes, apart: a storm of unknown keys evicts no good one.
+
+    Times are those of the clock that the caller passes. A record that is no longer fresh is kept:
+    it goes on working while the database is away, unless it was dropped.
+    """
+
+    def __init__(self, max_keys: int = MAX_KEYS) -> None:
+        self._max_keys = max_keys
+        self.changes = 0
+        """Grows with `drop` and `distrust`: what was asked before may be out of date."""
+        self._known: OrderedDict[bytes, tuple[KeyRecord, float]] = OrderedDict()
+        self._unknown: OrderedDict[bytes, float] = OrderedDict()
+
+    def fresh(self, digest: bytes, now: float) -> KeyRecord | None:
+        """The record, if it was looked up within `KNOWN_FOR_S`."""
+        found = self._known.get(digest)
+        if found is None or found[1] < now:
+            return None
+        self._known.move_to_end(digest)
+        return found[0]
+
+    def stale(self, digest: bytes) -> KeyRecord | None:
+        """The record, however old."""
+        found = self._known.get(digest)
+        return None if found is None else found[0]
+
+    def is_unknown(self, digest: bytes, now: float) -> bool:
+        """Whether the database denied this key within `UNKNOWN_FOR_S`."""
+        return self._unknown.get(digest, now) > now
+
+    def learn(self, digest: bytes, record: KeyRecord | None, now: float) -> None:
+        """Keep what the database said."""
+        self._forget(digest)
+        if record is None:
+            self._unknown[digest] = now + UNKNOWN_FOR_S
+            _trim(self._unknown, self._max_keys)
+        else:
+            self._known[digest] = (record, now + KNOWN_FOR_S)
+            _trim(self._known, self._max_keys)
+
+    def drop(self, digest: bytes) -> None:
+        """Forget one: it was revoked, or made just now."""
+        self.changes += 1
+        self._forget(digest)
+
+    def distrust(self) -> None:
+        """Look everything up again: what was revoked meanwhile may not have been heard."""
+        self.changes += 1
+        self._unknown.clear()
+        for digest, (record, _) in self._known.items():
+            self._known[digest] = (record, 0.0)
+
+    def _forget(self, digest: bytes) -> None:
+        self._known.pop(digest, None)
+        self._unknown.pop(digest, None)
+
+
+def _trim(entries: OrderedDict[bytes, Any], size: int) -> None:
+    while len(entries) > size:
+        entries.popitem(last=False)

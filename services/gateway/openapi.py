@@ -1,0 +1,131 @@
+"""The OpenAPI document, with `POST /v1/events`, which the FastAPI app itself does not see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from clarion.contracts.cloudevents import BATCHED, STRUCTURED
+from clarion.contracts.event import MAX_EVENTS, Event
+from clarion.http.problems import problem_responses
+from services.gateway.schemas import NO_NUL
+
+REF = "#/components/schemas/{name}"
+REFUSALS = (400, 401, 403, 405, 413, 415, 422, 503)
+
+
+def install_openapi(app: FastAPI) -> None:
+    """Make `app.openapi()` tell of the accept path too."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+    )
+    (event,), schemas = msgspec.json.schema_components([Event], ref_template=REF)
+    made["components"]["schemas"] |= {name: _portable(one) for name, one in schemas.items()}
+    made["components"]["schemas"]["CloudEvent"] = CLOUD_EVENT
+    made["components"]["schemas"]["Accepted"] = ACCEPTED
+    made["paths"]["/v1/events"] = {"post": _post_events(event)}
+    return made
+
+
+def _post_events(event: dict[str, Any]) -> dict[str, Any]:
+    cloud_event = {"$ref": REF.format(name="CloudEvent")}
+    return {
+        "tags": ["events"],
+        "operationId": "post_events",
+        "summary": "Accept one event, or an array of up to 1,000, all or none",
+        "description": (
+            "202 is sent once the broker has stored all of them. A CloudEvent in binary mode "
+            "(`ce-` headers, any JSON as the body) is taken as well. After a 503 the same request "
+            "may be sent again: an event that has an id counts once."
+        ),
+        "security": [{"apiKey": []}],
+        "parameters": [IDEMPOTENCY_KEY],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"anyOf": [event, _array_of(event)]}},
+                STRUCTURED: {"schema": cloud_event},
+                BATCHED: {"schema": _array_of(cloud_event)},
+            },
+        },
+        "responses": {
+            "202": {
+                "description": "Stored",
+                "content": {"application/json": {"schema": {"$ref": REF.format(name="Accepted")}}},
+            },
+            **{str(status): one for status, one in problem_responses(*REFUSALS).items()},
+        },
+    }
+
+
+def _array_of(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": schema, "minItems": 1, "maxItems": MAX_EVENTS}
+
+
+def _portable(schema: dict[str, Any]) -> dict[str, Any]:
+    """`\\Z` is Python's; a JSON schema says `$`."""
+    return msgspec.json.decode(msgspec.json.encode(schema).replace(b'\\\\Z"', b'$"'))
+
+
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Another spelling of `id`, for a single event",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 256, "pattern": NO_NUL},
+}
+
+ACCEPTED: dict[str, Any] = {
+    "type": "object",
+    "required": ["accepted", "ids"],
+    "properties": {
+        "accepted": {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS},
+        "ids": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "in the order given; a UUIDv7 where the event had none",
+        },
+    },
+}
+
+CLOUD_EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "CloudEvents 1.0; extensions that Clarion does not know are tolerated",
+    "required": ["specversion", "id", "source", "type"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1, "maxLength": 256},
+        "source": {"type": "string", "minLength": 1, "maxLength": 256},
+        "type": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"},
+        "time": {"type": ["string", "null"], "format": "date-time"},
+        "data": {"description": "any JSON"},
+        "to": {"description": "user:<id> or topic:<id>, comma-separated, or JSON as in an event"},
+        "channels": {"description": "comma-separated, or a list"},
+        "category": {"type": ["string", "null"]},
+        "lane": {"enum": ["urgent", "normal", None]},
+        "sendat": {"type": ["string", "null"], "format": "date-time"},
+        "expiresat": {"type": ["string", "null"], "format": "date-time"},
+        "title": {"type": ["string", "null"]},
+        "body": {"type": ["string", "null"]},
+        "url": {"type": ["string", "null"]},
+        "content": {"type": ["object", "null"]},
+        "traceparent": {"type": ["string", "null"]},
+    },
+}

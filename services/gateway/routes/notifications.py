@@ -1,0 +1,52 @@
+"""The history, notification by notification."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clarion.http.problems import problem_responses
+from services.gateway.access import Has, HistoryReader
+from services.gateway.history.notifications import find_notification, list_notifications
+from services.gateway.history.schemas import (
+    NotificationPage,
+    NotificationRecord,
+    NotificationSummary,
+)
+from services.gateway.paging import missing, page_of, uuid_or_missing
+from services.gateway.schemas import Items
+
+router = APIRouter(prefix="/v1/notifications", tags=["history"])
+
+
+@router.get(
+    "",
+    response_model=Items[NotificationSummary],
+    responses=problem_responses(400, 401, 403, 422, 503),
+    summary="Notifications, newest first",
+)
+async def get_notifications(
+    page: Annotated[NotificationPage, Query()], has: Has, key: HistoryReader
+) -> dict[str, Any]:
+    async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
+        return await list_notifications(connection, key.tenant, page, after, limit)
+
+    return await page_of(has, key, page, load, of="notifications", read=UUID)
+
+
+@router.get(
+    "/{notification_id}",
+    response_model=NotificationRecord,
+    responses=problem_responses(401, 403, 404, 503),
+    summary="One notification with deliveries, attempts and timeline",
+)
+async def get_notification(notification_id: str, has: Has, key: HistoryReader) -> dict[str, Any]:
+    identifier = uuid_or_missing(notification_id, "notification")
+    async with has.database.transaction() as connection:
+        found = await find_notification(connection, key.tenant, identifier)
+    if found is None:
+        raise missing("notification")
+    return found

@@ -1,0 +1,80 @@
+"""The directory of subscribers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clarion.http.problems import problem_responses
+from services.gateway.access import DirectoryWriter, Has
+from services.gateway.directory.schemas import Subscriber, SubscriberBody
+from services.gateway.directory.subscribers import (
+    delete_subscriber,
+    find_subscriber,
+    list_subscribers,
+    put_subscriber,
+)
+from services.gateway.paging import known_form, missing, new_form, page_of
+from services.gateway.schemas import Items, Page
+
+router = APIRouter(prefix="/v1/subscribers", tags=["directory"])
+
+
+@router.get(
+    "",
+    response_model=Items[Subscriber],
+    responses=problem_responses(400, 401, 403, 422, 503),
+    summary="Subscribers by id",
+)
+async def get_subscribers(
+    page: Annotated[Page, Query()], has: Has, key: DirectoryWriter
+) -> dict[str, Any]:
+    async def load(connection: AsyncConnection, after: str | None, limit: int) -> list[Any]:
+        return await list_subscribers(connection, key.tenant, after, limit)
+
+    return await page_of(has, key, page, load, of="subscribers", read=str)
+
+
+@router.put(
+    "/{subscriber_id}",
+    response_model=Subscriber,
+    responses=problem_responses(400, 401, 403, 413, 415, 422, 503),
+    summary="Create a subscriber, or replace its description",
+)
+async def put(
+    subscriber_id: str, body: SubscriberBody, has: Has, key: DirectoryWriter
+) -> dict[str, Any]:
+    identifier = new_form(subscriber_id)
+    async with has.database.transaction() as connection:
+        return await put_subscriber(connection, key.tenant, identifier, body.model_dump())
+
+
+@router.get(
+    "/{subscriber_id}",
+    response_model=Subscriber,
+    responses=problem_responses(401, 403, 404, 503),
+    summary="One subscriber",
+)
+async def get(subscriber_id: str, has: Has, key: DirectoryWriter) -> dict[str, Any]:
+    identifier = known_form(subscriber_id, "subscriber")
+    async with has.database.transaction() as connection:
+        found = await find_subscriber(connection, key.tenant, identifier)
+    if found is None:
+        raise missing("subscriber")
+    return found
+
+
+@router.delete(
+    "/{subscriber_id}",
+    status_code=204,
+    responses=problem_responses(401, 403, 404, 503),
+    summary="Take a subscriber out of the directory and of all topics",
+)
+async def delete(subscriber_id: str, has: Has, key: DirectoryWriter) -> None:
+    identifier = known_form(subscriber_id, "subscriber")
+    async with has.database.transaction() as connection:
+        was_there = await delete_subscriber(connection, key.tenant, identifier)
+    if not was_there:
+        raise missing("subscriber")

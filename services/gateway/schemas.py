@@ -1,0 +1,42 @@
+"""What the REST calls take and give, as OpenAPI shows it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+ID_PATTERN = "^[A-Za-z0-9._:@-]{1,128}$"
+NO_NUL = r"^[^\x00]*$"
+
+T = TypeVar("T")
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC with microseconds and `Z`: such times sort as text."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+Identifier = Annotated[str, Field(pattern=ID_PATTERN)]
+
+
+class Given(BaseModel):
+    """A request body or query: what is not known is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Given):
+    """How much of a list, and from where."""
+
+    limit: int = Field(default=50, ge=1, le=500)
+    cursor: str | None = Field(default=None, max_length=1024, pattern="^[A-Za-z0-9_-]*$")
+
+
+class Items(BaseModel, Generic[T]):
+    """One page; `next_cursor` is null on the last."""
+
+    items: list[T]
+    next_cursor: str | None
