@@ -1,0 +1,154 @@
+"""The composition root of the notifier: its loops, and what operators ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import structlog
+from fastapi import FastAPI
+
+from clarion.bus.protocol import Bus
+from clarion.contracts.event import LANES
+from clarion.errors import StoreUnavailable
+from clarion.http.operations import operations_router
+from clarion.http.problems import install_problem_handlers
+from clarion.lifecycle import BackgroundTasks
+from clarion.store.database import Database
+from services.notifier.channels.urls import Route, open_routes
+from services.notifier.consumer import Consumer
+from services.notifier.dispatch import Dispatcher
+from services.notifier.housekeeping import Housekeeper
+from services.notifier.intake import Intake
+from services.notifier.outbox import Publisher
+from services.notifier.parked import ParkedMover
+from services.notifier.plan.batch import Planner
+from services.notifier.send import Sender
+from services.notifier.settings import EVERY_USER, NotifierSettings
+
+log = structlog.get_logger("clarion.notifier")
+
+
+class Worker(Protocol):
+    """A loop that ends by itself, in order, once it was asked to stop."""
+
+    async def run(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class Notifier:
+    """All loops of one process. Raises `ConfigurationError` for a provider URL that is wrong."""
+
+    def __init__(self, settings: NotifierSettings, *, bus: Bus, database: Database) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._database = database
+        self._tasks = BackgroundTasks()
+        self._routes: Mapping[str, Route] = open_routes(
+            settings.email, settings.sms, timeout_s=settings.send_timeout_s
+        )
+        self._workers: list[Worker] = []
+        self._housekeeper = Housekeeper(database, captures_kept=settings.captures_kept)
+
+    async def start(self) -> None:
+        """Subscribe and begin to work."""
+        named = self._plan_workers() | self._send_workers()
+        publisher = Publisher(self._bus, shards=self._settings.live_shards)
+        named["dispatch"] = Dispatcher(self._database, publisher)
+        named["parked"] = ParkedMover(self._bus, self._database)
+        self._workers = list(named.values())
+        self._tasks.start("partitions", self._housekeeper.keep_partitions)
+        self._tasks.start("captures", self._housekeeper.keep_captures)
+        for name, worker in named.items():
+            self._tasks.start(name, worker.run)
+
+    async def stop(self, timeout_s: float) -> None:
+        """Take no more, finish what is in hand, close the providers; within `timeout_s`."""
+        for worker in self._workers:
+            await worker.stop()
+        await self._housekeeper.stop()
+        await self._tasks.drain(timeout_s)
+        for route in self._routes.values():
+            for provider in route:
+                await provider.close()
+
+    async def check_broker(self) -> str | None:
+        """None where messages come and go."""
+        status = self._bus.status()
+        if status.can_publish and status.can_consume:
+            return None
+        return status.detail or "The broker cannot be reached."
+
+    async def check_database(self) -> str | None:
+        """None where the database answers."""
+        try:
+            await self._database.ping()
+        except StoreUnavailable as error:
+            return error.detail
+        return None
+
+    async def check_loops(self) -> str | None:
+        """None where every loop runs."""
+        faults = [
+            f"{name}: {state}" for name, state in self._tasks.status().items() if state != "running"
+        ]
+        return " ".join(faults) or None
+
+    def _plan_workers(self) -> dict[str, Worker]:
+        settings = self._settings
+        mapped = frozenset(settings.amqp_tenants) - {EVERY_USER}
+        carried = frozenset(self._routes) | {"inbox"}
+        return {
+            f"plan.{lane}.{number}": Consumer(
+                lane,
+                bus=self._bus,
+                database=self._database,
+                planner=Planner(self._database, carried=carried),
+                publisher=Publisher(self._bus, shards=settings.live_shards),
+                intake=Intake(settings.amqp_identity, mapped),
+                batch_size=settings.plan_batch_size,
+            )
+            for lane in LANES
+            for number in range(settings.plan_workers)
+        }
+
+    def _send_workers(self) -> dict[str, Worker]:
+        settings = self._settings
+        return {
+            f"send.{channel}.{lane}": Sender(
+                channel,
+                lane,
+                bus=self._bus,
+                database=self._database,
+                route=route,
+                concurrency=settings.send_concurrency,
+                timeout_s=settings.send_timeout_s,
+            )
+            for channel, route in self._routes.items()
+            for lane in LANES
+        }
+
+
+def create_app(settings: NotifierSettings, *, bus: Bus, database: Database) -> FastAPI:
+    """An ASGI app whose lifespan runs the notifier on resources that are already open."""
+    notifier = Notifier(settings, bus=bus, database=database)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await notifier.start()
+        try:
+            yield
+        finally:
+            await notifier.stop(settings.shutdown_timeout_s)
+
+    app = FastAPI(title="Clarion notifier", lifespan=lifespan, docs_url=None, redoc_url=None)
+    install_problem_handlers(app)
+    checks = {
+        "broker": notifier.check_broker,
+        "database": notifier.check_database,
+        "loops": notifier.check_loops,
+    }
+    app.include_router(operations_router(checks))
+    return app

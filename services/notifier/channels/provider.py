@@ -1,0 +1,56 @@
+"""What Clarion asks of a provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from services.notifier.outcome import Outcome
+
+
+class Content(Struct, frozen=True):
+    """What a delivery says, rendered: plain text."""
+
+    title: str
+    body: str | None = None
+    url: str | None = None
+
+    @property
+    def link(self) -> str | None:
+        """`url` where it leads somewhere without a page around it."""
+        absolute = self.url is not None and self.url.startswith(("https://", "http://", "mailto:"))
+        return self.url if absolute else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One delivery on its way. `id` is the same at every attempt: the idempotency key."""
+
+    id: UUID
+    tenant: str
+    channel: str
+    recipient: str
+    content: Content
+    created_at: datetime
+
+
+class Provider(Protocol):
+    """Carries one channel."""
+
+    @property
+    def name(self) -> str:
+        """As recorded in attempts; holds no secret."""
+        ...
+
+    async def send(self, delivery: Outgoing) -> Outcome:
+        """Try once, within the provider's own time limit. Never raises for what the provider or
+        the network does."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...

@@ -1,0 +1,142 @@
+"""Providers from their URLs: the one place that knows how these are spelled.
+
+    smtp://user:password@host:587?from=Shop <no-reply@shop.example>&starttls=required
+    smtps://user:password@host:465?from=no-reply@shop.example
+    twilio://AC...:token@?from=+15005550006        or  ?from=MG...  (a messaging service)
+    capture://
+
+A character that has a meaning in URLs is percent-encoded; `+` stands for itself. No sentence here
+repeats a URL, which holds a password.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from email.headerregistry import Address
+from email.utils import getaddresses
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from clarion.errors import ConfigurationError
+from services.notifier.addresses import email_address, phone_number
+from services.notifier.channels.capture import Capture
+from services.notifier.channels.provider import Provider
+from services.notifier.channels.smtp import Smtp, SmtpServer
+from services.notifier.channels.twilio import TWILIO_API, Twilio, TwilioAccount
+
+STARTTLS: Mapping[str, bool | None] = {"required": True, "auto": None, "no": False}
+
+Route = tuple[Provider, ...]
+"""The providers of one channel, in order of preference."""
+
+
+def open_routes(email: Sequence[str], sms: Sequence[str], *, timeout_s: float) -> dict[str, Route]:
+    """The route of every channel that has a provider. Opens no connection.
+
+    Raises `ConfigurationError` with a sentence that names the setting.
+    """
+    routes: dict[str, Route] = {}
+    for channel, name, urls in (("email", "CLARION_EMAIL", email), ("sms", "CLARION_SMS", sms)):
+        if urls:
+            opened = [open_provider(channel, name, url, timeout_s=timeout_s) for url in urls]
+            routes[channel] = tuple(opened)
+    return routes
+
+
+def open_provider(channel: str, setting: str, url: str, *, timeout_s: float) -> Provider:
+    """The provider at `url`; errors as `open_routes`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(f"{setting}: a provider URL cannot be read.") from None
+    query = _query(parts.query, setting)
+    match channel, parts.scheme:
+        case _, "capture":
+            return Capture()
+        case "email", "smtp" | "smtps":
+            return Smtp(_smtp_server(parts, port, query, setting), timeout_s=timeout_s)
+        case "sms", "twilio":
+            return Twilio(_twilio_account(parts, query, setting), timeout_s=timeout_s)
+        case _:
+            raise ConfigurationError(
+                f"{setting}: {parts.scheme or 'nothing'}:// does not carry {channel}. "
+                "Email goes by smtp:// or smtps://, SMS by twilio://, both by capture://."
+            )
+
+
+def _smtp_server(
+    parts: SplitResult, port: int | None, query: dict[str, str], setting: str
+) -> SmtpServer:
+    _refuse_unknown(query, {"from", "starttls", "ca"}, setting)
+    if not parts.hostname:
+        raise ConfigurationError(f"{setting}: {parts.scheme}:// needs a host.")
+    user, password = _credentials(parts)
+    starttls = query.get("starttls", "required" if user else "auto")
+    if starttls not in STARTTLS:
+        raise ConfigurationError(f"{setting}: starttls is one of required, auto, no.")
+    tls = parts.scheme == "smtps"
+    return SmtpServer(
+        host=parts.hostname,
+        port=port or (465 if tls else 587),
+        user=user,
+        password=password,
+        sender=_sender(query.get("from"), setting),
+        tls=tls,
+        starttls=False if tls else STARTTLS[starttls],
+        context=_context(query.get("ca"), setting),
+    )
+
+
+def _twilio_account(parts: SplitResult, query: dict[str, str], setting: str) -> TwilioAccount:
+    _refuse_unknown(query, {"from", "base"}, setting)
+    sid, token = _credentials(parts)
+    if not sid or not token:
+        raise ConfigurationError(f"{setting}: write twilio://sid:token@?from=+15005550006.")
+    sender = query.get("from", "")
+    if not sender.startswith("MG") and phone_number(sender) is None:
+        raise ConfigurationError(
+            f"{setting}: from is a number such as +15005550006, or the sid of a messaging "
+            "service (MG...)."
+        )
+    host = f"https://{parts.hostname}" if parts.hostname else TWILIO_API
+    return TwilioAccount(sid, token, sender, query.get("base", host).rstrip("/"))
+
+
+def _sender(text: str | None, setting: str) -> Address:
+    written = getaddresses([text or ""])
+    name, address = written[0] if len(written) == 1 else ("", "")
+    checked = email_address(address)
+    if checked is None:
+        raise ConfigurationError(f"{setting}: smtp:// needs ?from= with one email address.")
+    try:
+        return Address(display_name=name, addr_spec=checked)
+    except (ValueError, IndexError):
+        raise ConfigurationError(f"{setting}: from is not an email address.") from None
+
+
+def _context(bundle: str | None, setting: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=bundle)
+    except (OSError, ssl.SSLError):
+        raise ConfigurationError(f"{setting}: the file named by ca cannot be read.") from None
+
+
+def _credentials(parts: SplitResult) -> tuple[str | None, str | None]:
+    user = unquote(parts.username) if parts.username else None
+    return user, unquote(parts.password) if parts.password else None
+
+
+def _query(text: str, setting: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split("&") if part]
+    query = {unquote(name): unquote(value) for name, _, value in pairs}
+    if len(query) != len(pairs):
+        raise ConfigurationError(f"{setting}: a parameter stands twice in a provider URL.")
+    return query
+
+
+def _refuse_unknown(query: Mapping[str, str], known: set[str], setting: str) -> None:
+    for name in query.keys() - known:
+        raise ConfigurationError(
+            f"{setting}: {name} is not a parameter here; known are {', '.join(sorted(known))}."
+        )

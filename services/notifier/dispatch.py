@@ -1,0 +1,153 @@
+"""The one scheduler: what is due is taken, marked and published.
+
+Deliveries that are scheduled, that were queued long ago and not finished, or whose sender died;
+notifications that were held; slices whose message was lost. Any number of notifiers run it at
+once: rows are taken with `SKIP LOCKED`, a few hundred a transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from clarion.contracts.job import Job
+from clarion.errors import BusUnavailable
+from clarion.lifecycle.background import backoff_s
+from clarion.store.database import Database
+from services.notifier import metrics
+from services.notifier.failures import is_condition
+from services.notifier.outbox import Outbox, Publisher
+from services.notifier.plan.readback import slice_from, traceparent_from
+from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
+from services.notifier.release import confirm_release, release_due
+from services.notifier.states import State
+
+log = structlog.get_logger("clarion.notifier")
+
+LIMIT = 500
+TICK_S = 1.0
+MAX_WAIT_S = 5.0
+
+TAKE_DELIVERIES = """
+WITH due AS (
+  SELECT id FROM deliveries
+  WHERE state IN ('scheduled', 'queued', 'sending') AND due_at <= now()
+  ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+UPDATE deliveries d
+SET state = CASE WHEN d.expires_at <= now() THEN 'expired' ELSE 'queued' END,
+    reason = CASE WHEN d.expires_at <= now() THEN 'expired' ELSE d.reason END,
+    due_at = CASE WHEN d.expires_at <= now() THEN NULL ELSE now() + $2 END,
+    leased_until = NULL, updated_at = now()
+FROM due WHERE d.id = due.id
+RETURNING d.id, d.channel, d.lane, d.state, d.trace_id
+"""
+
+TAKE_SLICES = """
+WITH due AS (
+  SELECT event, topic, after FROM slices WHERE due_at <= now()
+  ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+UPDATE slices s SET due_at = now() + $2
+FROM due WHERE (s.event, s.topic, s.after) = (due.event, due.topic, due.after)
+RETURNING s.event, s.topic, s.after, s.lane, s.trace_id
+"""
+
+NEXT_DUE = """
+SELECT least(
+  (SELECT min(due_at) FROM deliveries WHERE state IN ('scheduled', 'queued', 'sending')),
+  (SELECT min(due_at) FROM notifications WHERE due_at IS NOT NULL),
+  (SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL))
+"""
+
+
+class Dispatcher:
+    """Wakes at the next `due_at`, and every `TICK_S` for what others scheduled meanwhile."""
+
+    def __init__(self, database: Database, publisher: Publisher) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Dispatch until `stop`."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                await self.dispatch_due()
+                wait_s = await self._until_next_s()
+                failures = 0
+            except Exception as error:
+                if not isinstance(error, BusUnavailable) and not is_condition(error):
+                    raise
+                failures += 1
+                log.warning("dispatch_held", error=type(error).__name__)
+                wait_s = min(MAX_WAIT_S, backoff_s(failures))
+            await self._sleep(wait_s)
+
+    async def stop(self) -> None:
+        """Take no more; a round that is under way is finished."""
+        self._stopping.set()
+
+    async def dispatch_due(self) -> int:
+        """Take and publish all that is due now; how many rows that were."""
+        total = 0
+        while not self._stopping.is_set():
+            taken = [
+                await self._deliveries(),
+                await self._notifications(),
+                await self._slices(),
+            ]
+            total += sum(taken)
+            if max(taken) < LIMIT:
+                break
+        return total
+
+    async def _deliveries(self) -> int:
+        outbox = Outbox()
+        async with self._database.driver() as tx:
+            rows: Any = await tx.fetch(TAKE_DELIVERIES, LIMIT, PUBLISH_AGAIN_AFTER)
+        for row in rows:
+            if row["state"] == State.QUEUED:
+                job = Job(row["id"], traceparent_from(row["trace_id"]))
+                outbox.add_job(row["channel"], row["lane"], job)
+            else:
+                metrics.ENDED.labels(row["channel"], row["state"]).inc()
+        await self._publisher.publish(outbox)
+        return _counted("delivery", len(rows))
+
+    async def _notifications(self) -> int:
+        async with self._database.driver() as tx:
+            released = await release_due(tx, limit=LIMIT)
+        await self._publisher.publish(Outbox(frames=released.frames))
+        if released.ids:
+            async with self._database.driver() as tx:
+                await confirm_release(tx, released.ids)
+        return _counted("notification", released.taken)
+
+    async def _slices(self) -> int:
+        async with self._database.driver() as tx:
+            rows: Any = await tx.fetch(TAKE_SLICES, LIMIT, PUBLISH_AGAIN_AFTER)
+        await self._publisher.publish(Outbox(slices=[slice_from(row) for row in rows]))
+        return _counted("slice", len(rows))
+
+    async def _until_next_s(self) -> float:
+        async with self._database.driver() as tx:
+            due_at: datetime | None = await tx.fetchval(NEXT_DUE)
+        if due_at is None:
+            return TICK_S
+        return min(TICK_S, max(0.0, (due_at - datetime.now(UTC)).total_seconds()))
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+def _counted(kind: str, rows: int) -> int:
+    if rows:
+        metrics.DISPATCHED.labels(kind).inc(rows)
+    return rows

@@ -1,0 +1,183 @@
+"""From messages on `clarion.events` to entries, slices, and what is malformed with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+import msgspec
+
+from clarion.bus.protocol import Received
+from clarion.contracts.cloudevents import BATCHED, read_amqp, read_batch
+from clarion.contracts.envelope import (
+    ENVELOPE_CONTENT_TYPE,
+    Entry,
+    Envelope,
+    RawEntry,
+    RawEnvelope,
+)
+from clarion.contracts.event import DEFAULT_SOURCE, Event
+from clarion.contracts.media import media_type
+from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
+from clarion.errors import Invalid, Problem
+from clarion.telemetry.trace import continue_trace
+
+_envelope = msgspec.json.Decoder(Envelope)
+_raw_envelope = msgspec.json.Decoder(RawEnvelope)
+_event = msgspec.json.Decoder(Event)
+_slice = msgspec.json.Decoder(Slice)
+_encode = msgspec.json.Encoder().encode
+
+Identity = Callable[[str | None], tuple[str, str] | None]
+"""(tenant, source) of what an AMQP user publishes; None where it may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """What cannot become an event; parked as it came."""
+
+    reason: str
+    detail: str
+    body: bytes
+    content_type: str
+    tenant: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one message held."""
+
+    message: Received
+    entries: list[Entry] = field(default_factory=list[Entry])
+    malformed: list[Malformed] = field(default_factory=list[Malformed])
+    piece: Slice | None = None
+
+
+def single(entry: Entry) -> bytes:
+    """An envelope of this event alone: what is parked, so that a redrive can publish it."""
+    return _encode(Envelope(1, [entry]))
+
+
+class Intake:
+    """Reads messages. `identity` says for whom an AMQP user publishes; `mapped_users` may not
+    send Clarion's own messages, in which the tenant is written."""
+
+    def __init__(self, identity: Identity, mapped_users: frozenset[str]) -> None:
+        self._identity = identity
+        self._mapped_users = mapped_users
+
+    def read(self, message: Received) -> Reading:
+        """Never raises: what is wrong is in `malformed`."""
+        reading = Reading(message)
+        media = media_type(message.content_type)
+        if media not in (ENVELOPE_CONTENT_TYPE, SLICE_CONTENT_TYPE):
+            self._read_published(message, media, reading)
+        elif message.user_id in self._mapped_users:
+            reading.malformed.append(_whole(message, "not_allowed", "Only Clarion sends these."))
+        elif media == SLICE_CONTENT_TYPE:
+            _read_slice(message, reading)
+        else:
+            _read_envelope(message, reading)
+        return reading
+
+    def _read_published(self, message: Received, media: str, reading: Reading) -> None:
+        identity = self._identity(message.user_id)
+        if identity is None:
+            detail = "CLARION_AMQP_TENANTS names no tenant for this AMQP user."
+            reading.malformed.append(_whole(message, "not_allowed", detail))
+            return
+        tenant, source = identity
+        try:
+            parsed = (
+                read_batch(message.body)
+                if media == BATCHED
+                else [read_amqp(message.body, message.content_type, message.headers)]
+            )
+        except Problem as problem:
+            malformed = _whole(message, problem.code, _sentence(problem), tenant)
+            reading.malformed.append(malformed)
+            return
+        header = message.headers.get("traceparent")
+        for one in parsed:
+            event = one.event
+            trace = one.traceparent or (header if isinstance(header, str) else None)
+            reading.entries.append(
+                Entry(
+                    event.id or "",
+                    event.source or source or DEFAULT_SOURCE,
+                    tenant,
+                    datetime.now(UTC),
+                    continue_trace(trace),
+                    event,
+                )
+            )
+
+
+def _read_envelope(message: Received, reading: Reading) -> None:
+    try:
+        reading.entries = _envelope.decode(message.body).events
+        return
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        raw_entries = _raw_envelope.decode(message.body).events
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        detail = f"The envelope does not decode: {_fault(error)}."
+        reading.malformed.append(_whole(message, "malformed_envelope", detail))
+        return
+    for raw in raw_entries:
+        _read_entry(raw, message, reading)
+
+
+def _read_entry(raw: RawEntry, message: Received, reading: Reading) -> None:
+    try:
+        event = _event.decode(raw.event)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reading.malformed.append(
+            Malformed(
+                "malformed_event",
+                f"The event does not decode: {_fault(error)}.",
+                _encode(RawEnvelope(1, [raw])),
+                message.content_type,
+                raw.tenant,
+                raw.traceparent,
+            )
+        )
+        return
+    entry = partial(Entry, raw.id, raw.source, raw.tenant, raw.accepted_at, raw.traceparent)
+    reading.entries.append(entry(event))
+
+
+def _read_slice(message: Received, reading: Reading) -> None:
+    try:
+        reading.piece = _slice.decode(message.body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        detail = f"The slice does not decode: {_fault(error)}."
+        reading.malformed.append(_whole(message, "malformed_slice", detail))
+
+
+def _whole(message: Received, reason: str, detail: str, tenant: str | None = None) -> Malformed:
+    header = message.headers.get("traceparent")
+    return Malformed(
+        reason,
+        detail,
+        message.body,
+        message.content_type,
+        tenant,
+        header if isinstance(header, str) else None,
+    )
+
+
+def _sentence(problem: Problem) -> str:
+    if isinstance(problem, Invalid) and problem.errors:
+        return "; ".join(f"{one.field} {one.message}" for one in problem.errors[:10])
+    return problem.detail
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return str(error)
+    return "it is not JSON as documented"

@@ -1,0 +1,37 @@
+"""What the notifier counts. Channels and outcomes are labels; tenants and people never are."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+EVENTS = Counter(
+    "clarion_events_planned_total", "Events by what became of them.", ["lane", "result"]
+)
+NOTIFICATIONS = Counter("clarion_notifications_total", "Notifications written.", ["lane"])
+PLAN_SECONDS = Histogram(
+    "clarion_plan_seconds",
+    "One plan transaction, from its begin to its commit.",
+    ["lane"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+PLAN_RETRIES = Counter(
+    "clarion_plan_retries_total", "Plans held and tried again: the database was away."
+)
+PARKED = Counter("clarion_parked_total", "Messages and events parked.", ["reason"])
+PUBLISH_RETRIES = Counter(
+    "clarion_publish_retries_total", "Publishes tried again after the commit."
+)
+ATTEMPTS = Counter(
+    "clarion_attempts_total", "Attempts of deliveries at providers.", ["channel", "outcome"]
+)
+ATTEMPT_SECONDS = Histogram(
+    "clarion_attempt_seconds", "How long a provider took to answer.", ["channel"]
+)
+ENDED = Counter("clarion_deliveries_ended_total", "Deliveries by end state.", ["channel", "state"])
+LEASES_LOST = Counter(
+    "clarion_leases_lost_total", "Answers of providers that came after the lease had run out."
+)
+DISPATCHED = Counter("clarion_dispatched_total", "Due rows taken by dispatch.", ["kind"])
+ILLEGAL_MOVES = Counter(
+    "clarion_illegal_moves_total", "Moves of deliveries that the state table refused."
+)

@@ -1,0 +1,89 @@
+"""Moves dead letters from `clarion.parked` into the table, where they are listed and re-driven."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from clarion.bus.protocol import Bus, Received, Subscription, SubscriptionClosed
+from clarion.errors import StoreUnavailable
+from clarion.lifecycle.background import backoff_s
+from clarion.store.database import Database
+from clarion.topology import PARKED
+from services.notifier.failures import is_condition
+from services.notifier.intake import Malformed
+from services.notifier.plan.park import park
+
+log = structlog.get_logger("clarion.notifier")
+
+PREFETCH = 50
+
+REASONS = {
+    "rejected": "Refused: the message does not say what this queue works on.",
+    "delivery_limit": "Given back too often: whoever took it died, or could not finish it.",
+    "expired": "Its time in the queue ran out.",
+    "maxlen": "The queue was full.",
+}
+
+
+class ParkedMover:
+    """One worker of `clarion.parked`."""
+
+    def __init__(self, bus: Bus, database: Database) -> None:
+        self._database = database
+        self._subscription: Subscription = bus.subscribe(PARKED, prefetch=PREFETCH)
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Move until `stop`. Raises what is not the database's condition: the messages stay."""
+        failures = 0
+        while True:
+            try:
+                messages = await self._subscription.take(PREFETCH)
+            except SubscriptionClosed:
+                return
+            while not await self._move(messages):
+                failures += 1
+                if self._stopping:
+                    await self._subscription.release(messages)
+                    return
+                await asyncio.sleep(min(5.0, backoff_s(failures)))
+            failures = 0
+            await self._subscription.ack(messages)
+
+    async def stop(self) -> None:
+        """Take no more."""
+        self._stopping = True
+        await self._subscription.close()
+
+    async def _move(self, messages: list[Received]) -> bool:
+        try:
+            async with self._database.driver() as tx:
+                for message in messages:
+                    queue, found = dead_letter(message)
+                    await park(tx, queue, [found], [message.headers])
+        except Exception as error:
+            if not isinstance(error, StoreUnavailable) and not is_condition(error):
+                raise
+            log.warning("parked_held", error=type(error).__name__)
+            return False
+        return True
+
+
+def dead_letter(message: Received) -> tuple[str, Malformed]:
+    """(queue, what is kept) of a message that the broker parked."""
+    reason = message.headers.get("x-first-death-reason")
+    queue = message.headers.get("x-first-death-queue")
+    trace = message.headers.get("traceparent")
+    word = reason if isinstance(reason, str) else "unknown"
+    return (
+        queue if isinstance(queue, str) else PARKED,
+        Malformed(
+            word,
+            REASONS.get(word, "The broker gave no reason."),
+            message.body,
+            message.content_type,
+            traceparent=trace if isinstance(trace, str) else None,
+        ),
+    )

@@ -1,0 +1,13 @@
+"""From events to rows in one transaction a batch; `batch` is the main path on one page.
+
+| module | what |
+|---|---|
+| `batch` | the steps, in order |
+| `claim` | which events are seen for the first time; duplicates and conflicts |
+| `audience` | whom they are for |
+| `drafts` | what is worked on in between; the frame of an item |
+| `write` | versions of inboxes, and the rows |
+| `slices` | audiences too large for one transaction |
+| `park` | what cannot be planned |
+| `readback` | what was committed and may not have been announced |
+"""

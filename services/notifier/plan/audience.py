@@ -1,0 +1,174 @@
+"""Whom events are for: people named or described in them, and the members of topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clarion.contracts.event import Recipient, audience_of
+from clarion.contracts.slice import SLICE_SIZE
+from clarion.store.database import Driver
+from services.notifier.decide import Subscriber, needs_address
+from services.notifier.plan.drafts import EventDraft, encode
+
+USER = "user:"
+TOPIC = "topic:"
+
+Person = tuple[str, str]
+"""(tenant, subscriber)."""
+
+DESCRIBE = """
+INSERT INTO subscribers AS s (tenant, id, email, phone, locale, timezone, attributes)
+SELECT tenant, id, email, phone, locale, timezone, attributes::jsonb
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+     AS d (tenant, id, email, phone, locale, timezone, attributes)
+ORDER BY tenant, id
+ON CONFLICT (tenant, id) DO UPDATE SET
+  email = coalesce(excluded.email, s.email),
+  phone = coalesce(excluded.phone, s.phone),
+  locale = coalesce(excluded.locale, s.locale),
+  timezone = coalesce(excluded.timezone, s.timezone),
+  attributes = coalesce(excluded.attributes, s.attributes),
+  updated_at = now()
+"""
+
+LOOK_UP = """
+SELECT s.tenant, s.id, s.email, s.phone
+FROM unnest($1::text[], $2::text[]) AS d (tenant, id) JOIN subscribers s USING (tenant, id)
+"""
+
+MEMBERS = """
+SELECT t.tenant, t.topic, m.subscriber
+FROM unnest($1::text[], $2::text[]) AS t (tenant, topic)
+CROSS JOIN LATERAL (
+  SELECT subscriber FROM topic_members
+  WHERE tenant = t.tenant AND topic = t.topic ORDER BY subscriber LIMIT $3
+) AS m
+"""
+
+
+@dataclass(slots=True)
+class Audience:
+    """Subscribers in the order named, each once; topics in order of their names."""
+
+    people: dict[str, None] = field(default_factory=dict[str, None])
+    topics: list[str] = field(default_factory=list[str])
+
+
+def audience_named(event: EventDraft) -> Audience:
+    """The audience as the event names it, topics not yet opened."""
+    to = event.entry.event.to
+    if isinstance(to, str) and to.startswith(USER):
+        return Audience({to[len(USER) :]: None})
+    audience = Audience()
+    topics: set[str] = set()
+    for one in audience_of(event.entry.event):
+        if isinstance(one, Recipient):
+            audience.people[one.id] = None
+        elif one.startswith(USER):
+            audience.people[one[len(USER) :]] = None
+        else:
+            topics.add(one[len(TOPIC) :])
+    audience.topics = sorted(topics)
+    return audience
+
+
+async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
+    """The directory takes over what recipients in `to` say of themselves; what is not given
+    stays as it is."""
+    described: dict[Person, Recipient] = {}
+    for event in events:
+        if isinstance(event.entry.event.to, str):
+            continue
+        for one in audience_of(event.entry.event):
+            if isinstance(one, Recipient) and _says_anything(one):
+                key = (event.entry.tenant, one.id)
+                earlier = described.get(key)
+                described[key] = _merged(earlier, one) if earlier else one
+    if described:
+        people = described.values()
+        await tx.execute(
+            DESCRIBE,
+            [tenant for tenant, _ in described],
+            [one.id for one in people],
+            [one.email for one in people],
+            [one.phone for one in people],
+            [one.locale for one in people],
+            [one.timezone for one in people],
+            [_attributes(one) for one in people],
+        )
+
+
+async def open_topics(tx: Driver, events: Sequence[EventDraft]) -> list[Audience]:
+    """Every event's audience with the members of its topics, where all are at most `SLICE_SIZE`.
+
+    A larger one keeps its topics, to be planned in slices; `people` are then those named.
+    """
+    audiences = [audience_named(event) for event in events]
+    topics = {
+        (event.entry.tenant, topic)
+        for event, audience in zip(events, audiences, strict=True)
+        for topic in audience.topics
+    }
+    if not topics:
+        return audiences
+    members = await _members(tx, sorted(topics))
+    for event, audience in zip(events, audiences, strict=True):
+        everybody = dict(audience.people)
+        for topic in audience.topics:
+            everybody |= dict.fromkeys(members.get((event.entry.tenant, topic), ()))
+        if len(everybody) <= SLICE_SIZE:
+            audience.people, audience.topics = everybody, []
+    return audiences
+
+
+async def look_up(tx: Driver, people: Iterable[Person]) -> dict[Person, Subscriber]:
+    """Those of `people` who are in the directory."""
+    wanted = list(people)
+    if not wanted:
+        return {}
+    rows: Any = await tx.fetch(LOOK_UP, [one[0] for one in wanted], [one[1] for one in wanted])
+    return {(row[0], row[1]): Subscriber(row[1], row[2], row[3]) for row in rows}
+
+
+def people_with_addresses(
+    events: Sequence[EventDraft], audiences: Sequence[Audience]
+) -> set[Person]:
+    """Whose addresses have to be read: nobody's where all is for the inbox."""
+    return {
+        (event.entry.tenant, subscriber)
+        for event, audience in zip(events, audiences, strict=True)
+        if needs_address(event.workflow)
+        for subscriber in audience.people
+    }
+
+
+async def _members(tx: Driver, topics: list[Person]) -> dict[Person, list[str]]:
+    rows: Any = await tx.fetch(
+        MEMBERS, [one[0] for one in topics], [one[1] for one in topics], SLICE_SIZE + 1
+    )
+    members: dict[Person, list[str]] = {}
+    for tenant, topic, subscriber in rows:
+        members.setdefault((tenant, topic), []).append(subscriber)
+    return members
+
+
+def _says_anything(one: Recipient) -> bool:
+    described = (one.email, one.phone, one.locale, one.timezone, one.attributes)
+    return any(value is not None for value in described)
+
+
+def _merged(earlier: Recipient, later: Recipient) -> Recipient:
+    return Recipient(
+        later.id,
+        later.email or earlier.email,
+        later.phone or earlier.phone,
+        later.locale or earlier.locale,
+        later.timezone or earlier.timezone,
+        earlier.attributes if later.attributes is None else later.attributes,
+    )
+
+
+def _attributes(one: Recipient) -> str | None:
+    return None if one.attributes is None else encode(one.attributes).decode()

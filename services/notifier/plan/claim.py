@@ -1,0 +1,140 @@
+"""The duplicate guard: which events of a batch are seen for the first time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from clarion.contracts.envelope import Entry
+from clarion.contracts.event import audience_of
+from clarion.store.database import Driver
+from clarion.telemetry.trace import trace_id_of
+from services.notifier.decide import default_workflow
+from services.notifier.plan.drafts import EventDraft, encode, new_uuid
+
+MAX_CONFLICTS = 10
+"""How many other bodies are kept that came under one id."""
+
+_encode_stably = msgspec.json.Encoder(order="deterministic").encode
+
+CLAIM = """
+INSERT INTO event_keys (tenant, source, event_id, event, digest)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bytea[])
+         AS k (tenant, source, event_id, event, digest)
+ORDER BY tenant, source, event_id
+ON CONFLICT DO NOTHING RETURNING event
+"""
+
+TAKEN = """
+SELECT k.tenant, k.source, k.event_id, k.event, k.digest
+FROM event_keys k
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS d (tenant, source, event_id)
+USING (tenant, source, event_id)
+"""
+
+RECORD_CONFLICT = """
+UPDATE events SET conflicts = conflicts || $2::jsonb
+WHERE id = $1 AND jsonb_array_length(conflicts) < $3
+  AND NOT conflicts @> jsonb_build_array(jsonb_build_object('digest', $4::text))
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Duplicate:
+    """An event that came again. `uid` is the `events.id` of the first; `conflict` is the digest
+    of this body where it says something else."""
+
+    entry: Entry
+    uid: UUID
+    conflict: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """A batch, told apart."""
+
+    fresh: list[EventDraft]
+    duplicates: list[Duplicate]
+
+
+def digest_of(entry: Entry, data: msgspec.Raw) -> bytes:
+    """A hash of what an event says; its id, source and time are not part of it."""
+    event = entry.event
+    said = (
+        event.type,
+        audience_of(event),
+        data,
+        event.content,
+        event.channels,
+        event.category,
+        event.lane or "normal",
+        event.send_at,
+        event.expires_at,
+    )
+    return hashlib.blake2b(_encode_stably(said), digest_size=16).digest()
+
+
+async def claim_keys(tx: Driver, entries: Sequence[Entry], lane: str) -> Claims:
+    """Insert the keys of all; those that are ours are fresh, the others duplicates.
+
+    Waits for a transaction that holds one of the keys: once this returns, what the others wrote
+    under taken keys can be read.
+    """
+    data = [msgspec.Raw(_encode_stably(entry.event.data)) for entry in entries]
+    uids = [new_uuid() for _ in entries]
+    digests = [digest_of(entry, one) for entry, one in zip(entries, data, strict=True)]
+    rows: Any = await tx.fetch(CLAIM, *_keys(entries), uids, digests)
+    ours: set[UUID] = {row[0] for row in rows}
+    fresh = [
+        EventDraft(uid, entry, default_workflow(entry.event, lane), one, _trace_of(entry))
+        for entry, uid, one in zip(entries, uids, data, strict=True)
+        if uid in ours
+    ]
+    if len(fresh) == len(entries):
+        return Claims(fresh, [])
+    again = [
+        (entry, digest)
+        for entry, uid, digest in zip(entries, uids, digests, strict=True)
+        if uid not in ours
+    ]
+    return Claims(fresh, await _duplicates(tx, again))
+
+
+async def record_conflicts(tx: Driver, duplicates: Sequence[Duplicate], now: datetime) -> None:
+    """Keep other bodies that came under a taken id on the event: each once, at most
+    `MAX_CONFLICTS`."""
+    conflicts = [one for one in duplicates if one.conflict is not None]
+    for one in sorted(conflicts, key=lambda duplicate: duplicate.uid):
+        digest = (one.conflict or b"").hex()
+        record = {"at": now, "digest": digest, "body": one.entry.event}
+        await tx.execute(RECORD_CONFLICT, one.uid, encode([record]).decode(), MAX_CONFLICTS, digest)
+
+
+async def _duplicates(tx: Driver, again: list[tuple[Entry, bytes]]) -> list[Duplicate]:
+    rows: Any = await tx.fetch(TAKEN, *_keys([entry for entry, _ in again]))
+    taken: dict[tuple[str, str, str], tuple[UUID, bytes]] = {
+        (row[0], row[1], row[2]): (row[3], row[4]) for row in rows
+    }
+    duplicates: list[Duplicate] = []
+    for entry, digest in again:
+        uid, stored = taken[entry.tenant, entry.source, entry.id]
+        duplicates.append(Duplicate(entry, uid, None if digest == stored else digest))
+    return duplicates
+
+
+def _keys(entries: Sequence[Entry]) -> tuple[list[str], list[str], list[str]]:
+    return (
+        [entry.tenant for entry in entries],
+        [entry.source for entry in entries],
+        [entry.id for entry in entries],
+    )
+
+
+def _trace_of(entry: Entry) -> str:
+    return trace_id_of(entry.traceparent)

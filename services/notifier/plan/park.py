@@ -1,0 +1,111 @@
+"""What nobody can work on lies in `parked`, with its reason and its body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Entry
+from clarion.store.database import Driver
+from clarion.telemetry.trace import trace_id_of
+from services.notifier import metrics
+from services.notifier.intake import Malformed, single
+from services.notifier.plan.drafts import encode, new_uuid
+
+MAX_DETAIL = 1_000
+
+PARK = """
+INSERT INTO parked (id, tenant, queue, reason, detail, content_type, headers, body, trace_id)
+SELECT id, tenant, $9, reason, detail, content_type, headers::jsonb, body, trace_id
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[],
+            $8::text[])
+     AS p (id, tenant, reason, detail, content_type, headers, body, trace_id)
+"""
+
+PARKED_EVENT = """
+INSERT INTO events (id, tenant, source, event_id, type, category, lane, time, accepted_at,
+                    planned_at, state, body, trace_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'parked', $11::jsonb, $12)
+"""
+
+
+async def park(
+    tx: Driver,
+    queue: str,
+    found: Sequence[Malformed],
+    headers: Sequence[Mapping[str, object]] | None = None,
+) -> None:
+    """Keep `found`, which came from `queue`; `headers` are those of their messages."""
+    if not found:
+        return
+    texts = [_header_text(one) for one in headers] if headers else ["{}"] * len(found)
+    await tx.execute(
+        PARK,
+        [new_uuid() for _ in found],
+        [_storable(one.tenant) for one in found],
+        [one.reason for one in found],
+        [_clipped(one.detail) for one in found],
+        [_clipped(one.content_type) for one in found],
+        texts,
+        [one.body for one in found],
+        [trace_id_of(one.traceparent) if one.traceparent else None for one in found],
+        queue,
+    )
+    for one in found:
+        metrics.PARKED.labels(one.reason).inc()
+
+
+async def park_event(
+    tx: Driver, queue: str, entry: Entry, lane: str, error: Exception, now: datetime
+) -> None:
+    """Park an event whose planning failed and write its row, as far as it can be stored.
+
+    Its key stays free, so that a redrive plans it.
+    """
+    detail = f"Planning failed: {type(error).__name__}: {error}"
+    body = single(entry)
+    found = Malformed(
+        "planning_failed", detail, body, ENVELOPE_CONTENT_TYPE, entry.tenant, entry.traceparent
+    )
+    await park(tx, queue, [found])
+    for text in (encode(entry.event).decode(), "{}"):
+        try:
+            async with tx.transaction():
+                await tx.execute(PARKED_EVENT, *_event_row(entry, lane, now, text))
+            return
+        except (asyncpg.DataError, asyncpg.ProgramLimitExceededError):
+            continue
+
+
+def _event_row(entry: Entry, lane: str, now: datetime, body: str) -> tuple[Any, ...]:
+    event = entry.event
+    return (
+        new_uuid(),
+        entry.tenant,
+        entry.source,
+        entry.id,
+        event.type,
+        event.category,
+        event.lane or lane,
+        event.time,
+        entry.accepted_at,
+        now,
+        body,
+        trace_id_of(entry.traceparent),
+    )
+
+
+def _header_text(headers: Mapping[str, object]) -> str:
+    texts = {name: _clipped(str(value)) for name, value in headers.items()}
+    return encode(texts).decode().replace("\\u0000", "\\ufffd")
+
+
+def _storable(text: str | None) -> str | None:
+    return text if text is None or "\0" not in text else None
+
+
+def _clipped(text: str) -> str:
+    return text[:MAX_DETAIL].replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -1,0 +1,196 @@
+"""The rows of a batch, a statement a table; and the inboxes' heads, always in one order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from clarion.store.database import Driver
+from services.notifier.plan.audience import Person
+from services.notifier.plan.drafts import Draft, EventDraft, encode
+from services.notifier.states import State
+
+PUBLISH_AGAIN_AFTER = timedelta(seconds=60)
+"""When dispatch publishes once more what was published and not finished."""
+
+TAKE_INBOXES = """
+INSERT INTO inboxes AS i (tenant, subscriber, version, unread)
+SELECT tenant, subscriber, added, added
+FROM unnest($1::text[], $2::text[], $3::int[]) AS a (tenant, subscriber, added)
+ORDER BY tenant, subscriber
+ON CONFLICT (tenant, subscriber) DO UPDATE
+SET version = i.version + excluded.version, unread = i.unread + excluded.unread
+RETURNING tenant, subscriber, version, unread
+"""
+
+EVENT_COLUMNS = (
+    "id",
+    "tenant",
+    "source",
+    "event_id",
+    "type",
+    "category",
+    "lane",
+    "time",
+    "accepted_at",
+    "planned_at",
+    "state",
+    "body",
+    "unreached",
+    "trace_id",
+)
+
+NOTIFICATION_COLUMNS = (
+    "id",
+    "tenant",
+    "subscriber",
+    "event",
+    "version",
+    "type",
+    "category",
+    "lane",
+    "title",
+    "body",
+    "url",
+    "decisions",
+    "due_at",
+    "trace_id",
+    "created_at",
+)
+
+DELIVERY_COLUMNS = (
+    "id",
+    "tenant",
+    "notification",
+    "channel",
+    "lane",
+    "state",
+    "recipient",
+    "content",
+    "due_at",
+    "expires_at",
+    "trace_id",
+    "created_at",
+    "updated_at",
+)
+
+Heads = dict[Person, tuple[int, int]]
+"""(version, unread) of inboxes."""
+
+
+async def take_inboxes(tx: Driver, added: Mapping[Person, int]) -> Heads:
+    """Take the inboxes' rows in the one order, give each as many versions as it has new items;
+    returns the heads after that."""
+    rows: Any = await tx.fetch(
+        TAKE_INBOXES,
+        [tenant for tenant, _ in added],
+        [subscriber for _, subscriber in added],
+        list(added.values()),
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+async def stamp_versions(tx: Driver, drafts: Sequence[Draft]) -> None:
+    """Give every draft that enters an inbox its version, in order, and the unread count at it."""
+    entering = [draft for draft in drafts if draft.enters_inbox]
+    if not entering:
+        return
+    left = Counter((draft.event.entry.tenant, draft.subscriber) for draft in entering)
+    heads = await take_inboxes(tx, left)
+    for draft in entering:
+        person = (draft.event.entry.tenant, draft.subscriber)
+        left[person] -= 1
+        version, unread = heads[person]
+        draft.version = version - left[person]
+        draft.unread = unread - left[person]
+
+
+async def write_events(tx: Driver, events: Sequence[EventDraft], now: datetime) -> None:
+    """`events`, planned."""
+    await _copy(tx, "events", EVENT_COLUMNS, [_event_row(event, now) for event in events])
+
+
+async def write_notifications(tx: Driver, drafts: Sequence[Draft], now: datetime) -> None:
+    """`notifications`; one that is held has no version and is due when it enters the inbox."""
+    rows = [_notification_row(draft, now) for draft in drafts]
+    await _copy(tx, "notifications", NOTIFICATION_COLUMNS, rows)
+
+
+async def write_deliveries(tx: Driver, drafts: Sequence[Draft], now: datetime) -> None:
+    """`deliveries`: queued where they are due now, else scheduled."""
+    rows = [row for draft in drafts if draft.deliveries for row in _delivery_rows(draft, now)]
+    await _copy(tx, "deliveries", DELIVERY_COLUMNS, rows)
+
+
+async def _copy(
+    tx: Driver, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """COPY costs the driver and the server about half of an `INSERT` from arrays."""
+    if rows:
+        await tx.copy_records_to_table(table, columns=columns, records=rows)
+
+
+def _event_row(event: EventDraft, now: datetime) -> tuple[Any, ...]:
+    entry, workflow = event.entry, event.workflow
+    return (
+        event.uid,
+        entry.tenant,
+        entry.source,
+        entry.id,
+        entry.event.type,
+        workflow.category,
+        workflow.lane,
+        entry.event.time,
+        entry.accepted_at,
+        now,
+        "planned",
+        encode(entry.event).decode(),
+        encode(event.unreached).decode() if event.unreached else "[]",
+        event.trace_id,
+    )
+
+
+def _notification_row(draft: Draft, now: datetime) -> tuple[Any, ...]:
+    event, workflow = draft.event, draft.event.workflow
+    return (
+        draft.id,
+        event.entry.tenant,
+        draft.subscriber,
+        event.uid,
+        draft.version,
+        event.entry.event.type,
+        workflow.category,
+        workflow.lane,
+        workflow.title,
+        workflow.body,
+        workflow.url,
+        encode(draft.decisions).decode(),
+        draft.held_until if draft.in_inbox else None,
+        event.trace_id,
+        now,
+    )
+
+
+def _delivery_rows(draft: Draft, now: datetime) -> Iterator[tuple[Any, ...]]:
+    event, workflow = draft.event, draft.event.workflow
+    state = State.SCHEDULED if draft.held_until else State.QUEUED
+    content = {"title": workflow.title, "body": workflow.body, "url": workflow.url}
+    text = encode(content).decode()
+    for delivery in draft.deliveries:
+        yield (
+            delivery.id,
+            event.entry.tenant,
+            draft.id,
+            delivery.channel,
+            workflow.lane,
+            state.value,
+            delivery.address,
+            text,
+            draft.held_until or now + PUBLISH_AGAIN_AFTER,
+            workflow.expires_at,
+            event.trace_id,
+            now,
+            now,
+        )

@@ -1,0 +1,39 @@
+"""When a delivery is tried again: steps per channel, jitter, and what the provider asks for.
+
+| channel | retries after |
+|---|---|
+| email | 10 s, 1 min, 5 min, 30 min, 2 h, 6 h, 12 h, 24 h |
+| sms | 5 s, 30 s, 2 min, 10 min, 30 min, 1 h |
+
+Each step varies by ±20 %. A provider's `Retry-After` is obeyed from one to two times the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+MINUTE = 60.0
+HOUR = 3600.0
+JITTER = 0.2
+
+STEPS_S: Mapping[str, tuple[float, ...]] = {
+    "email": (10, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR),
+    "sms": (5, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR),
+}
+DEFAULT_STEPS_S = STEPS_S["sms"]
+
+
+def delay_s(
+    channel: str, attempt: int, *, after_s: float | None, random: Callable[[], float]
+) -> float | None:
+    """Seconds until the attempt after number `attempt` (from 1); None where they are used up.
+
+    `random` gives numbers from 0 to 1.
+    """
+    steps = STEPS_S.get(channel, DEFAULT_STEPS_S)
+    if attempt > len(steps):
+        return None
+    step = steps[attempt - 1]
+    if after_s is not None:
+        return min(max(after_s, step), 2 * step)
+    return step * (1 - JITTER + 2 * JITTER * random())

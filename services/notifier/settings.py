@@ -1,0 +1,73 @@
+"""Settings of the notifier."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
+from clarion.settings import SharedSettings
+
+DEFAULT_TENANT = "default"
+DEFAULT_AMQP_SOURCE = "amqp"
+EVERY_USER = "*"
+
+AmqpTenants = dict[str, tuple[str, str]]
+
+
+class NotifierSettings(SharedSettings):
+    """What the notifier reads beside the shared settings."""
+
+    port: int = Field(default=8002, ge=0, le=65535)
+    email: Annotated[list[str], NoDecode] = Field(default=["capture://"], repr=False)
+    """Provider URLs in order of preference."""
+    sms: Annotated[list[str], NoDecode] = Field(default=["capture://"], repr=False)
+    """Provider URLs in order of preference."""
+    plan_batch_size: int = Field(default=256, ge=1, le=1_000)
+    plan_workers: int = Field(default=1, ge=1, le=16)
+    send_concurrency: int = Field(default=16, ge=1, le=256)
+    send_timeout_s: float = Field(default=30.0, gt=0, le=300)
+    amqp_tenants: Annotated[AmqpTenants, NoDecode] = Field(
+        default_factory=dict[str, tuple[str, str]]
+    )
+    """AMQP user -> (tenant, source); `*` for any other user."""
+    captures_kept: int = Field(default=1_000, ge=1, le=1_000_000)
+
+    @field_validator("email", "sms", mode="before")
+    @classmethod
+    def _split_providers(cls, value: object) -> object:
+        return re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+
+    @field_validator("email", "sms")
+    @classmethod
+    def _check_providers(cls, value: list[str]) -> list[str]:
+        if not value or not all("://" in url for url in value):
+            raise ValueError("write provider URLs with commas between them, such as capture://")
+        return value
+
+    @field_validator("amqp_tenants", mode="before")
+    @classmethod
+    def _read_tenants(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return dict(_amqp_tenant(part) for part in value.split(",") if part.strip())
+
+    def amqp_identity(self, user: str | None) -> tuple[str, str] | None:
+        """(tenant, source) of what this AMQP user publishes; `None` where it may not publish.
+
+        Where nothing is mapped, everybody publishes for the tenant `default`.
+        """
+        if not self.amqp_tenants:
+            return DEFAULT_TENANT, user or DEFAULT_AMQP_SOURCE
+        return self.amqp_tenants.get(user or EVERY_USER) or self.amqp_tenants.get(EVERY_USER)
+
+
+def _amqp_tenant(text: str) -> tuple[str, tuple[str, str]]:
+    user, _, rest = text.strip().partition("=")
+    tenant, _, source = rest.partition("/")
+    if not user or not re.match(SUBSCRIBER_ID_PATTERN, tenant):
+        raise ValueError("write user=tenant/source with commas between them, such as shop=acme/web")
+    return user, (tenant, source or (DEFAULT_AMQP_SOURCE if user == EVERY_USER else user))
