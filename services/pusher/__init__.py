@@ -1,0 +1,10 @@
+"""The pusher faces subscribers: their live feed, their inbox, and what they do with its items.
+
+Takes subscriber tokens, `GET /v1/live` (WebSocket) and `/v1/inbox` (REST), and announcements from
+`clarion.live`. Gives frames of `clarion.v1`, and announcements of what commands changed. Promises
+that a session's frames are contiguous, that a resume is exact, that memory per session is bounded,
+and that a slow reader costs nobody else.
+
+A frame's way: `live` hears it, `hub` puts it in order, `session` decides whether it is due,
+`backlog` joins it with others and writes. What is missing `gaps` and `resume` read from `history`.
+"""

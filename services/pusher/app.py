@@ -1,0 +1,85 @@
+"""The pusher's composition root."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from clarion.bus import Bus
+from clarion.errors import StoreUnavailable
+from clarion.http.operations import Check, operations_router
+from clarion.http.problems import install_problem_handlers
+from clarion.http.tracing import TraceMiddleware
+from clarion.store.database import Database
+from clarion.tokens.jwks import open_verifier
+from services.pusher.engine import Engine
+from services.pusher.routes import inbox, live
+from services.pusher.settings import PusherSettings
+from services.pusher.socket import STATE_KEY
+
+
+def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> FastAPI:
+    """The app on resources that are open already. Serve it with `ws=LiveProtocol`: the lifespan
+    gives the protocol its engine."""
+    verifier = open_verifier(secret=settings.token_secret, jwks_url=settings.token_jwks_url)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        engine = Engine(settings, bus=bus, database=database, verifier=verifier)
+        app.state.pusher = engine
+        engine.start()
+        try:
+            yield {STATE_KEY: engine}
+        finally:
+            await engine.stop()
+
+    app = FastAPI(
+        title="Clarion inbox",
+        version="1",
+        summary="A subscriber's inbox: list, changes, read state, live feed.",
+        openapi_url="/v1/inbox/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    install_problem_handlers(app)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "traceparent"],
+        expose_headers=["traceparent", "retry-after"],
+        max_age=600,
+    )
+    app.add_middleware(TraceMiddleware)
+    app.include_router(operations_router(checks(app, bus, database)))
+    app.include_router(live.router)
+    app.include_router(inbox.router)
+    return app
+
+
+def checks(app: FastAPI, bus: Bus, database: Database) -> Mapping[str, Check]:
+    """What the pusher needs to do its work."""
+
+    async def check_bus() -> str | None:
+        status = bus.status()
+        return None if status.can_consume else status.detail
+
+    async def check_database() -> str | None:
+        try:
+            await database.ping()
+        except (StoreUnavailable, TimeoutError):
+            return "The database does not answer."
+        return None
+
+    async def check_engine() -> str | None:
+        engine: Engine | None = getattr(app.state, "pusher", None)
+        if engine is None:
+            return "It has not started."
+        return "It is stopping." if engine.drain.has_begun else None
+
+    return {"bus": check_bus, "database": check_database, "sessions": check_engine}

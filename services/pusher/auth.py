@@ -1,0 +1,51 @@
+"""Where a subscriber token may stand, and whom it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from clarion.errors import Unauthorized
+from clarion.tokens.subscriber import SubscriberToken
+
+BEARER_SUBPROTOCOL = "bearer."
+
+bearer = HTTPBearer(
+    scheme_name="subscriber", bearerFormat="JWT", description="A subscriber token", auto_error=False
+)
+
+
+def token_in_header(authorization: str | None) -> str | None:
+    """The token of `Authorization: Bearer ...`."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def token_in_subprotocols(offered: Sequence[str]) -> str | None:
+    """The token of `Sec-WebSocket-Protocol: clarion.v1, bearer.<token>`."""
+    for one in offered:
+        if one.startswith(BEARER_SUBPROTOCOL):
+            return one.removeprefix(BEARER_SUBPROTOCOL)
+    return None
+
+
+def token_in_query(query: str) -> str | None:
+    """The token of `?token=`."""
+    return next(iter(parse_qs(query, keep_blank_values=True).get("token", ())), None)
+
+
+async def subscriber(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+) -> SubscriberToken:
+    """Whose inbox a request is about. Raises `Unauthorized`."""
+    if credentials is None:
+        raise Unauthorized("A subscriber token is needed.", code="token_missing")
+    return await request.app.state.pusher.verifier.verify(credentials.credentials)
+
+
+Subscriber = Annotated[SubscriberToken, Depends(subscriber)]

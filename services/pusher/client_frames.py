@@ -1,0 +1,74 @@
+"""Client frames as they come: what cannot be read becomes the error frame that answers it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from clarion.contracts.frames import (
+    AnyClientFrame,
+    Archive,
+    Command,
+    ErrorFrame,
+    Read,
+    Seen,
+    Unread,
+)
+from services.pusher.commands import Verb
+
+VERBS: dict[type[Command], Verb] = {
+    Read: "read",
+    Unread: "unread",
+    Seen: "seen",
+    Archive: "archive",
+}
+TYPES = frozenset({"auth", "hello", "ping", *VERBS.values()})
+MAX_REF_CHARACTERS = 256
+
+_unreadable = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
+
+
+class Envelope(Struct):
+    """As much of a refused frame as its answer needs."""
+
+    type: Any = None
+    ref: Any = None
+
+
+_frame = msgspec.json.Decoder(AnyClientFrame)
+_envelope = msgspec.json.Decoder(Envelope)
+
+
+def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame:
+    """The frame, or the answer to what is none: codes `malformed`, `unknown_type`, `invalid`."""
+    try:
+        frame = _frame.decode(payload)
+    except msgspec.ValidationError as error:
+        return _refusal(payload, str(error))
+    except _unreadable:
+        return ErrorFrame(code="malformed", detail="The frame is not JSON.")
+    if not is_short(frame.ref):
+        return ErrorFrame(code="invalid", detail="`ref` is too long.")
+    if isinstance(frame, Command) and (frame.ids is None) == (frame.up_to is None):
+        return ErrorFrame(code="invalid", detail="Give either `ids` or `up_to`.", ref=frame.ref)
+    return frame
+
+
+def is_short(ref: object) -> bool:
+    """Whether a `ref` may be repeated in an answer."""
+    if isinstance(ref, str):
+        return len(ref) <= MAX_REF_CHARACTERS
+    return ref is None or (isinstance(ref, int) and -(2**63) <= ref < 2**64)
+
+
+def _refusal(payload: bytes, detail: str) -> ErrorFrame:
+    try:
+        found = _envelope.decode(payload)
+    except _unreadable:
+        return ErrorFrame(code="invalid", detail="The frame is not a JSON object.")
+    ref = found.ref if is_short(found.ref) and not isinstance(found.ref, bool) else None
+    if not isinstance(found.type, str) or found.type not in TYPES:
+        return ErrorFrame(code="unknown_type", detail="There is no frame of this type.", ref=ref)
+    return ErrorFrame(code="invalid", detail=f"{detail}.", ref=ref)

@@ -1,0 +1,71 @@
+"""Why the server closes a socket: the one table of codes (docs/reference/close-codes.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CloseCode:
+    """A permanent number. `name` is the reason sent with it unless a finer one is known."""
+
+    code: int
+    name: str
+    sentence: str
+    come_back: bool
+    """Whether the same client may connect again by itself, after a jittered wait."""
+
+
+PROTOCOL_ERROR = CloseCode(1002, "protocol_error", "Not WebSocket as RFC 6455 says it.", False)
+UNSUPPORTED_DATA = CloseCode(1003, "unsupported_data", "A binary message: frames are text.", False)
+INVALID_UTF8 = CloseCode(1007, "invalid_utf8", "A text message that is not UTF-8.", False)
+INTERNAL_ERROR = CloseCode(1011, "internal_error", "A defect on our side; it was logged.", True)
+GOING_AWAY = CloseCode(
+    1012, "going_away", "The server stops: come back after the `after_ms` it said.", True
+)
+TRY_AGAIN_LATER = CloseCode(
+    1013, "try_again_later", "The process is full or the database is away.", True
+)
+TOO_SLOW = CloseCode(4008, "too_slow", "Nothing could be written for a minute: resume.", True)
+UNAUTHORIZED = CloseCode(
+    4401,
+    "token_invalid",
+    "The token is missing, does not hold or has expired: come back with a new one.",
+    False,
+)
+FORBIDDEN = CloseCode(
+    4403, "origin_not_allowed", "The origin, or what was asked, is not allowed.", False
+)
+AUTH_TIMEOUT = CloseCode(4408, "auth_timeout", "No token came in time.", True)
+TOO_MANY_SESSIONS = CloseCode(
+    4409, "too_many_sessions", "This subscriber has as many sessions as one may have.", False
+)
+FRAME_TOO_LARGE = CloseCode(4413, "frame_too_large", "A message past the bound in bytes.", False)
+TOO_MANY_FRAMES = CloseCode(4429, "too_many_frames", "More frames than one may send.", True)
+
+CLOSE_CODES = (
+    PROTOCOL_ERROR,
+    UNSUPPORTED_DATA,
+    INVALID_UTF8,
+    INTERNAL_ERROR,
+    GOING_AWAY,
+    TRY_AGAIN_LATER,
+    TOO_SLOW,
+    UNAUTHORIZED,
+    FORBIDDEN,
+    AUTH_TIMEOUT,
+    TOO_MANY_SESSIONS,
+    FRAME_TOO_LARGE,
+    TOO_MANY_FRAMES,
+)
+
+
+class Violation(Exception):
+    """What a peer sent ends its session with this code."""
+
+    def __init__(self, code: CloseCode) -> None:
+        super().__init__(code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.code.code} {self.code.name}"

@@ -1,0 +1,189 @@
+"""What a session's frames cause, one after the other; a task exists only while there is work."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+
+from clarion.contracts.frames import (
+    AnyClientFrame,
+    Auth,
+    Command,
+    ErrorFrame,
+    Hello,
+    Ok,
+    Ping,
+    Pong,
+)
+from clarion.errors import Unauthorized, Unavailable
+from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
+from services.pusher.changes import Changes
+from services.pusher.client_frames import VERBS
+from services.pusher.close_codes import (
+    FORBIDDEN,
+    INTERNAL_ERROR,
+    TOO_MANY_SESSIONS,
+    TRY_AGAIN_LATER,
+    UNAUTHORIZED,
+)
+from services.pusher.gaps import Gaps
+from services.pusher.hub import Hub
+from services.pusher.metrics import REPLAYS
+from services.pusher.resume import Resume
+from services.pusher.session import Link, Session, Stage
+from services.pusher.tasks import Tasks
+
+log = structlog.get_logger("clarion.pusher")
+
+MAX_WAITING = 32
+"""Frames of one session that wait for their turn; beyond, its socket is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The server's own `hello`: go on from the session's version."""
+
+
+Work = AnyClientFrame | ErrorFrame | Continue
+
+
+class Conversation:
+    """One session's work, in order."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting: deque[Work] = deque()
+
+    def end(self) -> None:
+        """Drop what was not begun."""
+        self.waiting.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """Handles the frames of every session of a process."""
+
+    hub: Hub
+    resume: Resume
+    changes: Changes
+    gaps: Gaps
+    verifier: TokenVerifier
+    tasks: Tasks
+    max_sessions_per_subscriber: int
+
+    def take(self, session: Session, work: Work) -> None:
+        """Handle this after what came before it; small answers at once where nothing did."""
+        conversation = session.conversation
+        if conversation is not None:
+            conversation.waiting.append(work)
+        elif session.link is not Link.PROVEN or not answer_at_once(session, work):
+            conversation = session.conversation = Conversation()
+            conversation.waiting.append(work)
+            self.tasks.start(self._carry_on(session, conversation))
+
+    def go_on(self, session: Session, cause: str) -> None:
+        """Replay from the session's version, unless that is to be done already."""
+        conversation = session.conversation
+        if conversation is None or Continue() not in conversation.waiting:
+            REPLAYS.labels(cause).inc()
+            self.take(session, Continue())
+
+    async def _carry_on(self, session: Session, conversation: Conversation) -> None:
+        try:
+            while conversation.waiting and session.is_open:
+                await self._handle(session, conversation.waiting.popleft())
+                if len(conversation.waiting) == MAX_WAITING // 2:
+                    session.resume_reading()
+        except Exception:
+            log.exception("session_failed", session=session.id)
+            session.close(INTERNAL_ERROR)
+        finally:
+            session.conversation = None
+        session.resume_reading()
+
+    async def _handle(self, session: Session, work: Work) -> None:
+        try:
+            if isinstance(work, Auth):
+                await self._auth(session, work)
+            elif session.link is Link.UNPROVEN:
+                session.close(UNAUTHORIZED, "token_missing")
+            elif isinstance(work, Command):
+                await self._command(session, work)
+            elif isinstance(work, Hello):
+                REPLAYS.labels("hello").inc()
+                await self.resume.replay(session, work.since, work.ref)
+            elif isinstance(work, Continue):
+                if is_behind(session):
+                    await self.resume.replay(session, session.version)
+            else:
+                answer_at_once(session, work)
+        except Unavailable as error:
+            self._unavailable(session, work, error)
+
+    def _unavailable(self, session: Session, work: Work, error: Unavailable) -> None:
+        ref = None if isinstance(work, Continue) else work.ref
+        session.send(ErrorFrame(code="unavailable", detail=error.detail, ref=ref))
+        if not isinstance(work, Command):
+            session.close(TRY_AGAIN_LATER, "unavailable")
+
+    async def _auth(self, session: Session, auth: Auth) -> None:
+        try:
+            said = await self.verifier.verify(auth.token)
+        except Unauthorized as error:
+            session.close(UNAUTHORIZED, error.code)
+            return
+        if not session.is_open or not self._admit(session, said):
+            return
+        if auth.ref is not None:
+            session.send(Ok(ref=auth.ref))
+
+    def _admit(self, session: Session, said: SubscriberToken) -> bool:
+        expires_at = session.now() + said.expires_at - time.time()
+        feed = session.feed
+        if feed is not None:
+            if (feed.tenant, feed.subscriber) != (said.tenant, said.subscriber):
+                session.close(FORBIDDEN, "another_subscriber")
+                return False
+            session.renew(expires_at)
+            return True
+        if self.hub.count(said.tenant, said.subscriber) >= self.max_sessions_per_subscriber:
+            session.close(TOO_MANY_SESSIONS)
+            return False
+        session.prove(self.hub.join(said.tenant, said.subscriber, session), expires_at)
+        return True
+
+    async def _command(self, session: Session, command: Command) -> None:
+        feed = session.feed
+        if feed is None:
+            return
+        outcome = await self.changes.make(
+            feed.tenant,
+            feed.subscriber,
+            VERBS[type(command)],
+            ids=command.ids,
+            up_to=command.up_to,
+        )
+        if outcome.changes and session.stage is Stage.LIVE and session.version < outcome.version:
+            await self.gaps.fill(feed)  # the answer comes after the change
+        session.send(Ok(ref=command.ref))
+
+
+def is_behind(session: Session) -> bool:
+    """Whether the feed has more, or other, than the session was given."""
+    feed = session.feed
+    return session.stage is not Stage.LIVE or feed is None or feed.version != session.version
+
+
+def answer_at_once(session: Session, work: Work) -> bool:
+    """Answer what needs no wait; `False` for all else."""
+    if isinstance(work, Ping):
+        session.send(Pong(ref=work.ref))
+    elif isinstance(work, ErrorFrame):
+        session.send(work)
+    else:
+        return False
+    return True

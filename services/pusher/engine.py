@@ -1,0 +1,152 @@
+"""The pusher of one process: it owns the hub, the sessions and what serves them."""
+
+from __future__ import annotations
+
+import asyncio
+from random import SystemRandom
+
+from clarion.bus import Bus
+from clarion.contracts.frames import Auth
+from clarion.errors import Unavailable
+from clarion.lifecycle import BackgroundTasks
+from clarion.store.database import Database
+from clarion.tokens.subscriber import TokenVerifier
+from services.pusher.announcer import Announcer
+from services.pusher.backlog import Backlog, Outbox, Writer
+from services.pusher.changes import Changes
+from services.pusher.close_codes import FORBIDDEN, TRY_AGAIN_LATER
+from services.pusher.commands import Commands
+from services.pusher.conversation import Conversations, Work
+from services.pusher.drain import Drain
+from services.pusher.gaps import Gaps
+from services.pusher.handshake import Accepted
+from services.pusher.history import History
+from services.pusher.hub import Hub
+from services.pusher.limits import Bucket
+from services.pusher.live import Live, shards_of
+from services.pusher.metrics import SESSIONS
+from services.pusher.resume import Resume
+from services.pusher.session import Session, Wire
+from services.pusher.settings import PusherSettings
+from services.pusher.tasks import Tasks
+from services.pusher.timers import Wheel
+
+STOP_S = 5.0
+
+_random = SystemRandom()
+
+
+class Engine:
+    """Made inside a running event loop; `start` and `stop` frame its life."""
+
+    def __init__(
+        self,
+        settings: PusherSettings,
+        *,
+        bus: Bus,
+        database: Database,
+        verifier: TokenVerifier,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.settings = settings
+        self.verifier = verifier
+        self.database = database
+        self.clock = loop.time
+        self.heartbeat_s = float(settings.heartbeat_s)
+        self.max_backlog_bytes = settings.max_backlog_bytes
+        self.sessions: set[Session] = set()
+        self.tasks = Tasks()
+        self.background = BackgroundTasks()
+        self.wheel = Wheel(loop.time, loop.call_at)
+        self.outbox = Outbox(loop.call_soon)
+        self.history = History(database, pool_size=settings.database_pool_size)
+        self.hub = Hub(lambda feed: self.gaps.found(feed))
+        self.gaps = Gaps(self.hub, self.history, self.tasks, loop.call_later)
+        self.announcer = Announcer(bus, shards=settings.live_shards)
+        self.changes = Changes(Commands(database), self.hub, self.announcer)
+        self.live = Live(bus, self.hub, self.gaps, shards_of(settings.shards, settings.live_shards))
+        self.drain = Drain(
+            lambda: self.sessions,
+            sessions_per_s=settings.handshakes_per_s,
+            longest_s=settings.shutdown_timeout_s / 2,
+        )
+        self._conversations = Conversations(
+            hub=self.hub,
+            resume=Resume(self.history, self.hub, heartbeat_s=settings.heartbeat_s),
+            changes=self.changes,
+            gaps=self.gaps,
+            verifier=verifier,
+            tasks=self.tasks,
+            max_sessions_per_subscriber=settings.max_sessions_per_subscriber,
+        )
+        self._frames_per_s = settings.max_frames_per_minute / 60
+        self._gate = Bucket(self.clock(), settings.handshakes_per_s)
+        self._allowed_origins = frozenset(one.lower() for one in settings.allowed_origins)
+
+    def start(self) -> None:
+        """Listen to the bus."""
+        self.background.start("live", self.live.listen)
+        self.background.start("watch", self.live.watch)
+        self.background.start("announcer", self.announcer.run)
+
+    async def stop(self) -> None:
+        """Cut what is still open and end every task."""
+        for session in tuple(self.sessions):
+            session.cut()
+        await self.background.stop(STOP_S)
+        await self.tasks.stop()
+        self.wheel.close()
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """Origins beside a page's own host."""
+        return self._allowed_origins
+
+    def admit(self) -> None:
+        """Let one more handshake in. Raises `Unavailable` where it comes too early or too late."""
+        if self.drain.has_begun:
+            raise Unavailable("This server is stopping.", code="draining", retry_after_s=1)
+        rate = self.settings.handshakes_per_s
+        if not self._gate.take(self.clock(), rate, rate):
+            raise Unavailable("Too many connect at once.", code="too_many_handshakes")
+
+    def open(self, wire: Wire, writer: Writer, accepted: Accepted) -> Session:
+        """A session for an accepted handshake; it may be closing already."""
+        now = self.clock()
+        session = Session(
+            self,
+            wire,
+            Backlog(writer, self.outbox, self.max_backlog_bytes),
+            Bucket(now, self.settings.max_frames_per_minute),
+            _random.uniform(0.5, 1.0) * self.heartbeat_s,
+        )
+        self.sessions.add(session)
+        SESSIONS.inc()
+        session.write(accepted.response)
+        if accepted.is_foreign:
+            session.close(FORBIDDEN)
+        elif len(self.sessions) > self.settings.max_sessions:
+            session.close(TRY_AGAIN_LATER, "server_full")
+        else:
+            session.wait_for_token(self.settings.auth_timeout_s)
+            if accepted.token is not None:
+                self.take(session, Auth(token=accepted.token))
+        return session
+
+    def take(self, session: Session, work: Work) -> None:
+        """Handle a client frame in its turn."""
+        self._conversations.take(session, work)
+
+    def resume(self, session: Session, cause: str) -> None:
+        """As `session.Surroundings.resume`."""
+        self._conversations.go_on(session, cause)
+
+    def gone(self, session: Session) -> None:
+        """As `session.Surroundings.gone`."""
+        self.sessions.discard(session)
+        SESSIONS.dec()
+
+    def may_send(self, session: Session) -> bool:
+        """Whether the session may send one more frame now."""
+        burst = self.settings.max_frames_per_minute
+        return session.bucket.take(self.clock(), self._frames_per_s, burst)

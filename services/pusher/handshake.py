@@ -1,0 +1,130 @@
+"""The WebSocket handshake (RFC 6455, section 4): one request in, one answer out, no I/O.
+
+A request that is refused here gets an HTTP answer. A foreign origin is let in and then closed with
+a code, since a browser tells its page nothing about an HTTP answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from clarion.contracts.frames import SUBPROTOCOL
+from clarion.errors import BadRequest, NotFound, Problem, Refused
+from clarion.http.problems import CONTENT_TYPE, problem_body
+from clarion.telemetry.trace import continue_trace, trace_id_of
+from services.pusher.auth import token_in_header, token_in_query, token_in_subprotocols
+
+PATH = "/v1/live"
+WEBSOCKET_VERSION = "13"
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+_silent = logging.Logger("clarion.pusher.handshake", level=logging.CRITICAL + 1)
+
+
+class UpgradeRequired(Refused):
+    """Plain HTTP where a WebSocket is spoken."""
+
+    status = 426
+    title = "Upgrade required"
+    default_code = "upgrade_required"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What to answer, and what the request said of its sender."""
+
+    response: bytes
+    token: str | None
+    is_foreign: bool
+    """It comes from a page of an origin that is not allowed."""
+
+
+class Negotiation(ServerProtocol):
+    """Offers no extension and one subprotocol; a client may do without."""
+
+    offered: Sequence[str] = ()
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """`clarion.v1` where it is offered."""
+        self.offered = subprotocols
+        return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in subprotocols else None
+
+
+class Handshake:
+    """One request, opened: `path` and `trace_id` are there before it is accepted."""
+
+    def __init__(self, data: bytes) -> None:
+        """Raises `BadRequest` where it is not a whole request."""
+        self._negotiation = Negotiation(logger=_silent)
+        self._negotiation.receive_data(data)
+        events = self._negotiation.events_received()
+        if not events or not isinstance(events[0], Request):
+            raise BadRequest("The request cannot be read.", code="bad_handshake")
+        self._request = events[0]
+        self.path, _, self._query = self._request.path.partition("?")
+        traceparent = self._request.headers.get_all("traceparent")
+        self.trace_id = trace_id_of(continue_trace(traceparent[0] if traceparent else None))
+
+    def check_path(self) -> None:
+        """Raises `NotFound` unless it is for the live feed."""
+        if self.path != PATH:
+            raise NotFound("There is no WebSocket at this address.")
+
+    def accept(self, *, allowed_origins: Collection[str], query_tokens: bool) -> Accepted:
+        """The answer that opens the socket. Raises `BadRequest`."""
+        response = self._negotiation.accept(self._request)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            raise BadRequest("This is no WebSocket handshake.", code="bad_handshake")
+        return Accepted(
+            response.serialize(), self._token(query_tokens), self._is_foreign(allowed_origins)
+        )
+
+    def _token(self, query_tokens: bool) -> str | None:
+        authorization = self._request.headers.get_all("Authorization")
+        token = token_in_header(authorization[0] if authorization else None)
+        if token is None:
+            token = token_in_subprotocols(self._negotiation.offered)
+        if token is None and query_tokens:
+            token = token_in_query(self._query)
+        return token
+
+    def _is_foreign(self, allowed_origins: Collection[str]) -> bool:
+        origin = self._negotiation.origin
+        hosts = self._request.headers.get_all("Host")
+        if origin is None or origin in allowed_origins:
+            return False
+        return len(hosts) != 1 or not is_same_host(origin, hosts[0])
+
+
+def is_same_host(origin: str, host: str) -> bool:
+    """Whether a page of this origin was served by this host: the port counts, and http and https
+    are one, for a proxy may have ended TLS."""
+    scheme, separator, place = origin.lower().partition("://")
+    port = DEFAULT_PORTS.get(scheme)
+    if not separator or port is None:
+        return False
+    return place.removesuffix(port) == host.strip().lower().removesuffix(port)
+
+
+def refusal(problem: Problem, trace_id: str) -> bytes:
+    """An HTTP answer that ends the connection."""
+    body = problem_body(problem, trace_id)
+    headers = {
+        "content-type": CONTENT_TYPE,
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "connection": "close",
+        "sec-websocket-version": WEBSOCKET_VERSION,
+    }
+    if problem.retry_after_s is not None:
+        headers["retry-after"] = str(problem.retry_after_s)
+    phrase = HTTPStatus(problem.status).phrase
+    lines = [f"HTTP/1.1 {problem.status} {phrase}", *(f"{k}: {v}" for k, v in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body

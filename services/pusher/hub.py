@@ -1,0 +1,158 @@
+"""Who listens to which feed, and the order of what they hear. No I/O.
+
+A feed passes frames on in order of version, each once. One that is ahead is held and reported as
+a gap; whoever hears of it fills it (`gaps`). A feed exists while it has sessions, so a frame for
+nobody costs one look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from clarion.contracts.announcement import FeedFrame, feed_key
+from services.pusher import frames
+
+MAX_HELD = 256
+"""Frames held for one feed; what does not fit is read from the store with the gap."""
+
+
+class Listener(Protocol):
+    """A session, as its feed sees it."""
+
+    def offer(self, version: int, frame: bytes) -> None:
+        """The feed's next frame; it is ignored, kept or written as the session's state says."""
+        ...
+
+    def overtaken(self, version: int) -> None:
+        """The feed went on to `version` without giving the frames between."""
+        ...
+
+    def restart(self) -> None:
+        """What was given is no longer true: begin anew."""
+        ...
+
+
+class Feed:
+    """One subscriber's. `version` is the last passed on, `None` until a session has caught up."""
+
+    __slots__ = ("expected", "held", "key", "sessions", "subscriber", "tenant", "version")
+
+    def __init__(self, tenant: str, subscriber: str) -> None:
+        self.tenant = tenant
+        self.subscriber = subscriber
+        self.key = feed_key(tenant, subscriber)
+        self.version: int | None = None
+        self.expected = 0
+        self.sessions: list[Listener] = []
+        self.held: dict[int, bytes] | None = None
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether a version is known to exist that was not passed on."""
+        return self.version is not None and self.expected > self.version
+
+
+class Hub:
+    """All feeds of this process; `on_gap` is told of a feed each time it finds itself ahead."""
+
+    def __init__(self, on_gap: Callable[[Feed], None]) -> None:
+        self.feeds: dict[str, Feed] = {}
+        self._on_gap = on_gap
+
+    def join(self, tenant: str, subscriber: str, session: Listener) -> Feed:
+        """From now on the session is offered what the feed passes on."""
+        key = feed_key(tenant, subscriber)
+        feed = self.feeds.get(key)
+        if feed is None:
+            feed = self.feeds[key] = Feed(tenant, subscriber)
+        feed.sessions.append(session)
+        return feed
+
+    def count(self, tenant: str, subscriber: str) -> int:
+        """How many sessions this subscriber has here."""
+        feed = self.feeds.get(feed_key(tenant, subscriber))
+        return len(feed.sessions) if feed is not None else 0
+
+    def leave(self, feed: Feed, session: Listener) -> None:
+        """The session hears no more; the last one takes the feed with it."""
+        if session in feed.sessions:
+            feed.sessions.remove(session)
+        if not feed.sessions and self.feeds.get(feed.key) is feed:
+            del self.feeds[feed.key]
+
+    def announce(self, announced: Iterable[FeedFrame]) -> None:
+        """Frames from the bus or from a command here, in any order, repeated or not."""
+        feeds = self.feeds
+        for one in announced:
+            feed = feeds.get(one.feed)
+            if feed is not None:
+                self.offer(feed, one.version, one.body)
+
+    def offer(self, feed: Feed, version: int, body: bytes) -> None:
+        """Pass a frame on, hold it, or drop what was passed on before."""
+        current = feed.version
+        if current is None:
+            pass_on(feed, version, frames.text(body))
+        elif version == current + 1:
+            feed.version = version
+            pass_on(feed, version, frames.text(body))
+            if feed.held:
+                self._release(feed)
+        elif version > current:
+            self.hold(feed, version, frames.text(body))
+
+    def hold(self, feed: Feed, version: int, frame: bytes) -> None:
+        """Keep an encoded frame that is ahead until those before it have come."""
+        if feed.held is None:
+            feed.held = {}
+        if len(feed.held) < MAX_HELD:
+            feed.held[version] = frame
+        self.expect(feed, version)
+
+    def expect(self, feed: Feed, version: int) -> None:
+        """This version is known to exist: the feed has a gap until it gets there."""
+        feed.expected = max(feed.expected, version)
+        if feed.has_gap:
+            self._on_gap(feed)
+
+    def start(self, feed: Feed, version: int) -> None:
+        """A session caught up to `version`: a feed that knew none goes on from there."""
+        if feed.version is None:
+            feed.version = version
+            self._release(feed)
+
+    def skip_to(self, feed: Feed, version: int) -> None:
+        """Go on from `version`; sessions that are not there yet must read for themselves."""
+        feed.version = version
+        for session in tuple(feed.sessions):
+            session.overtaken(version)
+        self._release(feed)
+
+    def give_up(self, feed: Feed, version: int) -> None:
+        """The store was read and knows nothing up to `version` that was not passed on."""
+        if feed.version is not None and feed.version < version:
+            held = {one: frame for one, frame in (feed.held or {}).items() if one > version}
+            feed.held = held or None
+            feed.expected = max(held, default=feed.version)
+        if feed.has_gap:
+            self._on_gap(feed)
+
+    def _release(self, feed: Feed) -> None:
+        held, version = feed.held, feed.version
+        if held is None or version is None:
+            return
+        while (frame := held.pop(version + 1, None)) is not None:
+            version += 1
+            feed.version = version
+            pass_on(feed, version, frame)
+        ahead = {one: frame for one, frame in held.items() if one > version}
+        feed.held = ahead or None
+        if feed.has_gap:
+            self._on_gap(feed)
+
+
+def pass_on(feed: Feed, version: int, frame: bytes) -> None:
+    """Offer an encoded frame to every session of the feed."""
+    for session in feed.sessions:
+        session.offer(version, frame)

@@ -1,0 +1,40 @@
+"""Live frames that come while a session's history is read: bounded in bytes."""
+
+from __future__ import annotations
+
+
+class Kept:
+    """Past the bound everything is dropped and `overflowed` says to read the history again."""
+
+    __slots__ = ("_frames", "_max_bytes", "_size", "overflowed")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._frames: list[tuple[int, bytes]] = []
+        self._size = 0
+        self.overflowed = False
+
+    def add(self, version: int, frame: bytes) -> None:
+        """Keep an encoded frame."""
+        if self.overflowed:
+            return
+        self._frames.append((version, frame))
+        self._size += len(frame)
+        if self._size > self._max_bytes:
+            self._frames.clear()
+            self.overflowed = True
+
+    def clear(self) -> None:
+        """Begin again."""
+        self._frames.clear()
+        self._size = 0
+        self.overflowed = False
+
+    def reaches(self, version: int, goal: int) -> bool:
+        """Whether every frame after `version` up to `goal` is here."""
+        here = {one for one, _ in self._frames}
+        return all(one in here for one in range(version + 1, goal + 1))
+
+    def in_order(self) -> list[tuple[int, bytes]]:
+        """What is kept, by version."""
+        return sorted(self._frames)

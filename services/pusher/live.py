@@ -1,0 +1,84 @@
+"""Hears `clarion.live` and gives the frames to the hub; notices when it was deaf."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from clarion.bus import Bus, LiveSubscription, Received
+from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement
+from clarion.errors import StoreUnavailable
+from clarion.topology import LIVE_ALL, shard_key
+from services.pusher.gaps import CHECK_S, Gaps
+from services.pusher.hub import Hub
+
+log = structlog.get_logger("clarion.pusher")
+
+TAKEN_AT_ONCE = 32
+LOOK_S = 0.5
+
+_decode = msgspec.msgpack.Decoder(Announcement).decode
+
+
+class Live:
+    """The pusher's ear. `listen` and `watch` run side by side for ever."""
+
+    def __init__(self, bus: Bus, hub: Hub, gaps: Gaps, shards: Sequence[int]) -> None:
+        self._bus = bus
+        self._hub = hub
+        self._gaps = gaps
+        self._keys = [LIVE_ALL, *(shard_key(shard) for shard in shards)]
+        self._subscription: LiveSubscription | None = None
+
+    async def listen(self) -> None:
+        """Announce to the hub what comes."""
+        subscription = self._subscription = self._bus.listen(self._keys)
+        try:
+            while True:
+                for received in await subscription.take(TAKEN_AT_ONCE):
+                    self._hear(received)
+                await asyncio.sleep(0)
+        finally:
+            self._subscription = None
+            await subscription.close()
+
+    async def watch(self) -> None:
+        """Have the feeds compared with the store after each time the link was lost, and every
+        `CHECK_S` whatever happened."""
+        loop = asyncio.get_running_loop()
+        checked, checked_at = self._ear(), loop.time()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            ear = self._ear()
+            if ear == checked and loop.time() - checked_at < CHECK_S:
+                continue
+            try:
+                await self._gaps.check()
+            except StoreUnavailable:
+                log.warning("check_waits_for_database")
+                continue
+            checked, checked_at = ear, loop.time()
+
+    def _ear(self) -> tuple[int, int]:
+        subscription = self._subscription
+        return id(subscription), subscription.epoch() if subscription is not None else 0
+
+    def _hear(self, received: Received) -> None:
+        if received.content_type != ANNOUNCEMENT_CONTENT_TYPE:
+            return
+        try:
+            announcement = _decode(received.body)
+        except msgspec.MsgspecError:
+            log.error("announcement_malformed", bytes=len(received.body))
+            return
+        self._hub.announce(announcement.frames)
+
+
+def shards_of(chosen: str, total: int) -> list[int]:
+    """The shards that a process hears: those in `chosen` (`0,2`), or all where it is empty."""
+    if not chosen:
+        return list(range(total))
+    return sorted({int(one) % total for one in chosen.split(",") if one.strip()})

@@ -1,0 +1,19 @@
+"""What the pusher counts."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+SESSIONS = Gauge("clarion_live_sessions", "Open sessions, authenticated or not.")
+FRAMES = Counter("clarion_live_frames_total", "Frames written to sessions.")
+HANDSHAKES = Counter(
+    "clarion_live_handshakes_total", "WebSocket handshakes, by what became of them.", ["outcome"]
+)
+CLOSES = Counter("clarion_live_closes_total", "Sessions that the server closed, by code.", ["code"])
+REPLAYS = Counter("clarion_live_replays_total", "Replays, by what asked for them.", ["cause"])
+GAPS = Counter("clarion_live_gaps_total", "Gaps that were filled from the store.")
+COMMANDS = Counter("clarion_inbox_commands_total", "State changes asked for, by kind.", ["command"])
+LOST_ANNOUNCEMENTS = Counter(
+    "clarion_live_announcements_lost_total",
+    "Announcements of our own that the broker did not take; others find the change by themselves.",
+)

@@ -1,0 +1,163 @@
+"""`/v1/inbox`: the list, what changed, and the commands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from msgspec import Struct
+from starlette.responses import Response
+
+from clarion.contracts.item import Item
+from clarion.http.problems import problem_responses
+from services.pusher.auth import Subscriber
+from services.pusher.commands import Verb
+from services.pusher.cursors import MAX_CHARACTERS, Place, read_cursor, write_cursor
+from services.pusher.engine import Engine
+from services.pusher.history import MAX_ID, PAGE, Page, Position
+from services.pusher.listing import State, list_inbox
+from services.pusher.routes.schemas import (
+    ChangesDocument,
+    InboxDocument,
+    OutcomeDocument,
+    Selection,
+    Version,
+)
+
+CHANGES = "changes"
+PROBLEMS = problem_responses(400, 401, 422, 503)
+
+Limit = Annotated[int, Query(ge=1, le=PAGE)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CHARACTERS, description="of the page before")]
+Category = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+
+router = APIRouter(prefix="/v1/inbox", tags=["inbox"], responses=PROBLEMS)
+
+
+class InboxAnswer(Struct):
+    """As `InboxDocument`."""
+
+    items: list[Item]
+    next_cursor: str | None
+    version: int
+    unread: int
+
+
+class ChangesAnswer(InboxAnswer):
+    """As `ChangesDocument`."""
+
+    reset: bool
+
+
+class OutcomeAnswer(Struct):
+    """As `OutcomeDocument`."""
+
+    version: int
+    unread: int
+    changed: int
+
+
+def answer(body: Struct) -> Response:
+    """JSON that no cache keeps."""
+    headers = {"cache-control": "no-store"}
+    return Response(msgspec.json.encode(body), headers=headers, media_type="application/json")
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine of the running app."""
+    return request.app.state.pusher
+
+
+def documented(model: Any) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of the answer that `answer` gives."""
+    return {200: {"model": model}}
+
+
+@router.get("", summary="The items of an inbox, newest first", responses=documented(InboxDocument))
+async def inbox(
+    request: Request,
+    subscriber: Subscriber,
+    state: State = "inbox",
+    category: Category = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """`state`: `inbox` (what is not archived), `unread`, `archived`, or `all`."""
+    name = f"inbox {state} {category or ''}"
+    before = read_cursor(cursor, name).id if cursor is not None else MAX_ID
+    page = await list_inbox(
+        engine_of(request).database,
+        subscriber.tenant,
+        subscriber.subscriber,
+        state=state,
+        category=category,
+        before=before,
+        limit=limit,
+    )
+    further = write_cursor(Place(name, 0, page.items[-1].id)) if page.more else None
+    return answer(InboxAnswer(page.items, further, page.head, page.unread))
+
+
+@router.get("/changes", summary="What changed since", responses=documented(ChangesDocument))
+async def changes(
+    request: Request,
+    subscriber: Subscriber,
+    since: Annotated[Version, Query(description="the last version that was seen")],
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> Response:
+    """Exactly the items whose version is greater than `since`, as they are now, in order of
+    version. Go on with `next_cursor` while there is one."""
+    history = engine_of(request).history
+    tenant, name = subscriber.tenant, subscriber.subscriber
+    place = read_cursor(cursor, CHANGES) if cursor is not None else Place(CHANGES, since, MAX_ID)
+    page = await history.after(Position(tenant, name, place.version, place.id))
+    reset = since > page.head
+    page = await history.newest(tenant, name) if reset else first_of(page, limit)
+    last = page.items[-1] if page.more else None
+    further = write_cursor(Place(CHANGES, last.version, last.id)) if last is not None else None
+    version = page.cursors()[-1] if page.more else page.head
+    return answer(ChangesAnswer(page.items, further, version, page.unread, reset))
+
+
+def first_of(page: Page, limit: int) -> Page:
+    """At most `limit` items of a page."""
+    if len(page.items) <= limit:
+        return page
+    items = page.items[:limit]
+    return Page(page.head, page.unread, items, True, page.items[limit].version)
+
+
+async def carry_out(
+    request: Request, subscriber: Subscriber, verb: Verb, selection: Selection
+) -> Response:
+    """Do what was asked; every device of the subscriber hears of it."""
+    outcome = await engine_of(request).changes.make(
+        subscriber.tenant, subscriber.subscriber, verb, ids=selection.ids, up_to=selection.up_to
+    )
+    return answer(OutcomeAnswer(outcome.version, outcome.unread, outcome.changed))
+
+
+@router.post("/read", summary="Mark items read", responses=documented(OutcomeDocument))
+async def read(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+    """Read items do not count as unread; they are seen as well."""
+    return await carry_out(request, subscriber, "read", selection)
+
+
+@router.post("/unread", summary="Mark items unread", responses=documented(OutcomeDocument))
+async def unread(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+    """They count again, unless they are archived."""
+    return await carry_out(request, subscriber, "unread", selection)
+
+
+@router.post("/seen", summary="Mark items seen", responses=documented(OutcomeDocument))
+async def seen(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+    """Shown to the person, not yet opened."""
+    return await carry_out(request, subscriber, "seen", selection)
+
+
+@router.post("/archive", summary="Put items away", responses=documented(OutcomeDocument))
+async def archive(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+    """Archived items leave the inbox and do not count as unread."""
+    return await carry_out(request, subscriber, "archive", selection)

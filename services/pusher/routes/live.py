@@ -1,0 +1,20 @@
+"""`GET /v1/live` without an upgrade: the WebSocket itself never comes through ASGI."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from clarion.http.problems import problem_response, problem_responses
+from services.pusher.handshake import PATH, UpgradeRequired
+
+router = APIRouter(tags=["live"])
+
+
+@router.get(PATH, summary="The live feed, a WebSocket", responses=problem_responses(426))
+async def live() -> Response:
+    """Speak WebSocket here (`clarion.v1`)."""
+    response = problem_response(UpgradeRequired("Speak WebSocket here."))
+    response.headers["upgrade"] = "websocket"
+    response.headers["connection"] = "upgrade"
+    return response

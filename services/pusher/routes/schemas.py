@@ -1,0 +1,72 @@
+"""What the REST takes, and what it gives, for OpenAPI."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from clarion.contracts.frames import MAX_COMMAND_IDS
+
+Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
+
+
+class ItemDocument(BaseModel):
+    """A notification as its subscriber sees it; what is unset is `null`."""
+
+    id: UUID
+    event_id: str
+    type: str
+    category: str | None
+    title: str
+    body: str | None
+    url: str | None
+    data: Any
+    lane: str
+    version: int
+    created_at: datetime
+    seen_at: datetime | None
+    read_at: datetime | None
+    archived_at: datetime | None
+    snoozed_until: datetime | None
+
+
+class InboxDocument(BaseModel):
+    """A page of items; `version` and `unread` are the inbox's, of the same moment."""
+
+    items: list[ItemDocument]
+    next_cursor: str | None
+    version: int
+    unread: int
+
+
+class ChangesDocument(InboxDocument):
+    """What changed. `version` is what to say as `since` next; with `reset` the items are a
+    snapshot, to be taken instead of all that one had."""
+
+    reset: bool
+
+
+class OutcomeDocument(BaseModel):
+    """The inbox after a command, and how many items it changed."""
+
+    version: int
+    unread: int
+    changed: int
+
+
+class Selection(BaseModel):
+    """Either `ids`, or `up_to`: all items with a version of at most this."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_COMMAND_IDS)] | None = None
+    up_to: Annotated[Version, Field(strict=True)] | None = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Selection:
+        if (self.ids is None) == (self.up_to is None):
+            raise ValueError("give either ids or up_to")
+        return self

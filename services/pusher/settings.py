@@ -1,0 +1,37 @@
+"""Settings of the pusher."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from clarion.settings import Origins, SharedSettings, TokenSecret
+
+
+class PusherSettings(SharedSettings):
+    """What the pusher reads beside the shared settings."""
+
+    port: int = Field(default=8001, ge=0, le=65535)
+    token_secret: TokenSecret | None = Field(default=None, repr=False)
+    token_jwks_url: str | None = None
+    allowed_origins: Annotated[Origins, NoDecode] = Field(default_factory=list[str])
+    token_in_query: bool = True
+    auth_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    heartbeat_s: int = Field(default=25, ge=1, le=300)
+    max_frame_bytes: int = Field(default=65_536, ge=1_024, le=1_048_576)
+    max_frames_per_minute: int = Field(default=600, ge=1)
+    max_backlog_bytes: int = Field(default=1_048_576, ge=65_536)
+    max_sessions: int = Field(default=20_000, ge=1)
+    max_sessions_per_subscriber: int = Field(default=20, ge=1)
+    handshakes_per_s: int = Field(default=500, ge=1)
+    shards: str = ""
+    """The shards that this process hears, such as `0,2`; empty for all."""
+
+    @field_validator("shards")
+    @classmethod
+    def _check_shards(cls, value: str) -> str:
+        if not all(part.strip().isdecimal() for part in value.split(",") if value):
+            raise ValueError("write numbers with commas between them, such as 0,2")
+        return value

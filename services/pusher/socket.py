@@ -1,0 +1,184 @@
+"""The WebSocket side of the pusher, as a protocol class for uvicorn (`--ws module:LiveProtocol`).
+
+uvicorn parses the HTTP request, sees the upgrade, makes one of these, gives it the transport and
+the request as bytes, and from then on the transport is ours. Nothing of ASGI is in the way of a
+frame. The engine comes through the app's lifespan state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+from websockets.frames import Opcode
+
+from clarion.errors import Problem
+from clarion.telemetry.trace import new_traceparent, trace_id_of
+from services.pusher import frames
+from services.pusher.backlog import HIGH_WATER_BYTES, LOW_WATER_BYTES
+from services.pusher.client_frames import read_frame
+from services.pusher.close_codes import TOO_MANY_FRAMES, Violation
+from services.pusher.conversation import MAX_WAITING
+from services.pusher.engine import Engine
+from services.pusher.handshake import Handshake, refusal
+from services.pusher.inbound import Inbound, Received
+from services.pusher.metrics import HANDSHAKES
+from services.pusher.session import Link, Session
+
+STATE_KEY = "pusher"
+
+
+class LiveProtocol(asyncio.Protocol):
+    """One connection."""
+
+    __slots__ = ("_connections", "_engine", "_inbound", "_is_paused", "_session", "_transport")
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._engine: Engine = app_state[STATE_KEY]
+        self._connections = cast("set[object]", server_state.connections)
+        self._transport: asyncio.Transport | None = None
+        self._session: Session | None = None
+        self._inbound: Inbound | None = None
+        self._is_paused = False
+
+    # From the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """As `asyncio.Protocol`."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """As `asyncio.Protocol`; the first data is the whole upgrade request."""
+        if self._session is None:
+            self._shake(data)
+        elif self._inbound is not None:
+            self._session.heard_at = self._engine.clock()
+            self._inbound.feed(data)
+            self._read_on()
+
+    def eof_received(self) -> bool | None:
+        """The peer writes no more: the transport closes when ours is written."""
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As `asyncio.Protocol`."""
+        self._connections.discard(self)
+        self._transport = self._inbound = None
+        if self._session is not None:
+            self._session.lost()
+
+    def pause_writing(self) -> None:
+        """As `asyncio.Protocol`."""
+        if self._session is not None:
+            self._session.paused()
+
+    def resume_writing(self) -> None:
+        """As `asyncio.Protocol`."""
+        if self._session is not None:
+            self._session.unpaused()
+
+    # From uvicorn
+
+    def shutdown(self) -> None:
+        """The server stops: the first of these begins the drain of all sessions."""
+        self._engine.drain.begin()
+        if self._session is None and self._transport is not None:
+            self._transport.close()
+
+    # From the session
+
+    def half_close(self) -> None:
+        """As `session.Wire`."""
+        self._inbound = None
+        self.resume_reading()
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def abort(self) -> None:
+        """As `session.Wire`."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def resume_reading(self) -> None:
+        """As `session.Wire`."""
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            self._transport.resume_reading()
+            self._read_on()
+
+    # The handshake
+
+    def _shake(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        trace_id = trace_id_of(new_traceparent())
+        try:
+            handshake = Handshake(data)
+            trace_id = handshake.trace_id
+            handshake.check_path()
+            self._engine.admit()
+            accepted = handshake.accept(
+                allowed_origins=self._engine.allowed_origins,
+                query_tokens=self._engine.settings.token_in_query,
+            )
+        except Problem as problem:
+            HANDSHAKES.labels(problem.code).inc()
+            transport.write(refusal(problem, trace_id))
+            transport.close()
+            return
+        HANDSHAKES.labels("accepted").inc()
+        transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
+        self._inbound = Inbound(self._engine.settings.max_frame_bytes)
+        self._session = self._engine.open(self, transport, accepted)
+
+    # What the peer sends
+
+    def _read_on(self) -> None:
+        session = self._session
+        while session is not None and self._inbound is not None and not self._is_paused:
+            try:
+                received = self._inbound.next()
+            except Violation as violation:
+                self._inbound = None
+                session.close(violation.code, broken=True)
+                return
+            if received is None:
+                return
+            self._receive(session, received)
+
+    def _receive(self, session: Session, received: Received) -> None:
+        if received.opcode is Opcode.CLOSE:
+            self._end(session, received.payload)
+        elif not session.is_open:
+            return
+        elif not self._engine.may_send(session):
+            session.close(TOO_MANY_FRAMES, broken=True)
+        elif received.opcode is Opcode.TEXT:
+            self._engine.take(session, read_frame(received.payload))
+            self._pause_if_busy(session)
+        elif received.opcode is Opcode.PING:
+            session.write(frames.pong(received.payload))
+
+    def _end(self, session: Session, payload: bytes) -> None:
+        session.answer_close(payload)
+        self._inbound = None
+        if self._transport is not None:
+            self._transport.close()
+
+    def _pause_if_busy(self, session: Session) -> None:
+        conversation = session.conversation
+        if conversation is None or len(conversation.waiting) < MAX_WAITING:
+            return
+        if self._transport is not None and session.link is not Link.CLOSED:
+            self._is_paused = True
+            self._transport.pause_reading()
