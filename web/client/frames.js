@@ -1,0 +1,42 @@
+/**
+ * The frames of the live protocol `clarion.v1`, as types; nothing here runs.
+ *
+ * @typedef {object} Item  A notification as its subscriber sees it; what is unset is `null`.
+ * @property {string} id
+ * @property {string} event_id
+ * @property {string} type
+ * @property {string | null} category
+ * @property {string} title
+ * @property {string | null} body
+ * @property {string | null} url
+ * @property {unknown} data
+ * @property {string} lane
+ * @property {number} version
+ * @property {string} created_at
+ * @property {string | null} seen_at
+ * @property {string | null} read_at
+ * @property {string | null} archived_at
+ * @property {string | null} snoozed_until
+ *
+ * @typedef {Pick<Item, "id" | "version" | "seen_at" | "read_at" | "archived_at" | "snoozed_until">} ItemState
+ *
+ * @typedef {{type: "welcome", version: number, unread: number, session: string, heartbeat_s: number,
+ *   reset?: boolean}} Welcome
+ * @typedef {{type: "notification", version: number, unread: number, item: Item}} NotificationFrame
+ * @typedef {{type: "changed", version: number, unread: number, items: ItemState[]}} ChangedFrame
+ * @typedef {{type: "caught_up", version: number}} CaughtUp
+ * @typedef {{type: "ok", ref?: string | number | null}} Ok
+ * @typedef {{type: "error", code: string, detail: string, ref?: string | number | null}} ErrorFrame
+ * @typedef {{type: "pong", ref?: string | number | null}} Pong
+ * @typedef {{type: "reconnect", after_ms: number}} Reconnect
+ *
+ * @typedef {Welcome | NotificationFrame | ChangedFrame | CaughtUp} FeedFrame
+ * @typedef {FeedFrame | Ok | ErrorFrame | Pong | Reconnect} ServerFrame
+ *
+ * @typedef {{type: "auth", token: string} | {type: "hello", since?: number} | {type: "ping"}} ControlFrame
+ * @typedef {{type: "read" | "unread" | "seen" | "archive", ids?: string[], up_to?: number,
+ *   ref: number}} CommandFrame
+ * @typedef {ControlFrame | CommandFrame} ClientFrame
+ */
+
+export {};
