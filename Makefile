@@ -1,0 +1,57 @@
+# Every command of the project; `make help` lists them. Each sets up what it needs.
+
+PORT = 8000
+DATA = .clarion
+AMQP =
+DATABASE =
+ARGS =
+
+BIN := .venv/bin
+NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin
+UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATABASE),--database "$(DATABASE)")
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test check bench schemas lock clean
+.NOTPARALLEL:
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## run everything in the foreground: make up [PORT=8000] [DATA=.clarion] [AMQP=amqp://...] [DATABASE=postgresql://...]
+	@scripts/setup runtime
+	@exec $(BIN)/clarion dev $(UP)
+
+down: ## stop what `make up` started: make down [DATA=.clarion]
+	@if [ -x $(BIN)/python ]; then $(BIN)/python scripts/down.py "$(DATA)"; fi
+
+check: ## formatting, lint, types of Python and JavaScript, unit tests; no services needed
+	@scripts/setup dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(NODE)/pyright
+	$(NODE)/tsc --project web/tsconfig.json
+	$(BIN)/python -m pytest -q tests/unit $(ARGS)
+
+test: ## all tests, on real services that are found or started; ARGS go to pytest
+	@scripts/setup dev
+	@$(BIN)/python scripts/services.py
+	CI=true $(BIN)/python -m pytest -q $(ARGS)
+
+bench: ## what it costs, beside naive peers; ARGS choose what
+	@scripts/setup dev
+	$(BIN)/python -m bench $(ARGS)
+
+schemas: ## write the JSON schemas of clarion/contracts/schemas again
+	@scripts/setup dev
+	$(BIN)/python -m clarion.contracts.generate
+
+lock: ## choose versions anew within pyproject.toml and package.json
+	@scripts/setup dev
+	scripts/lock
+
+clean: ## remove environment and caches; the data too where DATA= is given
+	rm -rf .venv .cache node_modules .pytest_cache .ruff_cache .hypothesis .schemathesis dist
+	find clarion services tests migrations bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+ifeq ($(origin DATA),command line)
+	rm -rf "$(DATA)"
+endif

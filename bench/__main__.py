@@ -1,0 +1,41 @@
+"""`python -m bench [accept|plan|fanout|sessions ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from bench import accept, fanout, plan, results, sessions
+from bench.ground import Ground, open_ground
+from bench.results import Figure
+from clarion.telemetry.logs import configure_logs
+
+Measure = Callable[[Ground], Awaitable[list[Figure]]]
+
+MEASURES: dict[str, Measure] = {
+    "accept": accept.measure,
+    "plan": plan.measure,
+    "fanout": fanout.measure,
+    "sessions": sessions.measure,
+}
+
+
+async def main(chosen: Sequence[str]) -> None:
+    """Measure one after the other, print, keep what a whole run found."""
+    figures: list[Figure] = []
+    async with open_ground() as ground:
+        for name in chosen:
+            figures += await MEASURES[name](ground)
+            print(f"{name} done", flush=True)
+        if set(chosen) == set(MEASURES):
+            results.keep(figures, ground.broker_version())
+    print(results.show(figures))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("paths", nargs="*", choices=[*MEASURES, []], metavar="path")
+    paths = parser.parse_args().paths
+    configure_logs("warning", "console")
+    asyncio.run(main(paths or list(MEASURES)))

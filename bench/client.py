@@ -1,0 +1,52 @@
+"""A load client: a process of its own that says on its output what it has reached."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+LINE_S = 120.0
+
+
+class Client:
+    """A running load client."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    async def line(self) -> str:
+        """The next line it writes. Raises `RuntimeError` where it has ended instead."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(LINE_S):
+            line = await self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the load client ended early")
+        return line.decode().strip()
+
+    async def until(self, word: str) -> None:
+        """Pass over lines until this one."""
+        while await self.line() != word:
+            pass
+
+    async def result(self) -> dict[str, Any]:
+        """The next line, which is JSON."""
+        return json.loads(await self.line())
+
+
+@asynccontextmanager
+async def running_client(module: str, *arguments: str) -> AsyncIterator[Client]:
+    """Start `python -m bench.<module>`; killed at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", f"bench.{module}", *arguments, stdin=PIPE, stdout=PIPE
+    )
+    try:
+        yield Client(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

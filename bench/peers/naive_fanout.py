@@ -1,0 +1,76 @@
+"""Fan-out: a FastAPI WebSocket endpoint and `send_json` to each session that a message is for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import jwt
+from aio_pika.abc import AbstractQueue
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+from bench.events import TOKEN_SECRET
+from bench.peers.broker import connect, live_exchange
+
+sessions: defaultdict[str, set[WebSocket]] = defaultdict(set)
+versions: defaultdict[str, int] = defaultdict(int)
+
+
+async def deliver(queue: AbstractQueue) -> None:
+    """Each message: one item and the subscribers it is for."""
+    async with queue.iterator(no_ack=True) as messages:
+        async for message in messages:
+            body = json.loads(message.body)
+            for subscriber in body["subscribers"]:
+                await send(subscriber, body["item"])
+
+
+async def send(subscriber: str, item: object) -> None:
+    versions[subscriber] += 1
+    version = versions[subscriber]
+    frame = {"type": "notification", "version": version, "unread": version, "item": item}
+    for socket in list(sessions[subscriber]):
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await socket.send_json(frame)
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    connection = await connect()
+    async with connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue(exclusive=True)
+        await queue.bind(await live_exchange(channel))
+        delivering = asyncio.create_task(deliver(queue))
+        yield
+        delivering.cancel()
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.websocket("/v1/live")
+async def live(socket: WebSocket) -> None:
+    token = socket.headers.get("authorization", "").removeprefix("Bearer ")
+    try:
+        claims = jwt.decode(token, TOKEN_SECRET, algorithms=["HS256"], audience="clarion")
+    except jwt.InvalidTokenError:
+        await socket.close(4401)
+        return
+    subscriber = claims["sub"]
+    await socket.accept()
+    sessions[subscriber].add(socket)
+    await socket.send_json({"type": "welcome", "version": versions[subscriber]})
+    try:
+        while True:
+            await socket.receive_json()
+    except WebSocketDisconnect:
+        sessions[subscriber].discard(socket)
+
+
+@app.get("/healthz")
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}

@@ -1,0 +1,80 @@
+"""A server under measurement: a process of its own, seen from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import httpx2
+import psutil
+
+from tests.support.processes import Process, free_port, start_process, wait_until
+
+
+class Server:
+    """A running server and what it has used so far."""
+
+    def __init__(self, process: Process, port: int) -> None:
+        self._seen = psutil.Process(process.pid)
+        self.port = port
+
+    def cpu_s(self) -> float:
+        """User and system seconds since it started."""
+        times = self._seen.cpu_times()
+        return times.user + times.system
+
+    def rss_kib(self) -> float:
+        """Resident memory."""
+        return self._seen.memory_info().rss / 1024
+
+    def pause(self) -> None:
+        """SIGSTOP: what is sent to it waits."""
+        self._seen.suspend()
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._seen.resume()
+
+
+@asynccontextmanager
+async def service(name: str, settings: Mapping[str, str]) -> AsyncIterator[Server]:
+    """A service of Clarion, ready."""
+    port = free_port()
+    env = {**settings, "CLARION_PORT": str(port), "CLARION_LOG_LEVEL": "warning"}
+    async with _running([sys.executable, "-m", f"services.{name}"], env, port, "/readyz") as server:
+        yield server
+
+
+@asynccontextmanager
+async def peer(name: str, settings: Mapping[str, str]) -> AsyncIterator[Server]:
+    """A peer of `bench.peers` under uvicorn, ready."""
+    port = free_port()
+    uvicorn = [sys.executable, "-m", "uvicorn", f"bench.peers.{name}:app", "--port", str(port)]
+    uvicorn += ["--no-access-log", "--log-level", "warning"]
+    async with _running(uvicorn, settings, port, "/healthz") as server:
+        yield server
+
+
+@asynccontextmanager
+async def _running(
+    command: Sequence[str], env: Mapping[str, str], port: int, health: str
+) -> AsyncIterator[Server]:
+    address = f"http://127.0.0.1:{port}{health}"
+
+    async def is_ready() -> bool:
+        async with httpx2.AsyncClient(trust_env=False) as http:
+            return (await http.get(address)).status_code == 200
+
+    async def answers() -> bool:
+        try:
+            return await is_ready()
+        except httpx2.TransportError:
+            return False
+
+    process = await start_process(command, env=env, ready=answers, timeout_s=30)
+    async with process:
+        await wait_until(is_ready, 10, address)
+        await asyncio.sleep(0.5)  # loops that start beside the server settle
+        yield Server(process, port)

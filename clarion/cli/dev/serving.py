@@ -1,0 +1,53 @@
+"""Opens the resources once, hands them to all three services, serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from clarion.cli.database import told
+from clarion.cli.dev.compose import ComposedApp
+from clarion.cli.dev.data import locked
+from clarion.cli.dev.demo_key import TENANT, demo_key
+from clarion.cli.dev.pages import create_pages
+from clarion.cli.dev.settings import DevSettings
+from clarion.lifecycle import serve
+from clarion.resources import open_bus_from, open_database
+from clarion.store.embedded import is_embedded
+from clarion.store.migrate import migrate
+from clarion.telemetry.logs import configure_logs
+from services.gateway.app import create_app as create_gateway
+from services.notifier.app import create_app as create_notifier
+from services.pusher.app import create_app as create_pusher
+from services.pusher.socket import LiveProtocol
+
+
+async def serve_all(settings: DevSettings, on_started: Callable[[int], None]) -> None:
+    """Serve until a signal, then stop in order; `on_started` is told the port."""
+    shared = settings.gateway
+    configure_logs(shared.log_level, shared.log_format)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(locked(Path(shared.data_dir)))
+        async with told():
+            if not is_embedded(shared.database_url):
+                await migrate(shared.database_url)
+            database = await stack.enter_async_context(open_database(shared, "clarion-dev"))
+            key = await stack.enter_async_context(demo_key(database))
+        bus = await stack.enter_async_context(open_bus_from(shared))
+        app = ComposedApp(
+            {
+                "pusher": create_pusher(settings.pusher, bus=bus, database=database),
+                "notifier": create_notifier(settings.notifier, bus=bus, database=database),
+                "gateway": create_gateway(settings.gateway, bus=bus, database=database),
+            },
+            create_pages(shared.host, {"api_key": key, "tenant": TENANT}),
+        )
+        await serve(
+            app,
+            host=shared.host,
+            port=shared.port,
+            ws=LiveProtocol,
+            shutdown_timeout_s=shared.shutdown_timeout_s,
+            on_started=on_started,
+        )

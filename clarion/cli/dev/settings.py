@@ -1,0 +1,38 @@
+"""The settings of all three services, from one environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clarion.cli.credentials import kept_api_key, kept_token_secret
+from clarion.setting_names import ALL_NAMES
+from clarion.settings import SharedSettings
+from services.gateway.settings import GatewaySettings
+from services.notifier.settings import NotifierSettings
+from services.pusher.settings import PusherSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DevSettings:
+    """What each service is given."""
+
+    gateway: GatewaySettings
+    notifier: NotifierSettings
+    pusher: PusherSettings
+
+
+def read_settings(directory: Path, **given: Any) -> DevSettings:
+    """Settings with the credentials of the environment, or those kept in `directory`."""
+    shared = {**given, "data_dir": str(directory.expanduser())}
+    SharedSettings.read(ALL_NAMES, **shared)  # refuses what is wrong before a file is written
+    api_key, secret = (
+        kept_api_key(directory.expanduser()),
+        kept_token_secret(directory.expanduser()),
+    )
+    return DevSettings(
+        GatewaySettings.read(ALL_NAMES, **shared, api_key=api_key, token_secret=secret),
+        NotifierSettings.read(ALL_NAMES, **shared),
+        PusherSettings.read(ALL_NAMES, **shared, token_secret=secret),
+    )

@@ -1,0 +1,1 @@
+"""`clarion doctor`: what is wrong with the configuration, what cannot be reached, the remedies."""

@@ -1,0 +1,60 @@
+"""Whether RabbitMQ is there, lets us in, and has what we declare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aio_pika
+import aiormq
+from aiormq.exceptions import ChannelNotFoundEntity
+
+from clarion.bus.rabbitmq.connection import connect, place_of
+from clarion.bus.rabbitmq.declaration import declare_queue
+from clarion.cli.doctor.finding import Finding
+from clarion.errors import ConfigurationError
+from clarion.topology import QUEUES, Queue
+
+
+async def check_broker(urls: Sequence[str]) -> list[Finding]:
+    """One finding for each host, and one for the topology."""
+    if any(url.startswith("memory:") for url in urls):
+        sentence = "It lives in memory: for one process (clarion dev) only, and forgets at its end."
+        return [Finding("broker", sentence)]
+    return [finding for url in urls for finding in await _host(url)]
+
+
+async def _host(url: str) -> list[Finding]:
+    subject = f"broker {place_of(url)}"
+    try:
+        connection = await connect(url, "clarion-doctor")
+    except ConfigurationError as error:
+        return [Finding(subject, str(error), "Correct CLARION_AMQP_URL or the broker's user.")]
+    except (OSError, TimeoutError, aiormq.exceptions.AMQPError) as error:
+        remedy = "Start RabbitMQ, or correct host and port in CLARION_AMQP_URL."
+        return [Finding(subject, f"It does not answer ({type(error).__name__}).", remedy)]
+    async with connection:
+        return [Finding(subject, "It lets us in."), await _topology(subject, connection)]
+
+
+async def _topology(subject: str, connection: aio_pika.abc.AbstractConnection) -> Finding:
+    present = [queue for queue in QUEUES if await _exists(connection, queue)]
+    try:
+        for queue in present:
+            channel = await connection.channel()
+            await declare_queue(channel, queue)
+            await channel.close()
+    except ConfigurationError as error:
+        return Finding(subject, str(error), "Do what the sentence says.")
+    missing = len(QUEUES) - len(present)
+    rest = f"; {missing} are made when a service starts" if missing else ""
+    return Finding(subject, f"{len(present)} of {len(QUEUES)} queues are there{rest}.")
+
+
+async def _exists(connection: aio_pika.abc.AbstractConnection, queue: Queue) -> bool:
+    channel = await connection.channel()
+    try:
+        await channel.declare_queue(queue.name, passive=True)
+    except ChannelNotFoundEntity:
+        return False
+    await channel.close()
+    return True

@@ -1,0 +1,31 @@
+"""Every check, in order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from clarion.cli.doctor.broker import check_broker
+from clarion.cli.doctor.database import check_database
+from clarion.cli.doctor.finding import Finding
+from clarion.cli.doctor.listening import check_ports
+from clarion.cli.doctor.mail import check_mail
+from clarion.cli.doctor.settings import check_settings
+from clarion.cli.doctor.tokens import check_tokens
+
+
+async def findings() -> AsyncIterator[Finding]:
+    """Where settings cannot be read, what depends on them is not tried."""
+    found, settings = check_settings()
+    for finding in found:
+        yield finding
+    if settings is None:
+        return
+    for check in (
+        check_tokens(settings.pusher),
+        check_broker(settings.gateway.amqp_url),
+        check_database(settings.gateway),
+        check_ports(settings.all),
+        check_mail(settings.notifier),
+    ):
+        for finding in await check:
+            yield finding

@@ -1,0 +1,50 @@
+"""API keys in the database that the environment names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from clarion.cli.database import opened_database
+from clarion.store.api_keys import KeyRow, create_key, list_keys, revoke_key
+from clarion.tokens.api_keys import hash_api_key, hint_of
+
+
+async def store(
+    key: str, *, tenant: str, name: str, scopes: Sequence[str], expires_at: datetime | None
+) -> UUID:
+    """Store the hash of `key`; returns the id."""
+    async with opened_database() as database, database.transaction() as connection:
+        return await create_key(
+            connection,
+            tenant=tenant,
+            name=name,
+            key_hash=hash_api_key(key),
+            hint=hint_of(key),
+            scopes=scopes,
+            expires_at=expires_at,
+        )
+
+
+async def read() -> list[KeyRow]:
+    """All keys, the oldest first."""
+    async with opened_database() as database, database.transaction() as connection:
+        return await list_keys(connection)
+
+
+async def end(identifier: UUID) -> bool:
+    """Revoke; False where there was nothing to revoke."""
+    async with opened_database() as database, database.transaction() as connection:
+        return await revoke_key(connection, identifier)
+
+
+def line_of(row: KeyRow, now: datetime) -> str:
+    """A key as one line."""
+    state = "valid"
+    if row.revoked_at is not None:
+        state = "revoked"
+    elif row.expires_at is not None and row.expires_at <= now:
+        state = "expired"
+    scopes = ",".join(row.scopes)
+    return f"{row.id}  {row.tenant}  {row.hint}  {state}  {row.name}  {scopes}"

@@ -1,0 +1,112 @@
+"""Several processes of one service on one port.
+
+The supervisor opens the listening socket and starts the children with it. One that dies is
+started again after a jittered wait; one that ends with `CONFIGURATION_STATUS` ends all, for
+starting it again mends nothing. SIGTERM and SIGINT are passed on once and waited for; a second one
+kills. Should the supervisor itself be killed, the children see the end of the lifeline and stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from dataclasses import dataclass
+
+import structlog
+
+from clarion.errors import ConfigurationError
+from clarion.lifecycle.background import backoff_s
+from clarion.lifecycle.process import CONFIGURATION_STATUS
+from clarion.lifecycle.serving import BACKLOG, open_listener
+from clarion.settings import SharedSettings
+from clarion.telemetry.logs import configure_logs
+
+HEALTHY_AFTER_S = 60.0
+GRACE_S = 5.0
+"""What a child may need beyond its own deadline before it is killed."""
+
+log = structlog.get_logger("clarion.supervisor")
+
+
+@dataclass(slots=True)
+class Supervised:
+    """What every child is started with."""
+
+    module: str
+    listener: socket.socket
+    lifeline: int
+    stop_timeout_s: float
+
+
+async def supervise(module: str, settings: SharedSettings, workers: int) -> None:
+    """Run until cancelled, then stop every child. Raises `ConfigurationError` where a child ends
+    because of its configuration."""
+    configure_logs(settings.log_level, settings.log_format)
+    lifeline, held = os.pipe()
+    try:
+        with open_listener(settings.host, settings.port) as listener:
+            listener.listen(BACKLOG)
+            supervised = Supervised(
+                module, listener, lifeline, settings.shutdown_timeout_s + GRACE_S
+            )
+            async with asyncio.TaskGroup() as group:
+                for number in range(workers):
+                    group.create_task(_keep(supervised, number))
+    except* ConfigurationError as errors:
+        raise errors.exceptions[0] from None
+    finally:
+        os.close(lifeline)
+        os.close(held)
+
+
+async def _keep(supervised: Supervised, number: int) -> None:
+    loop = asyncio.get_running_loop()
+    deaths = 0
+    while True:
+        started_at = loop.time()
+        child = await _start(supervised)
+        log.info("worker_started", worker=number, pid=child.pid)
+        status = await _wait(child, supervised.stop_timeout_s)
+        if status == CONFIGURATION_STATUS:
+            raise ConfigurationError("A worker could not start; its own message says why.")
+        deaths = 1 if loop.time() - started_at > HEALTHY_AFTER_S else deaths + 1
+        log.error("worker_died", worker=number, pid=child.pid, status=status)
+        await asyncio.sleep(backoff_s(deaths))
+
+
+async def _start(supervised: Supervised) -> asyncio.subprocess.Process:
+    descriptor = supervised.listener.fileno()
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        supervised.module,
+        "--fd",
+        str(descriptor),
+        "--lifeline",
+        str(supervised.lifeline),
+        pass_fds=(descriptor, supervised.lifeline),
+        start_new_session=True,  # a terminal's Ctrl-C comes to us alone, and once
+    )
+
+
+async def _wait(child: asyncio.subprocess.Process, stop_timeout_s: float) -> int:
+    try:
+        return await child.wait()
+    except asyncio.CancelledError:
+        await _stop(child, stop_timeout_s)
+        raise
+
+
+async def _stop(child: asyncio.subprocess.Process, timeout_s: float) -> None:
+    if child.returncode is not None:
+        return
+    child.terminate()
+    try:
+        async with asyncio.timeout(timeout_s):
+            await child.wait()
+    except (TimeoutError, asyncio.CancelledError):
+        log.error("worker_killed", pid=child.pid)
+        child.kill()
+        await child.wait()

@@ -1,0 +1,91 @@
+"""The demo page on a real `clarion dev`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from playwright.async_api import Locator, Page, expect
+
+from tests.support.processes import Process, start_process
+
+NOT_PLANNED_YET = "status of 404"
+"""What a browser logs when the page asks for an event that was only just accepted."""
+
+
+@dataclass
+class Demo:
+    """A running `clarion dev` that can be stopped and started again on its port."""
+
+    port: int
+    data: Path
+    postgres_url: str
+    process: Process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def post(self, *events: dict[str, Any]) -> None:
+        """Send events with the page's key."""
+        async with httpx2.AsyncClient(base_url=self.url, timeout=20) as http:
+            key = (await http.get("/demo/config.json")).json()["api_key"]
+            headers = {"Authorization": f"Bearer {key}"}
+            answer = await http.post("/v1/events", json=list(events), headers=headers)
+            assert answer.status_code == 202, answer.text
+
+    async def start(self) -> None:
+        self.process = await start_dev(self.port, self.data, self.postgres_url)
+
+    async def stop(self) -> None:
+        assert await self.process.stop() == 0
+
+
+@asynccontextmanager
+async def running_demo(port: int, data: Path, postgres_url: str) -> AsyncIterator[Demo]:
+    """Stopped in order at the end."""
+    demo = Demo(port, data, postgres_url, await start_dev(port, data, postgres_url))
+    yield demo
+    await demo.stop()
+
+
+async def start_dev(port: int, data: Path, postgres_url: str) -> Process:
+    command = [sys.executable, "-m", "clarion.cli", "dev", "--port", str(port)]
+    command += ["--data", str(data), "--database", postgres_url]
+    return await start_process(command, ready="Clarion runs at", timeout_s=60)
+
+
+async def open_demo(page: Page, demo: Demo) -> None:
+    """Both inboxes are live when this returns."""
+    await page.goto(demo.url)
+    for person in ("ada", "grace"):
+        await expect_status(page, person, "Live")
+
+
+async def expect_status(page: Page, person: str, words: str) -> None:
+    await expect(page.locator(f"#{person} .status")).to_have_text(words, timeout=30_000)
+
+
+async def expect_inbox(page: Page, person: str, titles: Sequence[str], unread: int) -> None:
+    """Exactly these items, the newest first, and this count."""
+    await expect(page.locator(f"#{person} article .title")).to_have_text(list(titles))
+    await expect(page.locator(f"#{person} .badge > [aria-hidden]")).to_have_text(str(unread))
+
+
+def article(page: Page, person: str, title: str) -> Locator:
+    return page.locator(f"#{person} article", has=page.get_by_text(title, exact=True))
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def event(title: str, *people: str) -> dict[str, Any]:
+    """An event for these people's inboxes."""
+    to = [f"user:{person}" for person in people]
+    return {"type": "order.shipped", "to": to, "content": {"title": title}}

@@ -1,0 +1,175 @@
+"""A server whose side of the live protocol is spoken by the test, and a page with a client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mimetypes
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHIN_S = 10
+
+PAGE = b"<!doctype html><html lang=en><title>test</title><link rel=icon href='data:,'><main></main>"
+
+START = """async ({ tokens, backoff }) => {
+  const { Clarion } = await import("/web/client/clarion.js");
+  window.asked = 0;
+  const token = () => tokens[Math.min(window.asked++, tokens.length - 1)];
+  window.clarion = new Clarion({ token, backoff });
+  window.states = [];
+  window.arrived = [];
+  window.clarion.on("state", (change) => window.states.push(change));
+  window.clarion.on("notification", ({ item }) => window.arrived.push(item.id));
+  window.clarion.connect();
+}"""
+
+
+class Session:
+    """One socket of the page."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self.connection = connection
+
+    async def receive(self) -> Any:
+        """The next frame."""
+        async with asyncio.timeout(WITHIN_S):
+            return json.loads(await self.connection.recv())
+
+    async def send(self, *frames: dict[str, Any]) -> None:
+        for frame in frames:
+            await self.connection.send(json.dumps(frame))
+
+    async def close(self, code: int) -> None:
+        await self.connection.close(code)
+
+    async def opened(self) -> tuple[Any, Any]:
+        """The frames that every session begins with."""
+        return await self.receive(), await self.receive()
+
+    async def ended(self) -> None:
+        """Returns when the page has let go of it."""
+        async with asyncio.timeout(WITHIN_S):
+            await self.connection.wait_closed()
+
+
+class ScriptedServer:
+    """Serves `web/`; each socket becomes a `Session` in the hands of the test."""
+
+    def __init__(self) -> None:
+        self.sessions: asyncio.Queue[Session] = asyncio.Queue()
+        self.url = ""
+
+    async def session(self) -> Session:
+        """The next socket."""
+        async with asyncio.timeout(WITHIN_S):
+            return await self.sessions.get()
+
+    async def handle(self, connection: ServerConnection) -> None:
+        await self.sessions.put(Session(connection))
+        await connection.wait_closed()
+
+
+def static_file(_connection: ServerConnection, request: Request) -> Response | None:
+    """A page or a file of `web/`; None lets the handshake go on."""
+    path = request.path.partition("?")[0]
+    if path == "/v1/live":
+        return None
+    body = PAGE if path == "/" else (ROOT / path.lstrip("/")).read_bytes()
+    kind = "text/html" if path == "/" else mimetypes.guess_type(path)[0] or "text/plain"
+    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body))})
+    return Response(HTTPStatus.OK, "OK", headers, body)
+
+
+@asynccontextmanager
+async def scripted_server() -> AsyncIterator[ScriptedServer]:
+    """Runs until the end of the block."""
+    scripted = ScriptedServer()
+    server: Server = await serve(
+        scripted.handle,
+        "127.0.0.1",
+        0,
+        process_request=static_file,
+        subprotocols=["clarion.v1"],  # pyright: ignore[reportArgumentType]  # a NewType of str
+        ping_interval=None,
+    )
+    async with server:
+        scripted.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield scripted
+
+
+async def start_client(
+    page: Page,
+    server: ScriptedServer,
+    *,
+    tokens: Sequence[str] = ("a-token",),
+    backoff: dict[str, int] | None = None,
+) -> Session:
+    """Open a page with a client that connects; its first socket."""
+    await page.goto(server.url)
+    options = {"tokens": list(tokens), "backoff": backoff or {"baseMs": 1, "capMs": 5}}
+    await page.evaluate(START, options)
+    return await server.session()
+
+
+async def start_live(page: Page, server: ScriptedServer, *items: dict[str, Any]) -> Session:
+    """A client that has these items as its snapshot and is live."""
+    session = await start_client(page, server)
+    await session.opened()
+    await session.send(*replay(*items))
+    await until(page, "clarion.state.state === 'live'")
+    return session
+
+
+async def until(page: Page, condition: str) -> None:
+    """Returns once a JavaScript expression is true in the page."""
+    await page.wait_for_function(f"() => {condition}", timeout=WITHIN_S * 1000)
+
+
+def item(number: int, version: int | None = None, **changed: Any) -> dict[str, Any]:
+    """The item of event `number`, which took version `number` unless said otherwise."""
+    unset = ("category", "body", "url", "data", "seen_at", "read_at", "archived_at")
+    return {
+        "id": f"item-{number:03}",
+        "event_id": f"event-{number:03}",
+        "type": "order.shipped",
+        "title": f"Order {number}",
+        "lane": "normal",
+        "version": version or number,
+        "created_at": f"2026-01-01T00:{number:02}:00Z",
+        **dict.fromkeys(unset),
+        "snoozed_until": None,
+        **changed,
+    }
+
+
+def notification(one: dict[str, Any], unread: int) -> dict[str, Any]:
+    return {"type": "notification", "version": one["version"], "unread": unread, "item": one}
+
+
+def welcome(version: int, unread: int, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "welcome",
+        "version": version,
+        "unread": unread,
+        "session": "s",
+        "heartbeat_s": 25,
+        **more,
+    }
+
+
+def replay(*items: dict[str, Any], unread: int | None = None, **more: Any) -> list[dict[str, Any]]:
+    """A whole replay; all items count as unread unless said otherwise."""
+    count = len(items) if unread is None else unread
+    version = max((one["version"] for one in items), default=0)
+    frames = [notification(one, count) for one in items]
+    return [welcome(version, count, **more), *frames, {"type": "caught_up", "version": version}]

@@ -1,0 +1,88 @@
+"""axe-core finds nothing to complain of on the demo page, in each of its states and colours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.demo import (
+    NOT_PLANNED_YET,
+    Demo,
+    article,
+    button,
+    event,
+    expect_inbox,
+    expect_status,
+    open_demo,
+)
+from tests.support.browser import open_page
+
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+async def violations(page: Page) -> list[Any]:
+    """What axe finds: rule, and where."""
+    found = await page.evaluate(
+        """async (rules) => {
+          const { violations } = await axe.run({ runOnly: rules });
+          return violations.map(({ id, nodes }) => [id, nodes.map((node) => node.target)]);
+        }""",
+        RULES,
+    )
+    return json.loads(json.dumps(found))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+async def test_axe_finds_no_violation(
+    browser: Browser, demo: Demo, scheme: str, width: int
+) -> None:
+    async with open_page(
+        browser,
+        allowed_errors=(NOT_PLANNED_YET, "status of 422"),
+        color_scheme=scheme,
+        viewport={"width": width, "height": 900},
+        bypass_csp=True,
+        reduced_motion="reduce",
+    ) as page:
+        await open_demo(page, demo)
+        await page.add_script_tag(path=AXE)
+        assert await violations(page) == []
+        for channel in ("Email", "SMS", "Urgent: overtakes what is waiting"):
+            await page.get_by_role("checkbox", name=channel).check()
+        await button(page, "Send event").click()
+        await expect(page.locator(".bubble")).to_have_count(2)
+        await demo.post(event("Second", "ada"))
+        await expect(page.locator("#ada article")).to_have_count(2)
+        await article(page, "ada", "Second").click()
+        await page.get_by_label("Type", exact=True).fill("not a type!")
+        await button(page, "Send event").click()
+        await expect(page.locator("#answer")).to_contain_text("422")
+        await button(page, "Disconnect Grace").click()
+        await expect_status(page, "grace", "Disconnected")
+        assert await violations(page) == []
+
+
+async def test_nothing_moves_when_items_come(browser: Browser, demo: Demo) -> None:
+    async with open_page(
+        browser, allowed_errors=(NOT_PLANNED_YET,), viewport={"width": 1440, "height": 900}
+    ) as page:
+        await page.add_init_script(
+            """window.shifts = [];
+            new PerformanceObserver((list) => window.shifts.push(...list.getEntries())).observe(
+              { type: "layout-shift", buffered: true })"""
+        )
+        await open_demo(page, demo)
+        await demo.post(*[event(f"Item {n}", "ada", "grace") for n in range(3)])
+        await expect_inbox(page, "ada", ["Item 2", "Item 1", "Item 0"], 3)
+        outside = await page.evaluate(
+            """shifts.flatMap((shift) => shift.sources)
+              .map(({ node }) => node?.getRootNode())
+              .filter((root) => root === document).length"""
+        )
+        assert outside == 0

@@ -1,0 +1,146 @@
+"""A private node of an installed RabbitMQ, run by whoever runs the tests.
+
+It has its own name, data, cookie, ports and name server (epmd): two runs side by side never meet.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+
+from tests.support.processes import Process, free_port, launch, run_directory
+
+LAUNCHERS = (
+    "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin",
+    "/opt/rabbitmq/sbin",
+    "/opt/homebrew/opt/rabbitmq/sbin",
+    "/usr/local/opt/rabbitmq/sbin",
+)
+"""The one on Debian's PATH insists on the user `rabbitmq`; these do not."""
+
+START_TIMEOUT_S = 60.0
+
+CONFIG = """
+listeners.tcp.local = 127.0.0.1:{amqp_port}
+management.tcp.ip = 127.0.0.1
+management.tcp.port = {management_port}
+loopback_users = none
+disk_free_limit.absolute = 1MB
+collect_statistics_interval = 1000
+log.file.level = info
+"""
+
+
+def find_launcher() -> Path | None:
+    """The folder with `rabbitmq-server` and `rabbitmqctl`; None where it is not installed."""
+    for pattern in LAUNCHERS:
+        for folder in sorted(Path("/").glob(pattern.removeprefix("/")), reverse=True):
+            if (folder / "rabbitmq-server").exists() and shutil.which("erl"):
+                return folder
+    return None
+
+
+class InstalledNode:
+    """A node from the installed package, with the management plugin."""
+
+    def __init__(self, launcher: Path) -> None:
+        self._launcher = launcher
+        self._directory = Path(tempfile.mkdtemp(prefix="rabbitmq-", dir=run_directory()))
+        self.amqp_port = free_port()
+        self.management_port = free_port()
+        self._epmd_port = free_port()
+        self._environment = self._prepare()
+        self._epmd: Process | None = None
+        self._server: Process | None = None
+
+    def start(self) -> None:
+        """Start (again) with the same data and ports; returns once it serves."""
+        if self._epmd is None:
+            epmd = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
+            self._epmd = launch(epmd, env=self._environment)
+        self._server = launch([self._launcher / "rabbitmq-server"], env=self._environment)
+        wait_for_listener(self.management_port, self.amqp_port, self._server)
+
+    def stop(self) -> None:
+        """Stop in order: connections are closed with a word."""
+        if self._server is not None:
+            self.control("shutdown")
+            self._server.kill()
+            self._server = None
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye to anybody."""
+        if self._server is not None:
+            self._server.kill()
+            self._server = None
+
+    def control(self, *arguments: str) -> str:
+        """Run `rabbitmqctl`; its output. Raises `CalledProcessError`."""
+        done = subprocess.run(
+            [self._launcher / "rabbitmqctl", "--quiet", *arguments],
+            env=dict(os.environ) | self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=60,
+        )
+        return done.stdout
+
+    def close(self) -> None:
+        """End it and its name server, and remove its data."""
+        self.kill()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd = None
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _prepare(self) -> dict[str, str]:
+        home = self._directory
+        (home / "rabbitmq.conf").write_text(
+            CONFIG.format(amqp_port=self.amqp_port, management_port=self.management_port)
+        )
+        (home / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        (home / "advanced.config").write_text("[].\n")
+        (home / "environment").touch()
+        return {
+            "HOME": str(home),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"clarion-{uuid4().hex[:8]}@localhost",
+            "RABBITMQ_MNESIA_BASE": str(home / "data"),
+            "RABBITMQ_LOG_BASE": str(home / "log"),
+            "RABBITMQ_CONF_ENV_FILE": str(home / "environment"),
+            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(home / "config"),
+            "RABBITMQ_SCHEMA_DIR": str(home / "schema"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
+            "RABBITMQ_FEATURE_FLAGS_FILE": str(home / "feature_flags"),
+            "RABBITMQ_PID_FILE": str(home / "pid"),
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none",
+        }
+
+
+def wait_for_listener(management_port: int, amqp_port: int, server: Process | None) -> None:
+    """Return once the node listens for AMQP. Raises `RuntimeError` with the server's output."""
+    check = f"http://127.0.0.1:{management_port}/api/health/checks/port-listener/{amqp_port}"
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if server is not None and server.returncode is not None:
+            raise RuntimeError(f"RabbitMQ did not start: {server!r}")
+        try:
+            if httpx2.get(check, auth=("guest", "guest"), timeout=5).status_code == 200:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError(f"RabbitMQ does not listen after {START_TIMEOUT_S} s: {server!r}")

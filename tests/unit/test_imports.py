@@ -1,0 +1,127 @@
+"""Imports run one way, path equals import, and importing opens nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from tests.support.sources import ROOT, imported_names, module_name, python_files
+
+LAYERS = (
+    ("clarion.cli",),
+    ("services.gateway", "services.notifier", "services.pusher"),
+    ("clarion.resources",),
+    (
+        "clarion.bus",
+        "clarion.store",
+        "clarion.tokens",
+        "clarion.http",
+        "clarion.telemetry",
+        "clarion.lifecycle",
+        "clarion.settings",
+        "clarion.setting_names",
+    ),
+    ("clarion.topology",),
+    ("clarion.contracts",),
+    ("clarion.errors",),
+)
+"""From the top: a unit imports what stands below it, or beside it where no circle comes of it."""
+
+SOURCES = list(python_files("clarion", "services"))
+SERVICES = LAYERS[1]
+
+GUARD = """
+import importlib, os, sys
+
+opened = []
+
+def hook(event, arguments):
+    if event in {"socket.connect", "socket.bind", "subprocess.Popen", "os.mkdir", "os.system"}:
+        opened.append((event, str(arguments)))
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        opened.append((event, str(arguments)))
+
+class Watched(dict):
+    def __getitem__(self, name):
+        if name.startswith("CLARION_"):
+            opened.append(("environment", name))
+        return super().__getitem__(name)
+
+    def get(self, name, default=None):
+        return self[name] if name in self else default
+
+os.environ = Watched(os.environ, CLARION_AMQP_URL="amqp://x", CLARION_DATABASE_URL="embedded:")
+sys.addaudithook(hook)
+for name, path in (line.split("=") for line in sys.argv[1:]):
+    module = importlib.import_module(name)
+    if module.__file__ != path:
+        opened.append((name, f"is {module.__file__}"))
+print(*opened, sep="\\n", end="")
+"""
+
+
+def unit_of(module: str) -> tuple[int, str] | None:
+    """The layer and unit of a module; None where it is not ours or stands above all (a folder)."""
+    for layer, units in enumerate(LAYERS):
+        for unit in units:
+            if module == unit or module.startswith(f"{unit}."):
+                return layer, unit
+    return None
+
+
+def imported_units(file: Path) -> set[tuple[int, str]]:
+    found = (unit_of(name) for name in imported_names(file))
+    return {unit for unit in found if unit is not None}
+
+
+def test_every_module_has_a_place_in_the_layers() -> None:
+    folders = {"clarion", "services"}
+    homeless = [str(file) for file in SOURCES if unit_of(module_name(file)) is None]
+    assert [one for one in homeless if module_name(Path(one)) not in folders] == []
+
+
+def test_imports_run_one_way() -> None:
+    upwards: dict[str, set[str]] = {}
+    for file in SOURCES:
+        own = unit_of(module_name(file))
+        layer = own[0] if own else len(LAYERS)
+        above = {unit for other, unit in imported_units(file) if other < layer}
+        if above:
+            upwards[module_name(file)] = above
+    assert upwards == {}
+
+
+def test_imports_are_absolute() -> None:
+    relative = {module_name(file): imported_names(file) for file in SOURCES}
+    assert {one for one, names in relative.items() if any(n[0] == "." for n in names)} == set()
+
+
+def test_services_never_import_one_another() -> None:
+    for file in python_files("services"):
+        own = unit_of(module_name(file))
+        others = {unit for _, unit in imported_units(file) if unit in SERVICES} - {own and own[1]}
+        assert others == set(), module_name(file)
+
+
+def test_units_of_one_layer_make_no_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for file in SOURCES:
+        own = unit_of(module_name(file))
+        if own is not None:
+            needs = {unit for layer, unit in imported_units(file) if layer == own[0]}
+            graph.setdefault(own[1], set()).update(needs - {own[1]})
+    TopologicalSorter(graph).prepare()
+
+
+def test_importing_opens_nothing_and_path_equals_import() -> None:
+    modules = [f"{module_name(file)}={file}" for file in SOURCES]
+    done = subprocess.run(
+        [sys.executable, "-B", "-W", "error", "-c", GUARD, *modules],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,129 @@
+"""Outcomes, states and retries: a closed set, one table, bounded waits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from services.notifier.outcome import Failed, Outcome, Retry, Sent, Settlement, Unknown, settle
+from services.notifier.retry import STEPS_S, delay_s
+from services.notifier.states import MOVES, IllegalMove, State, move, sources_of
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+outcomes = st.one_of(
+    st.just(Sent()),
+    st.builds(Retry, st.just("deferred"), st.none() | st.floats(0, 1e9)),
+    st.just(Failed("rejected")),
+    st.just(Unknown("timeout")),
+)
+
+
+def settled(
+    outcome: Outcome, *, attempt: int = 1, channel: str = "email", expires_s: float | None = None
+) -> Settlement:
+    expires_at = None if expires_s is None else NOW + timedelta(seconds=expires_s)
+    return settle(
+        outcome,
+        channel=channel,
+        attempt=attempt,
+        expires_at=expires_at,
+        now=NOW,
+        random=lambda: 0.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempt", "expected"),
+    [
+        (Sent("id"), 1, Settlement(State.SENT, None, None)),
+        (Failed("rejected"), 1, Settlement(State.FAILED, "rejected", None)),
+        (
+            Retry("deferred"),
+            1,
+            Settlement(State.SCHEDULED, "deferred", NOW + timedelta(seconds=10)),
+        ),
+        (
+            Unknown("timeout"),
+            2,
+            Settlement(State.SCHEDULED, "timeout", NOW + timedelta(minutes=1)),
+        ),
+        (Retry("deferred"), 9, Settlement(State.DEAD, "deferred", None)),
+        (Unknown("timeout"), 9, Settlement(State.DEAD, "timeout", None)),
+    ],
+)
+def test_what_follows_from_an_outcome(outcome: Outcome, attempt: int, expected: Settlement) -> None:
+    assert settled(outcome, attempt=attempt) == expected
+
+
+def test_a_retry_past_the_expiry_is_not_scheduled() -> None:
+    settlement = settled(Retry("deferred"), expires_s=9)
+    assert settlement == Settlement(State.EXPIRED, "deferred", None)
+
+
+@pytest.mark.parametrize(("asked_s", "waits_s"), [(0, 10), (-1, 10), (15, 15), (1e9, 20), (20, 20)])
+def test_retry_after_is_obeyed_between_one_and_two_steps(asked_s: float, waits_s: float) -> None:
+    settlement = settled(Retry("rate_limited", asked_s))
+    assert settlement.due_at == NOW + timedelta(seconds=waits_s)
+
+
+@given(
+    channel=st.sampled_from(sorted(STEPS_S)),
+    attempt=st.integers(1, 20),
+    random=st.floats(0, 1),
+    after_s=st.none() | st.floats(-1e9, 1e9),
+)
+def test_every_wait_is_near_its_step_and_the_steps_end(
+    channel: str, attempt: int, random: float, after_s: float | None
+) -> None:
+    wait_s = delay_s(channel, attempt, after_s=after_s, random=lambda: random)
+    steps = STEPS_S[channel]
+    if attempt > len(steps):
+        assert wait_s is None
+    else:
+        assert wait_s is not None
+        step = steps[attempt - 1]
+        assert 0.8 * step - 1e-9 <= wait_s <= (1.2 if after_s is None else 2) * step + 1e-9
+
+
+@given(outcome=outcomes, attempt=st.integers(1, 12), channel=st.sampled_from(["email", "sms"]))
+def test_every_settlement_is_a_legal_move(outcome: Outcome, attempt: int, channel: str) -> None:
+    settlement = settled(outcome, attempt=attempt, channel=channel)
+    assert move(State.SENDING, settlement.state) is settlement.state
+    assert (settlement.due_at is not None) == (settlement.state is State.SCHEDULED)
+
+
+def test_the_table_names_every_state_and_ends_stay_ended() -> None:
+    assert set(MOVES) == set(State)
+    ends = {state for state, targets in MOVES.items() if not targets}
+    assert ends == {State.BOUNCED, State.SKIPPED, State.CANCELLED, State.EXPIRED}
+    assert sources_of(State.SENDING) == ["queued"]
+
+
+class Life(RuleBasedStateMachine):
+    """A delivery moved at random: legal moves go through, illegal ones change nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = State.SCHEDULED
+
+    @rule(to=st.sampled_from(State))
+    def tried(self, to: State) -> None:
+        if to in MOVES[self.state]:
+            self.state = move(self.state, to)
+            assert self.state is to
+            return
+        with pytest.raises(IllegalMove, match=f"{self.state} cannot become {to}"):
+            move(self.state, to)
+
+    @precondition(lambda self: self.state is State.DEAD)
+    @rule()
+    def driven_again(self) -> None:
+        self.state = move(self.state, State.QUEUED)
+
+
+TestLife = Life.TestCase

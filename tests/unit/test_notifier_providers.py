@@ -1,0 +1,187 @@
+"""Providers from URLs, and what their answers mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.headerregistry import Address
+from email.policy import default
+from uuid import uuid4
+
+import aiosmtplib
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clarion.errors import ConfigurationError
+from services.notifier.channels.email import compose, mailbox
+from services.notifier.channels.provider import Content, Outgoing
+from services.notifier.channels.sms import MAX_CHARACTERS, sms_text
+from services.notifier.channels.smtp import outcome_of as smtp_outcome
+from services.notifier.channels.twilio import outcome_of, retry_after_s
+from services.notifier.channels.urls import open_provider
+from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
+
+SENDER = Address("Shop", "no-reply", "shop.example")
+
+
+@pytest.mark.parametrize(
+    ("channel", "url", "name"),
+    [
+        ("email", "capture://", "capture"),
+        ("sms", "capture://", "capture"),
+        ("email", "smtp://mail.example?from=a@b.example", "smtp:mail.example:587"),
+        ("email", "smtps://u:p%40@mail.example?from=A <a@b.example>", "smtps:mail.example:465"),
+        ("sms", "twilio://ACabcd1234:tok@?from=+15005550006", "twilio:1234"),
+        ("sms", "twilio://ACabcd1234:tok@api.dublin.ie1.twilio.com?from=MG0", "twilio:1234"),
+    ],
+)
+def test_a_provider_is_named_by_its_url(channel: str, url: str, name: str) -> None:
+    assert open_provider(channel, "CLARION_X", url, timeout_s=1).name == name
+
+
+@pytest.mark.parametrize(
+    ("channel", "url", "sentence"),
+    [
+        ("email", "twilio://a:b@?from=+15005550006", "twilio:// does not carry email"),
+        ("sms", "smtp://mail.example?from=a@b.example", "smtp:// does not carry sms"),
+        ("email", "sendmail", "nothing:// does not carry email"),
+        ("email", "smtp://?from=a@b.example", "needs a host"),
+        ("email", "smtp://h:99999?from=a@b.example", "cannot be read"),
+        ("email", "smtp://secret:secret@h", "one email address"),
+        ("email", "smtp://h?from=a@b.example,c@d.example", "one email address"),
+        ("email", "smtp://h?from=a@b.example&starttls=perhaps", "required, auto, no"),
+        ("email", "smtp://h?from=a@b.example&from=c@d.example", "stands twice"),
+        ("email", "smtp://h?from=a@b.example&ca=/nowhere.pem", "cannot be read"),
+        ("email", "smtp://h?form=a@b.example", "form is not a parameter"),
+        ("sms", "twilio://sid@?from=+15005550006", "sid:token"),
+        ("sms", "twilio://sid:secret@?from=0151", "a number such as"),
+    ],
+)
+def test_a_wrong_url_stops_the_start_with_a_sentence(channel: str, url: str, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence) as refused:
+        open_provider(channel, "CLARION_X", url, timeout_s=1)
+    assert str(refused.value).startswith("CLARION_X: ")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "content_sent", "expected"),
+    [
+        (
+            aiosmtplib.SMTPRecipientRefused(550, "5.1.1 No such user", "a@b.example"),
+            False,
+            Failed("address_refused", "550 5.1.1", "5.1.1 No such user"),
+        ),
+        (aiosmtplib.SMTPDataError(554, "no spam"), True, Failed("rejected", "554", "no spam")),
+        (aiosmtplib.SMTPDataError(451, "later"), True, Retry("deferred", None, "451", "later")),
+        (
+            aiosmtplib.SMTPAuthenticationError(535, "no"),
+            False,
+            Retry("provider_refused_credentials", None, "535", "no"),
+        ),
+        (
+            aiosmtplib.SMTPReadTimeoutError("t"),
+            True,
+            Unknown("timeout", "SMTPReadTimeoutError"),
+        ),
+        (
+            aiosmtplib.SMTPReadTimeoutError("t"),
+            False,
+            Retry("timeout", detail="SMTPReadTimeoutError"),
+        ),
+        (
+            aiosmtplib.SMTPServerDisconnected("gone"),
+            True,
+            Unknown("connection_lost", "SMTPServerDisconnected"),
+        ),
+        (
+            ConnectionRefusedError(),
+            False,
+            Retry("provider_unreachable", detail="ConnectionRefusedError"),
+        ),
+    ],
+)
+def test_smtp_errors_have_one_meaning(
+    error: Exception, content_sent: bool, expected: Outcome
+) -> None:
+    assert smtp_outcome(error, content_sent=content_sent) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (201, '{"sid": "SM1", "status": "queued"}', Sent("SM1", "201", "queued")),
+        (201, "not json", Sent(None, "201")),
+        (
+            400,
+            '{"code": 21610, "message": "unsubscribed", "status": 400}',
+            Failed("unsubscribed", "21610", "unsubscribed"),
+        ),
+        (400, '{"code": 21999, "message": "m"}', Failed("rejected", "21999", "m")),
+        (400, '{"code": 21611, "message": "m"}', Retry("rate_limited", None, "21611", "m")),
+        (429, "{}", Retry("rate_limited", None, "429")),
+        (
+            401,
+            '{"code": 20003, "message": "m"}',
+            Retry("provider_refused_credentials", None, "20003", "m"),
+        ),
+        (502, "<html>", Retry("provider_error", None, "502")),
+    ],
+)
+def test_twilio_answers_have_one_meaning(status: int, body: str, expected: Outcome) -> None:
+    assert outcome_of(httpx2.Response(status, content=body.encode())) == expected
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=100)
+    assert retry_after_s("7") == 7
+    assert retry_after_s("soon") is None
+    assert retry_after_s(None) is None
+    assert 90 < (retry_after_s(soon.strftime("%a, %d %b %Y %H:%M:%S GMT")) or 0) <= 100
+    assert retry_after_s("Thu, 01 Jan 1970 00:00:00 GMT") == 0
+
+
+@given(
+    title=st.text(min_size=1, max_size=300),
+    body=st.none() | st.text(max_size=300),
+)
+def test_no_text_makes_a_header_or_markup(title: str, body: str | None) -> None:
+    content = Content(_storable(title), None if body is None else _storable(body))
+    recipient = mailbox("ann@example.org")
+    assert recipient is not None
+    delivery = Outgoing(uuid4(), "default", "email", "ann@example.org", content, datetime.now(UTC))
+    raw = compose(delivery, SENDER, recipient).as_bytes()
+    parsed = message_from_bytes(raw, policy=default)
+    assert set(parsed.keys()) == {
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "Auto-Submitted",
+        "MIME-Version",
+        "Content-Type",
+    }
+    html = list(parsed.iter_parts())[1].get_content()
+    assert html.count("<script") == 0
+    assert html.count("<h1") == 1
+
+
+@given(
+    st.builds(
+        Content,
+        st.text(min_size=1, max_size=1_000),
+        st.none() | st.text(max_size=3_000),
+        st.none() | st.just("https://shop.example/orders/7") | st.just("/orders/7"),
+    )
+)
+def test_an_sms_is_bounded_and_ends_with_its_link(content: Content) -> None:
+    text = sms_text(content)
+    assert len(text) <= MAX_CHARACTERS
+    assert content.link is None or text.endswith(content.link)
+
+
+def _storable(text: str) -> str:
+    return text.encode(errors="replace").decode().replace("\0", " ")

@@ -1,0 +1,78 @@
+"""The committed JSON schemas are those of the code, and say the same as the code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from clarion.contracts.event import Event
+from clarion.contracts.frames import AnyClientFrame
+from clarion.contracts.generate import CONTRACTS, FOLDER, schema_texts
+
+EVENTS: dict[str, tuple[bool, Any]] = {
+    "least": (True, {"type": "order.shipped"}),
+    "address": (True, {"type": "a", "to": "user:42"}),
+    "described": (True, {"type": "a", "to": ["topic:vips", {"id": "43", "email": "a@b.example"}]}),
+    "content": (True, {"type": "a", "content": {"title": "Hi", "url": "/orders/1"}}),
+    "no type": (False, {}),
+    "unknown field": (False, {"type": "a", "colour": "red"}),
+    "unknown channel": (False, {"type": "a", "channels": ["pigeon"]}),
+    "no channel": (False, {"type": "a", "channels": []}),
+    "bad address": (False, {"type": "a", "to": "user:"}),
+    "address with a line end": (False, {"type": "a", "to": "user:42\n\n"}),
+    "script": (False, {"type": "a", "content": {"title": "x", "url": "javascript:alert(1)"}}),
+    "other host": (False, {"type": "a", "content": {"title": "x", "url": "//evil.example"}}),
+}
+
+FRAMES: dict[str, tuple[bool, Any]] = {
+    "hello": (True, {"type": "hello", "since": 7, "ref": "a"}),
+    "read": (True, {"type": "read", "up_to": 7}),
+    "negative": (False, {"type": "hello", "since": -1}),
+    "unknown type": (False, {"type": "dance"}),
+    "unknown field": (False, {"type": "ping", "loud": True}),
+    "no ids": (False, {"type": "read", "ids": []}),
+}
+
+
+def committed(name: str) -> Any:
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def test_committed_schemas_are_those_of_the_code() -> None:
+    written = {file.name: file.read_text() for file in FOLDER.iterdir()}
+    assert written == schema_texts(), "run `make schemas`"
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_every_schema_is_a_valid_schema(name: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(committed(name))
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_event_schema_decides_as_the_code(name: str) -> None:
+    allowed, event = EVENTS[name]
+    assert (schema_allows("event", event), code_allows(Event, event)) == (allowed, allowed)
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_client_frame_schema_decides_as_the_code(name: str) -> None:
+    allowed, frame = FRAMES[name]
+    verdicts = (schema_allows("client_frame", frame), code_allows(AnyClientFrame, frame))
+    assert verdicts == (allowed, allowed)
+
+
+def schema_allows(name: str, value: Any) -> bool:
+    validator: Any = jsonschema.Draft202012Validator(committed(name))
+    return validator.is_valid(value)
+
+
+def code_allows(kind: Any, value: Any) -> bool:
+    try:
+        msgspec.json.decode(json.dumps(value).encode(), type=kind)
+    except msgspec.ValidationError:
+        return False
+    return True

@@ -1,0 +1,110 @@
+"""Settings: the names, the sentences, the values."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from clarion.errors import ConfigurationError
+from clarion.setting_names import ALL_NAMES
+from clarion.settings import SharedSettings, names_of, require_broker
+from services.gateway.settings import GatewaySettings
+from services.notifier.settings import NotifierSettings
+from services.pusher.settings import PusherSettings
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+CLI_NAMES = {"CLARION_URL"}
+SERVICES = (GatewaySettings, NotifierSettings, PusherSettings)
+
+
+def example() -> dict[str, str]:
+    """What `.env.example` names, commented out or not."""
+    return dict(re.findall(r"^#?(CLARION_\w+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
+
+
+def test_every_setting_has_its_name_in_the_list_and_in_the_example() -> None:
+    assert names_of(*SERVICES) | CLI_NAMES == ALL_NAMES
+    assert set(example()) == ALL_NAMES
+
+
+def test_the_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in example().items():
+        monkeypatch.setenv(name, value)
+    assert GatewaySettings.read(ALL_NAMES) == GatewaySettings()
+    # one variable, of which each service has its own default
+    assert NotifierSettings.read(ALL_NAMES) == NotifierSettings(port=8000)
+    assert PusherSettings.read(ALL_NAMES) == PusherSettings(port=8000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("CLARION_AMQP_ULR", "x", "CLARION_AMQP_ULR is not a setting of Clarion. Did you mean"),
+        ("CLARION_FROBNICATE", "x", "CLARION_FROBNICATE is not a setting of Clarion."),
+        ("CLARION_AMQP_URL", "redis://x", "CLARION_AMQP_URL: write memory:// or amqp"),
+        ("CLARION_DATABASE_URL", "mysql://x", "CLARION_DATABASE_URL: write embedded: or"),
+        ("CLARION_PORT", "http", "CLARION_PORT: Input should be a valid integer"),
+        ("CLARION_PORT", "70000", "CLARION_PORT: Input should be less than or equal to 65535"),
+        ("CLARION_TOKEN_SECRET", "short", "CLARION_TOKEN_SECRET: give at least 32 bytes"),
+        ("CLARION_API_KEY", "a b c d e", "CLARION_API_KEY: give 8 to 256 printable"),
+        ("CLARION_ALLOWED_ORIGINS", "*", "CLARION_ALLOWED_ORIGINS: write origins"),
+        ("CLARION_ALLOWED_ORIGINS", "https://a.example/", "CLARION_ALLOWED_ORIGINS: write origins"),
+    ],
+)
+def test_what_is_wrong_is_named_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        GatewaySettings.read(ALL_NAMES)
+    assert str(caught.value).startswith(sentence)
+    assert name.endswith("ULR") or value == "x" or value not in str(caught.value).split()
+
+
+def test_lists_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLARION_AMQP_URL", "amqp://a/, amqp://b/")
+    monkeypatch.setenv("CLARION_ALLOWED_ORIGINS", "https://a.example, http://localhost:3000")
+    settings = GatewaySettings.read(ALL_NAMES)
+    assert settings.amqp_url == ["amqp://a/", "amqp://b/"]
+    assert settings.allowed_origins == ["https://a.example", "http://localhost:3000"]
+
+
+def test_providers_keep_their_order() -> None:
+    email = "smtp://a.example?from=x@y.example, capture://"
+    assert NotifierSettings.model_validate({"email": email}).email == [
+        "smtp://a.example?from=x@y.example",
+        "capture://",
+    ]
+
+
+def test_secrets_do_not_show() -> None:
+    shown = repr(
+        GatewaySettings(
+            api_key="clr_canary-key",
+            token_secret="canary-secret" * 3,
+            amqp_url=["amqp://u:canary-amqp@h/"],
+            database_url="postgresql://u:canary-database@h/d",
+        )
+    )
+    assert "canary" not in shown
+
+
+def test_amqp_users_publish_for_the_tenant_they_are_mapped_to() -> None:
+    everybody = NotifierSettings()
+    assert everybody.amqp_identity("shop") == ("default", "shop")
+    assert everybody.amqp_identity(None) == ("default", "amqp")
+    mapped = NotifierSettings.model_validate({"amqp_tenants": "shop=acme/web, crm=acme"})
+    assert mapped.amqp_identity("shop") == ("acme", "web")
+    assert mapped.amqp_identity("crm") == ("acme", "crm")
+    assert mapped.amqp_identity("stranger") is None
+    assert mapped.amqp_identity(None) is None
+    rest = NotifierSettings.model_validate({"amqp_tenants": "shop=acme/web,*=other"})
+    assert rest.amqp_identity("stranger") == ("other", "amqp")
+
+
+def test_a_service_of_its_own_process_needs_a_broker() -> None:
+    with pytest.raises(ConfigurationError, match="clarion dev"):
+        require_broker(SharedSettings())
+    require_broker(SharedSettings(amqp_url=["amqp://localhost/"]))

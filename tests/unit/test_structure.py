@@ -1,0 +1,51 @@
+"""The shape of the sources: small files, names that say something, locks that name no registry."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.support.sources import ROOT, python_files
+
+MAX_LINES = 250
+EMPTY_WORDS = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}
+SOURCES = list(python_files("clarion", "services", "scripts"))
+LOCKS = ("requirements.lock", "requirements-dev.lock", "package-lock.json")
+
+
+def test_a_file_fits_in_one_reading() -> None:
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in SOURCES}
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def test_no_module_has_an_empty_name() -> None:
+    named = {file for file in SOURCES if set(re.split(r"[_.]", file.stem)) & EMPTY_WORDS}
+    assert named == set()
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_registry(name: str) -> None:
+    assert re.findall(r"\w+://\S+", (ROOT / name).read_text()) == []
+
+
+def test_every_locked_requirement_has_hashes() -> None:
+    for name in LOCKS[:2]:
+        entries = re.split(r"\n(?=\S)", (ROOT / name).read_text())
+        pinned = [entry for entry in entries if re.match(r"[a-zA-Z0-9]", entry)]
+        assert [entry for entry in pinned if "==" not in entry or "--hash=" not in entry] == []
+
+
+def test_the_node_lock_belongs_to_the_package_file() -> None:
+    wanted = json.loads((ROOT / "package.json").read_text())["devDependencies"]
+    locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    assert locked[""]["devDependencies"] == wanted
+    assert {name: locked[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+
+
+def test_make_help_lists_every_command() -> None:
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    phony = next(line for line in lines if line.startswith(".PHONY:")).split()[1:]
+    described = [match[1] for line in lines if (match := re.match(r"([a-z]+):.*## \S", line))]
+    assert sorted(described) == sorted(phony)
