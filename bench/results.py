@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, cast
 
 import psutil
 
@@ -67,7 +68,7 @@ def keep(figures: Sequence[Figure], broker_version: str) -> None:
             "rabbitmq": broker_version,
             **{name: version(name) for name in LIBRARIES},
         },
-        "figures": [asdict(one) for one in figures],
+        "figures": [_rounded(asdict(one)) for one in figures],
         "ratios": {
             path: round(found, 2)
             for path in dict.fromkeys(one.path for one in figures)
@@ -76,6 +77,12 @@ def keep(figures: Sequence[Figure], broker_version: str) -> None:
     }
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in cast("dict[str, Any]", value).items()}
+    return round(value, 2) if isinstance(value, float) else value
 
 
 def _verdict(figures: Sequence[Figure], one: Figure) -> str:

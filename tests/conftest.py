@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,8 @@ from tests.support import processes
 from tests.support.browser import find_chromium, open_browser
 from tests.support.postgres import Databases, PostgresNode
 from tests.support.rabbitmq import Broker, BrokerNode, find_node, given_broker
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 GIVEN_AMQP = os.environ.get("CLARION_AMQP_URL", "")
 GIVEN_DATABASE = os.environ.get("CLARION_DATABASE_URL", "")
@@ -48,8 +51,16 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return refuse_skip((yield))
+
+
+def refuse_skip(report: Report) -> Report:
     """In CI a skipped test is a failure: every promise is tried there."""
-    report = yield
     if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"

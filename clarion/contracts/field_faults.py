@@ -82,13 +82,12 @@ def _struct_faults(
 
 
 def _field_faults(value: Any, annotation: Any, path: str, kind: str) -> Iterator[FieldError]:
+    if kind == "to":
+        yield from _to_faults(value)
+        return
     if _converts(value, annotation):
         return
     match kind, value:
-        case "to", list():
-            yield from _audience_faults(cast("list[Any]", value))
-        case "to", dict():
-            yield from _struct_faults(cast("dict[str, Any]", value), Recipient, path, "to[]")
         case "content", dict():
             yield from _struct_faults(cast("dict[str, Any]", value), Content, path, kind)
         case "channels", list() if 0 < len(cast("list[Any]", value)) <= len(CHANNELS):
@@ -96,6 +95,19 @@ def _field_faults(value: Any, annotation: Any, path: str, kind: str) -> Iterator
                 yield from _field_faults(one, Channel, f"{path}[{index}]", "channels[]")
         case _:
             yield FieldError(path, expected(kind))
+
+
+def _to_faults(value: Any) -> Iterator[FieldError]:
+    match value:
+        case None:
+            return
+        case list():
+            yield from _audience_faults(cast("list[Any]", value))
+        case dict():
+            yield from _struct_faults(cast("dict[str, Any]", value), Recipient, "to", "to[]")
+        case _:
+            if not _converts(value, Address):
+                yield FieldError("to", expected("to"))
 
 
 def _audience_faults(value: list[Any]) -> Iterator[FieldError]:
@@ -106,8 +118,8 @@ def _audience_faults(value: list[Any]) -> Iterator[FieldError]:
         path = f"to[{index}]"
         if isinstance(one, dict):
             yield from _struct_faults(cast("dict[str, Any]", one), Recipient, path, "to[]")
-        else:
-            yield from _field_faults(one, Address, path, "to")
+        elif not _converts(one, Address):
+            yield FieldError(path, expected("to"))
 
 
 def _converts(value: Any, annotation: Any) -> bool:
@@ -120,8 +132,8 @@ def _converts(value: Any, annotation: Any) -> bool:
 
 @cache
 def _decoder_of(annotation: Any) -> msgspec.json.Decoder[Any]:
-    """Kept for ever: msgspec 0.22 corrupts memory when it frees what it built for some unions,
-    as `convert` does on every call."""
+    """Kept for ever, and never made for `to`: msgspec 0.22 corrupts memory when it frees what it
+    built for a union with a bounded list, as `convert` does on every call."""
     return msgspec.json.Decoder(annotation)
 
 

@@ -1,7 +1,8 @@
 """The frames of the live protocol `clarion.v1` (DESIGN section 7), JSON text.
 
-`version` of a server frame is a resume cursor: a client that has handled the frame may say it as
-`since` and misses nothing.
+`version` of a `notification`, `changed` or `caught_up` frame is a resume cursor: a client that has
+handled the frame may say it as `since` and misses nothing. That of `welcome` is where the inbox is:
+the client is there only once it has caught up.
 """
 
 from __future__ import annotations

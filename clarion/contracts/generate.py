@@ -18,6 +18,7 @@ from clarion.contracts.event import Event
 from clarion.contracts.frames import AnyClientFrame, AnyServerFrame
 from clarion.contracts.item import Item
 from clarion.contracts.job import Jobs
+from clarion.contracts.slice import Slice
 
 FOLDER = Path(__file__).with_name("schemas")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -30,6 +31,7 @@ CONTRACTS: dict[str, Any] = {
     "item": Item,
     "jobs": Jobs,
     "server_frame": AnyServerFrame,
+    "slice": Slice,
 }
 
 

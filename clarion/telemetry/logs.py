@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -19,7 +18,9 @@ from clarion.telemetry.trace import current_trace_id
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*(?=@)")
 _TOKEN = re.compile(r"(?<=token=)[^&\s\"']+")
 
-Renderer = Callable[[WrappedLogger, str, EventDict], str]
+_EMAIL = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+")
+
+MAX_ERROR_CHARACTERS = 300
 
 
 def configure_logs(level: str, log_format: str) -> None:
@@ -73,6 +74,15 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return event
 
 
+def shorten_errors(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Processor: of an error's text only the first line, for databases put values into the next;
+    addresses of people are cut out."""
+    for error in event.get("exception") or ():
+        first_line = str(error["exc_value"]).partition("\n")[0][:MAX_ERROR_CHARACTERS]
+        error["exc_value"] = _EMAIL.sub("***", _CREDENTIALS.sub("***", first_line))
+    return event
+
+
 def _renderers(log_format: str) -> list[Processor]:
     if log_format == "console":
         plain = structlog.dev.plain_traceback
@@ -82,4 +92,4 @@ def _renderers(log_format: str) -> list[Processor]:
     tracebacks = structlog.processors.ExceptionRenderer(
         structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     )
-    return [tracebacks, structlog.processors.JSONRenderer()]
+    return [tracebacks, shorten_errors, structlog.processors.JSONRenderer()]

@@ -52,6 +52,12 @@ WHERE id = $1 AND state = 'sending' AND leased_until = $2
 RETURNING id
 """
 
+GIVE_UP = """
+UPDATE deliveries
+SET state = $3, reason = 'attempts_used_up', due_at = NULL, leased_until = NULL, updated_at = now()
+WHERE id = $1 AND state = 'sending' AND leased_until = $2
+"""
+
 CAPTURE = """
 INSERT INTO captures (id, tenant, delivery, channel, recipient, message)
 VALUES ($1, $2, $3, $4, $5, $6::jsonb) ON CONFLICT (delivery) DO NOTHING
@@ -123,6 +129,14 @@ async def record(
     return kept is not None
 
 
+async def give_up(database: Database, lease: Lease) -> None:
+    """End a delivery whose attempts are used up by senders that died before they could record."""
+    state = move(State.SENDING, State.DEAD)
+    async with database.driver() as tx:
+        await tx.execute(GIVE_UP, lease.delivery.id, lease.until, state.value)
+    metrics.ENDED.labels(lease.delivery.channel, state.value).inc()
+
+
 async def _record_attempt(tx: Driver, lease: Lease, attempt: Attempt) -> None:
     delivery, outcome = lease.delivery, attempt.outcome
     await tx.execute(
@@ -135,9 +149,9 @@ async def _record_attempt(tx: Driver, lease: Lease, attempt: Attempt) -> None:
         attempt.started_at,
         attempt.duration_ms,
         name_of(outcome),
-        getattr(outcome, "code", None),
-        outcome.detail,
-        outcome.provider_id if isinstance(outcome, Sent) else None,
+        _storable(getattr(outcome, "code", None)),
+        _storable(outcome.detail),
+        _storable(outcome.provider_id) if isinstance(outcome, Sent) else None,
     )
     if isinstance(outcome, Sent) and outcome.capture is not None:
         await tx.execute(
@@ -155,3 +169,8 @@ async def _expire(tx: Driver, delivery: UUID) -> None:
     row: Any = await tx.fetchrow(EXPIRE, delivery)
     if row is not None:
         metrics.ENDED.labels(row["channel"], State.EXPIRED.value).inc()
+
+
+def _storable(text: str | None) -> str | None:
+    """What a provider said, without what PostgreSQL cannot keep."""
+    return text and text.replace("\0", "\ufffd").encode(errors="replace").decode()

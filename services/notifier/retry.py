@@ -23,6 +23,11 @@ STEPS_S: Mapping[str, tuple[float, ...]] = {
 DEFAULT_STEPS_S = STEPS_S["sms"]
 
 
+def max_attempts(channel: str) -> int:
+    """How often a delivery is tried at most."""
+    return len(STEPS_S.get(channel, DEFAULT_STEPS_S)) + 1
+
+
 def delay_s(
     channel: str, attempt: int, *, after_s: float | None, random: Callable[[], float]
 ) -> float | None:

@@ -26,8 +26,9 @@ from services.notifier import metrics
 from services.notifier.channels.provider import Provider
 from services.notifier.channels.urls import Route
 from services.notifier.failures import is_condition
-from services.notifier.leases import Attempt, Lease, claim, record
+from services.notifier.leases import Attempt, Lease, claim, give_up, record
 from services.notifier.outcome import Outcome, Settlement, Unknown, name_of, settle
+from services.notifier.retry import max_attempts
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -108,7 +109,9 @@ class Sender:
                 lease = await self._until_possible(
                     lambda: claim(self._database, job.delivery, self._lease)
                 )
-                if lease is not None:
+                if lease is not None and lease.attempt > max_attempts(self._channel):
+                    await give_up(self._database, lease)
+                elif lease is not None:
                     await self._attempt(lease)
             except asyncio.CancelledError:
                 raise

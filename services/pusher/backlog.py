@@ -64,8 +64,8 @@ class Backlog:
         """Write at the end of this turn; `False` and nothing where that would pass the bound."""
         size = self.size + len(data)
         waiting = size
-        if self.paused_at is not None:
-            waiting += self._writer.get_write_buffer_size()
+        if self.paused_at is not None or size + HIGH_WATER_BYTES > self._max_bytes:
+            waiting += self._writer.get_write_buffer_size()  # else it is below the high water
         if waiting > self._max_bytes:
             return False
         self.size = size

@@ -33,7 +33,8 @@ from services.pusher.gaps import Gaps
 from services.pusher.hub import Hub
 from services.pusher.metrics import REPLAYS
 from services.pusher.resume import Resume
-from services.pusher.session import Link, Session, Stage
+from services.pusher.session import Session
+from services.pusher.states import Link, Stage
 from services.pusher.tasks import Tasks
 
 log = structlog.get_logger("clarion.pusher")

@@ -26,8 +26,9 @@ from services.pusher.limits import Bucket
 from services.pusher.live import Live, shards_of
 from services.pusher.metrics import SESSIONS
 from services.pusher.resume import Resume
-from services.pusher.session import Session, Wire
+from services.pusher.session import Session
 from services.pusher.settings import PusherSettings
+from services.pusher.surroundings import Wire
 from services.pusher.tasks import Tasks
 from services.pusher.timers import Wheel
 
@@ -138,11 +139,11 @@ class Engine:
         self._conversations.take(session, work)
 
     def resume(self, session: Session, cause: str) -> None:
-        """As `session.Surroundings.resume`."""
+        """As `surroundings.Surroundings.resume`."""
         self._conversations.go_on(session, cause)
 
     def gone(self, session: Session) -> None:
-        """As `session.Surroundings.gone`."""
+        """As `surroundings.Surroundings.gone`."""
         self.sessions.discard(session)
         SESSIONS.dec()
 

@@ -15,7 +15,8 @@ from services.pusher import frames
 from services.pusher.backlog import HIGH_WATER_BYTES
 from services.pusher.history import History, Page, Position
 from services.pusher.hub import Feed, Hub
-from services.pusher.session import Session, Stage
+from services.pusher.session import Session
+from services.pusher.states import Stage
 
 
 class Resume:

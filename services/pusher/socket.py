@@ -25,7 +25,8 @@ from services.pusher.engine import Engine
 from services.pusher.handshake import Handshake, refusal
 from services.pusher.inbound import Inbound, Received
 from services.pusher.metrics import HANDSHAKES
-from services.pusher.session import Link, Session
+from services.pusher.session import Session
+from services.pusher.states import Link
 
 STATE_KEY = "pusher"
 
@@ -97,19 +98,19 @@ class LiveProtocol(asyncio.Protocol):
     # From the session
 
     def half_close(self) -> None:
-        """As `session.Wire`."""
+        """As `surroundings.Wire`."""
         self._inbound = None
         self.resume_reading()
         if self._transport is not None and self._transport.can_write_eof():
             self._transport.write_eof()
 
     def abort(self) -> None:
-        """As `session.Wire`."""
+        """As `surroundings.Wire`."""
         if self._transport is not None:
             self._transport.abort()
 
     def resume_reading(self) -> None:
-        """As `session.Wire`."""
+        """As `surroundings.Wire`."""
         if self._is_paused and self._transport is not None:
             self._is_paused = False
             self._transport.resume_reading()

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.demo import NOT_PLANNED_YET, Demo, open_demo, running_demo
 from tests.browser.scripted import ScriptedServer, scripted_server
 from tests.support.browser import open_page
 from tests.support.processes import free_port
+
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture

@@ -67,6 +67,23 @@ async def test_what_came_while_away_arrives_once_and_in_order(demo_page: Page) -
     await expect_inbox(page, "grace", titles, 10)
 
 
+async def test_a_lost_network_is_noticed_and_what_came_meanwhile_arrives_once(
+    browser: Browser, demo: Demo
+) -> None:
+    async with open_page(browser, allowed_errors=("ERR_INTERNET_DISCONNECTED",)) as page:
+        await open_demo(page, demo)
+        await demo.post(event("Before", "ada"))
+        await expect_inbox(page, "ada", ["Before"], 1)
+        await page.context.set_offline(True)
+        await expect_status(page, "ada", "Offline")
+        await demo.post(*[event(f"Meanwhile {n}", "ada") for n in range(1, 6)])
+        await expect_inbox(page, "ada", ["Before"], 1)
+        await page.context.set_offline(False)
+        await expect_status(page, "ada", "Live")
+        meanwhile = [f"Meanwhile {n}" for n in range(5, 0, -1)]
+        await expect_inbox(page, "ada", [*meanwhile, "Before"], 6)
+
+
 async def test_a_server_that_restarts_is_found_again_and_nothing_is_missing(
     browser: Browser, demo: Demo
 ) -> None:

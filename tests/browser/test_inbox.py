@@ -136,7 +136,7 @@ async def test_what_was_in_view_is_told_as_seen_and_what_was_not_is_not(
 async def test_a_page_can_open_items_its_own_way(page: Page, server: ScriptedServer) -> None:
     session = await show(page, server, item(1, url="/orders/1"))
     await page.evaluate(
-        """addEventListener("open", (event) => {
+        """addEventListener("clarion-open", (event) => {
           event.preventDefault();
           window.opened = event.detail.url;
         })"""

@@ -142,3 +142,14 @@ async def test_no_answer_is_unknown_and_tried_again_with_the_same_key(
     attempts = await rows(database, ATTEMPTS)
     assert [(one["n"], one["outcome"]) for one in attempts] == [(1, "unknown"), (2, "sent")]
     assert twilio.keys == [str(delivery["id"])] * 2
+
+
+async def test_an_answer_that_cannot_be_stored_as_it_is_ends_the_attempt(
+    memory_bus: Bus, database: Database, twilio: TwilioFake
+) -> None:
+    twilio.answers.append(fault(400, 21999, "nul \0 inside"))
+    async with running_notifiers(memory_bus, database, settings_for(twilio)):
+        await publish(memory_bus, envelope(event(to=BOB, channels=["sms"])))
+        await wait_for_rows(database, ENDED, 1, ["failed"])
+    (attempt,) = await rows(database, ATTEMPTS)
+    assert attempt["detail"] == "nul \ufffd inside"

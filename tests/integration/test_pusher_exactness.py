@@ -188,7 +188,11 @@ async def test_a_new_epoch_of_the_link_brings_a_check(
 ) -> None:
     async with pusher.feed("user-1") as client:
         await writer.store("user-1", ["silent"])
-        monkeypatch.setattr(Live, "_ear", lambda _: (0, 1))
+
+        def another_epoch(_: Live) -> tuple[int, int]:
+            return 0, 1
+
+        monkeypatch.setattr(Live, "_ear", another_epoch)
         frame = await client.next()
 
     assert frame["item"]["title"] == "silent"
@@ -222,14 +226,16 @@ async def test_two_pushers_on_one_bus_see_each_others_commands(
     bus: Bus, database: Database
 ) -> None:
     writer = InboxWriter(database, bus)
-    async with running_pusher(bus, database) as here, running_pusher(bus, database) as there:
-        async with here.feed("user-1") as one, there.feed("user-1") as two:
-            await writer.write("user-1", "first", "second")
-            await one.until("notification")
-            await one.until("notification")
-            await two.until("notification")
-            await two.until("notification")
-            await one.send({"type": "read", "up_to": 2})
-            changed = (await one.until("ok"))[0]
-            assert await two.next() == changed
-            assert (changed["version"], changed["unread"]) == (3, 0)
+    async with (
+        running_pusher(bus, database) as here,
+        running_pusher(bus, database) as there,
+        here.feed("user-1") as one,
+        there.feed("user-1") as two,
+    ):
+        await writer.write("user-1", "first", "second")
+        for client in (one, one, two, two):
+            await client.until("notification")
+        await one.send({"type": "read", "up_to": 2})
+        changed = (await one.until("ok"))[0]
+        assert await two.next() == changed
+        assert (changed["version"], changed["unread"]) == (3, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,13 +13,13 @@ import websockets
 
 from clarion.bus import Bus
 from clarion.store.database import Database
-from services.pusher import session as session_module
-from services.pusher.session import Stage
+from services.pusher import deadlines
+from services.pusher.states import Stage
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import wait_until
 from tests.support.pusher import Client, Pusher, running_pusher, token
 
-KILOBYTE = "x" * 1000
+LONG = "x" * 10_000
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def writer(memory_bus: Bus, database: Database) -> InboxWriter:
 def narrow_socket(port: int) -> socket.socket:
     """A socket whose kernel buffers little, so that a stalled reader is felt soon."""
     narrow = socket.socket()
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
     narrow.connect(("127.0.0.1", port))
     return narrow
 
@@ -66,14 +67,14 @@ async def test_a_slow_reader_resumes_without_gap_and_costs_nobody(
     async with pusher.feed("user-1") as quick:
         written = 0
         while session.stage is not Stage.BEHIND:
-            await writer.write("user-1", *["t"] * 50, data=KILOBYTE)
-            written += 50
-            seen = [(await quick.next())["version"] for _ in range(50)]
-            assert seen == list(range(written - 49, written + 1))
+            await writer.write("user-1", *["t"] * 10, data=LONG)
+            written += 10
+            seen = [(await quick.next())["version"] for _ in range(10)]
+            assert seen == list(range(written - 9, written + 1))
         buffered = session.backlog._writer.get_write_buffer_size()  # pyright: ignore[reportPrivateUsage] # the promise is about it
         assert buffered <= 128 * 1024
-        await writer.write("user-1", *["late"] * 100, data=KILOBYTE)
-        written += 100
+        await writer.write("user-1", *["late"] * 20, data=LONG)
+        written += 20
 
         slow.connection.transport.resume_reading()
         versions: list[int] = []
@@ -92,15 +93,15 @@ async def test_a_slow_reader_resumes_without_gap_and_costs_nobody(
 async def test_a_reader_that_stays_away_is_4008(
     pusher: Pusher, writer: InboxWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_module, "STALLED_S", 0.3)
+    monkeypatch.setattr(deadlines, "STALLED_S", 0.3)
     slow, session = await stalled(pusher, "user-1")
     while session.is_open:
-        await writer.write("user-1", *["t"] * 100, data=KILOBYTE)
+        await writer.write("user-1", *["t"] * 20, data=LONG)
     slow.connection.transport.resume_reading()
     async with asyncio.timeout(10):
-        with pytest.raises(websockets.ConnectionClosed):
-            while True:
-                await slow.connection.recv()
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async for _ in slow.connection:
+                pass
     assert await slow.closed() == (4008, "too_slow")
 
 
@@ -110,19 +111,23 @@ async def test_a_peer_from_which_nothing_comes_is_cut(memory_bus: Bus, database:
         async with pusher.feed("user-2"):
             await wait_until(lambda: len(pusher.engine.sessions) == 1, 10, "the silent one gone")
         silent.connection.transport.abort()
+        await silent.closed()
 
 
 async def test_a_stopping_server_says_reconnect_and_closes_with_1012(
     memory_bus: Bus, database: Database
 ) -> None:
-    async with running_pusher(memory_bus, database) as pusher:
-        async with pusher.feed("user-1") as one, pusher.feed("user-2") as two:
-            pusher.server.should_exit = True
-            for client in (one, two):
-                frame = await client.next()
-                assert frame["type"] == "reconnect"
-                assert 0 <= frame["after_ms"] < 1000
-                assert await client.closed() == (1012, "going_away")
+    async with (
+        running_pusher(memory_bus, database) as pusher,
+        pusher.feed("user-1") as one,
+        pusher.feed("user-2") as two,
+    ):
+        pusher.server.should_exit = True
+        for client in (one, two):
+            frame = await client.next()
+            assert frame["type"] == "reconnect"
+            assert 0 <= frame["after_ms"] < 1000
+            assert await client.closed() == (1012, "going_away")
     assert pusher.engine.sessions == set()
 
 
@@ -149,3 +154,4 @@ async def test_a_client_that_does_not_read_its_answers_is_bounded(
             await client.connection.send(ping)
         assert session.backlog.size == 0
         client.connection.transport.abort()
+        await client.closed()

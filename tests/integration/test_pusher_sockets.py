@@ -219,6 +219,7 @@ async def test_what_is_not_websocket_is_closed_by_the_table(
     assert answer[0] == 0x88
     assert struct.unpack("!H", answer[2:4]) == (code,)
     writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_ping_is_answered_with_its_payload(pusher: Pusher) -> None:

@@ -63,6 +63,7 @@ class PostgresNode:
             cwd=self._data,
             log=self._log,
             user=self._user,
+            outlives_test=True,
         )
         deadline = time.monotonic() + START_TIMEOUT_S
         while READY not in self._process.output():

@@ -129,7 +129,7 @@ class Process:
     def _forget(self) -> None:
         if self in running:
             running.remove(self)
-            reaper().forget(self.pid)
+        reaper().forget(self.pid)
 
     async def __aenter__(self) -> Self:
         return self
@@ -154,10 +154,12 @@ def launch(
     cwd: Path | None = None,
     log: Path | None = None,
     user: str | None = None,
+    outlives_test: bool = False,
 ) -> Process:
     """Start `args` in a session of its own, with `env` over the run's own environment.
 
-    `user` is for root, who may run it as somebody else.
+    `user` is for root, who may run it as somebody else. What `outlives_test` is ended by the
+    fixture that started it.
     """
     if log is None:
         handle, name = tempfile.mkstemp(prefix="output-", suffix=".log", dir=run_directory())
@@ -177,7 +179,8 @@ def launch(
             start_new_session=True,
         )
     process = Process(popen, log)
-    running.append(process)
+    if not outlives_test:
+        running.append(process)
     reaper().watch(process.pid)
     return process
 

@@ -111,8 +111,8 @@ def token(
 @asynccontextmanager
 async def running_pusher(bus: Bus, database: Database, **settings: Any) -> AsyncIterator[Pusher]:
     """Serve a pusher on a free port; drained at the end."""
-    chosen = PusherSettings(**({"token_secret": SECRET, "shutdown_timeout_s": 4} | settings))
-    app = create_app(chosen, bus=bus, database=database)
+    chosen: dict[str, Any] = {"token_secret": SECRET, "shutdown_timeout_s": 4} | settings
+    app = create_app(PusherSettings(**chosen), bus=bus, database=database)
     with open_listener("127.0.0.1", 0) as listener:
         config = uvicorn.Config(
             app,

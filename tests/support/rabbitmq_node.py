@@ -64,8 +64,9 @@ class InstalledNode:
         """Start (again) with the same data and ports; returns once it serves."""
         if self._epmd is None:
             epmd = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
-            self._epmd = launch(epmd, env=self._environment)
-        self._server = launch([self._launcher / "rabbitmq-server"], env=self._environment)
+            self._epmd = launch(epmd, env=self._environment, outlives_test=True)
+        server = [self._launcher / "rabbitmq-server"]
+        self._server = launch(server, env=self._environment, outlives_test=True)
         wait_for_listener(self.management_port, self.amqp_port, self._server)
 
     def stop(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -19,7 +21,13 @@ from clarion.errors import BadRequest, Invalid, Problem
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
 json_values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
@@ -167,3 +175,16 @@ def problem_of(decode: Callable[[bytes], object], raw: bytes) -> Problem | None:
     except Problem as problem:
         return problem
     return None
+
+
+def test_naming_faults_leaves_a_process_that_ends_in_order() -> None:
+    program = (
+        "from clarion.contracts.validation import decode_event\n"
+        "from clarion.errors import Invalid\n"
+        'for to in (b"5", b"[5]", b\'{"id":5}\', b\'"x"\') * 500:\n'
+        "    try:\n"
+        '        decode_event(b\'{"type":5,"channels":[1],"to":\' + to + b\'}\')\n'
+        "    except Invalid:\n"
+        "        pass\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

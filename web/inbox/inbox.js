@@ -6,8 +6,8 @@
  *     inbox.client.connect();
  *
  * Attributes: `label` names the region, `lang` (here or above) the language of times. Slots:
- * `heading`, `actions`. An `open` event comes before an item is opened; `preventDefault()` keeps
- * its link from being followed. Content is shown as text, never as markup.
+ * `heading`, `actions`. A `clarion-open` event comes before an item is opened; `preventDefault()`
+ * keeps its link from being followed. Content is shown as text, never as markup.
  */
 
 import { Frame } from "./frame.js";
@@ -150,7 +150,7 @@ export class ClarionInbox extends HTMLElement {
   /** Whether its link may be followed. @param {Row} row */
   #open(row) {
     const go = this.dispatchEvent(
-      new CustomEvent("open", { detail: row.item, cancelable: true, bubbles: true, composed: true }),
+      new CustomEvent("clarion-open", { detail: row.item, cancelable: true, bubbles: true, composed: true }),
     );
     if (!row.item.read_at) this.#act("read", [row.item.id], { read_at: now() });
     return go;

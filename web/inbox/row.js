@@ -35,7 +35,6 @@ export class Row {
    */
   constructor(item, manner) {
     this.#item = item;
-    this.#title.id = `title-${this.#number}`;
     this.#paragraph.id = `body-${this.#number}`;
     this.article = element(
       "article",

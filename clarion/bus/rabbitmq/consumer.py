@@ -13,11 +13,15 @@ from aiormq.channel import Channel
 
 from clarion.bus.metrics import CONSUMER_RESTARTS
 from clarion.bus.rabbitmq.backoff import Backoff
+from clarion.bus.rabbitmq.connection import Connection
 from clarion.bus.rabbitmq.link import FAILURES, PROBE_INTERVAL_S, PROBE_TIMEOUT_S, Link
 from clarion.bus.rabbitmq.underlay import channel_under, when_closed
 from clarion.errors import ConfigurationError
 
 log = structlog.get_logger("clarion.bus")
+
+QUIET_LOOKS = 3
+"""After so many looks at an idle consumer it is made anew."""
 
 _generations = count(1)
 
@@ -41,7 +45,7 @@ class Reader(Protocol):
         ...
 
     def is_idle(self) -> bool:
-        """Whether it holds nothing, so that the broker owes it what is ready."""
+        """Whether nothing is lost by a new consumer now."""
         ...
 
     def lost(self) -> None:
@@ -55,10 +59,12 @@ class ConsumerLost(Exception):
 
 class Consumer:
     """A channel and a consumer on it; made anew when the link comes back, when the broker cancels
-    it or closes its channel, and when a look at the queue every 10 s finds that the broker does not
-    know the consumer, or twice that messages are ready and an idle consumer gets none. (So it is
-    with RabbitMQ 3.10 where a quorum queue is deleted and declared again at once: no
-    `basic.cancel`, the consumer is counted, nothing comes.)"""
+    it or closes its channel, and when a look at the queue every 10 s finds no consumer.
+
+    One that has been idle for 30 s is made anew as well, because neither the broker nor the client
+    may know that it is dead: where a quorum queue is deleted and declared again at once, RabbitMQ
+    3.10 sends no `basic.cancel`, counts the consumer, and hands messages to it that never leave.
+    """
 
     def __init__(self, link: Link, reader: Reader) -> None:
         self._link = link
@@ -68,14 +74,16 @@ class Consumer:
         self._ended = asyncio.Event()
         self._backoff = Backoff()
         self._stopping = False
+        self._renewing = False
         self._delivered = 0
-        self._starved_at: int | None = None
+        self._seen = 0
+        self._quiet_looks = 0
         self._task = asyncio.create_task(self._run(), name=f"bus-consumer-{reader.name}")
         self.amqp: Channel | None = None
 
     @property
     def is_consuming(self) -> bool:
-        return self._tag is not None
+        return self._tag is not None or self._renewing
 
     async def stop(self) -> None:
         """Cancel the consumer; its channel stays for what is not settled yet."""
@@ -103,25 +111,32 @@ class Consumer:
     async def _run(self) -> None:
         while not self._stopping:
             connection = await self._link.connected()
-            try:
-                await self._consume(await connection.channel(publisher_confirms=False))
-            except (*FAILURES, ConfigurationError, ConsumerLost) as error:
-                log.warning("bus_consumer_failed", queue=self._reader.name, error=repr(error))
-            except Exception:  # whatever it was, the next try may go better
-                log.exception("bus_consumer_broke", queue=self._reader.name)
-            if self._link.is_up and not self._stopping:
+            self._renewing = await self._try(connection)
+            if not self._renewing and self._link.is_up and not self._stopping:
                 CONSUMER_RESTARTS.labels(self._reader.name).inc()
                 await asyncio.sleep(self._backoff.next_s())
 
-    async def _consume(self, channel: AbstractChannel) -> None:
+    async def _try(self, connection: Connection) -> bool:
+        try:
+            return await self._consume(await connection.channel(publisher_confirms=False))
+        except (*FAILURES, ConfigurationError, ConsumerLost) as error:
+            log.warning("bus_consumer_failed", queue=self._reader.name, error=repr(error))
+        except Exception:  # whatever it was, the next try may go better
+            log.exception("bus_consumer_broke", queue=self._reader.name)
+        return False
+
+    async def _consume(self, channel: AbstractChannel) -> bool:
+        """Whether it was idle for so long that it is to be made anew."""
         self._channel = channel
         self._ended = asyncio.Event()
         try:
             queue = await self._reader.declare(channel)
             amqp = await channel_under(channel)
             await self._begin(amqp, queue.name)
-            while not self._ended.is_set():
+            while not self._ended.is_set() and self._quiet_looks < QUIET_LOOKS:
                 await self._watch(amqp, queue.name)
+            self._renewing = not self._ended.is_set()
+            return self._renewing
         finally:
             self.amqp = self._tag = self._channel = None
             self._reader.lost()
@@ -140,11 +155,12 @@ class Consumer:
         amqp.on_consumer_cancel_callbacks.add(lambda _: ended.set())
         when_closed(amqp, ended.set)
         self.amqp = amqp
-        self._starved_at = None
+        self._seen, self._quiet_looks = self._delivered, 0
         reader.began(generation)
         consuming = await amqp.basic_consume(queue, deliver, no_ack=reader.no_ack)
         self._tag = consuming.consumer_tag
-        log.info("bus_consuming", queue=reader.name)
+        self._renewing = False
+        log.debug("bus_consuming", queue=reader.name)
 
     async def _watch(self, amqp: Channel, queue: str) -> None:
         try:
@@ -158,11 +174,11 @@ class Consumer:
         found = await amqp.queue_declare(queue, passive=True, timeout=PROBE_TIMEOUT_S)
         if not found.consumer_count:
             raise ConsumerLost("the broker knows no consumer")
-        starves = bool(found.message_count) and self._reader.is_idle()
-        if starves and self._starved_at == self._delivered:
-            raise ConsumerLost("messages are ready and none comes")
-        self._starved_at = self._delivered if starves else None
         self._backoff.reset()
+        if self._reader.is_idle() and self._delivered == self._seen:
+            self._quiet_looks += 1
+        else:
+            self._seen, self._quiet_looks = self._delivered, 0
 
 
 async def _close(channel: AbstractChannel) -> None:

@@ -19,7 +19,9 @@ from clarion.topology import EVENTS
 
 PROBE_INTERVAL_S = 10.0
 PROBE_TIMEOUT_S = 5.0
-FIRST_ATTEMPT_S = 2.0
+FIRST_ATTEMPT_S = 5.0
+OPEN_S = 30.0
+"""For connecting and declaring: a new quorum queue on a busy disk takes its time."""
 END_S = 3.0
 STEADY_AFTER_S = 5.0
 """A connection that lived this long counts as a success: the next backoff starts low."""
@@ -71,15 +73,16 @@ class Link:
         return self._connection is not None and self._connection.blocked
 
     async def start(self) -> None:
-        """Try once, for 2 s at most, and go on trying in the background.
+        """Try once, for 5 s at most, and go on trying in the background.
 
         Raises `ConfigurationError` where the first try meets one.
         """
         self._first = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(), name=f"bus-{self._name}")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_ATTEMPT_S):
-                await asyncio.shield(self._first)
+        await asyncio.wait([self._first], timeout=FIRST_ATTEMPT_S)
+        first, self._first = self._first, None
+        if first.done():
+            first.result()
 
     async def connected(self) -> Connection:
         """The connection, as soon as there is one."""
@@ -100,6 +103,7 @@ class Link:
             await asyncio.wait([self._task])
         connection, self._connection = self._connection, None
         self._up.clear()
+        LINK_UP.labels(self._name).set(0)
         self.detail = "The bus is closed."
         self._on_lost()
         if connection is not None:
@@ -119,7 +123,8 @@ class Link:
 
     async def _attempt(self) -> bool:
         try:
-            await self._open()
+            async with asyncio.timeout(OPEN_S):
+                await self._open()
         except ConfigurationError as error:
             self._failed(str(error))
             self._settle_first(error)

@@ -65,7 +65,7 @@ class RabbitMQLiveSubscription:
         self._heard.put(received(message, generation))
 
     def is_idle(self) -> bool:
-        return True
+        return False  # a new queue begins deaf, and nobody else can touch this one
 
     def lost(self) -> None:
         """What was heard before the loss is still good."""

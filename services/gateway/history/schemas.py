@@ -23,7 +23,7 @@ class Decided(BaseModel):
 
 
 class ReachedRecipient(BaseModel):
-    subscriber: str
+    subscriber: str | None = Field(description="null where the event has no audience")
     notification_id: UUID | None
     decisions: list[Decided]
 

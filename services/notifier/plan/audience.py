@@ -31,6 +31,10 @@ ON CONFLICT (tenant, id) DO UPDATE SET
   timezone = coalesce(excluded.timezone, s.timezone),
   attributes = coalesce(excluded.attributes, s.attributes),
   updated_at = now()
+WHERE (s.email, s.phone, s.locale, s.timezone, s.attributes) IS DISTINCT FROM (
+  coalesce(excluded.email, s.email), coalesce(excluded.phone, s.phone),
+  coalesce(excluded.locale, s.locale), coalesce(excluded.timezone, s.timezone),
+  coalesce(excluded.attributes, s.attributes))
 """
 
 LOOK_UP = """

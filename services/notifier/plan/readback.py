@@ -22,8 +22,10 @@ CHUNK = 1_000
 NO_ID = UUID(int=0)
 
 WRITTEN = """
-SELECT id FROM notifications WHERE event = ANY($1::uuid[]) AND id > $2 ORDER BY id LIMIT $3
+SELECT n.id FROM notifications n JOIN events e ON e.id = n.event AND e.planned_at = n.created_at
+WHERE n.event = ANY($1::uuid[]) AND n.id > $2 ORDER BY n.id LIMIT $3
 """
+"""Of the transaction that planned the event; what its slices wrote is read back by them."""
 
 ITEMS = """
 SELECT n.id, n.tenant, n.subscriber, n.version, i.unread, e.event_id, n.type, n.category,

@@ -1,0 +1,61 @@
+"""What time does to a session: pings, silence, expiry, patience with those who do not read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.pusher import frames
+from services.pusher.close_codes import TOO_SLOW, UNAUTHORIZED
+from services.pusher.states import Link
+
+if TYPE_CHECKING:
+    from services.pusher.session import Session
+
+STALLED_S = 60.0
+"""How long a peer may not read before it is closed."""
+CLOSING_S = 5.0
+"""How long a peer may take to answer a close frame before the connection is cut."""
+
+
+def next_deadline(session: Session) -> float:
+    """The earliest time at which something is to be done about an open session."""
+    deadline = session.ping_at
+    if session.deadline is not None:
+        deadline = min(deadline, session.deadline[0])
+    if session.expires_at is not None:
+        deadline = min(deadline, session.expires_at)
+    if session.backlog.paused_at is not None:
+        deadline = min(deadline, session.backlog.paused_at + STALLED_S)
+    return deadline
+
+
+def act(session: Session, now: float, heartbeat_s: float) -> None:
+    """Do what is due. Nothing may come from a peer for two heartbeats, unless it does not read:
+    then our pings do not reach it either."""
+    if session.link is Link.CLOSING:
+        session.cut()
+    elif session.deadline is not None and now >= session.deadline[0]:
+        session.close(session.deadline[1])
+    elif session.expires_at is not None and now >= session.expires_at:
+        session.close(UNAUTHORIZED, "token_expired")
+    elif session.backlog.paused_at is not None:
+        _wait_for_reader(session, now, session.backlog.paused_at, heartbeat_s)
+    elif now - session.heard_at >= 2 * heartbeat_s:
+        session.cut()
+    else:
+        _beat(session, now, heartbeat_s)
+
+
+def _wait_for_reader(session: Session, now: float, since: float, heartbeat_s: float) -> None:
+    if now - since >= STALLED_S:
+        session.close(TOO_SLOW)
+    else:
+        session.ping_at = max(session.ping_at, now + heartbeat_s)
+        session.set_timer()
+
+
+def _beat(session: Session, now: float, heartbeat_s: float) -> None:
+    if now >= session.ping_at:
+        session.ping_at = now + heartbeat_s
+        session.backlog.push(frames.PING)
+    session.set_timer()

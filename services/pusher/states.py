@@ -1,0 +1,66 @@
+"""The two state machines of a session, and the moves that each allows.
+
+UNPROVEN -> PROVEN -> CLOSING -> CLOSED
+SILENT -> REPLAYING <-> LIVE -> BEHIND -> REPLAYING, and ENDED from any
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import TypeVar
+
+
+class Link(Enum):
+    """How far the connection is."""
+
+    UNPROVEN = auto()
+    PROVEN = auto()
+    CLOSING = auto()
+    CLOSED = auto()
+
+
+class Stage(Enum):
+    """How far the feed is."""
+
+    SILENT = auto()
+    REPLAYING = auto()
+    LIVE = auto()
+    BEHIND = auto()
+    ENDED = auto()
+
+
+State = TypeVar("State", Link, Stage)
+
+LINK_MOVES: Mapping[Link, frozenset[Link]] = {
+    Link.UNPROVEN: frozenset({Link.PROVEN, Link.CLOSING, Link.CLOSED}),
+    Link.PROVEN: frozenset({Link.CLOSING, Link.CLOSED}),
+    Link.CLOSING: frozenset({Link.CLOSED}),
+    Link.CLOSED: frozenset(),
+}
+STAGE_MOVES: Mapping[Stage, frozenset[Stage]] = {
+    Stage.SILENT: frozenset({Stage.REPLAYING, Stage.ENDED}),
+    Stage.REPLAYING: frozenset({Stage.LIVE, Stage.ENDED}),
+    Stage.LIVE: frozenset({Stage.REPLAYING, Stage.BEHIND, Stage.ENDED}),
+    Stage.BEHIND: frozenset({Stage.REPLAYING, Stage.ENDED}),
+    Stage.ENDED: frozenset(),
+}
+
+
+class IllegalMove(Exception):
+    """A state that cannot follow the present one: a defect."""
+
+    def __init__(self, now: Enum, then: Enum) -> None:
+        super().__init__(now, then)
+        self.now = now
+        self.then = then
+
+    def __str__(self) -> str:
+        return f"a session that is {self.now.name} cannot become {self.then.name}"
+
+
+def moved(now: State, then: State, moves: Mapping[State, frozenset[State]]) -> State:
+    """The new state. Raises `IllegalMove`."""
+    if then not in moves[now]:
+        raise IllegalMove(now, then)
+    return then

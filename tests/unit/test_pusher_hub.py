@@ -1,0 +1,144 @@
+"""A feed passes each version on once and in order, whatever comes."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from clarion.contracts.announcement import FeedFrame
+from services.pusher import frames
+from services.pusher.hub import Feed, Hub
+
+KEY = "t/s"
+
+
+class Ear:
+    """A live session: takes what follows, as sessions do."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.heard: list[int] = []
+        self.behind = False
+
+    def offer(self, version: int, frame: bytes) -> None:
+        assert frame == frames.text(str(version).encode())
+        if version == self.version + 1:
+            self.version = version
+            self.heard.append(version)
+        elif version > self.version:
+            self.behind = True
+
+    def overtaken(self, version: int) -> None:
+        if version > self.version:
+            self.behind = True
+
+    def restart(self) -> None:
+        self.behind = True
+
+
+class HubOrder(RuleBasedStateMachine):
+    """The store commits versions; announcements of them come late, twice, in any order or never;
+    gaps are filled from the store; sessions come and go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committed = 0
+        self.gaps: list[Feed] = []
+        self.hub = Hub(self.gaps.append)
+        self.ears: list[tuple[Ear, Feed, int]] = []
+
+    @initialize()
+    def first_session(self) -> None:
+        self.join()
+
+    @rule()
+    def join(self) -> None:
+        ear = Ear(self.committed)
+        feed = self.hub.join("t", "s", ear)
+        self.hub.start(feed, self.committed)
+        self.ears.append((ear, feed, self.committed))
+
+    @rule()
+    def leave(self) -> None:
+        if self.ears:
+            ear, feed, _ = self.ears.pop(0)
+            self.hub.leave(feed, ear)
+
+    @rule(count=st.integers(1, 5))
+    def commit(self, count: int) -> None:
+        self.committed += count
+
+    @rule(back=st.integers(0, 8))
+    def announce(self, back: int) -> None:
+        version = self.committed - back
+        if version > 0:
+            self.hub.announce([FeedFrame(KEY, version, str(version).encode())])
+
+    @rule()
+    def fill(self) -> None:
+        for feed in self.gaps:
+            while feed.has_gap and feed.version is not None:
+                following = feed.version + 1
+                self.hub.offer(feed, following, str(following).encode())
+        self.gaps.clear()
+
+    @rule()
+    def skip(self) -> None:
+        feed = self.hub.feeds.get(KEY)
+        if feed is not None and feed.version is not None and feed.version < self.committed:
+            self.hub.skip_to(feed, self.committed)
+            for position, (ear, its_feed, _) in enumerate(self.ears):
+                if ear.behind:  # it reads the store
+                    ear.behind, ear.version, ear.heard = False, self.committed, []
+                    self.ears[position] = (ear, its_feed, self.committed)
+
+    @invariant()
+    def everyone_hears_in_order_without_gap(self) -> None:
+        for ear, _, start in self.ears:
+            assert not ear.behind
+            assert ear.heard == list(range(start + 1, ear.version + 1))
+
+    @invariant()
+    def a_gap_is_always_reported(self) -> None:
+        feed = self.hub.feeds.get(KEY)
+        if feed is not None and feed.has_gap:
+            assert feed in self.gaps
+
+    @invariant()
+    def a_feed_exists_while_it_has_sessions(self) -> None:
+        assert set(self.hub.feeds) == ({KEY} if self.ears else set())
+
+
+HubOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestHubOrder = HubOrder.TestCase
+
+
+def test_frames_for_nobody_are_ignored() -> None:
+    hub = Hub(lambda _: None)
+    hub.announce([FeedFrame(KEY, 1, b"{}")])
+    assert hub.feeds == {}
+
+
+def test_what_is_held_is_bounded_and_the_rest_is_a_gap() -> None:
+    gaps: list[Feed] = []
+    hub = Hub(gaps.append)
+    feed = hub.join("t", "s", Ear(0))
+    hub.start(feed, 0)
+    hub.announce(FeedFrame(KEY, n, str(n).encode()) for n in range(2, 1000))
+    assert feed.held is not None
+    assert len(feed.held) == 256
+    assert (feed.version, feed.expected) == (0, 999)
+
+
+def test_before_anyone_caught_up_frames_go_to_the_sessions_as_they_come() -> None:
+    hub = Hub(lambda _: None)
+    heard: list[int] = []
+
+    class Replaying(Ear):
+        def offer(self, version: int, frame: bytes) -> None:
+            heard.append(version)
+
+    hub.join("t", "s", Replaying(0))
+    hub.announce(FeedFrame(KEY, n, b"{}") for n in (3, 1))
+    assert heard == [3, 1]

@@ -1,0 +1,246 @@
+"""The states of a session, its backlog, and the timer wheel."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from services.pusher.backlog import Backlog, Outbox
+from services.pusher.client_frames import read_frame
+from services.pusher.hub import Hub
+from services.pusher.kept import Kept
+from services.pusher.limits import Bucket
+from services.pusher.session import Session
+from services.pusher.states import LINK_MOVES, STAGE_MOVES, IllegalMove, Link, Stage, moved
+from services.pusher.timers import NO_TICK, Wheel
+
+LIMIT = 100
+
+
+class Wire:
+    """A transport and a socket that only remember."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.buffered = 0
+        self.ended = ""
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.buffered
+
+    def half_close(self) -> None:
+        self.ended = "half"
+
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+    def resume_reading(self) -> None: ...
+
+
+class Handle:
+    def cancel(self) -> None: ...
+
+
+class Around:
+    """A process with a clock of its own."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.hub = Hub(lambda _: None)
+        self.wheel = Wheel(self.clock, lambda _when, _call: Handle())
+        self.heartbeat_s = 25.0
+        self.max_backlog_bytes = LIMIT
+        self.resumed: list[str] = []
+        self.ended: list[Session] = []
+        self.soon: list[Callable[[], None]] = []
+
+    def clock(self) -> float:
+        return self.time
+
+    def resume(self, session: Session, cause: str) -> None:
+        self.resumed.append(cause)
+
+    def gone(self, session: Session) -> None:
+        self.ended.append(session)
+
+    def pass_time(self, seconds: float) -> None:
+        self.time += seconds
+        self.wheel.advance()
+        self.turn()
+
+    def turn(self) -> None:
+        """End a turn of the event loop."""
+        while self.soon:
+            self.soon.pop(0)()
+
+
+@pytest.fixture
+def around() -> Around:
+    return Around()
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def session(around: Around, wire: Wire) -> Session:
+    outbox = Outbox(around.soon.append)
+    return Session(around, wire, Backlog(wire, outbox, LIMIT), Bucket(0, 1), 25)
+
+
+@pytest.fixture
+def live(session: Session, around: Around) -> Session:
+    session.prove(around.hub.join("t", "s", session), around.time + 3600)
+    session.begin_replay()
+    assert session.go_live(5) == []
+    return session
+
+
+@pytest.mark.parametrize("moves", [LINK_MOVES, STAGE_MOVES])
+def test_illegal_moves_are_named(moves: dict[Link, frozenset[Link]]) -> None:
+    for now, then in itertools.product(moves, moves):
+        if then in moves[now]:
+            assert moved(now, then, moves) is then
+        else:
+            with pytest.raises(IllegalMove, match=f"{now.name} cannot become {then.name}"):
+                moved(now, then, moves)
+
+
+def test_a_silent_session_hears_nothing(session: Session, around: Around, wire: Wire) -> None:
+    session.offer(1, b"1")
+    around.turn()
+    assert wire.written == []
+
+
+def test_live_frames_are_joined_and_written_once(live: Session, around: Around, wire: Wire) -> None:
+    for version in (4, 5, 6, 7, 6, 8):
+        live.offer(version, str(version).encode())
+    around.turn()
+    assert wire.written == [b"678"]
+    assert live.version == 8
+
+
+def test_a_gap_within_a_session_is_read_from_the_store(live: Session, around: Around) -> None:
+    live.offer(7, b"7")
+    assert (live.version, around.resumed) == (5, ["gap"])
+
+
+def test_frames_kept_in_a_replay_follow_it(session: Session, around: Around, wire: Wire) -> None:
+    session.prove(around.hub.join("t", "s", session), around.time + 3600)
+    session.begin_replay()
+    for version in (9, 3, 4, 5, 6):
+        session.offer(version, str(version).encode())
+    assert session.go_live(4) == [(9, b"9")]
+    around.turn()
+    assert wire.written == [b"56"]
+    assert session.version == 6
+
+
+def test_past_its_bound_a_session_is_behind_until_it_can_write(
+    live: Session, around: Around, wire: Wire
+) -> None:
+    live.paused()
+    wire.buffered = 90
+    live.offer(6, b"x" * 10)
+    live.offer(7, b"x" * 10)
+    around.turn()
+    assert (live.stage, live.version, len(wire.written)) == (Stage.BEHIND, 6, 1)
+    assert around.resumed == []
+    live.unpaused()
+    assert around.resumed == ["slow"]
+
+
+def test_a_burst_past_the_bound_is_read_again_from_the_store(live: Session, around: Around) -> None:
+    live.offer(6, b"x" * 101)
+    assert (live.stage, live.version, around.resumed) == (Stage.BEHIND, 5, ["slow"])
+
+
+def test_pings_come_every_heartbeat_and_silence_is_cut(
+    live: Session, around: Around, wire: Wire
+) -> None:
+    around.pass_time(26)
+    assert wire.written == [b"\x89\x00"]
+    live.heard_at = around.time
+    around.pass_time(26)
+    assert wire.written == [b"\x89\x00"] * 2
+    around.pass_time(26)
+    assert wire.ended == "aborted"
+
+
+def test_expiry_closes(live: Session, around: Around, wire: Wire) -> None:
+    live.renew(around.time + 10)
+    around.pass_time(10.2)
+    assert wire.written[-1][2:4] == (4401).to_bytes(2, "big")
+    assert live.link is Link.CLOSING
+    assert around.hub.feeds == {}
+    around.pass_time(5.2)
+    assert wire.ended == "aborted"
+
+
+def test_after_a_close_nothing_is_written(live: Session, around: Around, wire: Wire) -> None:
+    live.depart(100, 0)
+    around.pass_time(0.2)
+    count = len(wire.written)
+    live.offer(6, b"6")
+    live.write(b"more")
+    around.turn()
+    assert len(wire.written) == count
+    live.lost()
+    assert (live.link, around.ended, live.tick) == (Link.CLOSED, [live], NO_TICK)
+    live.lost()
+    assert around.ended == [live]
+
+
+def test_kept_frames_are_bounded() -> None:
+    kept = Kept(10)
+    kept.add(2, b"x" * 5)
+    kept.add(1, b"x" * 5)
+    assert kept.reaches(0, 2)
+    assert [one for one, _ in kept.in_order()] == [1, 2]
+    kept.add(3, b"x")
+    assert kept.overflowed
+    assert kept.in_order() == []
+    kept.clear()
+    kept.add(4, b"x")
+    assert not kept.reaches(2, 4)
+
+
+def test_a_bucket_fills_with_time() -> None:
+    bucket = Bucket(0, 2)
+    assert [bucket.take(0, 1, 2) for _ in range(3)] == [True, True, False]
+    assert [bucket.take(1.5, 1, 2) for _ in range(2)] == [True, False]
+    assert [bucket.take(99, 1, 2) for _ in range(3)] == [True, True, False]
+
+
+class Timed:
+    def __init__(self) -> None:
+        self.tick = NO_TICK
+        self.called: list[float] = []
+
+    def on_time(self, now: float) -> None:
+        self.called.append(now)
+
+
+def test_the_wheel_calls_once_and_never_early(around: Around) -> None:
+    one, other, moved_away = Timed(), Timed(), Timed()
+    around.wheel.set(one, 1001.0)
+    around.wheel.set(other, 1002.0)
+    around.wheel.set(moved_away, 1001.0)
+    around.wheel.set(moved_away, 1003.0)
+    for _ in range(5):
+        around.pass_time(0.5)
+    around.wheel.cancel(moved_away)
+    around.pass_time(9)
+    assert (one.called, other.called, moved_away.called) == ([1001.0], [1002.0], [])
+
+
+def test_huge_numbers_are_no_frame() -> None:
+    frame = read_frame(b'{"type":"ping","ref":' + b"9" * 5000 + b"}")
+    assert getattr(frame, "code", None) in ("malformed", "invalid")
