@@ -84,10 +84,11 @@ class Resume:
 async def write_page(session: Session, page: Page) -> None:
     """Write the items as `notification` frames, no faster than the peer reads them."""
     for data in joined(notification_frames(page)):
+        await session.backlog.drained()
         if not session.is_open:
             return
         session.backlog.push(data)
-        await session.backlog.drained()
+    await session.backlog.drained()
 
 
 def notification_frames(page: Page) -> Iterator[bytes]:

@@ -60,7 +60,10 @@ class OutcomeDocument(BaseModel):
 class Selection(BaseModel):
     """Either `ids`, or `up_to`: all items with a version of at most this."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"oneOf": [{"required": ["ids"]}, {"required": ["up_to"]}]},
+    )
 
     ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_COMMAND_IDS)] | None = None
     up_to: Annotated[Version, Field(strict=True)] | None = None
