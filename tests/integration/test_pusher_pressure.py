@@ -87,7 +87,8 @@ async def test_a_slow_reader_resumes_without_gap_and_costs_nobody(
         await writer.write("user-1", "last")
         frames = await slow.until("notification")
         assert frames[-1]["version"] == written + 1
-    await slow.connection.close()
+    slow.connection.transport.abort()
+    await slow.closed()
 
 
 async def test_a_reader_that_stays_away_is_4008(
