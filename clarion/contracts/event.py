@@ -27,7 +27,11 @@ MAX_DEPTH = 32
 DEFAULT_SOURCE = "api"
 
 SubscriberId = Annotated[str, Meta(pattern=SUBSCRIBER_ID_PATTERN)]
-Address = Annotated[str, Meta(pattern=r"^(user|topic):[A-Za-z0-9._:@-]{1,128}\Z")]
+ADDRESS_PATTERN = r"^(user|topic):[A-Za-z0-9._:@-]{1,128}\Z"
+Address = Annotated[str, Meta(pattern=ADDRESS_PATTERN)]
+LoneAddress = Annotated[str, Meta(extra_json_schema={"pattern": ADDRESS_PATTERN})]
+"""An `Address` beside a list of them. `validation` checks it: msgspec 0.22 frees the wrong memory
+where a union holds both a string with a pattern and a list, and the process dies at its end."""
 EventId = Annotated[str, Meta(min_length=1, max_length=256)]
 Source = Annotated[str, Meta(min_length=1, max_length=256)]
 EventType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z")]
@@ -68,7 +72,7 @@ class Event(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True)
     id: EventId | None = None
     source: Source | None = None
     time: Moment | None = None
-    to: Address | Recipient | Audience | None = None
+    to: LoneAddress | Recipient | Audience | None = None
     data: Any = None
     content: Content | None = None
     channels: Annotated[list[Channel], Meta(min_length=1, max_length=6)] | None = None

@@ -132,8 +132,7 @@ def _converts(value: Any, annotation: Any) -> bool:
 
 @cache
 def _decoder_of(annotation: Any) -> msgspec.json.Decoder[Any]:
-    """Kept for ever, and never made for `to`: msgspec 0.22 corrupts memory when it frees what it
-    built for a union with a bounded list, as `convert` does on every call."""
+    """Kept for ever: `convert` builds as much on every call."""
     return msgspec.json.Decoder(annotation)
 
 

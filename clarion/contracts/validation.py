@@ -15,6 +15,7 @@ import msgspec
 
 from clarion.contracts.addresses import email_fault, locale_fault, phone_fault, timezone_fault
 from clarion.contracts.event import (
+    ADDRESS_PATTERN,
     MAX_DATA_BYTES,
     MAX_DEPTH,
     MAX_EVENTS,
@@ -22,7 +23,7 @@ from clarion.contracts.event import (
     Recipient,
     audience_of,
 )
-from clarion.contracts.field_faults import event_faults
+from clarion.contracts.field_faults import event_faults, expected
 from clarion.contracts.values import (
     deep_paths,
     encoded_size,
@@ -43,6 +44,7 @@ LATEST = datetime.max.replace(tzinfo=UTC)
 _event_decoder = msgspec.json.Decoder(Event)
 _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_ADDRESS = re.compile(ADDRESS_PATTERN)
 _POSITION = re.compile(r"\(byte (\d+)\)")
 
 
@@ -197,7 +199,10 @@ def _event_value_faults(event: Event, raw: bytes, now: datetime | None) -> Itera
         yield FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes")
     if not (event.time is event.send_at is event.expires_at is None):
         yield from _time_faults(event, now or datetime.now(UTC))
-    if event.to.__class__ is not str and event.to is not None:
+    if isinstance(event.to, str):
+        if not _ADDRESS.match(event.to):
+            yield FieldError("to", expected("to"))
+    elif event.to is not None:
         yield from _audience_faults(event)
 
 

@@ -188,3 +188,17 @@ def test_naming_faults_leaves_a_process_that_ends_in_order() -> None:
         "        pass\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_types_of_an_event_can_be_freed_without_harm() -> None:
+    program = (
+        "import gc, msgspec\n"
+        "from clarion.contracts.event import Event\n"
+        "fields = [(one.name, one.type, None) for one in msgspec.structs.fields(Event)]\n"
+        "for _ in range(50):\n"
+        "    twin = msgspec.defstruct('Twin', fields)\n"
+        '    msgspec.json.decode(b\'{"to":["user:1"]}\', type=twin)\n'
+        "    del twin\n"
+        "    gc.collect()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
