@@ -136,8 +136,8 @@ async def start_nginx(ports: dict[str, int]) -> Process:
     for name in ("gateway", "pusher"):
         text = text.replace(f"server {name}:8000;", f"server 127.0.0.1:{ports[name]};")
     text = text.replace("listen 8080;", f"listen 127.0.0.1:{ports['nginx']};")
-    text = text.replace("root /usr/share/nginx/html;", f"root {ROOT};")
     text = re.sub(r"/tmp/", f"{run_directory()}/nginx-", text)
+    text = text.replace("root /usr/share/nginx/html;", f"root {ROOT};")
     config.write_text(text)
     assert NGINX is not None
     checked = await start_process([NGINX, "-t", "-c", config])

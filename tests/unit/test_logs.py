@@ -52,8 +52,8 @@ def test_libraries_speak_from_warning_and_without_credentials(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logs("info", "json")
-    logging.getLogger("aio_pika").info("chatter")
-    logging.getLogger("aio_pika").warning("lost %s", "amqp://u:canary@h/ at /x?token=canary&y=1")
+    logging.getLogger("sqlalchemy").info("chatter")
+    logging.getLogger("sqlalchemy").warning("lost %s", "amqp://u:canary@h/ at /x?token=canary&y=1")
     (line,) = lines(capsys)
     assert line["event"] == "lost amqp://***@h/ at /x?token=***&y=1"
 
