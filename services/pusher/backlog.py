@@ -25,6 +25,19 @@ class Writer(Protocol):
     def get_write_buffer_size(self) -> int: ...
 
 
+class Gone:
+    """The writer of a connection that is lost: discards, where uvloop would raise."""
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+GONE = Gone()
+
+
 class Outbox:
     """Backlogs with something to write; they are flushed once, at the end of the turn."""
 
@@ -102,6 +115,12 @@ class Backlog:
             return len(pending)
         self._writer.write(pending)
         return 1
+
+    def lose(self) -> None:
+        """The connection is gone: forget what is pending and whatever is pushed later."""
+        self._writer = GONE
+        self._pending = None
+        self.size = 0
 
     def pause(self, now: float) -> None:
         """The transport's buffer is past its high-water mark."""

@@ -189,6 +189,7 @@ class Session:
         """The connection is gone."""
         if self.link is Link.CLOSED:
             return
+        self.backlog.lose()
         self._leave(Link.CLOSED)
         self._around.wheel.cancel(self)
         self._around.gone(self)

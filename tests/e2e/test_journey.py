@@ -37,6 +37,7 @@ async def stack(broker_url: str, databases: Databases) -> AsyncIterator[Stack]:
         running_stack(amqp_url=broker_url, postgres_url=postgres_url, notifiers=2) as running,
     ):
         yield running
+        assert running.faults() == []
 
 
 def shipped(**more: Any) -> dict[str, Any]:

@@ -48,6 +48,11 @@ class Stack:
         await wait_until(lambda: self._is_planned(event_id), timeout_s, f"{event_id} planned")
         return await self.get(f"/v1/events/{event_id}")
 
+    def faults(self) -> list[str]:
+        """Log lines of the services that tell of an error."""
+        outputs = [one.output() for each in self.processes.values() for one in each]
+        return [line for text in outputs for line in text.splitlines() if '"level": "err' in line]
+
     async def _is_planned(self, event_id: str) -> bool:
         answer = await self.http.get(f"{self.gateways[0]}/v1/events/{event_id}")
         return answer.status_code == 200

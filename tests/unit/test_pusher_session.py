@@ -127,6 +127,27 @@ def test_live_frames_are_joined_and_written_once(live: Session, around: Around, 
     assert live.version == 8
 
 
+def test_a_lost_connection_costs_its_neighbours_no_frame(around: Around, wire: Wire) -> None:
+    class Closed(Wire):
+        def write(self, data: bytes) -> None:
+            raise RuntimeError("the handler is closed")
+
+    outbox = Outbox(around.soon.append)
+    lost, other = (
+        Session(around, one, Backlog(one, outbox, LIMIT), Bucket(0, 1), 25)
+        for one in (Closed(), wire)
+    )
+    for session in (lost, other):
+        session.prove(around.hub.join("t", "s", session), around.time + 3600)
+        session.begin_replay()
+        session.go_live(5)
+        session.offer(6, b"6")
+    lost.lost()
+    lost.backlog.push(b"of a replay that had not heard of it")
+    around.turn()
+    assert wire.written == [b"6"]
+
+
 def test_a_gap_within_a_session_is_read_from_the_store(live: Session, around: Around) -> None:
     live.offer(7, b"7")
     assert (live.version, around.resumed) == (5, ["gap"])
