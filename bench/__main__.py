@@ -1,4 +1,4 @@
-"""`python -m bench [accept|plan|fanout|sessions ...]`."""
+"""`python -m bench [accept|plan|fanout|sessions|token ...]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from bench import accept, fanout, plan, results, sessions
+from bench import accept, fanout, plan, results, sessions, token_check
 from bench.ground import Ground, open_ground
 from bench.results import Figure
 from clarion.telemetry.logs import configure_logs
@@ -18,6 +18,7 @@ MEASURES: dict[str, Measure] = {
     "plan": plan.measure,
     "fanout": fanout.measure,
     "sessions": sessions.measure,
+    "token": token_check.measure,
 }
 
 

@@ -61,7 +61,10 @@ def kept_token_secret(directory: Path) -> str:
 def _find(name: str, file_name: str) -> str:
     found = os.environ.get(name) or _read(data_directory() / file_name)
     if not found:
-        raise ConfigurationError(f"Set {name}: there is none in {data_directory()} either.")
+        raise ConfigurationError(
+            f"Set {name}, or {PREFIX}DATA_DIR to where `clarion dev` keeps its data: "
+            f"there is none in {data_directory()}."
+        )
     return found
 
 

@@ -78,7 +78,7 @@ class Watch:
             self._failures += 1
             wait_s = backoff_s(self._failures) if self._wait_s is None else self._wait_s
             self._wait_s = None
-            say(f"The connection is lost; again in {wait_s:.1f} s.")
+            say(f"There is no connection; again in {wait_s:.1f} s.")
             await asyncio.sleep(wait_s)
 
     async def _session(self) -> None:

@@ -68,12 +68,18 @@ class Archive(ClientFrame, tag="archive", frozen=True, kw_only=True):
     up_to: Version | None = None
 
 
+class Ack(ClientFrame, tag="ack", frozen=True, kw_only=True):
+    """All up to this version was handled; the history tells. Once a second is often enough."""
+
+    version: Version
+
+
 class Ping(ClientFrame, tag="ping", frozen=True, kw_only=True):
     """For clients that cannot see WebSocket pings."""
 
 
 Command = Read | Unread | Seen | Archive
-AnyClientFrame = Auth | Hello | Read | Unread | Seen | Archive | Ping
+AnyClientFrame = Auth | Hello | Read | Unread | Seen | Archive | Ack | Ping
 
 
 class ServerFrame(Struct, tag_field="type", frozen=True, kw_only=True):

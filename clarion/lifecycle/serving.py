@@ -20,12 +20,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from clarion.errors import ConfigurationError
+from clarion.lifecycle.bounded_http import BoundedHttp
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
 """Longer than the 60 s for which proxies keep idle connections, so that they close first."""
-MAX_HEADER_BYTES = 64 * 1024
 
 
 async def serve(
@@ -49,7 +49,7 @@ async def serve(
         config = uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=BoundedHttp,
             ws=ws,
             lifespan="on",
             log_config=None,
@@ -59,7 +59,6 @@ async def serve(
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=math.ceil(shutdown_timeout_s),
-            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )
         await Server(config, on_started).serve(sockets=[listener])
 

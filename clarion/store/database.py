@@ -51,6 +51,11 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, AWAY)
 
 
+SILENCE_S = 1.0
+"""How much longer than PostgreSQL's own limits we wait for an answer: past it the connection was
+cut without a word."""
+
+
 class Database:
     """A bounded pool of connections with every timeout set. `close` ends it."""
 
@@ -66,8 +71,10 @@ class Database:
             max_overflow=0,
             pool_timeout=timeout_s,
             pool_recycle=1800,
+            hide_parameters=True,  # an error that is logged quotes no address and no body
             connect_args={
                 "timeout": timeout_s,
+                "command_timeout": timeout_s + SILENCE_S,
                 "server_settings": server_settings(application_name, timeout_s),
             },
         )
@@ -91,8 +98,14 @@ class Database:
                 driver: Any = raw.driver_connection
                 try:
                     async with driver.transaction():
-                        yield driver
+                        try:
+                            yield driver
+                        except TimeoutError:
+                            driver.terminate()  # a rollback would wait for the same silence
+                            raise
                 except BaseException as error:
+                    if isinstance(error, TimeoutError):
+                        driver.terminate()
                     # the pool does not see what the driver alone has noticed
                     if driver.is_closed() or isinstance(error, asyncpg.InternalClientError):
                         await connection.invalidate()

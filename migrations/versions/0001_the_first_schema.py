@@ -37,6 +37,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_attempts_delivery", "attempts", ["delivery"], unique=False)
     op.create_table(
+        "audit",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column(
+            "at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column("actor", sa.Text(), nullable=False, comment="the name of the API key"),
+        sa.Column("action", sa.Text(), nullable=False, comment="<subject kind>.<verb>"),
+        sa.Column("subject_kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False, comment="the id of what was changed"),
+        sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+    )
+    op.create_index("ix_audit_tenant_id", "audit", ["tenant", "id"], unique=False)
+    op.create_index("ix_audit_tenant_subject", "audit", ["tenant", "subject"], unique=False)
+    op.create_table(
         "captures",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -79,6 +95,13 @@ def upgrade() -> None:
             comment="rendered: {title, body, url}",
         ),
         sa.Column("attempt_count", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "rounds",
+            sa.SmallInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="claims since it was last driven: picks the wait before the next",
+        ),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
@@ -101,13 +124,28 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_due",
         "deliveries",
-        ["due_at"],
+        ["lane", "due_at"],
         unique=False,
         postgresql_where=sa.text("state IN ('scheduled', 'queued', 'sending')"),
     )
     op.create_index("ix_deliveries_notification", "deliveries", ["notification"], unique=False)
     op.create_index(
         "ix_deliveries_tenant_channel_id", "deliveries", ["tenant", "channel", "id"], unique=False
+    )
+    op.create_index("ix_deliveries_tenant_id", "deliveries", ["tenant", "id"], unique=False)
+    op.create_index(
+        "ix_deliveries_tenant_provider_id",
+        "deliveries",
+        ["tenant", "provider", "id"],
+        unique=False,
+        postgresql_where=sa.text("provider IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_deliveries_tenant_reason_id",
+        "deliveries",
+        ["tenant", "reason", "id"],
+        unique=False,
+        postgresql_where=sa.text("reason IS NOT NULL"),
     )
     op.create_index(
         "ix_deliveries_tenant_state_id", "deliveries", ["tenant", "state", "id"], unique=False
@@ -234,7 +272,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_notifications_inbox",
         "notifications",
-        ["tenant", "subscriber", "version"],
+        ["tenant", "subscriber", "version", "id"],
         unique=False,
         postgresql_where=sa.text("version IS NOT NULL"),
     )
@@ -273,6 +311,56 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parked")),
     )
     op.create_index("ix_parked_tenant_id", "parked", ["tenant", "id"], unique=False)
+    op.create_index("ix_parked_tenant_trace_id", "parked", ["tenant", "trace_id"], unique=False)
+    op.create_table(
+        "provider_rates",
+        sa.Column("provider", sa.Text(), nullable=False, comment="channel:name, as in attempts"),
+        sa.Column(
+            "used_until",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="the time up to which its rate is used",
+        ),
+        sa.Column(
+            "line_until",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="when the last of those who wait has its turn",
+        ),
+        sa.PrimaryKeyConstraint("provider", name=op.f("pk_provider_rates")),
+    )
+    op.create_table(
+        "receipts",
+        sa.Column("session", sa.UUID(), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("subscriber", sa.Text(), nullable=False),
+        sa.Column(
+            "written",
+            sa.BigInteger(),
+            nullable=False,
+            comment="the highest version written to it",
+        ),
+        sa.Column(
+            "acknowledged",
+            sa.BigInteger(),
+            nullable=False,
+            comment="the highest that it acknowledged",
+        ),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="of the last change",
+        ),
+        sa.PrimaryKeyConstraint("session", name=op.f("pk_receipts")),
+    )
+    op.create_index(
+        "ix_receipts_tenant_subscriber_session",
+        "receipts",
+        ["tenant", "subscriber", "session"],
+        unique=False,
+    )
     op.create_table(
         "slices",
         sa.Column("event", sa.UUID(), nullable=False, comment="events.id"),
@@ -409,6 +497,10 @@ def downgrade() -> None:
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     op.drop_table("slices")
+    op.drop_index("ix_receipts_tenant_subscriber_session", table_name="receipts")
+    op.drop_table("receipts")
+    op.drop_index("ix_parked_tenant_trace_id", table_name="parked")
+    op.drop_table("provider_rates")
     op.drop_index("ix_parked_tenant_id", table_name="parked")
     op.drop_table("parked")
     op.drop_index("ix_notifications_tenant_type_id", table_name="notifications")
@@ -432,6 +524,17 @@ def downgrade() -> None:
     op.drop_table("events")
     op.drop_table("event_keys")
     op.drop_index("ix_deliveries_tenant_state_id", table_name="deliveries")
+    op.drop_index(
+        "ix_deliveries_tenant_reason_id",
+        table_name="deliveries",
+        postgresql_where=sa.text("reason IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_deliveries_tenant_provider_id",
+        table_name="deliveries",
+        postgresql_where=sa.text("provider IS NOT NULL"),
+    )
+    op.drop_index("ix_deliveries_tenant_id", table_name="deliveries")
     op.drop_index("ix_deliveries_tenant_channel_id", table_name="deliveries")
     op.drop_index("ix_deliveries_notification", table_name="deliveries")
     op.drop_index(
@@ -442,5 +545,8 @@ def downgrade() -> None:
     op.drop_table("deliveries")
     op.drop_index("ix_captures_tenant_id", table_name="captures")
     op.drop_table("captures")
+    op.drop_index("ix_audit_tenant_subject", table_name="audit")
+    op.drop_index("ix_audit_tenant_id", table_name="audit")
+    op.drop_table("audit")
     op.drop_index("ix_attempts_delivery", table_name="attempts")
     op.drop_table("attempts")

@@ -117,6 +117,18 @@ async def test_another_secret_signs_nothing_for_us() -> None:
     assert await code_of(signed(GOOD, "t" * 32)) == "token_invalid"
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+        "ssh-rsa " + "A" * 64,
+    ],
+)
+def test_a_public_key_is_no_secret(secret: str) -> None:
+    with pytest.raises(ConfigurationError, match="give a secret"):
+        open_verifier(secret=secret, jwks_url=None)
+
+
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="at least 32 bytes"):
         open_verifier(secret="short", jwks_url=None)

@@ -11,8 +11,9 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def host_name(request: Request) -> str:
-    """The name in the Host header, without its port."""
-    host = request.headers.get("host", "")
+    """The name in the Host header, without its port; empty where there is not just one."""
+    hosts = request.headers.getlist("host")
+    host = hosts[0] if len(hosts) == 1 else ""
     name, _, port = host.rpartition(":")
     return name if name and port.isdecimal() else host
 

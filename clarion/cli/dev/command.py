@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 from clarion.cli.credentials import data_directory
 from clarion.cli.dev.addresses import is_loopback
 from clarion.lifecycle import run
+from clarion.setting_names import PREFIX
 
 if TYPE_CHECKING:
     from services.gateway.settings import GatewaySettings
@@ -74,9 +76,23 @@ def greeting(settings: GatewaySettings, port: int) -> str:
     ]
     if any(one.startswith("memory:") for one in settings.amqp_url):
         lines.append("The broker is in memory: what is under way ends with this process.")
+    elsewhere = environment_for(settings, port)
+    if elsewhere:
+        lines.append(f"For `clarion` in another terminal: export {elsewhere}")
     if not is_loopback(settings.host):
         lines.append("Others can reach this address, so the demo page gets no key there.")
     return "\n".join(lines) + "\n"
+
+
+def environment_for(settings: GatewaySettings, port: int) -> str:
+    """What `emit`, `watch` and the like need to find this system; empty where they find it."""
+    given = {"PORT": str(port), "DATA_DIR": settings.data_dir}
+    usual = {"PORT": "8000", "DATA_DIR": ".clarion"}
+    return " ".join(
+        f"{PREFIX}{name}={shlex.quote(value)}"
+        for name, value in given.items()
+        if value != usual[name]
+    )
 
 
 def curl_line(url: str, api_key: str) -> str:

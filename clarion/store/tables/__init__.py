@@ -12,9 +12,10 @@ from clarion.store.tables.history import (
     notifications,
     slices,
 )
-from clarion.store.tables.inbox import inboxes
+from clarion.store.tables.inbox import inboxes, receipts
 from clarion.store.tables.metadata import metadata
-from clarion.store.tables.operations import captures, parked
+from clarion.store.tables.operations import audit, captures, parked
+from clarion.store.tables.providers import provider_rates
 
 PARTITIONED = (events, notifications, deliveries, attempts)
 
@@ -22,6 +23,7 @@ __all__ = [
     "PARTITIONED",
     "api_keys",
     "attempts",
+    "audit",
     "captures",
     "deliveries",
     "event_keys",
@@ -30,6 +32,8 @@ __all__ = [
     "metadata",
     "notifications",
     "parked",
+    "provider_rates",
+    "receipts",
     "slices",
     "subscribers",
     "tenants",

@@ -7,9 +7,10 @@ versions become visible in order.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, Table, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, Text, text
+from sqlalchemy.dialects.postgresql import UUID
 
-from clarion.store.tables.metadata import metadata, tenant_column
+from clarion.store.tables.metadata import metadata, moment, tenant_column
 
 inboxes = Table(
     "inboxes",
@@ -25,4 +26,16 @@ inboxes = Table(
         comment="items in the inbox neither read nor archived",
     ),
     CheckConstraint("unread >= 0", name="unread_not_negative"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("session", UUID(as_uuid=True), primary_key=True),
+    tenant_column(),
+    Column("subscriber", Text, nullable=False),
+    Column("written", BigInteger, nullable=False, comment="the highest version written to it"),
+    Column("acknowledged", BigInteger, nullable=False, comment="the highest that it acknowledged"),
+    moment("at", nullable=False, now=True, comment="of the last change"),
+    Index("ix_receipts_tenant_subscriber_session", "tenant", "subscriber", "session"),
 )

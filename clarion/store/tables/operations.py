@@ -1,4 +1,4 @@
-"""What operators look at: parked messages, and what a capture box would have sent."""
+"""What operators look at: parked messages, capture boxes, and who changed what."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ parked = Table(
     Column("trace_id", Text),
     moment("parked_at", nullable=False, now=True),
     Index("ix_parked_tenant_id", "tenant", "id"),
+    Index("ix_parked_tenant_trace_id", "tenant", "trace_id"),
 )
 
 captures = Table(
@@ -34,4 +35,19 @@ captures = Table(
     Column("message", JSONB, nullable=False, comment="{subject, text, html} or {body}"),
     moment("captured_at", nullable=False, now=True),
     Index("ix_captures_tenant_id", "tenant", "id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    id_column(),
+    tenant_column(),
+    moment("at", nullable=False, now=True),
+    Column("actor", Text, nullable=False, comment="the name of the API key"),
+    Column("action", Text, nullable=False, comment="<subject kind>.<verb>"),
+    Column("subject_kind", Text, nullable=False),
+    Column("subject", Text, nullable=False, comment="the id of what was changed"),
+    Column("detail", JSONB, nullable=False),
+    Index("ix_audit_tenant_id", "tenant", "id"),
+    Index("ix_audit_tenant_subject", "tenant", "subject"),
 )

@@ -1,0 +1,88 @@
+"""HTTP as uvicorn speaks it, with a bound on what it keeps of a request before the app sees it.
+
+Its parser has none: a head, a trailer or the line of a chunk that never ends would be kept for
+ever, and so would a connection whose head never comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+MAX_KEPT_BYTES = 64 * 1024
+HEAD_TIMEOUT_S = 30.0
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Answers 431 past `MAX_KEPT_BYTES` (and the read they were part of) that lead to nothing,
+    408 where the head of a request takes longer than `HEAD_TIMEOUT_S`; both end the connection."""
+
+    _came_on = False
+    _in_head = False
+    _kept_bytes = 0
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(  # type: ignore[override] # as uvicorn's own
+        self, transport: asyncio.Transport
+    ) -> None:
+        """As `asyncio.Protocol`."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As `asyncio.Protocol`."""
+        self._end_wait()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """As `asyncio.Protocol`."""
+        self._came_on = False
+        super().data_received(data)
+        self._kept_bytes = 0 if self._came_on else self._kept_bytes + len(data)
+        if self._kept_bytes > MAX_KEPT_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._in_head:
+            self._await_head()
+        elif self._deadline is not None:
+            self._end_wait()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._in_head = False
+        self._came_on = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body; how much is kept of it is the app's to say."""
+        self._came_on = True
+        super().on_body(body)
+
+    def _await_head(self) -> None:
+        if self._deadline is None and not self.transport.is_closing():
+            self._deadline = self.loop.call_later(HEAD_TIMEOUT_S, self._too_late)
+
+    def _end_wait(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        if self.transport.is_closing():
+            return
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete:
+            head = f"HTTP/1.1 {status} {status.phrase}\r\nconnection: close\r\n"
+            self.transport.write(f"{head}content-length: 0\r\n\r\n".encode())
+        self.transport.close()

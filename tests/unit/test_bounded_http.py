@@ -1,0 +1,124 @@
+"""What a server keeps of a request that does not come to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from clarion.lifecycle import bounded_http, open_listener
+from clarion.lifecycle.bounded_http import MAX_KEPT_BYTES, BoundedHttp
+from tests.support.processes import wait_until
+from tests.support.pusher import Server
+
+GOOD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n1234"
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+async def length(request: Request) -> Response:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    app = Starlette(routes=[Route("/", length, methods=["POST"])])
+    with open_listener("127.0.0.1", 0) as listener:
+        config = uvicorn.Config(app, http=BoundedHttp, log_config=None, access_log=False)
+        server = Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await wait_until(lambda: server.started, 10, "a started server")
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        await serving
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def answers(port: int, *pieces: bytes) -> bytes:
+    """All that the server says to these, until it closes."""
+    async with connected(port) as (reader, writer), asyncio.timeout(10):
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            return await reader.read()
+        except ConnectionError:
+            return b"reset"
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        HEAD + b"x: ",
+        b"POST /",
+        CHUNKED + b"4\r\n1234\r\n0\r\nx: ",
+        CHUNKED + b"4;",
+    ],
+    ids=["header", "address", "trailer", "chunk extension"],
+)
+async def test_what_never_ends_is_not_kept(port: int, begin: bytes) -> None:
+    sent = 0
+    async with connected(port) as (reader, writer):
+        with contextlib.suppress(ConnectionError):
+            writer.write(begin)
+            while sent < 40 * MAX_KEPT_BYTES and not reader.at_eof():
+                writer.write(b"y" * 8192)
+                sent += 8192
+                await writer.drain()
+                await asyncio.sleep(0)
+    assert sent < 40 * MAX_KEPT_BYTES
+    assert b"200 OK" in await answers(port, GOOD.replace(b"Host", b"Connection: close\r\nHost"))
+
+
+async def test_a_head_past_the_bound_is_431(port: int) -> None:
+    half = b"x: " + b"y" * (MAX_KEPT_BYTES // 2)
+    said = await answers(port, HEAD, half, half, half + b"\r\n")
+    assert said in (b"reset", b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                    b"connection: close\r\ncontent-length: 0\r\n\r\n")  # fmt: skip
+
+
+async def test_bodies_may_be_longer_than_heads(port: int) -> None:
+    size = 20 * MAX_KEPT_BYTES
+    head = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % size
+    assert (await answers(port, head, b"z" * size)).endswith(b"\r\n\r\n%d" % size)
+
+
+async def test_many_requests_on_one_connection_are_no_long_head(port: int) -> None:
+    last = GOOD.replace(b"Host", b"Connection: close\r\nHost")
+    said = await answers(port, *([GOOD[:30], GOOD[30:] + GOOD] * 1500), last)
+    assert said.count(b"200 OK") == 3001
+
+
+@pytest.mark.parametrize("begin", [b"", HEAD], ids=["nothing", "half a head"])
+async def test_a_head_that_does_not_come_is_408(
+    port: int, begin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_http, "HEAD_TIMEOUT_S", 0.05)
+    assert (await answers(port, begin)).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
+async def test_half_a_head_after_an_answer_is_408(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_http, "HEAD_TIMEOUT_S", 0.05)
+    said = await answers(port, GOOD + HEAD)
+    assert said.startswith(b"HTTP/1.1 200 OK")
+    assert b"HTTP/1.1 408 Request Timeout" in said
