@@ -16,14 +16,16 @@ from clarion.http.operations import operations_router
 from clarion.http.problems import install_problem_handlers
 from clarion.lifecycle import BackgroundTasks
 from clarion.store.database import Database
-from services.notifier.channels.urls import Route, open_routes
+from services.notifier.channels.urls import open_routes
 from services.notifier.consumer import Consumer
 from services.notifier.dispatch import Dispatcher
+from services.notifier.fail_points import arm_as_written
 from services.notifier.housekeeping import Housekeeper
 from services.notifier.intake import Intake
 from services.notifier.outbox import Publisher
 from services.notifier.parked import ParkedMover
 from services.notifier.plan.batch import Planner
+from services.notifier.route import Route
 from services.notifier.send import Sender
 from services.notifier.settings import EVERY_USER, NotifierSettings
 
@@ -50,6 +52,9 @@ class Notifier:
             settings.email, settings.sms, timeout_s=settings.send_timeout_s
         )
         self._workers: list[Worker] = []
+        if settings.fail_point:
+            log.warning("fail_point_armed", point=settings.fail_point)
+            arm_as_written(settings.fail_point)
         self._housekeeper = Housekeeper(database, captures_kept=settings.captures_kept)
 
     async def start(self) -> None:
@@ -71,8 +76,8 @@ class Notifier:
         await self._housekeeper.stop()
         await self._tasks.drain(timeout_s)
         for route in self._routes.values():
-            for provider in route:
-                await provider.close()
+            for carrier in route:
+                await carrier.provider.close()
 
     async def check_broker(self) -> str | None:
         """None where messages come and go."""

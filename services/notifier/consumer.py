@@ -25,6 +25,7 @@ from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from clarion.topology import events_queue
 from services.notifier import metrics
+from services.notifier.fail_points import reach
 from services.notifier.failures import is_condition
 from services.notifier.intake import Intake, Reading
 from services.notifier.outbox import Outbox, Publisher
@@ -92,9 +93,11 @@ class Consumer:
                     await self._plan_slice(piece)
                 else:
                     await self._plan_all(self._batch_of(group))
+                reach("plan.after_publish")
                 done = left[: len(group)]
                 del left[: len(group)]
                 await self._subscription.ack(done)
+                reach("plan.after_ack")
         except Stopped:
             log.warning("plan_handed_back", messages=len(left))
             await self._subscription.release(left)

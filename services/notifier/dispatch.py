@@ -28,13 +28,18 @@ from services.notifier.states import State
 log = structlog.get_logger("clarion.notifier")
 
 LIMIT = 500
+"""Rows of one kind in one transaction."""
+
+LANES_IN_ORDER = ("urgent", "normal")
+"""Normal deliveries are taken once no urgent one is due."""
+
 TICK_S = 1.0
 MAX_WAIT_S = 5.0
 
 TAKE_DELIVERIES = """
 WITH due AS (
   SELECT id FROM deliveries
-  WHERE state IN ('scheduled', 'queued', 'sending') AND due_at <= now()
+  WHERE lane = $3 AND state IN ('scheduled', 'queued', 'sending') AND due_at <= now()
   ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 UPDATE deliveries d
 SET state = CASE WHEN d.expires_at <= now() THEN 'expired' ELSE 'queued' END,
@@ -56,7 +61,10 @@ RETURNING s.event, s.topic, s.after, s.lane, s.trace_id
 
 NEXT_DUE = """
 SELECT least(
-  (SELECT min(due_at) FROM deliveries WHERE state IN ('scheduled', 'queued', 'sending')),
+  (SELECT min(due_at) FROM deliveries
+   WHERE lane = 'urgent' AND state IN ('scheduled', 'queued', 'sending')),
+  (SELECT min(due_at) FROM deliveries
+   WHERE lane = 'normal' AND state IN ('scheduled', 'queued', 'sending')),
   (SELECT min(due_at) FROM notifications WHERE due_at IS NOT NULL),
   (SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL))
 """
@@ -106,8 +114,12 @@ class Dispatcher:
 
     async def _deliveries(self) -> int:
         outbox = Outbox()
+        rows: list[Any] = []
         async with self._database.driver() as tx:
-            rows: Any = await tx.fetch(TAKE_DELIVERIES, LIMIT, PUBLISH_AGAIN_AFTER)
+            for lane in LANES_IN_ORDER:
+                room = LIMIT - len(rows)
+                if room:
+                    rows += await tx.fetch(TAKE_DELIVERIES, room, PUBLISH_AGAIN_AFTER, lane)
         for row in rows:
             if row["state"] == State.QUEUED:
                 job = Job(row["id"], traceparent_from(row["trace_id"]))

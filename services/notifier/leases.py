@@ -1,4 +1,4 @@
-"""Claiming a delivery for one attempt, and recording what came of it.
+"""Claiming deliveries for one round of attempts, and giving them back untried.
 
 Claim short, call the provider outside any transaction, record in one. The lease is the fence: an
 answer that comes after another took the delivery is kept as an attempt and changes no state.
@@ -6,6 +6,8 @@ answer that comes after another took the delivery is kept as an attempt and chan
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,164 +15,111 @@ from uuid import UUID
 
 import msgspec
 
-from clarion.store.database import Database, Driver
+from clarion.store.database import Database
 from services.notifier import metrics
 from services.notifier.channels.provider import Content, Outgoing
-from services.notifier.outcome import Outcome, Sent, Settlement, name_of
-from services.notifier.plan.drafts import encode, new_uuid
 from services.notifier.states import State, move
 
 _content = msgspec.json.Decoder(Content)
 
 CLAIM = """
-UPDATE deliveries
-SET state = 'sending', attempt_count = attempt_count + 1, leased_until = now() + $2,
-    due_at = now() + $2, updated_at = now()
-WHERE id = $1 AND (state = 'queued' OR (state = 'sending' AND leased_until < now()))
-  AND (expires_at IS NULL OR expires_at > now())
-RETURNING tenant, channel, recipient, content::text, attempt_count, leased_until, expires_at,
-          created_at
+WITH wanted AS (
+  SELECT id FROM deliveries
+  WHERE id = ANY($1::uuid[])
+    AND (state = 'queued' OR (state = 'sending' AND leased_until < now()))
+    AND (expires_at IS NULL OR expires_at > now())
+  ORDER BY id FOR UPDATE SKIP LOCKED)
+UPDATE deliveries d
+SET state = 'sending', rounds = d.rounds + 1, leased_until = now() + $2, due_at = now() + $2,
+    updated_at = now()
+FROM wanted WHERE d.id = wanted.id
+RETURNING d.id, d.tenant, d.channel, d.recipient, d.content::text AS content, d.rounds,
+  d.leased_until, d.expires_at, d.created_at,
+  CASE WHEN d.provider IS NOT NULL THEN (
+    SELECT CASE WHEN a.outcome = 'unknown' THEN a.provider END FROM attempts a
+    WHERE a.delivery = d.id ORDER BY a.n DESC LIMIT 1) END AS asked
 """
+"""What is locked is another's: whoever holds it publishes a job or has the delivery in hand."""
 
 EXPIRE = """
 UPDATE deliveries
 SET state = 'expired', reason = 'expired', due_at = NULL, leased_until = NULL, updated_at = now()
-WHERE id = $1 AND state = 'queued' AND expires_at <= now()
+WHERE id = ANY($1::uuid[]) AND state = 'queued' AND expires_at <= now()
 RETURNING channel
 """
 
-ATTEMPT = """
-INSERT INTO attempts (id, tenant, delivery, n, provider, started_at, duration_ms, outcome, code,
-                      detail, provider_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-"""
-
-SETTLE = """
+POSTPONE = """
 UPDATE deliveries
-SET state = $3, reason = $4, provider = $5, due_at = $6, leased_until = NULL, updated_at = now()
+SET state = $3, reason = $4, due_at = least($5, expires_at), leased_until = NULL,
+    rounds = rounds - 1, updated_at = now()
 WHERE id = $1 AND state = 'sending' AND leased_until = $2
-RETURNING id
 """
 
 GIVE_UP = """
 UPDATE deliveries
-SET state = $3, reason = 'attempts_used_up', due_at = NULL, leased_until = NULL, updated_at = now()
+SET state = $3, reason = 'attempts_used_up', due_at = NULL, leased_until = NULL, rounds = 0,
+    updated_at = now()
 WHERE id = $1 AND state = 'sending' AND leased_until = $2
-"""
-
-CAPTURE = """
-INSERT INTO captures (id, tenant, delivery, channel, recipient, message)
-VALUES ($1, $2, $3, $4, $5, $6::jsonb) ON CONFLICT (delivery) DO NOTHING
+RETURNING id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A delivery that is ours to send until `until`. `attempt` counts from 1."""
+    """A delivery that is ours until `until`.
+
+    `round` counts claims from 1: failover within one claim is one round. `asked` is the provider
+    whose last answer is not known. `begun` is our monotonic clock before it was taken.
+    """
 
     delivery: Outgoing
-    attempt: int
+    round: int
     until: datetime
     expires_at: datetime | None
+    asked: str | None
+    begun: float
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try at one provider."""
-
-    provider: str
-    started_at: datetime
-    duration_ms: int
-    outcome: Outcome
-
-
-async def claim(database: Database, delivery: UUID, lease: timedelta) -> Lease | None:
-    """Take the delivery, None where there is nothing to do: another has it, it has ended, or it
-    has expired, which is recorded."""
+async def claim(database: Database, deliveries: Sequence[UUID], lease: timedelta) -> list[Lease]:
+    """Take those of `deliveries` that are to be sent, by one statement. Left out is what another
+    has, what has ended, and what has expired, which is recorded."""
+    begun = time.monotonic()
     async with database.driver() as tx:
-        row: Any = await tx.fetchrow(CLAIM, delivery, lease)
-        if row is None:
-            await _expire(tx, delivery)
-            return None
+        rows: Any = await tx.fetch(CLAIM, deliveries, lease)
+        expired: Any = ()
+        if len(rows) < len(deliveries):
+            expired = await tx.fetch(EXPIRE, deliveries)
+    for row in expired:
+        metrics.ENDED.labels(row["channel"], State.EXPIRED.value).inc()
+    return [_lease(row, begun) for row in rows]
+
+
+async def postpone(database: Database, lease: Lease, reason: str, until: datetime) -> None:
+    """Give it back untried: no provider may be asked before `until`. It costs no round."""
+    state = move(State.SENDING, State.SCHEDULED)
+    async with database.driver() as tx:
+        await tx.execute(POSTPONE, lease.delivery.id, lease.until, state.value, reason, until)
+    metrics.POSTPONED.labels(lease.delivery.channel, reason).inc()
+
+
+async def give_up(database: Database, lease: Lease) -> None:
+    """End a delivery whose rounds are used up by senders that died before they could record."""
+    state = move(State.SENDING, State.DEAD)
+    async with database.driver() as tx:
+        ended = await tx.fetchval(GIVE_UP, lease.delivery.id, lease.until, state.value)
+    if ended is not None:
+        metrics.ENDED.labels(lease.delivery.channel, state.value).inc()
+
+
+def _lease(row: Any, begun: float) -> Lease:
     outgoing = Outgoing(
-        delivery,
+        row["id"],
         row["tenant"],
         row["channel"],
         row["recipient"] or "",
         _content.decode(row["content"] or '{"title": ""}'),
         row["created_at"],
     )
-    return Lease(outgoing, row["attempt_count"], row["leased_until"], row["expires_at"])
-
-
-async def record(
-    database: Database, lease: Lease, attempt: Attempt, settlement: Settlement
-) -> bool:
-    """Keep the attempt, what was captured, and the state that follows, in one transaction.
-
-    False where the lease had been lost: then the state is another's.
-    """
-    state = move(State.SENDING, settlement.state)
-    async with database.driver() as tx:
-        await _record_attempt(tx, lease, attempt)
-        kept = await tx.fetchrow(
-            SETTLE,
-            lease.delivery.id,
-            lease.until,
-            state.value,
-            settlement.reason,
-            attempt.provider,
-            settlement.due_at,
-        )
-    if kept is None:
-        metrics.LEASES_LOST.inc()
-    elif settlement.due_at is None:
-        metrics.ENDED.labels(lease.delivery.channel, state.value).inc()
-    return kept is not None
-
-
-async def give_up(database: Database, lease: Lease) -> None:
-    """End a delivery whose attempts are used up by senders that died before they could record."""
-    state = move(State.SENDING, State.DEAD)
-    async with database.driver() as tx:
-        await tx.execute(GIVE_UP, lease.delivery.id, lease.until, state.value)
-    metrics.ENDED.labels(lease.delivery.channel, state.value).inc()
-
-
-async def _record_attempt(tx: Driver, lease: Lease, attempt: Attempt) -> None:
-    delivery, outcome = lease.delivery, attempt.outcome
-    await tx.execute(
-        ATTEMPT,
-        new_uuid(),
-        delivery.tenant,
-        delivery.id,
-        lease.attempt,
-        attempt.provider,
-        attempt.started_at,
-        attempt.duration_ms,
-        name_of(outcome),
-        _storable(getattr(outcome, "code", None)),
-        _storable(outcome.detail),
-        _storable(outcome.provider_id) if isinstance(outcome, Sent) else None,
+    return Lease(
+        outgoing, row["rounds"], row["leased_until"], row["expires_at"], row["asked"], begun
     )
-    if isinstance(outcome, Sent) and outcome.capture is not None:
-        await tx.execute(
-            CAPTURE,
-            new_uuid(),
-            delivery.tenant,
-            delivery.id,
-            delivery.channel,
-            delivery.recipient,
-            encode(outcome.capture).decode(),
-        )
-
-
-async def _expire(tx: Driver, delivery: UUID) -> None:
-    row: Any = await tx.fetchrow(EXPIRE, delivery)
-    if row is not None:
-        metrics.ENDED.labels(row["channel"], State.EXPIRED.value).inc()
-
-
-def _storable(text: str | None) -> str | None:
-    """What a provider said, without what PostgreSQL cannot keep."""
-    return text and text.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS = Counter(
     "clarion_events_planned_total", "Events by what became of them.", ["lane", "result"]
@@ -30,6 +30,19 @@ ATTEMPT_SECONDS = Histogram(
 ENDED = Counter("clarion_deliveries_ended_total", "Deliveries by end state.", ["channel", "state"])
 LEASES_LOST = Counter(
     "clarion_leases_lost_total", "Answers of providers that came after the lease had run out."
+)
+PROVIDER_RESTS = Gauge(
+    "clarion_provider_rests", "1 while its breaker rests a provider.", ["channel", "provider"]
+)
+PROVIDER_SKIPS = Counter(
+    "clarion_provider_skips_total",
+    "Providers passed over without an attempt: rested, or their rate was used up.",
+    ["channel", "provider", "reason"],
+)
+POSTPONED = Counter(
+    "clarion_deliveries_postponed_total",
+    "Deliveries given back untried: no provider might be asked.",
+    ["channel", "reason"],
 )
 DISPATCHED = Counter("clarion_dispatched_total", "Due rows taken by dispatch.", ["kind"])
 ILLEGAL_MOVES = Counter(

@@ -64,21 +64,21 @@ def settle(
     outcome: Outcome,
     *,
     channel: str,
-    attempt: int,
+    round_: int,
     expires_at: datetime | None,
     now: datetime,
     random: Callable[[], float],
 ) -> Settlement:
-    """What becomes of a delivery after its attempt number `attempt` (from 1)."""
+    """What becomes of a delivery after its round number `round_` (from 1)."""
     match outcome:
         case Sent():
             return Settlement(State.SENT, None, None)
         case Failed(reason):
             return Settlement(State.FAILED, reason, None)
         case Retry(reason, after_s):
-            wait_s = delay_s(channel, attempt, after_s=after_s, random=random)
+            wait_s = delay_s(channel, round_, after_s=after_s, random=random)
         case Unknown(reason):
-            wait_s = delay_s(channel, attempt, after_s=None, random=random)
+            wait_s = delay_s(channel, round_, after_s=None, random=random)
         case _:
             assert_never(outcome)
     if wait_s is None:

@@ -23,22 +23,22 @@ STEPS_S: Mapping[str, tuple[float, ...]] = {
 DEFAULT_STEPS_S = STEPS_S["sms"]
 
 
-def max_attempts(channel: str) -> int:
-    """How often a delivery is tried at most."""
+def max_rounds(channel: str) -> int:
+    """How many rounds a delivery gets at most; each asks providers until one answers."""
     return len(STEPS_S.get(channel, DEFAULT_STEPS_S)) + 1
 
 
 def delay_s(
-    channel: str, attempt: int, *, after_s: float | None, random: Callable[[], float]
+    channel: str, round_: int, *, after_s: float | None, random: Callable[[], float]
 ) -> float | None:
-    """Seconds until the attempt after number `attempt` (from 1); None where they are used up.
+    """Seconds until the round after number `round_` (from 1); None where they are used up.
 
     `random` gives numbers from 0 to 1.
     """
     steps = STEPS_S.get(channel, DEFAULT_STEPS_S)
-    if attempt > len(steps):
+    if round_ > len(steps):
         return None
-    step = steps[attempt - 1]
+    step = steps[round_ - 1]
     if after_s is not None:
         return min(max(after_s, step), 2 * step)
     return step * (1 - JITTER + 2 * JITTER * random())

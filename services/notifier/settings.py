@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 
 from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
 from clarion.settings import SharedSettings
+from services.notifier.fail_points import read
 
 DEFAULT_TENANT = "default"
 DEFAULT_AMQP_SOURCE = "amqp"
@@ -35,6 +36,8 @@ class NotifierSettings(SharedSettings):
     )
     """AMQP user -> (tenant, source); `*` for any other user."""
     captures_kept: int = Field(default=1_000, ge=1, le=1_000_000)
+    fail_point: str = ""
+    """For tests only: where the process kills itself; see `fail_points`."""
 
     @field_validator("email", "sms", mode="before")
     @classmethod
@@ -46,6 +49,13 @@ class NotifierSettings(SharedSettings):
     def _check_providers(cls, value: list[str]) -> list[str]:
         if not value or not all("://" in url for url in value):
             raise ValueError("write provider URLs with commas between them, such as capture://")
+        return value
+
+    @field_validator("fail_point")
+    @classmethod
+    def _check_fail_point(cls, value: str) -> str:
+        if value:
+            read(value)
         return value
 
     @field_validator("amqp_tenants", mode="before")

@@ -90,7 +90,7 @@ async def test_a_delivery_whose_senders_always_die_ends_dead(
         await wait_for_rows(database, "SELECT 1 FROM deliveries WHERE state = 'sent'", 1)
         async with database.driver() as tx:
             await tx.execute(
-                "UPDATE deliveries SET state = 'sending', attempt_count = 9, due_at = now(),"
+                "UPDATE deliveries SET state = 'sending', rounds = 9, due_at = now(),"
                 " leased_until = now()"
             )
         query = "SELECT reason FROM deliveries WHERE state = 'dead'"

@@ -125,6 +125,21 @@ async def test_the_same_event_six_times_over_two_notifiers_is_told_once(
     assert stored == [{"conflicts": []}, {"conflicts": []}]
 
 
+async def test_an_event_that_comes_a_thousand_times_over_four_notifiers_is_sent_once(
+    bus: Bus, database: Database
+) -> None:
+    again = envelope(event(to={"id": "ann", "email": "ann@example.org"}, channels=["email"]))
+    async with running_notifiers(bus, database, count=4):
+        await asyncio.gather(*(publish(bus, again) for _ in range(1_000)))
+        await wait_for_rows(database, "SELECT 1 FROM deliveries WHERE state = 'sent'", 1)
+        last = envelope(event(id="last"))
+        await publish(bus, last)
+        await wait_for_rows(database, "SELECT 1 FROM events WHERE event_id = 'last'", 1)
+    for table in ("deliveries", "attempts", "captures"):
+        assert await rows(database, f"SELECT count(*) AS n FROM {table}") == [{"n": 1}]
+    assert await rows(database, "SELECT count(*) AS n FROM events") == [{"n": 2}]
+
+
 async def test_another_body_under_a_taken_id_is_kept_once(bus: Bus, database: Database) -> None:
     first = event(id="e-1", data={"a": 1, "b": 2})
     same = first | {"data": {"b": 2, "a": 1}, "time": "2026-01-01T00:00:00Z"}

@@ -60,6 +60,11 @@ class InstalledNode:
         self._epmd: Process | None = None
         self._server: Process | None = None
 
+    @property
+    def log_directory(self) -> Path:
+        """Where it writes its log."""
+        return self._directory / "log"
+
     def start(self) -> None:
         """Start (again) with the same data and ports; returns once it serves."""
         if self._epmd is None:

@@ -62,7 +62,9 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def running_smtp(directory: Path, *, tls: bool = False) -> AsyncIterator[Mailbox]:
+async def running_smtp(
+    directory: Path, *, tls: bool = False, box: Mailbox | None = None
+) -> AsyncIterator[Mailbox]:
     """A server on a free port that demands STARTTLS (or speaks TLS at once) and a login."""
     authority = trustme.CA()
     bundle = directory / "authority.pem"
@@ -71,7 +73,8 @@ async def running_smtp(directory: Path, *, tls: bool = False) -> AsyncIterator[M
     chain = directory / "server.pem"
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(chain))
     context.load_cert_chain(chain)
-    box = Mailbox(port=free_port())
+    box = box or Mailbox()
+    box.port = free_port()
     secured: dict[str, Any] = {"ssl_context": context} if tls else {"tls_context": context}
     controller = Controller(
         box,

@@ -82,9 +82,9 @@ def fault(
 
 
 @asynccontextmanager
-async def running_twilio() -> AsyncIterator[TwilioFake]:
+async def running_twilio(fake: TwilioFake | None = None) -> AsyncIterator[TwilioFake]:
     """The fake on a free port."""
-    fake = TwilioFake()
+    fake = fake or TwilioFake()
     path = "/2010-04-01/Accounts/{sid}/Messages.json"
     app = Starlette(routes=[Route(path, fake.messages, methods=["POST"])])
     port = free_port()

@@ -30,7 +30,7 @@ def settled(
     return settle(
         outcome,
         channel=channel,
-        attempt=attempt,
+        round_=attempt,
         expires_at=expires_at,
         now=NOW,
         random=lambda: 0.5,

@@ -20,7 +20,7 @@ from services.notifier.channels.provider import Content, Outgoing
 from services.notifier.channels.sms import MAX_CHARACTERS, sms_text
 from services.notifier.channels.smtp import outcome_of as smtp_outcome
 from services.notifier.channels.twilio import outcome_of, retry_after_s
-from services.notifier.channels.urls import open_provider
+from services.notifier.channels.urls import open_carrier
 from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
 
 SENDER = Address("Shop", "no-reply", "shop.example")
@@ -38,7 +38,7 @@ SENDER = Address("Shop", "no-reply", "shop.example")
     ],
 )
 def test_a_provider_is_named_by_its_url(channel: str, url: str, name: str) -> None:
-    assert open_provider(channel, "CLARION_X", url, timeout_s=1).name == name
+    assert open_carrier(channel, "CLARION_X", url, timeout_s=1).name == name
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_provider_is_named_by_its_url(channel: str, url: str, name: str) -> No
 )
 def test_a_wrong_url_stops_the_start_with_a_sentence(channel: str, url: str, sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence) as refused:
-        open_provider(channel, "CLARION_X", url, timeout_s=1)
+        open_carrier(channel, "CLARION_X", url, timeout_s=1)
     assert str(refused.value).startswith("CLARION_X: ")
     assert "secret" not in str(refused.value)
 

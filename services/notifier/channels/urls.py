@@ -5,8 +5,9 @@
     twilio://AC...:token@?from=+15005550006        or  ?from=MG...  (a messaging service)
     capture://
 
-A character that has a meaning in URLs is percent-encoded; `+` stands for itself. No sentence here
-repeats a URL, which holds a password.
+`rate=10/s` (or `/m`, `/h`) bounds how often any of them is asked, over all notifiers. A character
+that has a meaning in URLs is percent-encoded; `+` stands for itself. No sentence here repeats a
+URL, which holds a password.
 """
 
 from __future__ import annotations
@@ -23,11 +24,10 @@ from services.notifier.channels.capture import Capture
 from services.notifier.channels.provider import Provider
 from services.notifier.channels.smtp import Smtp, SmtpServer
 from services.notifier.channels.twilio import TWILIO_API, Twilio, TwilioAccount
+from services.notifier.rates import Rate, parse_rate
+from services.notifier.route import Carrier, Route
 
 STARTTLS: Mapping[str, bool | None] = {"required": True, "auto": None, "no": False}
-
-Route = tuple[Provider, ...]
-"""The providers of one channel, in order of preference."""
 
 
 def open_routes(email: Sequence[str], sms: Sequence[str], *, timeout_s: float) -> dict[str, Route]:
@@ -38,21 +38,34 @@ def open_routes(email: Sequence[str], sms: Sequence[str], *, timeout_s: float) -
     routes: dict[str, Route] = {}
     for channel, name, urls in (("email", "CLARION_EMAIL", email), ("sms", "CLARION_SMS", sms)):
         if urls:
-            opened = [open_provider(channel, name, url, timeout_s=timeout_s) for url in urls]
+            opened = [open_carrier(channel, name, url, timeout_s=timeout_s) for url in urls]
             routes[channel] = tuple(opened)
     return routes
 
 
-def open_provider(channel: str, setting: str, url: str, *, timeout_s: float) -> Provider:
-    """The provider at `url`; errors as `open_routes`."""
+def open_carrier(channel: str, setting: str, url: str, *, timeout_s: float) -> Carrier:
+    """The provider at `url`, with its rate; errors as `open_routes`."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise ConfigurationError(f"{setting}: a provider URL cannot be read.") from None
     query = _query(parts.query, setting)
+    rate = _rate(query.pop("rate", None), setting)
+    return Carrier(channel, _provider(channel, parts, port, query, setting, timeout_s), rate)
+
+
+def _provider(
+    channel: str,
+    parts: SplitResult,
+    port: int | None,
+    query: dict[str, str],
+    setting: str,
+    timeout_s: float,
+) -> Provider:
     match channel, parts.scheme:
         case _, "capture":
+            _refuse_unknown(query, set(), setting)
             return Capture()
         case "email", "smtp" | "smtps":
             return Smtp(_smtp_server(parts, port, query, setting), timeout_s=timeout_s)
@@ -103,6 +116,13 @@ def _twilio_account(parts: SplitResult, query: dict[str, str], setting: str) -> 
     return TwilioAccount(sid, token, sender, query.get("base", host).rstrip("/"))
 
 
+def _rate(text: str | None, setting: str) -> Rate | None:
+    rate = parse_rate(text) if text is not None else None
+    if text is not None and rate is None:
+        raise ConfigurationError(f"{setting}: rate is a number a second, minute or hour: 10/s.")
+    return rate
+
+
 def _sender(text: str | None, setting: str) -> Address:
     written = getaddresses([text or ""])
     name, address = written[0] if len(written) == 1 else ("", "")
@@ -138,5 +158,6 @@ def _query(text: str, setting: str) -> dict[str, str]:
 def _refuse_unknown(query: Mapping[str, str], known: set[str], setting: str) -> None:
     for name in query.keys() - known:
         raise ConfigurationError(
-            f"{setting}: {name} is not a parameter here; known are {', '.join(sorted(known))}."
+            f"{setting}: {name} is not a parameter here; "
+            f"known are {', '.join(sorted(known | {'rate'}))}."
         )

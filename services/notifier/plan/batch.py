@@ -20,6 +20,7 @@ from clarion.store.database import Database
 from clarion.telemetry.trace import continue_trace
 from services.notifier import metrics
 from services.notifier.decide import Subscriber, nobody
+from services.notifier.fail_points import reach
 from services.notifier.intake import Malformed
 from services.notifier.outbox import Outbox
 from services.notifier.plan.audience import (
@@ -121,6 +122,8 @@ class Planner:
             await write_deliveries(tx, drafts, now)
             slices = await open_slices(tx, claims.fresh, now)
             await record_conflicts(tx, claims.duplicates, now)
+            reach("plan.before_commit")
+        reach("plan.after_commit")
         _count(batch.lane, claims.fresh, drafts, claims.duplicates)
         return _outbox(drafts, slices, _planned_earlier(claims.fresh, claims.duplicates), now)
 

@@ -1,0 +1,84 @@
+"""Places where a test may end the process, to prove that nothing depends on surviving them.
+
+Nothing is armed unless a test or the setting `CLARION_FAIL_POINT` does it; then `reach` is one look
+into an empty dictionary.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+POINTS = (
+    "plan.before_commit",
+    "plan.after_commit",
+    "plan.after_publish",
+    "plan.after_ack",
+    "send.before_claim",
+    "send.before_call",
+    "send.after_call",
+    "send.before_commit",
+    "send.after_commit",
+    "send.after_ack",
+)
+"""In the order in which an event and its delivery reach them. `plan.after_commit` is before the
+publish, `plan.after_publish` and `send.after_commit` are before the acknowledgement."""
+
+_WRITTEN = re.compile(r"([a-z_.]+):kill(?::([1-9][0-9]{0,5}))?")
+
+
+@dataclass(slots=True)
+class Armed:
+    """What happens the `nth` time a point is reached."""
+
+    act: Callable[[], None]
+    nth: int = 1
+
+
+_armed: dict[str, Armed] = {}
+
+
+def reach(point: str) -> None:
+    """Do what is armed here; nothing where nothing is."""
+    armed = _armed.get(point)
+    if armed is None:
+        return
+    armed.nth -= 1
+    if armed.nth == 0:
+        del _armed[point]
+        armed.act()
+
+
+def arm(point: str, act: Callable[[], None], *, nth: int = 1) -> None:
+    """Call `act` once, the `nth` time `point` is reached."""
+    if point not in POINTS:
+        raise ValueError(f"{point} is not a fail point; they are {', '.join(POINTS)}")
+    _armed[point] = Armed(act, nth)
+
+
+def disarm() -> None:
+    """Take back all that is armed."""
+    _armed.clear()
+
+
+def arm_as_written(text: str) -> None:
+    """Arm `point:kill` or `point:kill:N` as the setting has it; nothing for an empty text."""
+    if text:
+        point, nth = read(text)
+        arm(point, kill, nth=nth)
+
+
+def read(text: str) -> tuple[str, int]:
+    """(point, N) of `point:kill[:N]`. Raises `ValueError` with a sentence."""
+    found = _WRITTEN.fullmatch(text)
+    if found is None or found[1] not in POINTS:
+        raise ValueError(f"write point:kill or point:kill:N with one of {', '.join(POINTS)}")
+    return found[1], int(found[2] or 1)
+
+
+def kill() -> None:
+    """End this process as `kill -9` does."""
+    os.kill(os.getpid(), signal.SIGKILL)

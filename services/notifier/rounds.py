@@ -1,0 +1,190 @@
+"""One round of a delivery: its providers in order of preference, until one has an answer.
+
+    claim -> [admitted? -> call -> record, go on] for each provider -> record the end
+
+A transient failure asks the next provider in the same claim; what is permanent, sent or not known
+ends the round. A provider that rests is passed over; one whose rate is used up is waited for, since
+it works. Where no provider may be asked now the delivery is given back untried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from random import SystemRandom
+from typing import TypeVar
+from uuid import UUID
+
+import structlog
+
+from clarion.lifecycle.background import backoff_s
+from clarion.store.database import Database
+from services.notifier import metrics
+from services.notifier.fail_points import reach
+from services.notifier.failures import is_condition
+from services.notifier.leases import Lease, claim, give_up, postpone
+from services.notifier.outcome import Outcome, Retry, Unknown, name_of, settle
+from services.notifier.records import Attempt, record_and_go_on, record_end
+from services.notifier.retry import max_rounds
+from services.notifier.route import OUT_OF_TURNS, Carrier, Route, Wait, in_order
+
+log = structlog.get_logger("clarion.notifier")
+
+GRACE_S = 5.0
+"""Past its time limit a provider is cut off, and what came of the attempt is not known."""
+
+SPREAD_S = 1.0
+"""Those who wait for one moment do not all come back in it."""
+
+_random = SystemRandom().random
+
+Result = TypeVar("Result")
+
+
+class Stopped(Exception):
+    """The service stops before the work was begun."""
+
+
+def lease_time(timeout_s: float) -> timedelta:
+    """How long one call may keep a delivery: twice its time limit with its grace, so that a lease
+    that has run out means a sender that died."""
+    return timedelta(seconds=2 * (timeout_s + GRACE_S))
+
+
+class Rounds:
+    """Carries out deliveries of one channel. Once `stopping` is set nothing new begins."""
+
+    def __init__(
+        self,
+        channel: str,
+        *,
+        database: Database,
+        route: Route,
+        timeout_s: float,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._channel = channel
+        self._database = database
+        self._route = route
+        self._timeout_s = timeout_s
+        self._lease = lease_time(timeout_s)
+        self._stopping = stopping
+
+    async def claim(self, deliveries: Sequence[UUID]) -> list[Lease]:
+        """As `leases.claim`; waits for the database. Raises `Stopped`."""
+        reach("send.before_claim")
+        return await self._until_possible(lambda: claim(self._database, deliveries, self._lease))
+
+    async def carry_out(self, lease: Lease) -> None:
+        """One round. What fails for a reason of ours is left to its lease."""
+        if lease.round > max_rounds(self._channel):
+            await give_up(self._database, lease)
+            return
+        last: Attempt | None = None
+        waits: list[Wait] = []
+        for carrier in in_order(self._route, lease.asked):
+            wait = await self._until_possible(
+                lambda one=carrier: one.admit(self._database), even_if_stopping=True
+            )
+            if wait is not None:
+                waits.append(wait)
+                if wait.reason == OUT_OF_TURNS:
+                    break
+                continue
+            if last is not None:
+                kept = await self._go_on(lease, last)
+                if kept is None:
+                    break
+                lease = kept
+            if not self._covers_a_call(lease):
+                log.warning("lease_too_old", delivery=str(lease.delivery.id))
+                return
+            last = await self._attempt(carrier, lease)
+            if not isinstance(last.outcome, Retry) or self._stopping.is_set():
+                break
+        if last is not None:
+            await self._end(lease, last)
+        else:
+            await self._postpone(lease, min(waits, key=lambda one: one.until))
+
+    def _covers_a_call(self, lease: Lease) -> bool:
+        """Whether no other can take the delivery before the longest call that begins now ends."""
+        return time.monotonic() < lease.begun + self._lease.total_seconds() / 2
+
+    async def _attempt(self, carrier: Carrier, lease: Lease) -> Attempt:
+        started_at, start = datetime.now(UTC), time.monotonic()
+        reach("send.before_call")
+        outcome = await self._ask(carrier, lease)
+        reach("send.after_call")
+        carrier.answered(outcome)
+        seconds = time.monotonic() - start
+        metrics.ATTEMPTS.labels(self._channel, name_of(outcome)).inc()
+        metrics.ATTEMPT_SECONDS.labels(self._channel).observe(seconds)
+        return Attempt(carrier.name, started_at, round(seconds * 1000), outcome)
+
+    async def _ask(self, carrier: Carrier, lease: Lease) -> Outcome:
+        try:
+            async with asyncio.timeout(self._timeout_s + GRACE_S):
+                return await carrier.provider.send(lease.delivery)
+        except TimeoutError:
+            return Unknown("timeout")
+        except Exception as error:
+            log.exception("provider_raised", provider=carrier.name)
+            return Unknown("internal_error", type(error).__name__)
+
+    async def _go_on(self, lease: Lease, attempt: Attempt) -> Lease | None:
+        kept = await self._until_possible(
+            lambda: record_and_go_on(self._database, lease, attempt, self._lease),
+            even_if_stopping=True,
+        )
+        if kept is not None:
+            self._log(lease, attempt, "sending")
+        return kept
+
+    async def _end(self, lease: Lease, attempt: Attempt) -> None:
+        settlement = settle(
+            attempt.outcome,
+            channel=self._channel,
+            round_=lease.round,
+            expires_at=lease.expires_at,
+            now=datetime.now(UTC),
+            random=_random,
+        )
+        state = await self._until_possible(
+            lambda: record_end(self._database, lease, attempt, settlement), even_if_stopping=True
+        )
+        self._log(lease, attempt, state or "lease_lost")
+
+    async def _postpone(self, lease: Lease, wait: Wait) -> None:
+        until = wait.until + timedelta(seconds=_random() * SPREAD_S if wait.spread else 0)
+        await self._until_possible(
+            lambda: postpone(self._database, lease, wait.reason, until), even_if_stopping=True
+        )
+
+    def _log(self, lease: Lease, attempt: Attempt, state: str) -> None:
+        log.info(
+            "delivery_attempted",
+            delivery=str(lease.delivery.id),
+            channel=self._channel,
+            provider=attempt.provider,
+            outcome=name_of(attempt.outcome),
+            state=state,
+        )
+
+    async def _until_possible(
+        self, act: Callable[[], Awaitable[Result]], *, even_if_stopping: bool = False
+    ) -> Result:
+        failures = 0
+        while True:
+            if self._stopping.is_set() and not even_if_stopping:
+                raise Stopped
+            try:
+                return await act()
+            except Exception as error:
+                if not is_condition(error):
+                    raise
+                failures += 1
+                log.warning("send_held", channel=self._channel, error=type(error).__name__)
+            await asyncio.sleep(min(GRACE_S, backoff_s(failures - 1)))
