@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
+from clarion.bus.protocol import Bus
 from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.auth import require_scope
@@ -25,6 +26,7 @@ class Resources:
     settings: GatewaySettings
     database: Database
     cursors: Cursors
+    bus: Bus
 
 
 def resources_of(request: Request) -> Resources:
@@ -45,6 +47,8 @@ def allow(scope: str) -> Callable[..., ApiKey]:
 
 Has = Annotated[Resources, Depends(resources_of)]
 HistoryReader = Annotated[ApiKey, Depends(allow("history:read"))]
+EventWriter = Annotated[ApiKey, Depends(allow("events:write"))]
+DeliveryWriter = Annotated[ApiKey, Depends(allow("deliveries:write"))]
 DirectoryWriter = Annotated[ApiKey, Depends(allow("directory:write"))]
 TokenWriter = Annotated[ApiKey, Depends(allow("tokens:write"))]
 Admin = Annotated[ApiKey, Depends(allow("admin"))]

@@ -72,7 +72,7 @@ def create_app(settings: GatewaySettings, *, bus: Bus, database: Database) -> Ga
         redoc_url=None,
         redirect_slashes=False,
     )
-    fastapi.state.resources = Resources(settings, database, Cursors(_cursor_secret(settings)))
+    fastapi.state.resources = Resources(settings, database, Cursors(_cursor_secret(settings)), bus)
     for router in ROUTERS:
         fastapi.include_router(router)
     fastapi.include_router(

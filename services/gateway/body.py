@@ -9,10 +9,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from clarion.errors import BadRequest, TooLarge
+from clarion.http.bodies import BODY_TIMEOUT_S
 from services.gateway.waiting_room import WaitingRoom
-
-BODY_TIMEOUT_S = 30.0
-LINGER_S = 2.0
 
 
 class BodyReader:
@@ -70,16 +68,3 @@ class BodyReader:
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body is larger than {self._max_bytes} bytes.")
-
-
-async def discard(receive: Receive) -> None:
-    """Throw away what still arrives, for a short while: a client that is sending can then read
-    the answer, which a connection closed under its hands would destroy."""
-    try:
-        async with asyncio.timeout(LINGER_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        return

@@ -14,13 +14,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from clarion.contracts.media import JSON, charset, media_type
 from clarion.contracts.validation import decode_json
 from clarion.errors import Problem, TooLarge, UnsupportedMedia
+from clarion.http.bodies import METHODS_WITH_BODY, discard
 from clarion.http.problems import OtherProblem, problem_response
 from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import continue_trace, set_current_trace, trace_id_of
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.accept import Acceptor
 from services.gateway.auth import Authenticator, require_scope
-from services.gateway.body import BodyReader, discard
+from services.gateway.body import BodyReader
 from services.gateway.headers import SECURITY_HEADERS
 from services.gateway.intake import Headers, refuse_encoding, refuse_parameters
 from services.gateway.metrics import REFUSED
@@ -28,7 +29,6 @@ from services.gateway.waiting_room import WaitingRoom
 
 EVENTS_PATH = "/v1/events"
 API_PREFIX = "/v1/"
-METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 _encode = msgspec.json.encode
 

@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from clarion.bus.protocol import Bus
 from clarion.contracts.ids import new_id
 from clarion.store.database import Database
+from services.gateway.deliveries.listing import list_statement as deliveries_statement
+from services.gateway.deliveries.schemas import DeliveryPage
 from services.gateway.directory import subscribers, topics
 from services.gateway.history.notifications import list_statement
 from services.gateway.history.operations import captures_statement, parked_statement
@@ -45,10 +47,13 @@ async def test_an_event_tells_what_became_of_it(memory_bus: Bus, database: Datab
         unreached=[{"subscriber": "43", "decisions": skipped}],
     )
     reached = await put_notification(database, event, decisions=[held])
+    delivery = await put_delivery(database, reached, state="dead", reason="attempts_used_up")
     async with gateway_client(memory_bus, database) as client:
         answer = await client.get("/v1/events/a%2Fb%20c")
         other_source = await client.get("/v1/events/a%2Fb%20c", params={"source": "x"})
         same_source = await client.get("/v1/events/a%2Fb%20c", params={"source": "shop"})
+        of_one = await client.get("/v1/events/a%2Fb%20c", params={"subscriber": "43"})
+        of_another = await client.get("/v1/events/a%2Fb%20c", params={"subscriber": "44"})
     moment = "2026-11-20T12:00:00.500000Z"
     assert (
         answer.json()
@@ -64,24 +69,58 @@ async def test_an_event_tells_what_became_of_it(memory_bus: Bus, database: Datab
             "accepted_at": moment,
             "planned_at": moment,
             "state": "planned",
+            "parked": None,
             "recipients": [
                 {
                     "subscriber": "42",
                     "notification_id": str(reached),
                     "decisions": [held | {"until": "2026-11-20T13:00:00.000000Z"}],
+                    "deliveries": [
+                        {
+                            "id": str(delivery),
+                            "channel": "email",
+                            "state": "dead",
+                            "reason": "attempts_used_up",
+                            "provider": "smtp",
+                        }
+                    ],
                 },
                 {
                     "subscriber": "43",
                     "notification_id": None,
                     "decisions": [skipped[0] | {"until": None}],
+                    "deliveries": [],
                 },
             ],
             "more_recipients": False,
+            "more_to_plan": False,
             "conflicts": [],
+            "timeline": [
+                {
+                    "at": moment,
+                    "what": "accepted",
+                    "channel": None,
+                    "detail": "Event order.shipped was accepted",
+                },
+                {
+                    "at": moment,
+                    "what": "planned",
+                    "channel": None,
+                    "detail": "Recipients and channels were decided",
+                },
+                {
+                    "at": moment,
+                    "what": "not_reached",
+                    "channel": None,
+                    "detail": "1 recipient gets nothing: email no_address",
+                },
+            ],
             "trace_id": TRACE_ID,
         }
     )
     assert other_source.status_code == 404
+    assert of_one.json()["recipients"] == answer.json()["recipients"][1:]
+    assert of_another.json()["recipients"] == []
 
 
 async def test_a_notification_tells_all_that_happened_in_order(
@@ -197,6 +236,8 @@ async def test_filters_find_what_they_name(memory_bus: Bus, database: Database) 
     expected: list[tuple[dict[str, str], list[str]]] = [
         ({}, both),
         ({"subscriber": "43"}, both[:1]),
+        ({"event": "o-1"}, both),
+        ({"event": "o-2"}, []),
         ({"type": "order.shipped"}, both[1:]),
         ({"category": "news"}, both[:1]),
         ({"channel": "email"}, both[:1]),
@@ -342,6 +383,11 @@ PAGES: dict[str, Any] = {
     "type": list_statement("t", NotificationPage(type="1"), None, 50),
     "category": list_statement("t", NotificationPage(category="1"), None, 50),
     "state": list_statement("t", NotificationPage(state="failed"), None, 50),
+    "deliveries": deliveries_statement("t", DeliveryPage(), None, 50),
+    "delivery state": deliveries_statement("t", DeliveryPage(state="dead"), None, 50),
+    "delivery channel": deliveries_statement("t", DeliveryPage(channel="sms"), None, 50),
+    "delivery provider": deliveries_statement("t", DeliveryPage(provider="x"), None, 50),
+    "delivery reason": deliveries_statement("t", DeliveryPage(reason="x"), None, 50),
     "captures": captures_statement("t", CapturePage(), None, 50),
     "parked": parked_statement("t", also_unowned=False, after=None, limit=50),
     "subscribers": subscribers.list_statement("t", "a", 50),

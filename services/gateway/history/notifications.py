@@ -14,6 +14,7 @@ from sqlalchemy.sql.expression import cast as sql_cast
 
 from clarion.contracts.ids import lowest_id_at
 from clarion.store.tables import attempts, deliveries, events, notifications
+from services.gateway.audit import changes_of
 from services.gateway.history.schemas import EARLIEST, NotificationPage
 from services.gateway.history.timeline import timeline
 
@@ -40,7 +41,7 @@ def list_statement(
     """The newest `limit` that pass, older than `after`."""
     found = (
         select(notifications)
-        .where(_n.tenant == tenant, *_conditions(filters))
+        .where(_n.tenant == tenant, *_conditions(tenant, filters))
         .order_by(_n.id.desc())
         .limit(limit)
     )
@@ -66,19 +67,23 @@ async def find_notification(
 ) -> dict[str, Any] | None:
     """One notification with deliveries, attempts and timeline."""
     found = select(notifications).where(_n.id == identifier, _n.tenant == tenant)
-    row = (await connection.execute(_with_event(found))).mappings().one_or_none()
+    statement = _with_event(found, _e.conflicts)
+    row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         return None
     sent = await _deliveries(connection, tenant, identifier)
+    subjects = (identifier, row["event"], *(one["id"] for one in sent))
+    changes = await changes_of(connection, tenant, subjects)
     return {
         **_summary(row),
         "decisions": row["decisions"],
         "deliveries": sent,
-        "timeline": timeline(cast("Mapping[str, Any]", row), sent),
+        "timeline": timeline(cast("Mapping[str, Any]", row), sent, changes),
+        "trace_id": row["trace_id"],
     }
 
 
-def _with_event(found: Select[Any]) -> Select[Any]:
+def _with_event(found: Select[Any], *more: ColumnElement[Any]) -> Select[Any]:
     one = found.subquery("n")
     return (
         select(
@@ -89,16 +94,20 @@ def _with_event(found: Select[Any]) -> Select[Any]:
             _e.accepted_at,
             _e.planned_at,
             _e.body["data"].label("data"),
+            *more,
         )
         .select_from(one.outerjoin(events, events.c.id == one.c.event))
         .order_by(one.c.id.desc())
     )
 
 
-def _conditions(filters: NotificationPage) -> list[ColumnElement[bool]]:
+def _conditions(tenant: str, filters: NotificationPage) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if filters.subscriber is not None:
         conditions.append(_n.subscriber == filters.subscriber)
+    if filters.event is not None:
+        named = select(_e.id).where(_e.tenant == tenant, _e.event_id == filters.event)
+        conditions.append(_n.event.in_(named))
     if filters.type is not None:
         conditions.append(_n.type == filters.type)
     if filters.category is not None:
@@ -162,7 +171,7 @@ async def _deliveries(
     tried = (
         select(attempts)
         .where(attempts.c.delivery.in_([one["id"] for one in found]), attempts.c.tenant == tenant)
-        .order_by(attempts.c.n)
+        .order_by(attempts.c.started_at, attempts.c.n)
     )
     by_delivery: dict[UUID, list[dict[str, Any]]] = {one["id"]: [] for one in found}
     if found:

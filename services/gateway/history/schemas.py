@@ -22,10 +22,38 @@ class Decided(BaseModel):
     until: Time | None = None
 
 
+class SentOn(BaseModel):
+    """What became of one channel that was to be sent."""
+
+    id: UUID
+    channel: str
+    state: str
+    reason: str | None
+    provider: str | None
+
+
 class ReachedRecipient(BaseModel):
     subscriber: str | None = Field(description="null where the event has no audience")
     notification_id: UUID | None
     decisions: list[Decided]
+    deliveries: list[SentOn]
+
+
+class Moment(BaseModel):
+    """One thing that happened."""
+
+    at: Time
+    what: str
+    channel: str | None = None
+    detail: str
+
+
+class Parking(BaseModel):
+    """The parked message that holds the event."""
+
+    id: UUID
+    reason: str
+    detail: str
 
 
 class EventRecord(BaseModel):
@@ -39,9 +67,12 @@ class EventRecord(BaseModel):
     accepted_at: Time
     planned_at: Time
     state: Literal["planned", "parked"]
+    parked: Parking | None = Field(description="why, as long as the message lies there")
     recipients: list[ReachedRecipient] = Field(description="the first 1,000")
     more_recipients: bool
+    more_to_plan: bool = Field(description="the audience is large, and not all of it planned yet")
     conflicts: list[dict[str, Any]] = Field(description="other bodies that came under this id")
+    timeline: list[Moment]
     trace_id: str
 
 
@@ -94,19 +125,11 @@ class Delivery(BaseModel):
     attempts: list[Attempt]
 
 
-class Moment(BaseModel):
-    """One thing that happened."""
-
-    at: Time
-    what: str
-    channel: str | None = None
-    detail: str
-
-
 class NotificationRecord(NotificationSummary):
     decisions: list[Decided]
     deliveries: list[Delivery]
     timeline: list[Moment]
+    trace_id: str = Field(description="from the call that brought the event to the frame")
 
 
 NotificationState = Literal[
@@ -129,6 +152,9 @@ class NotificationPage(Page):
     """Filters of the list of notifications; all that are given hold."""
 
     subscriber: Identifier | None = None
+    event: str | None = Field(
+        default=None, min_length=1, max_length=256, pattern=NO_NUL, description="the event's id"
+    )
     type: str | None = Field(default=None, max_length=128, pattern=NO_NUL)
     category: str | None = Field(default=None, max_length=64, pattern=NO_NUL)
     channel: Channel | None = Field(default=None, description="sent or held on this channel")
@@ -174,3 +200,26 @@ class Parked(BaseModel):
     body: str
     trace_id: str | None
     parked_at: Time
+
+
+class ParkedWhole(BaseModel):
+    """A message that could not be worked on, with up to 256 KiB of its body."""
+
+    id: UUID
+    tenant: str | None
+    queue: str
+    reason: str
+    detail: str
+    content_type: str
+    headers: dict[str, Any]
+    size: int
+    encoding: Literal["text", "base64"] = Field(description="of `body`; text where it is UTF-8")
+    body: str
+    truncated: bool
+    trace_id: str | None
+    parked_at: Time
+
+
+class ParkedRedriven(BaseModel):
+    id: UUID
+    redriven: bool = Field(description="false where an earlier call has done it")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.gateway.history.changes import Entry, entry_of, said
 from services.gateway.schemas import rfc3339
 
 ENDS = ("failed", "dead", "bounced", "skipped", "cancelled", "expired", "delivered")
@@ -18,37 +19,54 @@ OUTCOMES = {
     "unknown": "No answer in time; to be tried again with the same key",
 }
 
-Entry = dict[str, Any]
 Row = Mapping[str, Any]
 
 
-def timeline(row: Row, deliveries: Sequence[Mapping[str, Any]]) -> list[Entry]:
-    """`row` is a notification with its event's times; of one instant what comes first caused
-    what follows."""
-    entries = [*_beginning(row), *_decisions(row), *_arrival(row)]
+def timeline(row: Row, deliveries: Sequence[Row], changes: Sequence[Row] = ()) -> list[Entry]:
+    """`row` is a notification with its event's times, `changes` are those of `audit`; of one
+    instant what comes first caused what follows."""
+    entries = [*_beginning(row), *conflicts(row), *_decisions(row), *_arrival(row)]
+    channels = {str(delivery["id"]): delivery["channel"] for delivery in deliveries}
+    entries += [said(one, channels.get(one["subject"])) for one in changes]
     for delivery in deliveries:
         entries.extend(_delivery(delivery))
     entries.extend(_by_subscriber(row))
+    return in_order(entries)
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """By time; of one instant in the order given."""
     return sorted(entries, key=lambda entry: entry["at"])
+
+
+def conflicts(row: Row) -> Iterator[Entry]:
+    """Other bodies that came under the event's id."""
+    for one in row["conflicts"] or ():
+        detail = "Something else came under the same id: it was kept beside the event, not told"
+        yield entry_of(datetime.fromisoformat(one["at"]), "conflicting_duplicate", detail)
 
 
 def _beginning(row: Row) -> Iterator[Entry]:
     if row["accepted_at"] is not None:
-        yield _entry(row["accepted_at"], "accepted", f"Event {row['type']} was accepted")
-        yield _entry(row["planned_at"], "planned", "Recipients and channels were decided")
+        yield entry_of(row["accepted_at"], "accepted", f"Event {row['type']} was accepted")
+        yield entry_of(row["planned_at"], "planned", "Recipients and channels were decided")
 
 
 def _arrival(row: Row) -> Iterator[Entry]:
     if row["version"] is not None:
+        held = (one.get("until") for one in row["decisions"] if one["channel"] == "inbox")
+        until = next((datetime.fromisoformat(one) for one in held if one), None)
         detail = f"Entered the inbox as version {row['version']}"
-        yield _entry(row["created_at"], "in_inbox", detail, "inbox")
+        yield entry_of(until or row["created_at"], "in_inbox", detail, "inbox")
 
 
 def _decisions(row: Row) -> Iterator[Entry]:
     for one in row["decisions"]:
-        until = f" until {one['until']}" if one.get("until") else ""
-        detail = f"{one['decision'].capitalize()}{until}: {one['reason']}"
-        yield _entry(row["created_at"], "decided", detail, one["channel"])
+        decision, reason, until = one["decision"], one["reason"], one.get("until")
+        if until and decision == "skip":
+            decision, reason = "hold", "scheduled"  # as it was until somebody cancelled it
+        detail = f"{decision.capitalize()}{f' until {until}' if until else ''}: {reason}"
+        yield entry_of(row["created_at"], "decided", detail, one["channel"])
 
 
 def _delivery(delivery: Mapping[str, Any]) -> Iterator[Entry]:
@@ -56,27 +74,29 @@ def _delivery(delivery: Mapping[str, Any]) -> Iterator[Entry]:
     due_at = delivery["due_at"]
     if delivery["state"] == "scheduled" and due_at is not None and not attempts:
         detail = f"To be sent at {rfc3339(due_at)}"
-        yield _entry(delivery["created_at"], "scheduled", detail, channel)
+        yield entry_of(delivery["created_at"], "scheduled", detail, channel)
     elif delivery["state"] != "skipped":
-        yield _entry(delivery["created_at"], "queued", "Waits for its turn to be sent", channel)
+        yield entry_of(delivery["created_at"], "queued", "Waits for its turn to be sent", channel)
     for attempt in attempts:
         yield _attempt(attempt, channel)
     if delivery["state"] == "scheduled" and attempts and due_at is not None:
         detail = f"To be tried again at {rfc3339(due_at)}"
-        yield _entry(delivery["updated_at"], "scheduled", detail, channel)
+        yield entry_of(delivery["updated_at"], "scheduled", detail, channel)
     if delivery["state"] in ENDS:
         reason = delivery["reason"] or "no reason was given"
-        yield _entry(delivery["updated_at"], delivery["state"], f"Ended: {reason}", channel)
+        yield entry_of(delivery["updated_at"], delivery["state"], f"Ended: {reason}", channel)
 
 
 def _attempt(attempt: Mapping[str, Any], channel: str) -> Entry:
     ended_at: datetime = attempt["started_at"] + timedelta(milliseconds=attempt["duration_ms"])
-    said = ", ".join(str(part) for part in (attempt["code"], attempt["detail"]) if part is not None)
+    answer = ", ".join(
+        str(part) for part in (attempt["code"], attempt["detail"]) if part is not None
+    )
     detail = (
         f"Attempt {attempt['n']} at {attempt['provider']}, {attempt['duration_ms']} ms: "
         f"{OUTCOMES.get(attempt['outcome'], attempt['outcome'])}"
     )
-    return _entry(ended_at, "attempted", f"{detail} ({said})" if said else detail, channel)
+    return entry_of(ended_at, "attempted", f"{detail} ({answer})" if answer else detail, channel)
 
 
 def _by_subscriber(row: Row) -> Iterator[Entry]:
@@ -86,8 +106,4 @@ def _by_subscriber(row: Row) -> Iterator[Entry]:
         ("archived", row["archived_at"]),
     ):
         if at is not None:
-            yield _entry(at, what, f"The subscriber has {what} it", "inbox")
-
-
-def _entry(at: datetime, what: str, detail: str, channel: str | None = None) -> Entry:
-    return {"at": at, "what": what, "channel": channel, "detail": detail}
+            yield entry_of(at, what, f"The subscriber has {what} it", "inbox")

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.gateway.routes import (
     captures,
+    deliveries,
     events,
     notifications,
     parked,
@@ -15,6 +16,7 @@ from services.gateway.routes import (
 ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     notifications.router,
+    deliveries.router,
     captures.router,
     subscribers.router,
     topics.router,

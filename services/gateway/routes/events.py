@@ -7,15 +7,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from clarion.http.problems import problem_responses
-from services.gateway.access import Has, HistoryReader
-from services.gateway.history.events import find_event
+from services.gateway.access import EventWriter, Has, HistoryReader
+from services.gateway.deliveries.cancel import cancel_event
+from services.gateway.deliveries.schemas import Cancelled
+from services.gateway.history.events import find_event, newest_event
 from services.gateway.history.schemas import EventRecord
 from services.gateway.paging import missing
-from services.gateway.schemas import NO_NUL
+from services.gateway.schemas import NO_NUL, Identifier
 
 router = APIRouter(prefix="/v1/events", tags=["history"])
 
 MAX_ID_CHARACTERS = 256
+
+
+Source = Annotated[
+    str | None, Query(max_length=256, pattern=NO_NUL, description="else the newest of this id")
+]
 
 
 @router.get(
@@ -28,15 +35,43 @@ async def get_event(
     event_id: str,
     has: Has,
     key: HistoryReader,
-    source: Annotated[
-        str | None, Query(max_length=256, pattern=NO_NUL, description="else the newest of this id")
+    source: Source = None,
+    subscriber: Annotated[
+        Identifier | None, Query(description="only what became of it for this one")
     ] = None,
 ) -> dict[str, Any]:
-    """404 until it is planned: the gateway keeps no record of its own."""
+    """404 until it is planned: the gateway keeps no record of its own. With `subscriber` and no
+    recipient in the answer, the event was not for that one."""
     found = None
-    if event_id and len(event_id) <= MAX_ID_CHARACTERS and "\0" not in event_id:
+    if _can_be(event_id):
         async with has.database.transaction() as connection:
-            found = await find_event(connection, key.tenant, event_id, source)
+            found = await find_event(connection, key.tenant, event_id, source, subscriber)
     if found is None:
         raise missing("event")
     return found
+
+
+@router.post(
+    "/{event_id:path}/cancel",
+    response_model=Cancelled,
+    responses=problem_responses(401, 403, 404, 413, 415, 422, 503),
+    summary="Stop what is not sent yet of an event, for all its recipients",
+    tags=["deliveries"],
+)
+async def post_cancel(
+    event_id: str, has: Has, key: EventWriter, source: Source = None
+) -> dict[str, Any]:
+    """As for one notification; members of a topic who are not planned yet will not be. 404 until
+    the event is planned. A large audience is gone through in steps, which are kept where a later
+    one fails: repeat the call after a 503."""
+    found = None
+    if _can_be(event_id):
+        async with has.database.transaction() as connection:
+            found = await newest_event(connection, key.tenant, event_id, source)
+    if found is None:
+        raise missing("event")
+    return await cancel_event(has.database, key, found.id)
+
+
+def _can_be(event_id: str) -> bool:
+    return 0 < len(event_id) <= MAX_ID_CHARACTERS and "\0" not in event_id

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.http.problems import problem_responses
-from services.gateway.access import Has, HistoryReader
+from services.gateway.access import EventWriter, Has, HistoryReader
+from services.gateway.deliveries.cancel import cancel_notification
+from services.gateway.deliveries.schemas import Cancelled
 from services.gateway.history.notifications import find_notification, list_notifications
 from services.gateway.history.schemas import (
     NotificationPage,
@@ -50,3 +52,20 @@ async def get_notification(notification_id: str, has: Has, key: HistoryReader) -
     if found is None:
         raise missing("notification")
     return found
+
+
+@router.post(
+    "/{notification_id}/cancel",
+    response_model=Cancelled,
+    responses=problem_responses(401, 403, 404, 413, 415, 503),
+    summary="Stop what is not sent yet of one notification",
+    tags=["deliveries"],
+)
+async def post_cancel(notification_id: str, has: Has, key: EventWriter) -> dict[str, Any]:
+    """Deliveries that wait, and an item that is held back from its inbox. What is being sent cannot
+    be stopped and is named in `not_stopped`; an item in an inbox stays there. Safe to repeat."""
+    identifier = uuid_or_missing(notification_id, "notification")
+    answer = await cancel_notification(has.database, key, identifier)
+    if answer is None:
+        raise missing("notification")
+    return answer

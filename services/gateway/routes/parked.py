@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.http.problems import problem_responses
 from services.gateway.access import Admin, Has
 from services.gateway.auth import is_from_settings
 from services.gateway.history.operations import list_parked
-from services.gateway.history.schemas import Parked
-from services.gateway.paging import page_of
+from services.gateway.history.schemas import Parked, ParkedRedriven, ParkedWhole
+from services.gateway.paging import missing, page_of, uuid_or_missing
+from services.gateway.parked.reading import read_parked
+from services.gateway.parked.redrive import delete_parked, redrive_parked
 from services.gateway.schemas import Items, Page
 
 router = APIRouter(prefix="/v1/parked", tags=["operations"])
@@ -39,3 +41,48 @@ async def get_parked(page: Annotated[Page, Query()], has: Has, key: Admin) -> di
         )
 
     return await page_of(has, key, page, load, of="parked", read=UUID)
+
+
+@router.get(
+    "/{parked_id}",
+    response_model=ParkedWhole,
+    responses=problem_responses(401, 403, 404, 503),
+    summary="One parked message with its body",
+)
+async def get_one_parked(parked_id: str, has: Has, key: Admin) -> dict[str, Any]:
+    identifier = uuid_or_missing(parked_id, "parked message")
+    async with has.database.transaction() as connection:
+        found = await read_parked(connection, key, identifier)
+    if found is None:
+        raise missing("parked message")
+    return found
+
+
+@router.post(
+    "/{parked_id}/redrive",
+    response_model=ParkedRedriven,
+    responses=problem_responses(401, 403, 404, 409, 413, 415, 503),
+    summary="Publish a parked message again",
+)
+async def post_redrive(parked_id: str, has: Has, key: Admin) -> dict[str, Any]:
+    """It is published to where it came from, and once the broker has confirmed it, its row is
+    deleted. What still cannot be worked on is parked again, as a new row. A repeated call does no
+    harm. `409`: `no_queue`, `no_tenant`, `no_event`, `not_allowed`, `still_malformed`."""
+    identifier = uuid_or_missing(parked_id, "parked message")
+    done = await redrive_parked(has.database, has.bus, key, identifier)
+    if done is None:
+        raise missing("parked message")
+    return done
+
+
+@router.delete(
+    "/{parked_id}",
+    status_code=204,
+    response_class=Response,
+    responses=problem_responses(401, 403, 404, 503),
+    summary="Throw a parked message away",
+)
+async def delete_one_parked(parked_id: str, has: Has, key: Admin) -> Response:
+    if not await delete_parked(has.database, key, uuid_or_missing(parked_id, "parked message")):
+        raise missing("parked message")
+    return Response(status_code=204)

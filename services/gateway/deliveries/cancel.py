@@ -1,0 +1,150 @@
+"""Stopping what is not sent yet, of one notification or of all of an event.
+
+Stopped are deliveries that are `scheduled` or `queued`, items held back from an inbox, and slices
+of the audience that are not planned yet. A delivery that is being sent goes on, for the row lock
+was its sender's; it is made to expire, so that it is not tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clarion.store.database import Database
+from clarion.store.tables import deliveries, notifications, slices
+from clarion.tokens.api_keys import ApiKey
+from services.gateway.audit import record_changes
+
+REASON = "cancelled_by_caller"
+BATCH = 1_000
+MAX_SHOWN = 1_000
+
+STOPPABLE = ("scheduled", "queued")
+GONE = ("sending", "sent", "delivered")
+
+_d = deliveries.c
+_n = notifications.c
+_s = slices.c
+
+HELD_BACK = text(
+    """
+UPDATE notifications SET due_at = NULL, decisions = (
+  SELECT jsonb_agg(CASE WHEN d->>'channel' = 'inbox'
+    THEN d || jsonb_build_object('decision', 'skip', 'reason', CAST(:reason AS text)) ELSE d END)
+  FROM jsonb_array_elements(decisions) d)
+WHERE id = ANY(CAST(:ids AS uuid[])) AND version IS NULL AND due_at IS NOT NULL
+"""
+)
+"""An item that has entered the inbox meanwhile has a version, and stays."""
+
+
+@dataclass(slots=True)
+class Stopped:
+    """What came of a cancellation."""
+
+    cancelled: int = 0
+    not_stopped: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    unplanned: bool = False
+    recorded: bool = False
+
+    def answer(self) -> dict[str, Any]:
+        """As the caller is told."""
+        return {
+            "cancelled": self.cancelled,
+            "not_stopped": self.not_stopped[:MAX_SHOWN],
+            "more_not_stopped": len(self.not_stopped) > MAX_SHOWN,
+        }
+
+
+async def cancel_notification(
+    database: Database, key: ApiKey, notification: UUID
+) -> dict[str, Any] | None:
+    """Stop one; None where there is no such notification. Safe to repeat."""
+    stopped = Stopped()
+    async with database.transaction() as connection:
+        known = select(_n.id).where(_n.id == notification, _n.tenant == key.tenant)
+        if await connection.scalar(known) is None:
+            return None
+        await _stop(connection, [notification], stopped)
+        await _record(connection, key, "notification.cancel", notification, stopped)
+    return stopped.answer()
+
+
+async def cancel_event(database: Database, key: ApiKey, event: UUID) -> dict[str, Any]:
+    """Stop all of an event, `BATCH` people a transaction. Safe to repeat.
+
+    What is stopped stays so where a later batch fails: the caller repeats the call.
+    """
+    stopped = Stopped()
+    async with database.transaction() as connection:
+        stopped.unplanned = await _stop_planning(connection, event)
+        await _record(connection, key, "event.cancel", event, stopped)
+    after: str | None = ""
+    while after is not None:
+        async with database.transaction() as connection:
+            statement = (
+                select(_n.id, _n.subscriber)
+                .where(_n.event == event, _n.tenant == key.tenant, _n.subscriber > after)
+                .order_by(_n.subscriber)
+                .limit(BATCH)
+            )
+            people = (await connection.execute(statement)).all()
+            await _stop(connection, [row.id for row in people], stopped)
+            await _record(connection, key, "event.cancel", event, stopped)
+        after = people[-1].subscriber if len(people) == BATCH else None
+    return stopped.answer()
+
+
+async def _stop(connection: AsyncConnection, ids: Sequence[UUID], stopped: Stopped) -> None:
+    lock = (
+        select(_d.id, _d.state)
+        .where(_d.notification.in_(ids), _d.state.in_((*STOPPABLE, *GONE)))
+        .order_by(_d.id)
+        .with_for_update()
+    )
+    found = (await connection.execute(lock)).all()
+    stoppable = [row.id for row in found if row.state in STOPPABLE]
+    ended = {"state": "cancelled", "reason": REASON, "due_at": None, "leased_until": None}
+    if stoppable:
+        change = update(deliveries).where(_d.id.in_(stoppable))
+        await connection.execute(change.values(**ended, updated_at=func.now()))
+    sending = [row.id for row in found if row.state == "sending"]
+    if sending:
+        last = update(deliveries).where(_d.id.in_(sending))
+        await connection.execute(last.values(expires_at=func.least(_d.expires_at, func.now())))
+    held = await connection.execute(HELD_BACK, {"ids": list(ids), "reason": REASON})
+    stopped.cancelled += len(stoppable) + held.rowcount
+    stopped.not_stopped += [
+        {"delivery": row.id, "state": row.state} for row in found if row.state in GONE
+    ][: MAX_SHOWN + 1 - len(stopped.not_stopped)]
+
+
+async def _stop_planning(connection: AsyncConnection, event: UUID) -> bool:
+    """Whether part of the audience was not planned yet; it is not going to be.
+
+    A planner that holds the lock opens the next slice before it lets go, so look again.
+    """
+    pending = select(_s.topic).where(_s.event == event, _s.due_at.is_not(None))
+    while (await connection.execute(pending)).first() is not None:
+        locked = (await connection.execute(pending.with_for_update())).all()
+        if locked:
+            change = update(slices).where(_s.event == event, _s.due_at.is_not(None))
+            await connection.execute(change.values(due_at=None))
+            return True
+    return False
+
+
+async def _record(
+    connection: AsyncConnection, key: ApiKey, action: str, subject: UUID, stopped: Stopped
+) -> None:
+    """Once, and only where something came of it."""
+    sending = any(one["state"] == "sending" for one in stopped.not_stopped)
+    if not stopped.recorded and (stopped.cancelled or stopped.unplanned or sending):
+        detail = {"unplanned": stopped.unplanned}
+        await record_changes(connection, key, action, [(subject, detail)])
+        stopped.recorded = True

@@ -1,0 +1,103 @@
+"""What is published for a parked message: never more than its tenant could have said itself."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row
+
+from clarion.bus.protocol import Message
+from clarion.contracts.cloudevents import BATCHED, read_amqp, read_batch
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, RawEntry, RawEnvelope
+from clarion.contracts.event import DEFAULT_SOURCE
+from clarion.contracts.job import JOBS_CONTENT_TYPE
+from clarion.contracts.media import media_type
+from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
+from clarion.contracts.validation import Parsed
+from clarion.errors import Conflict, Problem
+from clarion.topology import DELIVERIES, EVENTS, QUEUES
+
+Address = tuple[str, str]
+"""(exchange, routing key)."""
+
+ADDRESSES: dict[str, Address] = {
+    queue.name: (queue.exchange, queue.key)
+    for queue in QUEUES
+    if queue.exchange in (EVENTS, DELIVERIES)
+}
+OURS = (ENVELOPE_CONTENT_TYPE, JOBS_CONTENT_TYPE, SLICE_CONTENT_TYPE)
+
+_encode = msgspec.json.Encoder().encode
+_envelope = msgspec.json.Decoder(RawEnvelope)
+_slice = msgspec.json.Decoder(Slice)
+
+
+def address_of(row: Row[Any]) -> Address:
+    """Where it came from. Raises `Conflict` (`no_queue`)."""
+    address = ADDRESSES.get(row.queue)
+    if address is None:
+        raise Conflict("The message does not tell the queue it was for.", code="no_queue")
+    return address
+
+
+def message_of(row: Row[Any]) -> Message:
+    """The stored body; a CloudEvent is read again and goes as its tenant's.
+
+    A tenant is known by the AMQP user, and this time the user would be ours. Raises `Conflict`
+    (`not_allowed`, `no_tenant`, `still_malformed`).
+    """
+    media = media_type(row.content_type)
+    if media in OURS and row.reason == "not_allowed":
+        raise Conflict("An AMQP user sent it that may not send these.", code="not_allowed")
+    if media in OURS:
+        return Message(row.body, row.content_type)
+    if row.tenant is None:
+        detail = "The message tells no tenant: its sender has to send it again."
+        raise Conflict(detail, code="no_tenant")
+    try:
+        parsed = (
+            read_batch(row.body)
+            if media == BATCHED
+            else [read_amqp(row.body, row.content_type, row.headers)]
+        )
+    except Problem as problem:
+        detail = "The message still cannot be read; the reason is that of its parking."
+        raise Conflict(detail, code="still_malformed", errors=problem.errors) from None
+    envelope = RawEnvelope(1, [_entry(one, row) for one in parsed])
+    return Message(_encode(envelope), ENVELOPE_CONTENT_TYPE)
+
+
+def slice_of(row: Row[Any]) -> Slice | None:
+    """The slice that it is, None for all else. Raises `Conflict` (`still_malformed`)."""
+    if media_type(row.content_type) != SLICE_CONTENT_TYPE or row.reason == "not_allowed":
+        return None
+    try:
+        return _slice.decode(row.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Conflict("The slice cannot be read.", code="still_malformed") from None
+
+
+def events_in(row: Row[Any]) -> list[tuple[str, str, str]]:
+    """(tenant, source, id) of each event in a parked envelope; none where it is something else."""
+    if media_type(row.content_type) != ENVELOPE_CONTENT_TYPE or row.reason == "not_allowed":
+        return []
+    try:
+        entries = _envelope.decode(row.body).events
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    return [(one.tenant, one.source, one.id) for one in entries]
+
+
+def _entry(parsed: Parsed, row: Row[Any]) -> RawEntry:
+    event = parsed.event
+    trace_id = row.trace_id or secrets.token_hex(16)
+    return RawEntry(
+        event.id or "",
+        event.source or DEFAULT_SOURCE,
+        row.tenant,
+        row.parked_at,
+        parsed.traceparent or f"00-{trace_id}-{secrets.token_hex(8)}-01",
+        msgspec.Raw(parsed.raw),
+    )
