@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from clarion.bus import Bus
 from clarion.errors import StoreUnavailable
+from clarion.http.bodies import BoundedBodyMiddleware
 from clarion.http.operations import Check, operations_router
 from clarion.http.problems import install_problem_handlers
 from clarion.http.tracing import TraceMiddleware
@@ -46,6 +47,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.add_middleware(BoundedBodyMiddleware, max_bytes=settings.max_frame_bytes)
     install_problem_handlers(app)
     app.add_middleware(
         CORSMiddleware,

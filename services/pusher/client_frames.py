@@ -24,7 +24,7 @@ VERBS: dict[type[Command], Verb] = {
     Seen: "seen",
     Archive: "archive",
 }
-TYPES = frozenset({"auth", "hello", "ping", *VERBS.values()})
+TYPES = frozenset({"ack", "auth", "hello", "ping", *VERBS.values()})
 MAX_REF_CHARACTERS = 256
 
 _unreadable = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)

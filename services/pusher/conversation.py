@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from clarion.contracts.frames import (
+    Ack,
     AnyClientFrame,
     Auth,
     Command,
@@ -32,6 +33,7 @@ from services.pusher.close_codes import (
 from services.pusher.gaps import Gaps
 from services.pusher.hub import Hub
 from services.pusher.metrics import REPLAYS
+from services.pusher.receipts import Receipts
 from services.pusher.resume import Resume
 from services.pusher.session import Session
 from services.pusher.states import Link, Stage
@@ -72,6 +74,7 @@ class Conversations:
     resume: Resume
     changes: Changes
     gaps: Gaps
+    receipts: Receipts
     verifier: TokenVerifier
     tasks: Tasks
     max_sessions_per_subscriber: int
@@ -81,10 +84,24 @@ class Conversations:
         conversation = session.conversation
         if conversation is not None:
             conversation.waiting.append(work)
-        elif session.link is not Link.PROVEN or not answer_at_once(session, work):
+        elif not self._at_once(session, work):
             conversation = session.conversation = Conversation()
             conversation.waiting.append(work)
             self.tasks.start(self._carry_on(session, conversation))
+
+    def _at_once(self, session: Session, work: Work) -> bool:
+        """Do what needs no wait; `False` for all else."""
+        if isinstance(work, Auth):
+            return self._auth_now(session, work)
+        return session.link is Link.PROVEN and self._answer(session, work)
+
+    def _answer(self, session: Session, work: Work) -> bool:
+        if isinstance(work, Ack):
+            self.receipts.acknowledge(session, work.version)
+            if work.ref is not None:
+                session.send(Ok(ref=work.ref))
+            return True
+        return answer_at_once(session, work)
 
     def go_on(self, session: Session, cause: str) -> None:
         """Replay from the session's version, unless that is to be done already."""
@@ -121,7 +138,7 @@ class Conversations:
                 if is_behind(session):
                     await self.resume.replay(session, session.version)
             else:
-                answer_at_once(session, work)
+                self._answer(session, work)
         except Unavailable as error:
             self._unavailable(session, work, error)
 
@@ -137,9 +154,20 @@ class Conversations:
         except Unauthorized as error:
             session.close(UNAUTHORIZED, error.code)
             return
-        if not session.is_open or not self._admit(session, said):
-            return
-        if auth.ref is not None:
+        self._let_in(session, auth, said)
+
+    def _auth_now(self, session: Session, auth: Auth) -> bool:
+        try:
+            said = self.verifier.verify_now(auth.token)
+        except Unauthorized as error:
+            session.close(UNAUTHORIZED, error.code)
+            return True
+        if said is not None:
+            self._let_in(session, auth, said)
+        return said is not None
+
+    def _let_in(self, session: Session, auth: Auth, said: SubscriberToken) -> None:
+        if session.is_open and self._admit(session, said) and auth.ref is not None:
             session.send(Ok(ref=auth.ref))
 
     def _admit(self, session: Session, said: SubscriberToken) -> bool:

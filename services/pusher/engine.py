@@ -25,6 +25,7 @@ from services.pusher.hub import Hub
 from services.pusher.limits import Bucket
 from services.pusher.live import Live, shards_of
 from services.pusher.metrics import SESSIONS
+from services.pusher.receipts import Receipts
 from services.pusher.resume import Resume
 from services.pusher.session import Session
 from services.pusher.settings import PusherSettings
@@ -71,11 +72,13 @@ class Engine:
             sessions_per_s=settings.handshakes_per_s,
             longest_s=settings.shutdown_timeout_s / 2,
         )
+        self.receipts = Receipts(database)
         self._conversations = Conversations(
             hub=self.hub,
             resume=Resume(self.history, self.hub, heartbeat_s=settings.heartbeat_s),
             changes=self.changes,
             gaps=self.gaps,
+            receipts=self.receipts,
             verifier=verifier,
             tasks=self.tasks,
             max_sessions_per_subscriber=settings.max_sessions_per_subscriber,
@@ -89,6 +92,8 @@ class Engine:
         self.background.start("live", self.live.listen)
         self.background.start("watch", self.live.watch)
         self.background.start("announcer", self.announcer.run)
+        self.background.start("receipts", self.receipts.run)
+        self.background.start("receipts trimming", self.receipts.trim)
 
     async def stop(self) -> None:
         """Cut what is still open and end every task."""
@@ -96,6 +101,7 @@ class Engine:
             session.cut()
         await self.background.stop(STOP_S)
         await self.tasks.stop()
+        await self.receipts.close()
         self.wheel.close()
 
     @property
@@ -144,6 +150,7 @@ class Engine:
 
     def gone(self, session: Session) -> None:
         """As `surroundings.Surroundings.gone`."""
+        self.receipts.note(session)
         self.sessions.discard(session)
         SESSIONS.dec()
 

@@ -6,26 +6,23 @@ a code, since a browser tells its page nothing about an HTTP answer.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from websockets.http11 import Request
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
-
 from clarion.contracts.frames import SUBPROTOCOL
-from clarion.errors import BadRequest, NotFound, Problem, Refused
+from clarion.errors import NotFound, Problem, Refused
 from clarion.http.problems import CONTENT_TYPE, problem_body
 from clarion.telemetry.trace import continue_trace, trace_id_of
 from services.pusher.auth import token_in_header, token_in_query, token_in_subprotocols
+from services.pusher.upgrade import WEBSOCKET_VERSION, Upgrade
 
 PATH = "/v1/live"
-WEBSOCKET_VERSION = "13"
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-
-_silent = logging.Logger("clarion.pusher.handshake", level=logging.CRITICAL + 1)
+OPENING = (
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Accept: "
+)
 
 
 class UpgradeRequired(Refused):
@@ -46,31 +43,19 @@ class Accepted:
     """It comes from a page of an origin that is not allowed."""
 
 
-class Negotiation(ServerProtocol):
-    """Offers no extension and one subprotocol; a client may do without."""
-
-    offered: Sequence[str] = ()
-
-    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
-        """`clarion.v1` where it is offered."""
-        self.offered = subprotocols
-        return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in subprotocols else None
-
-
 class Handshake:
     """One request, opened: `path` and `trace_id` are there before it is accepted."""
 
     def __init__(self, data: bytes) -> None:
         """Raises `BadRequest` where it is not a whole request."""
-        self._negotiation = Negotiation(logger=_silent)
-        self._negotiation.receive_data(data)
-        events = self._negotiation.events_received()
-        if not events or not isinstance(events[0], Request):
-            raise BadRequest("The request cannot be read.", code="bad_handshake")
-        self._request = events[0]
-        self.path, _, self._query = self._request.path.partition("?")
-        traceparent = self._request.headers.get_all("traceparent")
-        self.trace_id = trace_id_of(continue_trace(traceparent[0] if traceparent else None))
+        self._request = Upgrade(data)
+        self.path, _, self._query = self._request.target.partition("?")
+
+    @property
+    def trace_id(self) -> str:
+        """That of the request, or a new one."""
+        traceparent = self._request.all("traceparent")
+        return trace_id_of(continue_trace(traceparent[0] if traceparent else None))
 
     def check_path(self) -> None:
         """Raises `NotFound` unless it is for the live feed."""
@@ -78,26 +63,28 @@ class Handshake:
             raise NotFound("There is no WebSocket at this address.")
 
     def accept(self, *, allowed_origins: Collection[str], query_tokens: bool) -> Accepted:
-        """The answer that opens the socket. Raises `BadRequest`."""
-        response = self._negotiation.accept(self._request)
-        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            raise BadRequest("This is no WebSocket handshake.", code="bad_handshake")
-        return Accepted(
-            response.serialize(), self._token(query_tokens), self._is_foreign(allowed_origins)
-        )
+        """The answer that opens the socket; no extension is taken. Raises `BadRequest`."""
+        accept = self._request.accept()
+        offered = self._request.tokens("sec-websocket-protocol")
+        lines = [OPENING + accept]
+        if SUBPROTOCOL in offered:
+            lines.append(f"Sec-WebSocket-Protocol: {SUBPROTOCOL}")
+        response = "\r\n".join([*lines, "", ""]).encode()
+        is_foreign = self._is_foreign(allowed_origins)
+        return Accepted(response, self._token(offered, query_tokens), is_foreign)
 
-    def _token(self, query_tokens: bool) -> str | None:
-        authorization = self._request.headers.get_all("Authorization")
+    def _token(self, offered: Sequence[str], query_tokens: bool) -> str | None:
+        authorization = self._request.all("authorization")
         token = token_in_header(authorization[0] if authorization else None)
         if token is None:
-            token = token_in_subprotocols(self._negotiation.offered)
-        if token is None and query_tokens:
+            token = token_in_subprotocols(offered)
+        if token is None and query_tokens and self._query:
             token = token_in_query(self._query)
         return token
 
     def _is_foreign(self, allowed_origins: Collection[str]) -> bool:
-        origin = self._negotiation.origin
-        hosts = self._request.headers.get_all("Host")
+        origin = self._request.one("origin")
+        hosts = self._request.all("host")
         if origin is None or origin in allowed_origins:
             return False
         return len(hosts) != 1 or not is_same_host(origin, hosts[0])

@@ -10,6 +10,9 @@ HANDSHAKES = Counter(
     "clarion_live_handshakes_total", "WebSocket handshakes, by what became of them.", ["outcome"]
 )
 CLOSES = Counter("clarion_live_closes_total", "Sessions that the server closed, by code.", ["code"])
+LOST_RECEIPTS = Counter(
+    "clarion_live_receipts_lost_total", "Receipts dropped because the database was away."
+)
 REPLAYS = Counter("clarion_live_replays_total", "Replays, by what asked for them.", ["cause"])
 GAPS = Counter("clarion_live_gaps_total", "Gaps that were filled from the store.")
 COMMANDS = Counter("clarion_inbox_commands_total", "State changes asked for, by kind.", ["command"])

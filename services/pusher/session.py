@@ -38,6 +38,7 @@ class Session:
     __slots__ = (
         "_around",
         "_wire",
+        "acknowledged",
         "backlog",
         "bucket",
         "conversation",
@@ -72,6 +73,7 @@ class Session:
         self.stage = Stage.SILENT
         self.feed: Feed | None = None
         self.version = 0
+        self.acknowledged = 0
         self.kept: Kept | None = None
         self.conversation: Conversation | None = None
         self.expires_at: float | None = None

@@ -122,10 +122,9 @@ class LiveProtocol(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        trace_id = trace_id_of(new_traceparent())
+        handshake = None
         try:
             handshake = Handshake(data)
-            trace_id = handshake.trace_id
             handshake.check_path()
             self._engine.admit()
             accepted = handshake.accept(
@@ -134,6 +133,7 @@ class LiveProtocol(asyncio.Protocol):
             )
         except Problem as problem:
             HANDSHAKES.labels(problem.code).inc()
+            trace_id = handshake.trace_id if handshake else trace_id_of(new_traceparent())
             transport.write(refusal(problem, trace_id))
             transport.close()
             return

@@ -41,7 +41,18 @@ class Session:
         self.connection = connection
 
     async def receive(self) -> Any:
-        """The next frame."""
+        """The next frame that is no acknowledgement: those come when a second is over."""
+        while (frame := await self._next())["type"] == "ack":
+            pass
+        return frame
+
+    async def acknowledged(self) -> int:
+        """The version of the next acknowledgement."""
+        while (frame := await self._next())["type"] != "ack":
+            pass
+        return frame["version"]
+
+    async def _next(self) -> Any:
         async with asyncio.timeout(WITHIN_S):
             return json.loads(await self.connection.recv())
 

@@ -170,3 +170,24 @@ async def test_what_another_device_did_is_merged_and_the_server_counts(
         item(1, 3, read_at="2026-01-02T00:00:00Z"),
     ]
     assert await page.evaluate("clarion.unreadCount") == 17
+
+
+async def test_what_was_handled_is_acknowledged_in_one_frame(
+    page: Page, server: ScriptedServer
+) -> None:
+    session = await start_live(page, server, item(1))
+    await session.send(notification(item(2), 2), notification(item(3), 3))
+    await until(page, "clarion.version === 3")
+    assert await session.acknowledged() == 3
+    await session.send(notification(item(3), 3), notification(item(4), 4))
+    assert await session.acknowledged() == 4
+
+
+async def test_a_new_connection_acknowledges_anew(page: Page, server: ScriptedServer) -> None:
+    session = await start_live(page, server, item(1))
+    assert await session.acknowledged() == 1
+    await session.close(1011)
+    session = await server.session()
+    await session.opened()
+    await session.send(welcome(1, 1), {"type": "caught_up", "version": 1})
+    assert await session.acknowledged() == 1

@@ -185,6 +185,21 @@ async def test_bad_requests_name_the_field(
         assert [one["field"] for one in problem["errors"]] == [field]
 
 
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_command_is_bounded_as_a_frame(
+    http: httpx2.AsyncClient, writer: InboxWriter, announced: bool
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"[" * 16_384
+
+    await writer.write("user-1", "1")
+    content = b"[" * 1_638_400 if announced else pieces()
+    answer = await http.post("/v1/inbox/read", content=content, headers={"Authorization": ""})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert await post(http, "read", up_to=1) == {"version": 2, "unread": 0, "changed": 1}
+
+
 async def test_a_cursor_of_other_filters_is_refused(
     http: httpx2.AsyncClient, writer: InboxWriter
 ) -> None:

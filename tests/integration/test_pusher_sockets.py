@@ -390,3 +390,25 @@ async def test_a_database_that_is_away_is_said_and_closed_with_1013(
         async with pusher.connect("user-1") as client:
             await assert_caught_up(client)
     await database.close()
+
+
+@pytest.mark.parametrize("by_frame", [False, True])
+async def test_keys_that_cannot_be_fetched_are_no_reason_to_stay_away(
+    memory_bus: Bus, database: Database, by_frame: bool
+) -> None:
+    header = jwt_part({"alg": "RS256", "kid": "1"})
+    said = f"{header}.{jwt_part({'sub': 'user-1'})}.c2ln"
+    headers = {} if by_frame else {"Authorization": f"Bearer {said}"}
+    async with (
+        running_pusher(memory_bus, database, token_jwks_url="http://127.0.0.1:1/keys") as pusher,
+        pusher.connect(additional_headers=headers) as client,
+    ):
+        if by_frame:
+            await client.send({"type": "auth", "token": said})
+        frame = await client.next()
+        assert (frame["type"], frame["code"]) == ("error", "unavailable")
+        assert await client.closed() == (1013, "unavailable")
+
+
+def jwt_part(value: dict[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()

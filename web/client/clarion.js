@@ -11,6 +11,7 @@
 import { ClarionError, Commands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { Feed } from "./feed.js";
+import { Receipt } from "./receipt.js";
 
 export { ClarionError };
 
@@ -39,6 +40,7 @@ const MAX_COMMAND_IDS = 1_000;
 export class Clarion extends EventTarget {
   #feed = new Feed();
   #commands = new Commands();
+  #receipt = new Receipt((frame) => this.#connection.send(frame));
   /** @type {Connection} */
   #connection;
   #welcomed = false;
@@ -144,6 +146,7 @@ export class Clarion extends EventTarget {
       this.#emit("notification", { item, replayed: !this.#live });
     }
     if (outcome.caughtUp) this.#connection.live();
+    if (outcome.changed && this.#live) this.#receipt.handled(this.version ?? 0);
     if (outcome.changed) this.#emit("change", null);
   }
 
@@ -163,6 +166,7 @@ export class Clarion extends EventTarget {
   #entered(change) {
     if (change.state !== "live") {
       this.#feed.lost();
+      this.#receipt.lost();
       this.#welcomed = false;
     }
     if (change.state === "closed" || change.state === "refused") {

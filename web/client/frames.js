@@ -33,7 +33,8 @@
  * @typedef {Welcome | NotificationFrame | ChangedFrame | CaughtUp} FeedFrame
  * @typedef {FeedFrame | Ok | ErrorFrame | Pong | Reconnect} ServerFrame
  *
- * @typedef {{type: "auth", token: string} | {type: "hello", since?: number} | {type: "ping"}} ControlFrame
+ * @typedef {{type: "auth", token: string} | {type: "hello", since?: number} | {type: "ping"}
+ *   | {type: "ack", version: number}} ControlFrame
  * @typedef {{type: "read" | "unread" | "seen" | "archive", ids?: string[], up_to?: number,
  *   ref: number}} CommandFrame
  * @typedef {ControlFrame | CommandFrame} ClientFrame

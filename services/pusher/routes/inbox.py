@@ -26,7 +26,7 @@ from services.pusher.routes.schemas import (
 )
 
 CHANGES = "changes"
-PROBLEMS = problem_responses(400, 401, 422, 503)
+PROBLEMS = problem_responses(400, 401, 413, 422, 503)
 
 Limit = Annotated[int, Query(ge=1, le=PAGE)]
 Cursor = Annotated[str | None, Query(max_length=MAX_CHARACTERS, description="of the page before")]
