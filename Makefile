@@ -11,7 +11,7 @@ NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin
 UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATABASE),--database "$(DATABASE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench schemas lock clean
+.PHONY: help up down test check bench chaos schemas lock clean
 .NOTPARALLEL:
 
 help: ## list these commands
@@ -41,6 +41,10 @@ bench: ## what it costs, beside naive peers; ARGS choose what
 	@scripts/setup dev
 	$(BIN)/python -m bench $(ARGS)
 
+chaos: ## kill, pause and cut everything off under load: make chaos [ARGS='--minutes 30 --seed 7 --faults broker']
+	@scripts/setup dev
+	$(BIN)/python -m chaos $(ARGS)
+
 schemas: ## write the JSON schemas of clarion/contracts/schemas again
 	@scripts/setup dev
 	$(BIN)/python -m clarion.contracts.generate
@@ -51,7 +55,7 @@ lock: ## choose versions anew within pyproject.toml and package.json
 
 clean: ## remove environment and caches; the data too where DATA= is given
 	rm -rf .venv .cache node_modules .pytest_cache .ruff_cache .hypothesis .schemathesis dist
-	find clarion services tests migrations bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find clarion services tests migrations bench chaos scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 ifeq ($(origin DATA),command line)
 	rm -rf "$(DATA)"
 endif

@@ -182,7 +182,8 @@ async def test_a_data_directory_has_one_server(run_data: Path) -> None:
 
 async def test_commands_work_on_what_dev_keeps(run_data: Path) -> None:
     async with dev(run_data) as process:
-        env = {"CLARION_DATA_DIR": str(run_data), "CLARION_URL": url_of(process)}
+        line = next(x for x in process.output().splitlines() if x.startswith("For `clarion`"))
+        env = dict(one.split("=", 1) for one in shlex.split(line.partition(": export ")[2]))
         watching = [*CLARION, "watch", "ada"]
         async with await start_process(watching, env=env, ready="connected, 0 unread") as watch:
             emitted = [*CLARION, "emit", "order.paid", "--to", "user:ada", "--title", "Paid\x1b[2J"]

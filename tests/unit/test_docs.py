@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from services.gateway.routes import ROUTERS
 from services.pusher.close_codes import CLOSE_CODES
-from tests.support.sources import ROOT
+from services.pusher.routes import inbox
+from tests.support.sources import ROOT, python_files
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -43,3 +48,30 @@ def test_the_close_codes_page_is_the_table_of_the_code() -> None:
         for one in CLOSE_CODES
     ]
     assert rows == expected
+
+
+def test_the_http_page_lists_every_call() -> None:
+    page = (ROOT / "docs" / "reference" / "http.md").read_text()
+    listed = re.findall(r"^\| `([A-Z]+ /v1/\S+)` \|", page, re.MULTILINE)
+    routes = {call for router in (*ROUTERS, inbox.router) for call in calls_of(router)}
+    assert sorted(listed) == sorted(routes | {"POST /v1/events"})
+
+
+def test_the_http_page_lists_every_code_of_a_refusal() -> None:
+    page = (ROOT / "docs" / "reference" / "http.md").read_text()
+    listed = {code for row in re.findall(r"^\| \d+ \| (.*?) \|", page, re.MULTILINE)
+              for code in re.findall(r"`(\w+)`", row)}  # fmt: skip
+    used: set[str] = set()
+    for file in python_files("clarion/http", "clarion/store", "clarion/tokens", "services/gateway"):
+        used |= set(re.findall(r'\bcode="(\w+)"', file.read_text()))
+    assert used - listed == set()
+
+
+def calls_of(router: APIRouter) -> set[str]:
+    """`METHOD /path` of each route, ids as `{id}`."""
+    return {
+        f"{method} {re.sub(r'{[^}]+}', '{id}', route.path)}"
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }

@@ -1,0 +1,58 @@
+"""The attack as a command, for a short while: the three ledgers agree."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import launch, start_process
+
+SUMMARY = re.compile(
+    r"accepted=(\d+) lost=0 doubled=0 missing=0 "
+    r"external_duplicates=\d+ unexplained=0 heal_max_s=\d+\.\d"
+)
+COMMAND = [sys.executable, "-m", "chaos"]
+
+
+@pytest.mark.timeout(600)
+async def test_nothing_is_lost_nothing_is_double_while_everything_fails() -> None:
+    attack = launch([*COMMAND, "--minutes", "1.2", "--seed", "3", "--rate", "40"])
+    status = await attack.wait(580)
+    last = attack.output().splitlines()[-1]
+    found = SUMMARY.fullmatch(last)
+    assert (status, bool(found)) == (0, True), attack.output()
+    assert found is not None
+    assert int(found[1]) > 1_000
+
+
+@pytest.mark.timeout(300)
+async def test_an_interrupted_attack_leaves_no_process() -> None:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:  # short: it holds a Unix socket
+        Path(folder).chmod(0o755)
+        attack = await start_process(
+            [*COMMAND, "--minutes", "5", "--seed", "3", "--faults", "none"],
+            env={"TMPDIR": folder},
+            ready="nothing struck",
+            timeout_s=150,
+        )
+        assert folder in _processes()
+        attack.send_signal(signal.SIGINT)
+        assert await attack.wait(60) == 130
+        assert folder not in _processes()
+
+
+def _processes() -> str:
+    """Command and environment of every process; what the attack starts inherits its folder."""
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        for name in ("cmdline", "environ"):
+            try:
+                found.append((process / name).read_bytes().decode(errors="replace"))
+            except OSError:
+                continue
+    return "\n".join(found)
