@@ -56,8 +56,8 @@ def _arrival(row: Row) -> Iterator[Entry]:
     if row["version"] is not None:
         held = (one.get("until") for one in row["decisions"] if one["channel"] == "inbox")
         until = next((datetime.fromisoformat(one) for one in held if one), None)
-        detail = f"Entered the inbox as version {row['version']}"
-        yield entry_of(until or row["created_at"], "in_inbox", detail, "inbox")
+        # the version is that of the last change, so it says nothing of the arrival
+        yield entry_of(until or row["created_at"], "in_inbox", "Entered the inbox", "inbox")
 
 
 def _decisions(row: Row) -> Iterator[Entry]:
