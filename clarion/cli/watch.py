@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
 
 from clarion.cli.arguments import Subscriber, Tenant, Url
 from clarion.cli.credentials import find_token_secret, gateway_url
 from clarion.cli.feed_lines import Position, line_of
+from clarion.contracts.frames import SUBPROTOCOL
 from clarion.errors import ClarionError, Unauthorized
 from clarion.lifecycle import run
 from clarion.lifecycle.background import backoff_s
@@ -85,7 +87,7 @@ class Watch:
         async with connect(
             self._address,
             additional_headers={"Authorization": f"Bearer {self._new_token()}"},
-            subprotocols=["clarion.v1"],  # type: ignore[list-item]
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
             open_timeout=OPEN_TIMEOUT_S,
             max_size=MAX_FRAME_BYTES,
             compression=None,

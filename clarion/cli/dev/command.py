@@ -64,7 +64,7 @@ def dev(
 def greeting(settings: GatewaySettings, port: int) -> str:
     """What to open and what to paste."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104
+    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104 - only compared
     lines = [
         "",
         f"Clarion runs at {url}",
