@@ -12,6 +12,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from clarion.contracts.event import Moment
 from clarion.contracts.item import Item, ItemState
 
 SUBPROTOCOL = "clarion.v1"
@@ -68,6 +69,14 @@ class Archive(ClientFrame, tag="archive", frozen=True, kw_only=True):
     up_to: Version | None = None
 
 
+class Snooze(ClientFrame, tag="snooze", frozen=True, kw_only=True):
+    """Take items out of the inbox `until` then, when they come back unread; `null` ends it."""
+
+    until: Moment | None
+    ids: ItemIds | None = None
+    up_to: Version | None = None
+
+
 class Ack(ClientFrame, tag="ack", frozen=True, kw_only=True):
     """All up to this version was handled; the history tells. Once a second is often enough."""
 
@@ -78,8 +87,8 @@ class Ping(ClientFrame, tag="ping", frozen=True, kw_only=True):
     """For clients that cannot see WebSocket pings."""
 
 
-Command = Read | Unread | Seen | Archive
-AnyClientFrame = Auth | Hello | Read | Unread | Seen | Archive | Ack | Ping
+Command = Read | Unread | Seen | Archive | Snooze
+AnyClientFrame = Auth | Hello | Read | Unread | Seen | Archive | Snooze | Ack | Ping
 
 
 class ServerFrame(Struct, tag_field="type", frozen=True, kw_only=True):

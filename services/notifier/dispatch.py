@@ -1,13 +1,14 @@
 """The one scheduler: what is due is taken, marked and published.
 
 Deliveries that are scheduled, that were queued long ago and not finished, or whose sender died;
-notifications that were held; slices whose message was lost. Any number of notifiers run it at
-once: rows are taken with `SKIP LOCKED`, a few hundred a transaction.
+notifications that were held or snoozed; slices whose message was lost. Any number of notifiers run
+it at once: rows are taken with `SKIP LOCKED`, a few hundred a transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,14 +17,15 @@ import structlog
 from clarion.contracts.job import Job
 from clarion.errors import BusUnavailable
 from clarion.lifecycle.background import backoff_s
-from clarion.store.database import Database
+from clarion.store.database import Database, Driver
 from services.notifier import metrics
 from services.notifier.failures import is_condition
 from services.notifier.outbox import Outbox, Publisher
 from services.notifier.plan.readback import slice_from, traceparent_from
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
-from services.notifier.release import confirm_release, release_due
+from services.notifier.release import Released, confirm_release, release_due
 from services.notifier.states import State
+from services.notifier.wake import wake_due
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -34,6 +36,8 @@ LANES_IN_ORDER = ("urgent", "normal")
 """Normal deliveries are taken once no urgent one is due."""
 
 TICK_S = 1.0
+LEAST_WAIT_S = 0.02
+"""Between rounds, where what is due is taken by another."""
 MAX_WAIT_S = 5.0
 
 TAKE_DELIVERIES = """
@@ -68,6 +72,8 @@ SELECT least(
   (SELECT min(due_at) FROM notifications WHERE due_at IS NOT NULL),
   (SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL))
 """
+
+Take = Callable[[Driver, int], Awaitable[Released]]
 
 
 class Dispatcher:
@@ -104,7 +110,8 @@ class Dispatcher:
         while not self._stopping.is_set():
             taken = [
                 await self._deliveries(),
-                await self._notifications(),
+                await self._notifications("notification", release_due),
+                await self._notifications("snoozed", wake_due),
                 await self._slices(),
             ]
             total += sum(taken)
@@ -129,14 +136,14 @@ class Dispatcher:
         await self._publisher.publish(outbox)
         return _counted("delivery", len(rows))
 
-    async def _notifications(self) -> int:
+    async def _notifications(self, kind: str, take: Take) -> int:
         async with self._database.driver() as tx:
-            released = await release_due(tx, limit=LIMIT)
+            released = await take(tx, LIMIT)
         await self._publisher.publish(Outbox(frames=released.frames))
         if released.ids:
             async with self._database.driver() as tx:
                 await confirm_release(tx, released.ids)
-        return _counted("notification", released.taken)
+        return _counted(kind, released.taken)
 
     async def _slices(self) -> int:
         async with self._database.driver() as tx:
@@ -149,7 +156,7 @@ class Dispatcher:
             due_at: datetime | None = await tx.fetchval(NEXT_DUE)
         if due_at is None:
             return TICK_S
-        return min(TICK_S, max(0.0, (due_at - datetime.now(UTC)).total_seconds()))
+        return min(TICK_S, max(LEAST_WAIT_S, (due_at - datetime.now(UTC)).total_seconds()))
 
     async def _sleep(self, seconds: float) -> None:
         try:

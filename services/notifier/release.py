@@ -21,7 +21,7 @@ TAKE = """
 SELECT n.id, n.tenant, n.subscriber, n.version,
        coalesce((e.body->>'expires_at')::timestamptz <= now(), false) AS expired
 FROM notifications n JOIN events e ON e.id = n.event
-WHERE n.due_at <= now()
+WHERE n.due_at <= now() AND n.snoozed_until IS NULL
 ORDER BY n.due_at, n.id LIMIT $1 FOR UPDATE OF n SKIP LOCKED
 """
 
@@ -38,7 +38,10 @@ UPDATE notifications SET due_at = NULL, decisions = (
 WHERE id = ANY($1::uuid[])
 """
 
-CONFIRM = "UPDATE notifications SET due_at = NULL WHERE id = ANY($1::uuid[])"
+CONFIRM = """
+UPDATE notifications SET due_at = NULL WHERE id = ANY($1::uuid[]) AND snoozed_until IS NULL
+"""
+"""An item that was snoozed meanwhile is due again when that ends."""
 
 
 @dataclass(slots=True)
@@ -50,7 +53,7 @@ class Released:
     frames: list[FeedFrame] = field(default_factory=list[FeedFrame])
 
 
-async def release_due(tx: Driver, *, limit: int) -> Released:
+async def release_due(tx: Driver, limit: int) -> Released:
     """Stamp what is due with its version; what has expired meanwhile never enters."""
     rows: Any = await tx.fetch(TAKE, limit)
     expired: list[UUID] = [row["id"] for row in rows if row["expired"] and row["version"] is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from clarion.contracts.announcement import FeedFrame, feed_key
@@ -30,11 +31,14 @@ class Changes:
         *,
         ids: Sequence[UUID] | None,
         up_to: int | None,
+        until: datetime | None = None,
     ) -> Outcome:
         """Carry out a command and tell of it; sessions here hear it before this returns.
         Raises `StoreUnavailable`."""
         COMMANDS.labels(verb).inc()
-        outcome = await self._commands.carry_out(tenant, subscriber, verb, ids=ids, up_to=up_to)
+        outcome = await self._commands.carry_out(
+            tenant, subscriber, verb, ids=ids, up_to=up_to, until=until
+        )
         key = feed_key(tenant, subscriber)
         announced = [changed_frame(key, change) for change in outcome.changes]
         self._hub.announce(announced)

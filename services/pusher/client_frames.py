@@ -14,15 +14,18 @@ from clarion.contracts.frames import (
     ErrorFrame,
     Read,
     Seen,
+    Snooze,
     Unread,
 )
 from services.pusher.commands import Verb
+from services.pusher.snooze import until_fault
 
 VERBS: dict[type[Command], Verb] = {
     Read: "read",
     Unread: "unread",
     Seen: "seen",
     Archive: "archive",
+    Snooze: "snooze",
 }
 TYPES = frozenset({"ack", "auth", "hello", "ping", *VERBS.values()})
 MAX_REF_CHARACTERS = 256
@@ -53,6 +56,8 @@ def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame:
         return ErrorFrame(code="invalid", detail="`ref` is too long.")
     if isinstance(frame, Command) and (frame.ids is None) == (frame.up_to is None):
         return ErrorFrame(code="invalid", detail="Give either `ids` or `up_to`.", ref=frame.ref)
+    if isinstance(frame, Snooze) and (fault := until_fault(frame.until)) is not None:
+        return ErrorFrame(code="invalid", detail=f"`until` {fault}.", ref=frame.ref)
     return frame
 
 

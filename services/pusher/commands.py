@@ -1,21 +1,25 @@
-"""What a subscriber does with items: read, unread, seen, archive.
+"""What a subscriber does with items: read, unread, seen, archive, snooze.
 
 One command is one transaction that holds the inbox row. What it changes bears one new version;
 where it changes nothing there is no version and nobody hears of it. Ids of other subscribers, and
 ids of nothing, are simply not found.
+
+A snoozed item is out of the inbox and does not count as unread. `due_at` has the notifier's
+dispatch bring it back; archiving it, or a snooze until `null`, ends that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from clarion.contracts.item import ItemState
 from clarion.store.database import Database, Driver
 
-Verb = Literal["read", "unread", "seen", "archive"]
+Verb = Literal["read", "unread", "seen", "archive", "snooze"]
 
 MAX_CHANGED = 4_000
 """Items that one version may change: the `changed` frame stays below a mebibyte, which is what
@@ -24,23 +28,23 @@ clients accept by default. An `up_to` that reaches further takes several version
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a verb writes, whom it concerns, and by how much each item moves the unread count
-    where `counted` holds for it."""
+    """What a verb writes, and whom it concerns; `$5` is the end of a snooze."""
 
     assign: str
     concerns: str
-    unread_step: int
-    counted: Literal["archived_at", "read_at"]
-    """The other column that must be unset for the item to count."""
 
 
 RULES: dict[Verb, Rule] = {
-    "read": Rule(
-        "read_at = now(), seen_at = coalesce(seen_at, now())", "read_at IS NULL", -1, "archived_at"
+    "read": Rule("read_at = now(), seen_at = coalesce(seen_at, now())", "read_at IS NULL"),
+    "unread": Rule("read_at = NULL", "read_at IS NOT NULL"),
+    "seen": Rule("seen_at = now()", "seen_at IS NULL"),
+    "archive": Rule(
+        "archived_at = now(), snoozed_until = NULL, due_at = NULL", "archived_at IS NULL"
     ),
-    "unread": Rule("read_at = NULL", "read_at IS NOT NULL", 1, "archived_at"),
-    "seen": Rule("seen_at = now()", "seen_at IS NULL", 0, "archived_at"),
-    "archive": Rule("archived_at = now()", "archived_at IS NULL", -1, "read_at"),
+    "snooze": Rule(
+        "snoozed_until = $5::timestamptz, due_at = $5::timestamptz",
+        "archived_at IS NULL AND snoozed_until IS DISTINCT FROM $5::timestamptz",
+    ),
 }
 
 LOCK = "SELECT version, unread FROM inboxes WHERE tenant = $1 AND subscriber = $2 FOR UPDATE"
@@ -51,14 +55,21 @@ WHERE tenant = $1 AND subscriber = $2 AND version <= $3 AND {concerns}
 ORDER BY version, id LIMIT $4
 """
 CHANGE = """
-WITH changed AS (
-    UPDATE notifications SET {assign}, version = $3
+WITH chosen AS (
+    SELECT id, read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL AS counted
+    FROM notifications
     WHERE tenant = $1 AND subscriber = $2 AND id = ANY($4::uuid[])
         AND version IS NOT NULL AND {concerns}
-    RETURNING id, version, seen_at, read_at, archived_at, snoozed_until
+), changed AS (
+    UPDATE notifications n SET {assign}, version = $3
+    FROM chosen
+    WHERE n.id = chosen.id AND n.id = ANY($4::uuid[])
+    RETURNING n.id, n.version, n.seen_at, n.read_at, n.archived_at, n.snoozed_until,
+        chosen.counted
 )
 SELECT * FROM changed ORDER BY id
 """
+"""`counted`: whether the item counted as unread before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +109,11 @@ class Commands:
         *,
         ids: Sequence[UUID] | None,
         up_to: int | None,
+        until: datetime | None = None,
     ) -> Outcome:
         """Apply a verb to these ids, or to all items with a version of at most `up_to`."""
         outcome = Outcome()
-        rule = RULES[verb]
+        deed = Deed(tenant, subscriber, RULES[verb], (until,) if verb == "snooze" else ())
         while True:
             async with self._database.driver() as connection:
                 inbox = await connection.fetchrow(LOCK, tenant, subscriber)
@@ -110,8 +122,8 @@ class Commands:
                 outcome.version, outcome.unread = inbox["version"], inbox["unread"]
                 chosen = ids
                 if chosen is None:
-                    chosen = await _up_to(connection, tenant, subscriber, rule, up_to or 0)
-                change = await _apply(connection, tenant, subscriber, rule, chosen, outcome)
+                    chosen = await _up_to(connection, deed, up_to or 0)
+                change = await _apply(connection, deed, chosen, outcome)
             if change is not None:
                 outcome.version, outcome.unread = change.version, change.unread
                 outcome.changes.append(change)
@@ -119,33 +131,44 @@ class Commands:
                 return outcome
 
 
-async def _up_to(
-    connection: Driver, tenant: str, subscriber: str, rule: Rule, version: int
-) -> list[UUID]:
-    query = UP_TO.format(concerns=rule.concerns)
-    rows = await connection.fetch(query, tenant, subscriber, version, MAX_CHANGED)
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A verb for one inbox; `more` are the parameters of its rule, from `$5` on."""
+
+    tenant: str
+    subscriber: str
+    rule: Rule
+    more: tuple[datetime | None, ...]
+
+
+async def _up_to(connection: Driver, deed: Deed, version: int) -> list[UUID]:
+    query = UP_TO.format(concerns=deed.rule.concerns)
+    feed = (deed.tenant, deed.subscriber)
+    rows = await connection.fetch(query, *feed, version, MAX_CHANGED, *deed.more)
     return [row["id"] for row in rows]
 
 
 async def _apply(
-    connection: Driver,
-    tenant: str,
-    subscriber: str,
-    rule: Rule,
-    ids: Sequence[UUID],
-    before: Outcome,
+    connection: Driver, deed: Deed, ids: Sequence[UUID], before: Outcome
 ) -> Change | None:
     if not ids:
         return None
     version = before.version + 1
-    query = CHANGE.format(assign=rule.assign, concerns=rule.concerns)
-    rows = await connection.fetch(query, tenant, subscriber, version, list(ids))
+    query = CHANGE.format(assign=deed.rule.assign, concerns=deed.rule.concerns)
+    feed = (deed.tenant, deed.subscriber)
+    rows = await connection.fetch(query, *feed, version, list(ids), *deed.more)
     if not rows:
         return None
-    counted = sum(row[rule.counted] is None for row in rows)
-    unread = before.unread + rule.unread_step * counted
-    await connection.execute(MOVE, tenant, subscriber, version, unread)
-    return Change(version, unread, [state_of(row) for row in rows])
+    items = [state_of(row) for row in rows]
+    counted = sum(row["counted"] for row in rows)
+    unread = before.unread - counted + sum(is_unread(item) for item in items)
+    await connection.execute(MOVE, *feed, version, unread)
+    return Change(version, unread, items)
+
+
+def is_unread(item: ItemState) -> bool:
+    """Whether the item counts as unread."""
+    return item.read_at is None and item.archived_at is None and item.snoozed_until is None
 
 
 def state_of(row: Any) -> ItemState:

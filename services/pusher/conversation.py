@@ -18,6 +18,7 @@ from clarion.contracts.frames import (
     Ok,
     Ping,
     Pong,
+    Snooze,
 )
 from clarion.errors import Unauthorized, Unavailable
 from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
@@ -195,6 +196,7 @@ class Conversations:
             VERBS[type(command)],
             ids=command.ids,
             up_to=command.up_to,
+            until=command.until if isinstance(command, Snooze) else None,
         )
         if outcome.changes and session.stage is Stage.LIVE and session.version < outcome.version:
             await self.gaps.fill(feed)  # the answer comes after the change

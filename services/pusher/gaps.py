@@ -125,7 +125,8 @@ def live_bodies(page: Page, after: int) -> Iterator[tuple[int, bytes]]:
 
 def _live_frame(version: int, unread: int, items: list[Item]) -> NotificationFrame | ChangedFrame:
     first = items[0]
-    if len(items) == 1 and not (first.seen_at or first.read_at or first.archived_at):
+    touched = first.seen_at or first.read_at or first.archived_at or first.snoozed_until
+    if len(items) == 1 and not touched:
         return NotificationFrame(version=version, unread=unread, item=first)
     return ChangedFrame(version=version, unread=unread, items=[state_of(one) for one in items])
 

@@ -57,7 +57,10 @@ AFTER = FROM_FEEDS.format(
     limit=PAGE + 1,
 )
 NEWEST = FROM_FEEDS.format(
-    columns=COLUMNS, where="m.archived_at IS NULL", order="m.id DESC", limit=SNAPSHOT
+    columns=COLUMNS,
+    where="m.archived_at IS NULL AND m.snoozed_until IS NULL",
+    order="m.id DESC",
+    limit=SNAPSHOT,
 )
 
 
@@ -111,7 +114,7 @@ class History:
         return await self._after.ask(position)
 
     async def newest(self, tenant: str, subscriber: str) -> Page:
-        """The newest `SNAPSHOT` items that are not archived."""
+        """The newest `SNAPSHOT` items of the inbox: neither archived nor snoozed."""
         return await self._newest.ask(Position(tenant, subscriber, 0))
 
     async def heads(self, feeds: Sequence[tuple[str, str]]) -> list[int]:

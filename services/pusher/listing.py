@@ -10,13 +10,14 @@ from clarion.contracts.item import Item
 from clarion.store.database import Database
 from services.pusher.history import COLUMNS, item_of
 
-State = Literal["inbox", "all", "unread", "archived"]
+State = Literal["inbox", "all", "unread", "archived", "snoozed"]
 
 CONDITIONS: dict[State, str] = {
-    "inbox": "m.archived_at IS NULL",
+    "inbox": "m.archived_at IS NULL AND m.snoozed_until IS NULL",
     "all": "true",
-    "unread": "m.read_at IS NULL AND m.archived_at IS NULL",
+    "unread": "m.read_at IS NULL AND m.archived_at IS NULL AND m.snoozed_until IS NULL",
     "archived": "m.archived_at IS NOT NULL",
+    "snoozed": "m.snoozed_until IS NOT NULL",
 }
 
 LIST = """

@@ -6,8 +6,8 @@ progress of events whose audience is larger than one transaction.
 
 `due_at` is when dispatch looks at a row next. Of a delivery: when it is to be sent (`scheduled`),
 published once more (`queued`) or taken from a sender that died (`sending`). Of a notification: when
-it enters the inbox (`version` is NULL) or, once it has, when it is announced again unless its
-announcement was confirmed. NULL where nothing is left to do.
+it enters the inbox (`version` is NULL); when it comes back (`snoozed_until` is set); else when it
+is announced again unless its announcement was confirmed. NULL where nothing is left to do.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -22,6 +23,7 @@ from services.pusher.routes.schemas import (
     InboxDocument,
     OutcomeDocument,
     Selection,
+    SnoozeSelection,
     Version,
 )
 
@@ -83,7 +85,8 @@ async def inbox(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """`state`: `inbox` (what is not archived), `unread`, `archived`, or `all`."""
+    """`state`: `inbox` (neither archived nor snoozed), `unread` (of those), `archived`,
+    `snoozed`, or `all`."""
     name = f"inbox {state} {category or ''}"
     before = read_cursor(cursor, name).id if cursor is not None else MAX_ID
     page = await list_inbox(
@@ -130,11 +133,20 @@ def first_of(page: Page, limit: int) -> Page:
 
 
 async def carry_out(
-    request: Request, subscriber: Subscriber, verb: Verb, selection: Selection
+    request: Request,
+    subscriber: Subscriber,
+    verb: Verb,
+    selection: Selection,
+    until: datetime | None = None,
 ) -> Response:
     """Do what was asked; every device of the subscriber hears of it."""
     outcome = await engine_of(request).changes.make(
-        subscriber.tenant, subscriber.subscriber, verb, ids=selection.ids, up_to=selection.up_to
+        subscriber.tenant,
+        subscriber.subscriber,
+        verb,
+        ids=selection.ids,
+        up_to=selection.up_to,
+        until=until,
     )
     return answer(OutcomeAnswer(outcome.version, outcome.unread, outcome.changed))
 
@@ -161,3 +173,10 @@ async def seen(request: Request, subscriber: Subscriber, selection: Selection) -
 async def archive(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
     """Archived items leave the inbox and do not count as unread."""
     return await carry_out(request, subscriber, "archive", selection)
+
+
+@router.post("/snooze", summary="Put items off", responses=documented(OutcomeDocument))
+async def snooze(request: Request, subscriber: Subscriber, selection: SnoozeSelection) -> Response:
+    """They leave the inbox until then, when they come back unread; `until: null` brings them back
+    now, as they were. Archived items stay where they are."""
+    return await carry_out(request, subscriber, "snooze", selection, selection.until)

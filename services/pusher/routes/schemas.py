@@ -6,9 +6,20 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import msgspec
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
+from clarion.contracts.event import Moment
 from clarion.contracts.frames import MAX_COMMAND_IDS
+from services.pusher.snooze import until_fault
 
 Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
@@ -73,3 +84,27 @@ class Selection(BaseModel):
         if (self.ids is None) == (self.up_to is None):
             raise ValueError("give either ids or up_to")
         return self
+
+
+def read_moment(value: object) -> object:
+    """A time as a client frame spells it: RFC 3339 text with an offset."""
+    try:
+        return msgspec.convert(value, Moment | None)
+    except msgspec.ValidationError:
+        raise ValueError("write a time such as 2030-01-31T12:00:00Z, or null") from None
+
+
+def check_until(value: datetime | None) -> datetime | None:
+    """Raises `ValueError` where a snooze may not last until then."""
+    fault = until_fault(value)
+    if fault is not None:
+        raise ValueError(fault)
+    return value
+
+
+class SnoozeSelection(Selection):
+    """A selection, and until when it is snoozed."""
+
+    until: Annotated[
+        AwareDatetime | None, BeforeValidator(read_moment), AfterValidator(check_until)
+    ]

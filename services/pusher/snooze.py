@@ -1,0 +1,17 @@
+"""Until when an item may be snoozed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+LONGEST = timedelta(days=366)
+
+
+def until_fault(until: datetime | None, now: datetime | None = None) -> str | None:
+    """What is wrong with the end of a snooze; `now` is the clock's where it is left out."""
+    if until is None:
+        return None
+    now = now or datetime.now(UTC)
+    if until <= now:
+        return "must lie in the future"
+    return "must lie within one year" if until > now + LONGEST else None
