@@ -41,7 +41,7 @@ bench: ## what it costs, beside naive peers; ARGS choose what
 	@scripts/setup dev
 	$(BIN)/python -m bench $(ARGS)
 
-chaos: ## kill, pause and cut everything off under load: make chaos [ARGS='--minutes 30 --seed 7 --faults broker']
+chaos: ## kill, pause and cut everything off under load: make chaos [ARGS='--minutes 30 --seed 7 --cluster']
 	@scripts/setup dev
 	$(BIN)/python -m chaos $(ARGS)
 

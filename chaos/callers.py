@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -23,6 +24,15 @@ ACCEPTED = 202
 UNAVAILABLE = 503
 
 
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """A try that was refused, or had no answer (`status` 0). `at` is in epoch seconds."""
+
+    at: float
+    took_s: float
+    status: int
+
+
 @dataclass
 class Accepted:
     """What got a `202`, shared by all callers."""
@@ -35,6 +45,8 @@ class Accepted:
     """Answers that no event of ours should get."""
     tries: int = 0
     sent: int = 0
+    unserved: list[Unserved] = field(default_factory=list[Unserved])
+    """Tries that did not get a `202`."""
 
 
 class Caller:
@@ -97,10 +109,14 @@ class Caller:
     async def _try(self, event: dict[str, Any], gateway: str) -> bool:
         """Whether that is the end of it."""
         self._accepted.tries += 1
+        at = time.time()
         try:
             answer = await self._http.post(f"{gateway}/v1/events", json=event)
         except httpx2.TransportError:
+            self._accepted.unserved.append(Unserved(at, time.time() - at, 0))
             return False
+        if answer.status_code != ACCEPTED:
+            self._accepted.unserved.append(Unserved(at, time.time() - at, answer.status_code))
         if answer.status_code == ACCEPTED:
             self._accepted.subscribers[event["id"]] = event["data"]["subscriber"]
             for channel in event["channels"][1:]:

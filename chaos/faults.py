@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Awaitable, Callable
 
+from chaos.causes import cause, target_of
 from chaos.ground import Ground
-from chaos.part import PARTS, SERVICES, Struck
-from chaos.schedule import LINE_ACTIONS, Planned
+from chaos.part import Struck
+from chaos.schedule import Planned
 
 HEAL_LIMIT_S = 90.0
 READY_LIMIT_S = 30.0
@@ -32,10 +32,11 @@ class Faults:
 
     async def strike(self, planned: Planned) -> Struck:
         """Do it, undo it, wait until it has healed."""
-        target = target_of(planned)
+        target = target_of(planned, len(self._ground.brokers))
         self.current = f"{planned.name} ({target})"
         began_at = time.time()
-        await self._carry_out(planned, target)
+        async with cause(self._ground, planned, self.unclean):
+            await asyncio.sleep(planned.lasts_s)
         ended_at = time.time()
         self.current = f"{planned.name} ({target}) has ended, not healed yet"
         healed_at = await self._healed_at(planned)
@@ -45,45 +46,6 @@ class Faults:
         await self._all_ready(struck)
         self.current = ""
         return struck
-
-    async def _carry_out(self, planned: Planned, target: str) -> None:
-        if planned.action in LINE_ACTIONS:
-            await self._strike_lines(planned)
-        elif planned.part in SERVICES:
-            await self._strike_service(planned, target)
-        elif planned.part == "broker":
-            await self._ground.broker.kill()
-            await asyncio.sleep(planned.lasts_s)
-            await self._ground.broker.start()
-        else:
-            postgres = self._ground.postgres
-            await asyncio.to_thread(postgres.kill if planned.action == "kill" else postgres.stop)
-            await asyncio.sleep(planned.lasts_s)
-            await asyncio.to_thread(postgres.start)
-
-    async def _strike_service(self, planned: Planned, target: str) -> None:
-        member = self._ground.fleet.members[target]
-        if planned.action == "pause":
-            member.send(signal.SIGSTOP)
-            await asyncio.sleep(planned.lasts_s)
-            member.send(signal.SIGCONT)
-            return
-        if planned.action == "kill":
-            await member.kill()
-        else:
-            status = await member.stop()
-            if status != 0:
-                self.unclean.append(f"{target} stopped with {status}")
-        await asyncio.sleep(planned.lasts_s)
-        member.start()
-
-    async def _strike_lines(self, planned: Planned) -> None:
-        lines = self._ground.fleet.lines(planned.part, planned.member)
-        for line in lines:
-            line.strike(planned.action)
-        await asyncio.sleep(planned.lasts_s)
-        for line in lines:
-            line.mend()
 
     async def _healed_at(self, planned: Planned) -> float | None:
         try:
@@ -103,12 +65,3 @@ class Faults:
         if unready:
             late = ", ".join(f"{name} ({why})" for name, why in unready.items())
             self.unclean.append(f"not ready after {struck.name} of {struck.target}: {late}")
-
-
-def target_of(planned: Planned) -> str:
-    """The process, `broker`, `database`, or, of a fault of connections, whose they are."""
-    if planned.action in LINE_ACTIONS:
-        return "all" if planned.member is None else PARTS[planned.member]
-    if planned.part in SERVICES:
-        return f"{planned.part}-{planned.member}"
-    return planned.part

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,8 +27,8 @@ class Member:
 
     name: str
     settings: Mapping[str, str]
-    lines: Mapping[str, Line]
-    """Its connections: `broker` and `database`."""
+    lines: Mapping[str, Sequence[Line]]
+    """Its ways to the `broker` (one for each node) and to the `database`."""
     log: Path
     port: int = field(default_factory=free_port)
     process: Process | None = None
@@ -78,7 +78,7 @@ class Fleet:
     def lines(self, end: str, member: int | None) -> list[Line]:
         """The connections to the broker or the database: of one process, or of all."""
         names = PARTS if member is None else (PARTS[member],)
-        return [self.members[name].lines[end] for name in names]
+        return [line for name in names for line in self.members[name].lines[end]]
 
     def ended(self) -> list[str]:
         """Members that have ended by themselves."""

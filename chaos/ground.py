@@ -1,12 +1,13 @@
-"""What the fleet stands on: a node of RabbitMQ, a PostgreSQL, providers, and a folder of logs."""
+"""What the fleet stands on: RabbitMQ, PostgreSQL, providers, and a folder of logs."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from urllib.parse import quote
@@ -19,13 +20,18 @@ from chaos.part import PARTS
 from chaos.providers import SEND_TIMEOUT_S, FlakyMailbox, FlakyTwilio, Post
 from clarion.store.migrate import migrate
 from tests.support.postgres import PostgresNode
-from tests.support.rabbitmq import BrokerNode, find_node
+from tests.support.rabbitmq import BrokerNode, find_node, start_cluster
 from tests.support.smtp import running_smtp
 from tests.support.stack import API_KEY, TOKEN_SECRET
 from tests.support.twilio import SID, TOKEN, running_twilio
 
-DURABLE = ("fsync = 'on'", "full_page_writes = 'on'", "synchronous_commit = 'on'")
-"""Tests switch these off; here a commit must outlive a SIGKILL."""
+SERVER = (
+    "fsync = 'on'",
+    "full_page_writes = 'on'",
+    "synchronous_commit = 'on'",
+    "max_connections = 80",
+)
+"""Tests switch the first three off; here a commit must outlive a SIGKILL."""
 
 
 @dataclass
@@ -33,7 +39,8 @@ class Ground:
     """Everything that faults and judges need."""
 
     fleet: Fleet
-    broker: BrokerNode
+    brokers: Sequence[BrokerNode]
+    """One, or the nodes of a cluster."""
     postgres: PostgresNode
     mail: Post
     messages: Post
@@ -41,10 +48,10 @@ class Ground:
 
 
 @asynccontextmanager
-async def open_ground(seed: int, folder: Path) -> AsyncIterator[Ground]:
+async def open_ground(seed: int, folder: Path, nodes: int = 1) -> AsyncIterator[Ground]:
     """Start it all, the fleet too; end it all, whatever happens."""
     async with AsyncExitStack() as stack:
-        broker = await _open_broker(stack, folder)
+        brokers = await _open_brokers(stack, folder, nodes)
         postgres = await _open_postgres(stack)
         mail, messages = Post(Random(f"{seed} mail")), Post(Random(f"{seed} sms"))
         box = await stack.enter_async_context(running_smtp(folder, box=FlakyMailbox(mail)))
@@ -57,65 +64,78 @@ async def open_ground(seed: int, folder: Path) -> AsyncIterator[Ground]:
             "CLARION_SMS": f"twilio://{SID}:{quote(TOKEN, safe='')}@?from=%2B15005550006"
             f"&base={quote(twilio.base)}",
         }
+        ports = [broker.node.amqp_port for broker in brokers]
         members = {
-            name: await _member(stack, name, settings, broker.node.amqp_port, postgres, folder)
-            for name in PARTS
+            name: await _member(stack, name, settings, ports, postgres, folder) for name in PARTS
         }
         fleet = Fleet(members)
         stack.push_async_callback(fleet.kill)
         await fleet.start()
-        yield Ground(fleet, broker, postgres, mail, messages, folder)
+        yield Ground(fleet, brokers, postgres, mail, messages, folder)
 
 
 async def _member(
     stack: AsyncExitStack,
     name: str,
     settings: dict[str, str],
-    amqp_port: int,
+    amqp_ports: Sequence[int],
     postgres: PostgresNode,
     folder: Path,
 ) -> Member:
-    async def to_broker() -> Streams:
-        return await asyncio.open_connection("127.0.0.1", amqp_port)
-
     async def to_database() -> Streams:
         return await asyncio.open_unix_connection(socket_of(postgres))
 
-    lines = {"broker": Line(to_broker), "database": Line(to_database)}
-    for line in lines.values():
+    first = PARTS.index(name)  # each begins at another node
+    ports = [amqp_ports[(first + n) % len(amqp_ports)] for n in range(len(amqp_ports))]
+    lines = {
+        "broker": [Line(partial(asyncio.open_connection, "127.0.0.1", port)) for port in ports],
+        "database": [Line(to_database)],
+    }
+    for line in (*lines["broker"], *lines["database"]):
         await line.start()
         stack.push_async_callback(line.close)
     own = {
-        "CLARION_AMQP_URL": f"amqp://guest:guest@127.0.0.1:{lines['broker'].port}/",
-        "CLARION_DATABASE_URL": f"postgresql://postgres@127.0.0.1:{lines['database'].port}/postgres",
+        "CLARION_AMQP_URL": ",".join(
+            f"amqp://guest:guest@127.0.0.1:{line.port}/" for line in lines["broker"]
+        ),
+        "CLARION_DATABASE_URL": f"postgresql://postgres@127.0.0.1:"
+        f"{lines['database'][0].port}/postgres",
     }
     return Member(name, settings | own, lines, folder / f"{name}.log")
 
 
-async def _open_broker(stack: AsyncExitStack, folder: Path) -> BrokerNode:
-    node = find_node()()
-    stack.callback(node.close)
-    await asyncio.to_thread(node.start)
-    broker = BrokerNode(node)
-    stack.callback(broker.close)
-    log = getattr(node, "log_directory", None)
-    if isinstance(log, Path):
-        stack.callback(lambda: shutil.copytree(log, folder / "rabbitmq", dirs_exist_ok=True))
-    return broker
+async def _open_brokers(stack: AsyncExitStack, folder: Path, number: int) -> list[BrokerNode]:
+    if number == 1:
+        nodes = [find_node()()]
+        await asyncio.to_thread(nodes[0].start)
+    else:
+        nodes = await asyncio.to_thread(start_cluster, number)
+    for node in nodes:
+        stack.callback(node.close)
+    brokers = [BrokerNode(node) for node in nodes]
+    for n, broker in enumerate(brokers):
+        stack.callback(broker.close)
+        log = getattr(broker.node, "log_directory", None)
+        if isinstance(log, Path):
+            kept = folder / f"rabbitmq-{n}"
+            stack.callback(partial(shutil.copytree, log, kept, dirs_exist_ok=True))
+    return brokers
 
 
 async def _open_postgres(stack: AsyncExitStack) -> PostgresNode:
     postgres = PostgresNode()
+    postgres.shrink_wal()
     stack.callback(postgres.stop)
     await asyncio.to_thread(postgres.start)
     await migrate(postgres.url)
     connection = await asyncpg.connect(postgres.url)
     try:
-        for setting in DURABLE:
+        for setting in SERVER:
             await connection.execute(f"ALTER SYSTEM SET {setting}")
-        await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()
+    await asyncio.to_thread(postgres.stop)
+    await asyncio.to_thread(postgres.start)
     return postgres
 
 

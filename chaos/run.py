@@ -14,6 +14,7 @@ from random import Random
 
 from chaos.callers import Accepted, Caller, event
 from chaos.clients import make_clients, subscribers_of
+from chaos.cluster import check_members
 from chaos.duplicates import explain
 from chaos.faults import Faults
 from chaos.ground import Ground, open_ground
@@ -23,6 +24,7 @@ from chaos.part import MEMBERS
 from chaos.providers import SEND_TIMEOUT_S
 from chaos.report import Outcome, heal_max_s
 from chaos.schedule import planned
+from chaos.watch import Watch, answers
 from tests.support.processes import wait_until
 
 CALLERS = 4
@@ -44,6 +46,8 @@ class Options:
     faults: tuple[str, ...]
     rate: float
     clients: int
+    nodes: int = 1
+    """Of RabbitMQ."""
 
 
 class Run:
@@ -59,6 +63,7 @@ class Run:
         )
         self._callers = [self._caller(n) for n in range(CALLERS)]
         self._faults = Faults(ground, self._probe)
+        self._watch = Watch(ground.fleet)
         self._probed = cycle(subscribers_of(options.clients))
         self._start = time.monotonic()
 
@@ -66,16 +71,16 @@ class Run:
         """Attack, rest, reconcile."""
         feeds = {client.name: asyncio.create_task(client.run()) for client in self._clients}
         progress = asyncio.create_task(self._progress())
+        watching = asyncio.create_task(self._watch.run())
         try:
             await self._attack()
             given_up = await self._settle()
             await self._rest()
             await self._last_resume(feeds)
         finally:
-            progress.cancel()
-            for task in feeds.values():
+            for task in (progress, watching, *feeds.values()):
                 task.cancel()
-            await asyncio.gather(progress, *feeds.values(), return_exceptions=True)
+            await asyncio.gather(progress, watching, *feeds.values(), return_exceptions=True)
         statuses = await self._ground.fleet.stop()
         self._faults.unclean += [
             f"{name} stopped with {status}" for name, status in statuses.items() if status != 0
@@ -173,6 +178,8 @@ class Run:
             f"{self._ground.mail.failures} failures of mail, {self._ground.messages.failures} of "
             f"SMS on purpose; {len(parked)} messages parked",
         ]
+        notes += self._watch.notes(self._faults.struck)
+        notes += answers(self._faults.struck, accepted.unserved)
         notes += [f"! parked: {one}" for one in parked[:5]]
         notes += [f"! {one}" for one in self._faults.unclean]
         notes += [f"! refused: {one}" for one in accepted.refused[:5]]
@@ -215,6 +222,10 @@ class Run:
 
 
 async def run(options: Options, folder: Path) -> Outcome:
-    """Build the ground, attack it, tear it down."""
-    async with open_ground(options.seed, folder) as ground:
+    """Build the ground, attack it, tear it down.
+
+    Raises `RuntimeError` where a queue has not a member on every node.
+    """
+    async with open_ground(options.seed, folder, options.nodes) as ground:
+        await check_members(ground.brokers)
         return await Run(options, ground).outcome()

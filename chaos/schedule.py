@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from chaos.part import PARTS, SERVICES
+from chaos.part import NODES, PARTS, SERVICES
 
 SERVICE_ACTIONS = ("kill", "stop", "pause")
-BROKER_ACTIONS = ("kill", "drop", "delay", "silent")
-DATABASE_ACTIONS = ("kill", "stop", "drop", "delay", "silent")
 LINE_ACTIONS = ("drop", "delay", "silent")
+BROKER_ACTIONS = ("kill", "stop", "pause", "blocked", "disk", *LINE_ACTIONS)
+DATABASE_ACTIONS = ("kill", "stop", "readonly", "slow", "crowded", "full", *LINE_ACTIONS)
 
 FAULTS: tuple[str, ...] = (
     *(f"{part}-{action}" for part in SERVICES for action in SERVICE_ACTIONS),
@@ -19,7 +19,12 @@ FAULTS: tuple[str, ...] = (
     *(f"database-{action}" for action in DATABASE_ACTIONS),
 )
 """`kill` is SIGKILL and a start, `stop` an orderly stop and a start, `pause` SIGSTOP and SIGCONT;
-`drop`, `delay` and `silent` strike the connections to the broker or the database."""
+`drop`, `delay` and `silent` strike the connections to the broker or the database. The broker is
+`blocked` by a memory alarm, or by that of its `disk`; the database is `readonly`, `slow` (locks
+held), `crowded` (no connection left) or `full` (files cannot grow)."""
+
+CLUSTER_FAULTS: tuple[str, ...] = (*FAULTS, "broker-partition")
+"""With three nodes: one is struck, and one may be parted from the others."""
 
 LASTS_S = {
     "kill": (0.2, 2.0),
@@ -28,14 +33,21 @@ LASTS_S = {
     "drop": (1.0, 5.0),
     "delay": (3.0, 8.0),
     "silent": (3.0, 8.0),
+    "blocked": (3.0, 8.0),
+    "disk": (3.0, 8.0),
+    "readonly": (3.0, 8.0),
+    "slow": (4.0, 8.0),
+    "crowded": (3.0, 8.0),
+    "full": (4.0, 8.0),
+    "partition": (4.0, 12.0),
 }
 GAP_S = (1.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One fault to come. `member` is one of the two processes of a service, or, of a fault of
-    connections, one of all processes; None for those of all."""
+    """One fault to come. `member` is one of the processes of a service or of the nodes of the
+    broker, or, of a fault of connections, one of all processes; None for those of all."""
 
     name: str
     member: int | None
@@ -56,30 +68,30 @@ def planned(seed: int, faults: Sequence[str]) -> Iterator[Planned]:
     random = Random(seed)
     while True:
         for name in random.sample(list(faults), len(faults)):
-            action = name.partition("-")[2]
+            part, _, action = name.partition("-")
             yield Planned(
                 name,
-                _member(random, action),
+                _member(random, part, action),
                 random.uniform(*GAP_S),
                 random.uniform(*LASTS_S[action]),
             )
 
 
-def _member(random: Random, action: str) -> int | None:
+def _member(random: Random, part: str, action: str) -> int | None:
     if action not in LINE_ACTIONS:
-        return random.randrange(2)
+        return random.randrange(NODES if part == "broker" else 2)
     return random.choice([None, *range(len(PARTS))])
 
 
-def chosen(text: str) -> tuple[str, ...]:
+def chosen(text: str, known: Sequence[str] = FAULTS) -> tuple[str, ...]:
     """Faults from `all` or a list: a name, a part (`broker`) or an action (`pause`), with commas.
 
     Raises `ValueError` that names what is not known.
     """
     found: list[str] = []
     for word in (part.strip() for part in text.split(",")):
-        matching = [one for one in FAULTS if word == "all" or word in (one, *one.split("-"))]
+        matching = [one for one in known if word == "all" or word in (one, *one.split("-"))]
         if not matching:
-            raise ValueError(f"{word} is not a fault; known: {', '.join(FAULTS)}")
+            raise ValueError(f"{word} is not a fault; known: {', '.join(known)}")
         found += matching
     return tuple(dict.fromkeys(found))

@@ -33,19 +33,25 @@ AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.DiskFullError,
     PoolTimeout,
 )
 """What says that the database cannot do it now, not that the statement is wrong."""
+
+STORAGE = frozenset({"md.c", "fd.c", "smgr.c", "bufmgr.c", "slru.c", "xlog.c", "buffile.c"})
+"""PostgreSQL's sources that touch files. What the system says when a file cannot grow, but for a
+full disk, has no code of its own: it comes as an internal error."""
 
 
 def is_away(error: BaseException) -> bool:
     """Whether a failure is the database's condition rather than the statement's fault."""
     if isinstance(error, DBAPIError):
         cause = error.orig.__cause__ if error.orig is not None else None
-        return error.connection_invalidated or (cause is not None and isinstance(cause, AWAY))
+        return error.connection_invalidated or (cause is not None and is_away(cause))
+    if isinstance(error, asyncpg.InternalServerError):
+        return getattr(error, "server_source_filename", None) in STORAGE
     if isinstance(error, ValueError):
         return False  # a value that the driver cannot encode, though its class is InterfaceError
     return isinstance(error, AWAY)
@@ -85,7 +91,7 @@ class Database:
         try:
             async with self.engine.begin() as connection:
                 yield connection
-        except (SQLAlchemyError, *AWAY) as error:
+        except (SQLAlchemyError, asyncpg.PostgresError, *AWAY) as error:
             raise_if_away(error)
             raise
 
@@ -110,16 +116,16 @@ class Database:
                     if driver.is_closed() or isinstance(error, asyncpg.InternalClientError):
                         await connection.invalidate()
                     raise
-        except (SQLAlchemyError, *AWAY) as error:
+        except (SQLAlchemyError, asyncpg.PostgresError, *AWAY) as error:
             raise_if_away(error)
             raise
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the database answers and accepts writes."""
         async with asyncio.timeout(self._timeout_s), self.transaction() as connection:
-            read_only = await connection.scalar(text("SELECT pg_is_in_recovery()"))
-            if read_only:
-                raise StoreUnavailable("The database is read-only: it is a standby.")
+            read_only = await connection.scalar(text("SHOW transaction_read_only"))
+            if read_only == "on":
+                raise StoreUnavailable("The database is read-only: a standby, or set to be.")
 
     async def close(self) -> None:
         """Close all connections."""

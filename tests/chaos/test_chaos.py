@@ -17,12 +17,14 @@ SUMMARY = re.compile(
     r"external_duplicates=\d+ unexplained=0 heal_max_s=\d+\.\d"
 )
 COMMAND = [sys.executable, "-m", "chaos"]
+MIX = "gateway-kill,notifier-kill,pusher-stop,broker-kill,blocked,broker-drop,readonly,full,crowded"
+"""As many kinds of fault as three minutes hold."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(800)
 async def test_nothing_is_lost_nothing_is_double_while_everything_fails() -> None:
-    attack = launch([*COMMAND, "--minutes", "1.2", "--seed", "3", "--rate", "40"])
-    status = await attack.wait(580)
+    attack = launch([*COMMAND, "--minutes", "3", "--seed", "3", "--rate", "40", "--faults", MIX])
+    status = await attack.wait(780)
     last = attack.output().splitlines()[-1]
     found = SUMMARY.fullmatch(last)
     assert (status, bool(found)) == (0, True), attack.output()

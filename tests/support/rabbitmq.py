@@ -26,10 +26,14 @@ REMEDY = (
 class Node(Protocol):
     """A node that the run owns; its management API and plain AMQP are on 127.0.0.1."""
 
+    name: str
     amqp_port: int
     management_port: int
 
     def start(self) -> None: ...
+    def wait(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
     def stop(self) -> None: ...
     def kill(self) -> None: ...
     def control(self, *arguments: str) -> str: ...
@@ -44,6 +48,24 @@ def find_node() -> Callable[[], Node]:
     if engine_answers():
         return ContainerNode
     raise RuntimeError(REMEDY)
+
+
+def start_cluster(size: int) -> list[Node]:
+    """Private nodes that have joined each other. Raises `RuntimeError` where none is installed."""
+    launcher = find_launcher()
+    if launcher is None:
+        raise RuntimeError("A cluster needs an installed RabbitMQ: apt-get install rabbitmq-server")
+    nodes = [InstalledNode(launcher)]
+    try:
+        nodes[0].start()
+        for _ in range(size - 1):
+            nodes.append(InstalledNode(launcher, seed=nodes[0]))
+            nodes[-1].start()
+    except BaseException:
+        for node in reversed(nodes):
+            node.close()
+        raise
+    return [*nodes]
 
 
 class Broker:
@@ -89,6 +111,7 @@ class BrokerNode(Broker):
     def __init__(self, node: Node) -> None:
         super().__init__(f"amqp://guest:guest@127.0.0.1:{node.amqp_port}", node.management_port)
         self.node = node
+        self.name = node.name
 
     async def start(self) -> None:
         """Start it again with what was durable; returns once it serves."""
@@ -101,6 +124,11 @@ class BrokerNode(Broker):
     async def kill(self) -> None:
         """SIGKILL."""
         await asyncio.to_thread(self.node.kill)
+
+    def members(self) -> dict[str, int]:
+        """How many members each quorum queue has that are online, as this node says."""
+        found = self.management.get("/queues").raise_for_status().json()
+        return {one["name"]: len(one.get("online", ())) for one in found if one["type"] == "quorum"}
 
     async def control(self, *arguments: str) -> str:
         """Run `rabbitmqctl` on it; its output."""

@@ -26,7 +26,7 @@ class ContainerNode:
     """A node in a container on ports of 127.0.0.1, with the management plugin."""
 
     def __init__(self) -> None:
-        self._name = f"clarion-test-{uuid4().hex[:12]}"
+        self.name = f"clarion-test-{uuid4().hex[:12]}"
         self.amqp_port = free_port()
         self.management_port = free_port()
         self._made = False
@@ -34,34 +34,46 @@ class ContainerNode:
     def start(self) -> None:
         """Start (again) with the same data and ports; returns once it serves."""
         if self._made:
-            docker("start", self._name)
+            docker("start", self.name)
         else:
             docker(
-                *("run", "--detach", "--name", self._name, "--hostname", self._name),
+                *("run", "--detach", "--name", self.name, "--hostname", self.name),
                 *("--label", "clarion.test=1"),
                 *("--publish", f"127.0.0.1:{self.amqp_port}:5672"),
                 *("--publish", f"127.0.0.1:{self.management_port}:15672"),
                 IMAGE,
             )
             self._made = True
+        self.wait()
+
+    def wait(self) -> None:
+        """Return once it serves."""
         wait_for_listener(self.management_port, 5672, None)
+
+    def pause(self) -> None:
+        """It says nothing, and its connections stay open."""
+        docker("pause", self.name)
+
+    def resume(self) -> None:
+        """It goes on."""
+        docker("unpause", self.name)
 
     def stop(self) -> None:
         """Stop in order: connections are closed with a word."""
-        docker("stop", self._name)
+        docker("stop", self.name)
 
     def kill(self) -> None:
         """SIGKILL: no goodbye to anybody."""
-        docker("kill", self._name)
+        docker("kill", self.name)
 
     def control(self, *arguments: str) -> str:
         """Run `rabbitmqctl`; its output. Raises `CalledProcessError`."""
-        return docker("exec", self._name, "rabbitmqctl", "--quiet", *arguments)
+        return docker("exec", self.name, "rabbitmqctl", "--quiet", *arguments)
 
     def close(self) -> None:
         """Remove the container and its data."""
         if self._made:
-            docker("rm", "--force", "--volumes", self._name)
+            docker("rm", "--force", "--volumes", self.name)
 
 
 def docker(*arguments: str) -> str:

@@ -1,19 +1,25 @@
 """A private node of an installed RabbitMQ, run by whoever runs the tests.
 
 It has its own name, data, cookie, ports and name server (epmd): two runs side by side never meet.
+With a `seed` it joins the cluster of that node, whose cookie and name server it shares.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
+from typing import Self
 from uuid import uuid4
 
 import httpx2
+import psutil
 
 from tests.support.processes import Process, free_port, launch, run_directory
 
@@ -37,6 +43,13 @@ collect_statistics_interval = 1000
 log.file.level = info
 """
 
+CLUSTER_CONFIG = """
+cluster_partition_handling = pause_minority
+cluster_formation.peer_discovery_backend = classic_config
+cluster_formation.classic_config.nodes.1 = {first}
+"""
+"""What docs/guides/run-it.md tells operators."""
+
 
 def find_launcher() -> Path | None:
     """The folder with `rabbitmq-server` and `rabbitmqctl`; None where it is not installed."""
@@ -50,12 +63,16 @@ def find_launcher() -> Path | None:
 class InstalledNode:
     """A node from the installed package, with the management plugin."""
 
-    def __init__(self, launcher: Path) -> None:
+    def __init__(self, launcher: Path, *, seed: Self | None = None) -> None:
+        """`seed` is a node that runs already when this one is started for the first time."""
         self._launcher = launcher
+        self._seed = seed
         self._directory = Path(tempfile.mkdtemp(prefix="rabbitmq-", dir=run_directory()))
         self.amqp_port = free_port()
         self.management_port = free_port()
-        self._epmd_port = free_port()
+        self.name = f"clarion-{uuid4().hex[:8]}@localhost"
+        self._cookie: str = seed._cookie if seed else token_hex(16)
+        self._epmd_port: int = seed._epmd_port if seed else free_port()
         self._environment = self._prepare()
         self._epmd: Process | None = None
         self._server: Process | None = None
@@ -67,12 +84,24 @@ class InstalledNode:
 
     def start(self) -> None:
         """Start (again) with the same data and ports; returns once it serves."""
-        if self._epmd is None:
+        if self._epmd is None and self._seed is None:
             epmd = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
             self._epmd = launch(epmd, env=self._environment, outlives_test=True)
         server = [self._launcher / "rabbitmq-server"]
         self._server = launch(server, env=self._environment, outlives_test=True)
+        self.wait()
+
+    def wait(self) -> None:
+        """Return once it serves."""
         wait_for_listener(self.management_port, self.amqp_port, self._server)
+
+    def pause(self) -> None:
+        """SIGSTOP: it says nothing, and its connections stay open."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._send(signal.SIGCONT)
 
     def stop(self) -> None:
         """Stop in order: connections are closed with a word."""
@@ -108,11 +137,22 @@ class InstalledNode:
             self._epmd = None
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def _send(self, number: signal.Signals) -> None:
+        if self._server is None:
+            return
+        launched = psutil.Process(self._server.pid)
+        for process in (launched, *launched.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
     def _prepare(self) -> dict[str, str]:
         home = self._directory
-        (home / "rabbitmq.conf").write_text(
-            CONFIG.format(amqp_port=self.amqp_port, management_port=self.management_port)
-        )
+        config = CONFIG.format(amqp_port=self.amqp_port, management_port=self.management_port)
+        first = self._seed or self
+        (home / "rabbitmq.conf").write_text(config + CLUSTER_CONFIG.format(first=first.name))
+        cookie = home / ".erlang.cookie"
+        cookie.write_text(self._cookie)
+        cookie.chmod(0o400)
         (home / "enabled_plugins").write_text("[rabbitmq_management].\n")
         (home / "advanced.config").write_text("[].\n")
         (home / "environment").touch()
@@ -120,7 +160,7 @@ class InstalledNode:
             "HOME": str(home),
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": f"clarion-{uuid4().hex[:8]}@localhost",
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_MNESIA_BASE": str(home / "data"),
             "RABBITMQ_LOG_BASE": str(home / "log"),
             "RABBITMQ_CONF_ENV_FILE": str(home / "environment"),

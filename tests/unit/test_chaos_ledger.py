@@ -7,10 +7,13 @@ from itertools import islice
 
 import pytest
 
+from chaos.callers import Unserved
+from chaos.causes import target_of
 from chaos.duplicates import Attempt, explain
 from chaos.ledger import Books, Head, Kept, Shown, reconcile
 from chaos.part import Struck
-from chaos.schedule import FAULTS, chosen, planned
+from chaos.schedule import CLUSTER_FAULTS, FAULTS, Planned, chosen, planned
+from chaos.watch import answers
 
 GOOD = Books(
     accepted={"e1": "ann", "e2": "ann"},
@@ -135,11 +138,29 @@ def test_one_seed_gives_one_schedule_and_every_fault_in_turn() -> None:
 def test_faults_are_chosen_by_name_part_or_action() -> None:
     assert chosen("all") == FAULTS
     assert chosen("broker-kill") == ("broker-kill",)
+    assert chosen("partition", CLUSTER_FAULTS) == ("broker-partition",)
     assert chosen("pause,broker-kill") == (
         "gateway-pause",
         "notifier-pause",
         "pusher-pause",
+        "broker-pause",
         "broker-kill",
     )
     with pytest.raises(ValueError, match="typo is not a fault"):
         chosen("typo")
+
+
+def test_one_node_of_a_cluster_is_struck_and_a_single_one_is_the_broker() -> None:
+    fault = Planned("broker-kill", 2, 1.0, 1.0)
+    assert (target_of(fault), target_of(fault, nodes=3)) == ("broker", "broker-2")
+
+
+def test_refusals_are_told_of_the_time_in_which_the_broker_took_nothing() -> None:
+    struck = [Struck("broker-blocked", "broker", 10.0, 20.0, 21.0)]
+    during = [Unserved(12.0, 0.01, 503), Unserved(15.0, 0.5, 503), Unserved(15.0, 10.0, 0)]
+    outside = [Unserved(10.5, 5.0, 503), Unserved(25.0, 5.0, 503)]
+    assert answers(struck, [*outside, *during]) == [
+        "in broker-blocked: 2 answers of 503, the slowest in 0.50 s, 1 without an answer"
+    ]
+    one_node = [replace(struck[0], target="broker-1")]
+    assert answers(one_node, during) == []

@@ -26,9 +26,15 @@ END_S = 3.0
 STEADY_AFTER_S = 5.0
 """A connection that lived this long counts as a success: the next backoff starts low."""
 
-FAILURES = (OSError, TimeoutError, aiormq.exceptions.AMQPError, RuntimeError)
+FAILURES = (
+    OSError,
+    TimeoutError,
+    aiormq.exceptions.AMQPError,
+    RuntimeError,
+    StopAsyncIteration,
+)
 """What aio-pika raises for a broker that is away, going, or gone (`ChannelInvalidStateError` is a
-`RuntimeError`)."""
+`RuntimeError`; a handshake that the broker breaks off ends in `StopAsyncIteration`)."""
 
 log = structlog.get_logger("clarion.bus")
 
