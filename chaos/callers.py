@@ -96,7 +96,12 @@ class Caller:
         await self._http.aclose()
         return len(given_up)
 
-    async def send(self, event: dict[str, Any], first: int | None = None) -> None:
+    async def send(
+        self,
+        event: dict[str, Any],
+        first: int | None = None,
+        longest_wait_s: float = LONGEST_WAIT_S,
+    ) -> None:
         """Send until it is accepted: the same id, after a wait, to the next gateway."""
         self._accepted.sent += 1
         at = self._random.randrange(len(self._gateways)) if first is None else first
@@ -104,7 +109,7 @@ class Caller:
         while not await self._try(event, self._gateways[at % len(self._gateways)]):
             at += 1
             await asyncio.sleep(wait_s * self._random.uniform(0.5, 1.5))
-            wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+            wait_s = min(longest_wait_s, wait_s * 2)
 
     async def _try(self, event: dict[str, Any], gateway: str) -> bool:
         """Whether that is the end of it."""

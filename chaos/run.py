@@ -33,6 +33,8 @@ ANSWERS_S = 60.0
 REST_S = 180.0
 SOON = timedelta(seconds=15)
 """A retry that is due later than this is not waited for."""
+PROBE_WAIT_S = 0.5
+"""Who measures a heal asks more often than a caller does."""
 LAST_RESUME_S = 60.0
 LEASE_S = 2 * (SEND_TIMEOUT_S + 5.0)
 
@@ -194,7 +196,7 @@ class Run:
             probe = event(f"{name}-{n}", subscriber)
             mine = [one for one in self._clients if one.subscriber == subscriber]
             seen += [one.sightings.expect(probe["id"], one.name) for one in mine]
-            await self._callers[n].send(probe, first=n)
+            await self._callers[n].send(probe, first=n, longest_wait_s=PROBE_WAIT_S)
         await asyncio.gather(*seen)
 
     async def _progress(self) -> None:

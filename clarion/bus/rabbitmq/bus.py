@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from clarion.bus.protocol import BusStatus, LiveSubscription, Message, Subscription
 from clarion.bus.rabbitmq.connection import Connection
+from clarion.bus.rabbitmq.declaration import declare_exchanges
 from clarion.bus.rabbitmq.link import Link
 from clarion.bus.rabbitmq.live import RabbitMQLiveSubscription
 from clarion.bus.rabbitmq.publisher import Publisher
@@ -25,7 +26,8 @@ class RabbitMQBus:
 
     def __init__(self, urls: Sequence[str], *, publish_timeout_s: float) -> None:
         self._publisher = Publisher(urls, timeout_s=publish_timeout_s)
-        self._consuming = Link("consume", urls, _nothing_to_prepare)
+        # who consumes declares its own queue: a broker that comes up is busy enough
+        self._consuming = Link("consume", urls, _nothing_to_prepare, declare=declare_exchanges)
         self._subscriptions: list[WorkSubscription] = []
         self._ears: list[RabbitMQLiveSubscription] = []
 

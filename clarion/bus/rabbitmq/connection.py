@@ -14,9 +14,9 @@ from yarl import URL
 from clarion.bus.rabbitmq.underlay import when_closed
 from clarion.errors import ConfigurationError
 
-HEARTBEAT_S = 10
+HEARTBEAT_S = 6
 """The broker gives up a silent peer after two to three of these, and keeps until then what it gave
-that peer."""
+that peer. Below 5 s a busy machine is taken for a dead one."""
 CONNECT_TIMEOUT_S = 5.0
 
 

@@ -18,10 +18,15 @@ async def declare_topology(channel: AbstractChannel) -> None:
     Raises `ConfigurationError` that names what the broker has with other arguments, or what our
     user may not declare. The channel is closed by the broker then.
     """
-    for exchange in EXCHANGES:
-        await declare_exchange(channel, exchange)
+    await declare_exchanges(channel)
     for queue in QUEUES:
         await declare_queue(channel, queue)
+
+
+async def declare_exchanges(channel: AbstractChannel) -> None:
+    """Declare what queues are bound to; see `declare_topology`."""
+    for exchange in EXCHANGES:
+        await declare_exchange(channel, exchange)
 
 
 async def declare_exchange(channel: AbstractChannel, exchange: Exchange) -> None:

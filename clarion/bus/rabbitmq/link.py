@@ -39,13 +39,14 @@ FAILURES = (
 log = structlog.get_logger("clarion.bus")
 
 Prepare = Callable[[Connection], Awaitable[None]]
+Declare = Callable[[AbstractChannel], Awaitable[None]]
 
 
 class Link:
     """One supervised connection.
 
-    `prepare` runs on each new connection before anybody sees it. `detail` says in a sentence why
-    there is none.
+    On each new connection `declare` and then `prepare` run before anybody sees it. `detail` says in
+    a sentence why there is none.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Link:
         urls: Sequence[str],
         prepare: Prepare,
         *,
+        declare: Declare = declare_topology,
         on_blocked: Callable[[bool], None] = lambda _: None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._urls = list(urls)
         self._prepare = prepare
+        self._declare = declare
         self._on_blocked = on_blocked
         self._on_lost = on_lost
         self._connection: Connection | None = None
@@ -154,7 +157,7 @@ class Link:
         connection.observe(self._blocked, self._lost.set)
         try:
             self._control = await connection.channel(publisher_confirms=False)
-            await declare_topology(self._control)
+            await self._declare(self._control)
             await self._prepare(connection)
         except BaseException:
             connection.abort()
