@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from tests.support.rabbitmq import BrokerNode
 
 MORE_THAN_ANY_DISK = str(10**18)
 DISK_LIMIT = "1MB"
+TRIES = 4
 
 
 def cause(
@@ -53,36 +56,51 @@ async def _pause(node: BrokerNode) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _blocked(node: BrokerNode) -> AsyncIterator[None]:
     """A memory alarm: it reads no more from connections that publish."""
-    await node.block()
+    await _insist(node.block)
     try:
         yield
     finally:
-        await node.unblock()
+        await _insist(node.unblock)
 
 
 @asynccontextmanager
 async def _disk(node: BrokerNode) -> AsyncIterator[None]:
     """The alarm of a disk that is nearly full: it blocks as that of memory does."""
-    await node.control("set_disk_free_limit", MORE_THAN_ANY_DISK)
+    await _control(node, "set_disk_free_limit", MORE_THAN_ANY_DISK)
     try:
         yield
     finally:
-        await node.control("set_disk_free_limit", DISK_LIMIT)
+        await _control(node, "set_disk_free_limit", DISK_LIMIT)
 
 
 @asynccontextmanager
 async def _partition(node: BrokerNode, others: Sequence[BrokerNode]) -> AsyncIterator[None]:
     """One node and the others refuse each other's cookie: clients reach both sides."""
     names = [one.name for one in others]
-    await node.control("eval", _for_each(names, "erlang:set_cookie(N, parted)"))
-    await node.control("eval", _for_each(names, "erlang:disconnect_node(N)"))
+    await _control(node, "eval", _for_each(names, "erlang:set_cookie(N, parted)"))
+    await _control(node, "eval", _for_each(names, "erlang:disconnect_node(N)"))
     try:
         yield
     finally:
         cookie = "erlang:set_cookie(N, erlang:get_cookie())"
-        await node.control("eval", _for_each(names, cookie))
-        await node.control("eval", _for_each(names, "net_kernel:connect_node(N)"))
+        await _control(node, "eval", _for_each(names, cookie))
+        await _control(node, "eval", _for_each(names, "net_kernel:connect_node(N)"))
         await asyncio.to_thread(node.node.wait)
+
+
+async def _control(node: BrokerNode, *arguments: str) -> None:
+    await _insist(partial(node.control, *arguments))
+
+
+async def _insist(call: Callable[[], Awaitable[object]]) -> None:
+    """`rabbitmqctl` gives up on a busy machine; what a cause began must end."""
+    for attempt in range(TRIES):
+        try:
+            await call()
+            return
+        except subprocess.SubprocessError:
+            if attempt == TRIES - 1:
+                raise
 
 
 def _for_each(nodes: Sequence[str], call: str) -> str:

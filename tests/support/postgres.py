@@ -24,7 +24,8 @@ from clarion.store.migrate import migrate
 from tests.support.processes import Process, launch, run_directory
 
 READY = "ready to accept connections"
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 120.0
 
 QUICK = """
 fsync = off
@@ -107,7 +108,7 @@ class PostgresNode:
         """Stop in order, as an operator would; clients are disconnected."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
-            self._process.join()
+            self._process.join(STOP_TIMEOUT_S)
             self._process = None
 
     def kill(self) -> None:
