@@ -59,14 +59,9 @@ class Upgrade:
         return found[0] if found else None
 
     def tokens(self, name: str) -> list[str]:
-        """The values of a header that is a list of tokens. Raises `BadRequest` where it is not."""
-        found = self._fields.get(name)
-        if found is None:
-            return []
-        values = [value for one in ",".join(found).split(",") if (value := one.strip(" \t"))]
-        if not values or not all(map(_token.fullmatch, values)):
-            raise no_handshake()
-        return values
+        """The values of a header that is a list of tokens. Raises `BadRequest` where one of its
+        lines is not."""
+        return [value for line in self._fields.get(name, ()) for value in tokens_of(line)]
 
     def accept(self) -> str:
         """The `Sec-WebSocket-Accept` that answers it. Raises `BadRequest` for what is no
@@ -83,6 +78,14 @@ class Upgrade:
         ):
             raise no_handshake()
         return accept_key(key)
+
+
+def tokens_of(line: str) -> list[str]:
+    """The tokens of one line, at least one. Raises `BadRequest` for anything else."""
+    values = [value for one in line.split(",") if (value := one.strip(" \t"))]
+    if not values or not all(map(_token.fullmatch, values)):
+        raise no_handshake()
+    return values
 
 
 def is_key(key: str) -> bool:

@@ -122,6 +122,6 @@ def test_importing_opens_nothing_and_path_equals_import() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

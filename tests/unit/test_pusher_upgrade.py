@@ -91,6 +91,7 @@ def test_a_handshake_is_answered_with_our_subprotocol_and_gives_its_token() -> N
 )
 @example(start=START, left_out=set(), more=[("origin", "http://a"), ("origin", "http://a")])
 @example(start=START, left_out={"sec-websocket-key"}, more=[("sec-websocket-key", KEY[:-1])])
+@example(start=START, left_out=set(), more=[("upgrade", "")])
 def test_nothing_is_let_in_that_websockets_would_not(
     start: str, left_out: set[str], more: list[tuple[str, str]]
 ) -> None:
