@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from clarion.bus import Bus, Message
-from clarion.errors import BusUnavailable, PublishUnknown
+from clarion.errors import BusUnavailable, PublishUnknown, Unroutable
 from clarion.topology import EVENTS, LIVE_ALL
 from tests.integration.tcp_proxy import tcp_proxy
 from tests.support.bus import NORMAL, opened, ready, take
@@ -44,6 +44,43 @@ async def test_killed_broker_fails_publishers_at_once_and_all_recovers_alone(
         await bus.publish(EVENTS, "normal", EVENT)
         assert len(await take(subscription, 1)) == 1
         assert ear.epoch() == 2
+
+
+async def test_a_queue_without_a_leader_does_not_keep_others_from_being_published(
+    private_rabbitmq: BrokerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def declare_queue(*_: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()  # the broker answers when there is a leader
+
+    async with opened(private_rabbitmq.url("/")) as bus:
+        await ready(bus)
+        monkeypatch.setattr("clarion.bus.rabbitmq.declaration.declare_queue", declare_queue)
+        await private_rabbitmq.kill()
+        await private_rabbitmq.start()
+        await wait_until(lambda: bus.status().can_publish, 20, "a new link")
+        await bus.publish(EVENTS, "normal", EVENT)
+        await asyncio.wait_for(asked.wait(), 20)
+
+
+async def test_queues_that_a_broker_has_lost_are_declared_again(
+    private_rabbitmq: BrokerNode,
+) -> None:
+    async with opened(private_rabbitmq.url("/")) as bus:
+        await ready(bus)
+        await private_rabbitmq.control("delete_queue", NORMAL)
+        with pytest.raises(Unroutable):
+            await bus.publish(EVENTS, "normal", EVENT)
+        await private_rabbitmq.kill()
+        await private_rabbitmq.start()
+
+        async def published() -> bool:
+            await bus.publish(EVENTS, "normal", EVENT)
+            return True
+
+        await wait_until(published, 60, "a queue for it")
 
 
 async def test_publish_in_flight_when_the_broker_dies_is_unknown(

@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractChannel
 from clarion.bus.metrics import LINK_UP
 from clarion.bus.rabbitmq.backoff import Backoff
 from clarion.bus.rabbitmq.connection import Connection, connect, place_of
-from clarion.bus.rabbitmq.declaration import declare_topology
+from clarion.bus.rabbitmq.declaration import declare_exchanges, declare_topology
 from clarion.errors import ConfigurationError
 from clarion.topology import EVENTS
 
@@ -45,8 +45,8 @@ Declare = Callable[[AbstractChannel], Awaitable[None]]
 class Link:
     """One supervised connection.
 
-    On each new connection `declare` and then `prepare` run before anybody sees it. `detail` says in
-    a sentence why there is none.
+    On the first connection `declare` runs before anybody sees it, on later ones when they are in
+    use; `prepare` before, on each. `detail` says in a sentence why there is none.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Link:
         self._control: AbstractChannel | None = None
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
+        self._declared = self._incomplete = False
         self._first: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self.detail = "The broker is not connected yet."
@@ -157,13 +158,15 @@ class Link:
         connection.observe(self._blocked, self._lost.set)
         try:
             self._control = await connection.channel(publisher_confirms=False)
-            await self._declare(self._control)
+            self._incomplete = self._declared
+            await (declare_exchanges if self._incomplete else self._declare)(self._control)
             await self._prepare(connection)
         except BaseException:
             connection.abort()
             await _end(connection)
             raise
         self._connection = connection
+        self._declared = True
         self._urls.insert(0, self._urls.pop())
         self.detail = ""
         self._up.set()
@@ -172,12 +175,27 @@ class Link:
 
     async def _watch(self) -> None:
         """Return once the connection is lost; one that does not answer is dropped."""
+        await self._declare_again()
         while not self._lost.is_set():
             try:
                 async with asyncio.timeout(PROBE_INTERVAL_S):
                     await self._lost.wait()
             except TimeoutError:
                 await self._probe()
+
+    async def _declare_again(self) -> None:
+        """What the broker may have lost. Not before the link is up: a queue that has no leader yet
+        makes us wait, and those that have one take messages meanwhile."""
+        if self._control is None or not self._incomplete:
+            return
+        try:
+            async with asyncio.timeout(OPEN_S):
+                await self._declare(self._control)
+        except ConfigurationError as error:
+            self._declared = False  # the next try says so
+            self.drop(str(error))
+        except FAILURES as error:
+            log.info("bus_declared_nothing", link=self._name, error=repr(error))
 
     async def _probe(self) -> None:
         if self.is_blocked or self._control is None:
