@@ -6,12 +6,15 @@
 | `clarion_bus_link_up` | `link`: publish, consume | 1 while connected |
 | `clarion_bus_blocked` | | 1 while the broker reads nothing that we publish |
 | `clarion_bus_consumer_restarts_total` | `queue` | consumers made anew after the broker cancelled or lost them |
+| `clarion_bus_events_confirmed_total` | `lane` | events that this process brought into the broker |
+| `clarion_bus_envelope_events` | | events joined in one envelope |
+| `clarion_bus_envelope_seconds` | | from publishing an envelope to its confirm or failure |
 | `clarion_bus_live_dropped_total` | | announcements dropped because their reader was too slow |
 """  # noqa: E501  (a table)
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 PUBLISHES = Counter("clarion_bus_publishes", "Publishes by how they ended", ["outcome"])
 LINK_UP = Gauge("clarion_bus_link_up", "1 while connected to the broker", ["link"])
@@ -20,3 +23,14 @@ CONSUMER_RESTARTS = Counter(
     "clarion_bus_consumer_restarts", "Consumers made anew on a living connection", ["queue"]
 )
 LIVE_DROPPED = Counter("clarion_bus_live_dropped", "Announcements dropped by a slow reader")
+CONFIRMED = Counter("clarion_bus_events_confirmed", "Events brought into the broker", ["lane"])
+ENVELOPE_EVENTS = Histogram(
+    "clarion_bus_envelope_events",
+    "Events joined in one envelope",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
+ENVELOPE_SECONDS = Histogram(
+    "clarion_bus_envelope_seconds",
+    "Time from publishing an envelope to its confirm or failure",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)

@@ -35,7 +35,8 @@ where a union holds both a string with a pattern and a list, and the process die
 EventId = Annotated[str, Meta(min_length=1, max_length=256)]
 Source = Annotated[str, Meta(min_length=1, max_length=256)]
 EventType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z")]
-Category = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+Category = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:@-]{1,128}\Z")]
+"""The id of a topic may be one: that of what subscribers publish is."""
 Moment = Annotated[datetime, Meta(tz=True)]
 ShortText = Annotated[str, Meta(max_length=1_000)]
 LongText = Annotated[str, Meta(max_length=20_000)]

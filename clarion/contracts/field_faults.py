@@ -47,7 +47,7 @@ EXPECTED = {
     "content.url": "an http, https or mailto URL or a path of at most 2,000 characters",
     "channels": "a list of 1 to 6 channels",
     "channels[]": "one of " + ", ".join(CHANNELS),
-    "category": "1 to 64 of A-Z a-z 0-9 . _ -",
+    "category": "1 to 128 of A-Z a-z 0-9 . _ : @ -",
     "lane": "one of " + ", ".join(LANES),
 }
 """What each field must be, in words; `[]` stands for any element."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
-from clarion.contracts.event import Moment
+from clarion.contracts.event import EventId, Moment
+from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
 from clarion.contracts.item import Item, ItemState
 
 SUBPROTOCOL = "clarion.v1"
@@ -83,12 +84,23 @@ class Ack(ClientFrame, tag="ack", frozen=True, kw_only=True):
     version: Version
 
 
+class Publish(ClientFrame, tag="publish", frozen=True, kw_only=True):
+    """Tell the members of a topic that the token allows: an event of the type `topic.published`.
+
+    `id` names it for this sender for ever, so that a frame sent again counts once.
+    """
+
+    topic: Annotated[str, Meta(pattern=SUBSCRIBER_ID_PATTERN)]
+    data: Raw
+    id: EventId | None = None
+
+
 class Ping(ClientFrame, tag="ping", frozen=True, kw_only=True):
     """For clients that cannot see WebSocket pings."""
 
 
 Command = Read | Unread | Seen | Archive | Snooze
-AnyClientFrame = Auth | Hello | Read | Unread | Seen | Archive | Snooze | Ack | Ping
+AnyClientFrame = Auth | Hello | Read | Unread | Seen | Archive | Snooze | Ack | Publish | Ping
 
 
 class ServerFrame(Struct, tag_field="type", frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from clarion.bus.group_commit import GroupCommit, Ticket
 from clarion.bus.protocol import Bus
 from clarion.contracts.event import DEFAULT_SOURCE, LANES
 from clarion.contracts.ids import new_id
@@ -18,7 +19,6 @@ from clarion.contracts.validation import Parsed
 from clarion.errors import BusUnavailable, Problem
 from clarion.telemetry.trace import continue_trace
 from clarion.tokens.api_keys import ApiKey
-from services.gateway.group_commit import GroupCommit, Ticket
 from services.gateway.intake import Headers, Intake, idempotency_key, read_events
 from services.gateway.waiting_room import WaitingRoom
 

@@ -27,7 +27,7 @@ VERBS: dict[type[Command], Verb] = {
     Archive: "archive",
     Snooze: "snooze",
 }
-TYPES = frozenset({"ack", "auth", "hello", "ping", *VERBS.values()})
+TYPES = frozenset({"ack", "auth", "hello", "ping", "publish", *VERBS.values()})
 MAX_REF_CHARACTERS = 256
 
 _unreadable = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)

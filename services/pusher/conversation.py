@@ -18,6 +18,7 @@ from clarion.contracts.frames import (
     Ok,
     Ping,
     Pong,
+    Publish,
     Snooze,
 )
 from clarion.errors import Unauthorized, Unavailable
@@ -34,6 +35,7 @@ from services.pusher.close_codes import (
 from services.pusher.gaps import Gaps
 from services.pusher.hub import Hub
 from services.pusher.metrics import REPLAYS
+from services.pusher.publishing import Publishing
 from services.pusher.receipts import Receipts
 from services.pusher.resume import Resume
 from services.pusher.session import Session
@@ -76,6 +78,7 @@ class Conversations:
     changes: Changes
     gaps: Gaps
     receipts: Receipts
+    publishing: Publishing
     verifier: TokenVerifier
     tasks: Tasks
     max_sessions_per_subscriber: int
@@ -132,6 +135,8 @@ class Conversations:
                 session.close(UNAUTHORIZED, "token_missing")
             elif isinstance(work, Command):
                 await self._command(session, work)
+            elif isinstance(work, Publish):
+                await self._publish(session, work)
             elif isinstance(work, Hello):
                 REPLAYS.labels("hello").inc()
                 await self.resume.replay(session, work.since, work.ref)
@@ -146,7 +151,7 @@ class Conversations:
     def _unavailable(self, session: Session, work: Work, error: Unavailable) -> None:
         ref = None if isinstance(work, Continue) else work.ref
         session.send(ErrorFrame(code="unavailable", detail=error.detail, ref=ref))
-        if not isinstance(work, Command):
+        if not isinstance(work, Command | Publish):
             session.close(TRY_AGAIN_LATER, "unavailable")
 
     async def _auth(self, session: Session, auth: Auth) -> None:
@@ -178,12 +183,13 @@ class Conversations:
             if (feed.tenant, feed.subscriber) != (said.tenant, said.subscriber):
                 session.close(FORBIDDEN, "another_subscriber")
                 return False
-            session.renew(expires_at)
+            session.renew(expires_at, said.publish)
             return True
         if self.hub.count(said.tenant, said.subscriber) >= self.max_sessions_per_subscriber:
             session.close(TOO_MANY_SESSIONS)
             return False
-        session.prove(self.hub.join(said.tenant, said.subscriber, session), expires_at)
+        feed = self.hub.join(said.tenant, said.subscriber, session)
+        session.prove(feed, expires_at, said.publish)
         return True
 
     async def _command(self, session: Session, command: Command) -> None:
@@ -201,6 +207,15 @@ class Conversations:
         if outcome.changes and session.stage is Stage.LIVE and session.version < outcome.version:
             await self.gaps.fill(feed)  # the answer comes after the change
         session.send(Ok(ref=command.ref))
+
+    async def _publish(self, session: Session, frame: Publish) -> None:
+        feed = session.feed
+        if feed is None:
+            return
+        if frame.topic not in session.publish:
+            session.close(FORBIDDEN, "topic_not_allowed")
+            return
+        session.send(await self.publishing.publish(feed, frame))
 
 
 def is_behind(session: Session) -> bool:

@@ -25,6 +25,7 @@ from services.pusher.hub import Hub
 from services.pusher.limits import Bucket
 from services.pusher.live import Live, shards_of
 from services.pusher.metrics import SESSIONS
+from services.pusher.publishing import Publishing
 from services.pusher.receipts import Receipts
 from services.pusher.resume import Resume
 from services.pusher.session import Session
@@ -73,12 +74,16 @@ class Engine:
             longest_s=settings.shutdown_timeout_s / 2,
         )
         self.receipts = Receipts(database)
+        self.publishing = Publishing(
+            bus, per_minute=settings.max_publishes_per_minute, clock=self.clock
+        )
         self._conversations = Conversations(
             hub=self.hub,
             resume=Resume(self.history, self.hub, heartbeat_s=settings.heartbeat_s),
             changes=self.changes,
             gaps=self.gaps,
             receipts=self.receipts,
+            publishing=self.publishing,
             verifier=verifier,
             tasks=self.tasks,
             max_sessions_per_subscriber=settings.max_sessions_per_subscriber,
@@ -100,6 +105,7 @@ class Engine:
         for session in tuple(self.sessions):
             session.cut()
         await self.background.stop(STOP_S)
+        await self.publishing.close(STOP_S)
         await self.tasks.stop()
         await self.receipts.close()
         self.wheel.close()

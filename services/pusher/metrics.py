@@ -16,6 +16,7 @@ LOST_RECEIPTS = Counter(
 REPLAYS = Counter("clarion_live_replays_total", "Replays, by what asked for them.", ["cause"])
 GAPS = Counter("clarion_live_gaps_total", "Gaps that were filled from the store.")
 COMMANDS = Counter("clarion_inbox_commands_total", "State changes asked for, by kind.", ["command"])
+PUBLISHED = Counter("clarion_live_published_total", "Frames that subscribers published to topics.")
 LOST_ANNOUNCEMENTS = Counter(
     "clarion_live_announcements_lost_total",
     "Announcements of our own that the broker did not take; others find the change by themselves.",

@@ -13,12 +13,7 @@ from clarion.contracts.frames import AnyServerFrame, Reconnect
 from clarion.contracts.ids import new_id
 from services.pusher import frames
 from services.pusher.backlog import Backlog
-from services.pusher.close_codes import (
-    AUTH_TIMEOUT,
-    GOING_AWAY,
-    TOO_SLOW,
-    CloseCode,
-)
+from services.pusher.close_codes import AUTH_TIMEOUT, GOING_AWAY, TOO_SLOW, CloseCode
 from services.pusher.deadlines import CLOSING_S, act, next_deadline
 from services.pusher.hub import Feed
 from services.pusher.kept import Kept
@@ -50,6 +45,7 @@ class Session:
         "kept",
         "link",
         "ping_at",
+        "publish",
         "stage",
         "tick",
         "version",
@@ -77,6 +73,7 @@ class Session:
         self.kept: Kept | None = None
         self.conversation: Conversation | None = None
         self.expires_at: float | None = None
+        self.publish: tuple[str, ...] = ()
         self.heard_at = now
         self.tick = NO_TICK
         self.ping_at = now + ping_after_s
@@ -106,16 +103,17 @@ class Session:
         if not self.backlog.offer(data):
             self.close(TOO_SLOW)
 
-    def prove(self, feed: Feed, expires_at: float) -> None:
-        """It is known whose session this is, and until when (clock time)."""
+    def prove(self, feed: Feed, expires_at: float, publish: tuple[str, ...] = ()) -> None:
+        """It is known whose session this is, until when (clock time), and where it publishes."""
         self.link = moved(self.link, Link.PROVEN, LINK_MOVES)
         self.feed = feed
         self.deadline = None
-        self.renew(expires_at)
+        self.renew(expires_at, publish)
 
-    def renew(self, expires_at: float) -> None:
-        """The token that holds now ends then."""
+    def renew(self, expires_at: float, publish: tuple[str, ...] = ()) -> None:
+        """The token that holds now ends then, and allows these topics."""
         self.expires_at = expires_at
+        self.publish = publish
         self.set_timer()
 
     def offer(self, version: int, frame: bytes) -> None:

@@ -22,6 +22,8 @@ class PusherSettings(SharedSettings):
     heartbeat_s: int = Field(default=25, ge=1, le=300)
     max_frame_bytes: int = Field(default=65_536, ge=1_024, le=1_048_576)
     max_frames_per_minute: int = Field(default=600, ge=1)
+    max_publishes_per_minute: int = Field(default=120, ge=1)
+    """`publish` frames of one subscriber."""
     max_backlog_bytes: int = Field(default=1_048_576, ge=65_536)
     max_sessions: int = Field(default=20_000, ge=1)
     max_sessions_per_subscriber: int = Field(default=20, ge=1)

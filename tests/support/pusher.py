@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -102,10 +102,17 @@ class Client:
 
 
 def token(
-    subscriber: str, *, tenant: str = TENANT, ttl_s: int = 600, now: float | None = None
+    subscriber: str,
+    *,
+    tenant: str = TENANT,
+    ttl_s: int = 600,
+    now: float | None = None,
+    publish: Sequence[str] = (),
 ) -> str:
     """A token of the tests' secret."""
-    return mint_token(SECRET, tenant=tenant, subscriber=subscriber, ttl_s=ttl_s, now=now)[0]
+    return mint_token(
+        SECRET, tenant=tenant, subscriber=subscriber, ttl_s=ttl_s, now=now, publish=publish
+    )[0]
 
 
 @asynccontextmanager

@@ -156,7 +156,7 @@ class NotificationPage(Page):
         default=None, min_length=1, max_length=256, pattern=NO_NUL, description="the event's id"
     )
     type: str | None = Field(default=None, max_length=128, pattern=NO_NUL)
-    category: str | None = Field(default=None, max_length=64, pattern=NO_NUL)
+    category: str | None = Field(default=None, max_length=128, pattern=NO_NUL)
     channel: Channel | None = Field(default=None, description="sent or held on this channel")
     state: NotificationState | None = Field(default=None, description="of item or delivery")
     since: Bound | None = Field(default=None, description="created at or after")

@@ -32,7 +32,9 @@ PROBLEMS = problem_responses(400, 401, 413, 422, 503)
 
 Limit = Annotated[int, Query(ge=1, le=PAGE)]
 Cursor = Annotated[str | None, Query(max_length=MAX_CHARACTERS, description="of the page before")]
-Category = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+Category = Annotated[
+    str | None, Query(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:@-]+$")
+]
 
 router = APIRouter(prefix="/v1/inbox", tags=["inbox"], responses=PROBLEMS)
 

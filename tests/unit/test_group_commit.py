@@ -10,9 +10,9 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from clarion.bus.group_commit import GroupCommit, Ticket
 from clarion.bus.protocol import Bus, BusStatus, Message
 from clarion.errors import BusUnavailable, Problem, PublishRefused, Unavailable
-from services.gateway.group_commit import GroupCommit, Ticket
 from services.gateway.waiting_room import WaitingRoom
 
 

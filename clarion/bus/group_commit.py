@@ -1,7 +1,7 @@
 """Group commit: events that arrive while publishes are in flight share the next message.
 
 At most `IN_FLIGHT` envelopes of a lane are on their way; what arrives meanwhile leaves as one.
-An idle gateway waits for nothing. Each caller is answered at the confirm of what it brought.
+An idle process waits for nothing. Each caller is answered at the confirm of what it brought.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from clarion.bus.metrics import CONFIRMED, ENVELOPE_EVENTS, ENVELOPE_SECONDS
 from clarion.bus.protocol import Bus, Message
 from clarion.contracts.envelope import (
     ENVELOPE_CONTENT_TYPE,
@@ -22,11 +23,10 @@ from clarion.contracts.envelope import (
 )
 from clarion.errors import Problem, PublishUnknown, Unavailable
 from clarion.topology import EVENTS
-from services.gateway.metrics import ACCEPTED, ENVELOPE_EVENTS, PUBLISH_SECONDS
 
 IN_FLIGHT = 2
 
-log = structlog.get_logger("clarion.gateway")
+log = structlog.get_logger("clarion.bus")
 
 
 class Ticket:
@@ -76,7 +76,7 @@ class GroupCommit:
         """Have these published; `ticket.done` tells. Callers that fit one envelope are never
         split over two. Raises `Unavailable` once `close` was called."""
         if self._closed:
-            raise Unavailable("The gateway is stopping; nothing was accepted.", code="stopping")
+            raise Unavailable("This process is stopping; nothing was accepted.", code="stopping")
         parcels = _parcels(entries, ticket)
         ticket.expect(len(parcels))
         self._waiting.extend(parcels)
@@ -135,9 +135,9 @@ class GroupCommit:
             log.exception("publish_broke", events=len(entries))
             return PublishUnknown("It is not known whether the broker has stored it.")
         finally:
-            PUBLISH_SECONDS.observe(time.perf_counter() - started)
+            ENVELOPE_SECONDS.observe(time.perf_counter() - started)
             ENVELOPE_EVENTS.observe(len(entries))
-        ACCEPTED.labels(self._lane).inc(len(entries))
+        CONFIRMED.labels(self._lane).inc(len(entries))
         return None
 
     def _fail_waiting(self, problem: Problem) -> None:
