@@ -19,6 +19,7 @@ from clarion.errors import BusUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database, Driver
 from services.notifier import metrics
+from services.notifier.fail_points import reach
 from services.notifier.failures import is_condition
 from services.notifier.outbox import Outbox, Publisher
 from services.notifier.plan.readback import slice_from, traceparent_from
@@ -133,14 +134,19 @@ class Dispatcher:
                 outbox.add_job(row["channel"], row["lane"], job)
             else:
                 metrics.ENDED.labels(row["channel"], row["state"]).inc()
-        await self._publisher.publish(outbox)
+        if outbox.jobs:
+            reach("dispatch.after_commit")
+            await self._publisher.publish(outbox)
+            reach("dispatch.after_publish")
         return _counted("delivery", len(rows))
 
     async def _notifications(self, kind: str, take: Take) -> int:
         async with self._database.driver() as tx:
             released = await take(tx, LIMIT)
-        await self._publisher.publish(Outbox(frames=released.frames))
         if released.ids:
+            reach("release.after_commit")
+            await self._publisher.publish(Outbox(frames=released.frames))
+            reach("release.after_publish")
             async with self._database.driver() as tx:
                 await confirm_release(tx, released.ids)
         return _counted(kind, released.taken)

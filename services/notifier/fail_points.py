@@ -15,17 +15,31 @@ from dataclasses import dataclass
 POINTS = (
     "plan.before_commit",
     "plan.after_commit",
+    "slice.before_commit",
+    "slice.after_commit",
+    "publish.before_jobs",
+    "publish.before_slices",
     "plan.after_publish",
     "plan.after_ack",
+    "dispatch.after_commit",
+    "dispatch.after_publish",
+    "release.after_commit",
+    "release.after_publish",
     "send.before_claim",
     "send.before_call",
     "send.after_call",
+    "send.before_next",
+    "send.after_next",
     "send.before_commit",
     "send.after_commit",
     "send.after_ack",
+    "parked.after_commit",
 )
-"""In the order in which an event and its delivery reach them. `plan.after_commit` is before the
-publish, `plan.after_publish` and `send.after_commit` are before the acknowledgement."""
+"""In the order in which an event and its delivery reach them. `plan.after_commit` and
+`slice.after_commit` are before the publish, `publish.before_jobs` and `publish.before_slices`
+within it, `plan.after_publish` and `send.after_commit` before the acknowledgement. Around
+`send.before_next` and `send.after_next` a refusal is recorded and the next provider asked.
+`release` is the dispatch of what was held back from an inbox."""
 
 _WRITTEN = re.compile(r"([a-z_.]+):kill(?::([1-9][0-9]{0,5}))?")
 

@@ -44,6 +44,8 @@ class Malformed:
     content_type: str
     tenant: str | None = None
     traceparent: str | None = None
+    again: bool = False
+    """The broker gave it out before: it may be parked already."""
 
 
 @dataclass(slots=True)
@@ -144,6 +146,7 @@ def _read_entry(raw: RawEntry, message: Received, reading: Reading) -> None:
                 message.content_type,
                 raw.tenant,
                 raw.traceparent,
+                message.redelivered,
             )
         )
         return
@@ -168,6 +171,7 @@ def _whole(message: Received, reason: str, detail: str, tenant: str | None = Non
         message.content_type,
         tenant,
         header if isinstance(header, str) else None,
+        message.redelivered,
     )
 
 

@@ -19,6 +19,7 @@ from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announceme
 from clarion.contracts.job import JOBS_CONTENT_TYPE, MAX_JOBS, Job, Jobs
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.topology import DELIVERIES, EVENTS, LIVE, delivery_key, shard_key, shard_of
+from services.notifier.fail_points import reach
 from services.notifier.plan.drafts import Draft, frame_of
 
 MAX_ANNOUNCEMENT_BYTES = 512 * 1024
@@ -66,8 +67,12 @@ class Publisher:
     async def publish(self, outbox: Outbox) -> None:
         """Everything, confirmed. Raises `BusUnavailable`; then some of it may be out."""
         await self._send((LIVE, *one) for one in self._announcements(outbox.all_frames()))
-        await self._send((DELIVERIES, *one) for one in job_messages(outbox.jobs))
-        await self._send((EVENTS, *one) for one in slice_messages(outbox.slices))
+        if outbox.jobs:
+            reach("publish.before_jobs")
+            await self._send((DELIVERIES, *one) for one in job_messages(outbox.jobs))
+        if outbox.slices:
+            reach("publish.before_slices")
+            await self._send((EVENTS, *one) for one in slice_messages(outbox.slices))
 
     async def _send(self, messages: Iterable[tuple[str, str, Message]]) -> None:
         pending: list[tuple[str, str, Message]] = []

@@ -11,6 +11,7 @@ from clarion.errors import StoreUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from clarion.topology import PARKED
+from services.notifier.fail_points import reach
 from services.notifier.failures import is_condition
 from services.notifier.intake import Malformed
 from services.notifier.plan.park import park
@@ -50,6 +51,7 @@ class ParkedMover:
                     return
                 await asyncio.sleep(min(5.0, backoff_s(failures)))
             failures = 0
+            reach("parked.after_commit")
             await self._subscription.ack(messages)
 
     async def stop(self) -> None:
@@ -85,5 +87,6 @@ def dead_letter(message: Received) -> tuple[str, Malformed]:
             message.body,
             message.content_type,
             traceparent=trace if isinstance(trace, str) else None,
+            again=message.redelivered,
         ),
     )

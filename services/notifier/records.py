@@ -108,6 +108,8 @@ async def record_and_go_on(
         if until is None:
             return None
         await _record(tx, lease, attempt)
+        reach("send.before_next")
+    reach("send.after_next")
     return replace(lease, until=until, begun=begun)
 
 

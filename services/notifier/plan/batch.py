@@ -89,6 +89,8 @@ class Planner:
         now = datetime.now(UTC)
         async with self._database.driver() as tx:
             drafts, outbox = await plan_slice(tx, piece, carried=self._carried, now=now)
+            reach("slice.before_commit")
+        reach("slice.after_commit")
         if drafts:
             metrics.NOTIFICATIONS.labels(drafts[0].event.workflow.lane).inc(len(drafts))
             _add_drafts(outbox, drafts, now)

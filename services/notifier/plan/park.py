@@ -16,14 +16,26 @@ from services.notifier.intake import Malformed, single
 from services.notifier.plan.drafts import encode, new_uuid
 
 MAX_DETAIL = 1_000
+FAILED = "planning_failed"
 
 PARK = """
 INSERT INTO parked (id, tenant, queue, reason, detail, content_type, headers, body, trace_id)
 SELECT id, tenant, $9, reason, detail, content_type, headers::jsonb, body, trace_id
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[],
-            $8::text[])
-     AS p (id, tenant, reason, detail, content_type, headers, body, trace_id)
+            $8::text[], $10::boolean[])
+     AS p (id, tenant, reason, detail, content_type, headers, body, trace_id, again)
+WHERE NOT p.again OR NOT EXISTS (
+  SELECT 1 FROM parked o WHERE o.queue = $9 AND o.reason = p.reason AND o.body = p.body)
 """
+"""Who died between this commit and the acknowledgement has its message read again."""
+
+KNOWN = """
+SELECT EXISTS (
+  SELECT 1 FROM events e JOIN parked p ON p.tenant = e.tenant AND p.trace_id = e.trace_id
+  WHERE e.tenant = $1 AND e.source = $2 AND e.event_id = $3 AND e.state = 'parked'
+    AND p.reason = $4 AND (e.body = $5::jsonb AND e.body <> '{}' OR p.body = $6))
+"""
+"""Whether the same event lies there already. Its own key stays free, so it does not tell."""
 
 PARKED_EVENT = """
 INSERT INTO events (id, tenant, source, event_id, type, category, lane, time, accepted_at,
@@ -53,6 +65,7 @@ async def park(
         [one.body for one in found],
         [trace_id_of(one.traceparent) if one.traceparent else None for one in found],
         queue,
+        [one.again for one in found],
     )
     for one in found:
         metrics.PARKED.labels(one.reason).inc()
@@ -61,23 +74,25 @@ async def park(
 async def park_event(
     tx: Driver, queue: str, entry: Entry, lane: str, error: Exception, now: datetime
 ) -> None:
-    """Park an event whose planning failed and write its row, as far as it can be stored.
+    """Park an event whose planning failed and write its row, as far as it can be stored; once,
+    however often its message comes.
 
     Its key stays free, so that a redrive plans it.
     """
     detail = f"Planning failed: {type(error).__name__}: {error}"
     body = single(entry)
-    found = Malformed(
-        "planning_failed", detail, body, ENVELOPE_CONTENT_TYPE, entry.tenant, entry.traceparent
-    )
-    await park(tx, queue, [found])
+    found = Malformed(FAILED, detail, body, ENVELOPE_CONTENT_TYPE, entry.tenant, entry.traceparent)
     for text in (encode(entry.event).decode(), "{}"):
         try:
             async with tx.transaction():
-                await tx.execute(PARKED_EVENT, *_event_row(entry, lane, now, text))
+                key = (entry.tenant, entry.source, entry.id)
+                if not await tx.fetchval(KNOWN, *key, FAILED, text, body):
+                    await park(tx, queue, [found])
+                    await tx.execute(PARKED_EVENT, *_event_row(entry, lane, now, text))
             return
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError):
             continue
+    await park(tx, queue, [found])
 
 
 def _event_row(entry: Entry, lane: str, now: datetime, body: str) -> tuple[Any, ...]:

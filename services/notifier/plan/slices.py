@@ -60,9 +60,7 @@ WHERE tenant = $1 AND topic = $2 AND subscriber > $3 ORDER BY subscriber LIMIT $
 
 KNOWN = "SELECT subscriber FROM notifications WHERE event = $1 AND subscriber = ANY($2::text[])"
 
-WRITTEN = """
-SELECT id FROM notifications WHERE event = $1 AND subscriber > $2 ORDER BY subscriber LIMIT $3
-"""
+WRITTEN = "SELECT id FROM notifications WHERE event = $1 AND subscriber = ANY($2::text[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ async def plan_slice(
     if row is None:
         return [], Outbox()
     if row["due_at"] is None:
-        return [], await _planned_before(tx, row)
+        return [], await _planned_before(tx, piece, row)
     event = await _event_of(tx, piece)
     members = await _members(tx, event.entry.tenant, piece)
     drafts = await _drafts(tx, event, members, carried, now)
@@ -127,8 +125,9 @@ async def _open(tx: Driver, event: EventDraft, following: Next, now: datetime) -
     return lane, Slice(1, *place, continue_trace(entry.traceparent))
 
 
-async def _planned_before(tx: Driver, row: Any) -> Outbox:
-    written: Any = await tx.fetch(WRITTEN, row["event"], row["after"], SLICE_SIZE)
+async def _planned_before(tx: Driver, piece: Slice, row: Any) -> Outbox:
+    members = await _members(tx, row["tenant"], piece)
+    written: Any = await tx.fetch(WRITTEN, piece.event, members)
     outbox = await outbox_of(tx, [one[0] for one in written])
     if row["next_topic"] is not None:
         place = (row["event"], row["next_topic"], row["next_after"])
