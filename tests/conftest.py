@@ -28,11 +28,16 @@ GIVEN_DATABASE = os.environ.get("CLARION_DATABASE_URL", "")
 for _name in [name for name in os.environ if name.startswith("CLARION_")]:
     del os.environ[_name]  # settings of the shell never reach a test
 
+settings.register_profile("long", max_examples=2_000, deadline=None, print_blob=True)
 if not os.environ.get("CI"):  # where Hypothesis has a profile of its own
     settings.register_profile(
         "clarion", deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     settings.load_profile("clarion")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--outage-s", type=float, default=4, help="how long a server is away")
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

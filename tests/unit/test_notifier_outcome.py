@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from services.notifier.channels.twilio import retry_after_s
 from services.notifier.outcome import Failed, Outcome, Retry, Sent, Settlement, Unknown, settle
 from services.notifier.retry import STEPS_S, delay_s
 from services.notifier.states import MOVES, IllegalMove, State, move, sources_of
@@ -88,6 +89,67 @@ def test_every_wait_is_near_its_step_and_the_steps_end(
         assert wait_s is not None
         step = steps[attempt - 1]
         assert 0.8 * step - 1e-9 <= wait_s <= (1.2 if after_s is None else 2) * step + 1e-9
+
+
+HEADERS = {
+    "0": 1,
+    "-1": 1,
+    "1.5": 1,
+    "15": 1.5,
+    "1000000000": 2,
+    "9" * 400: 2,
+    "Thu, 01 Jan 1970 00:00:00 GMT": 1,
+    "Fri, 31 Dec 9999 23:59:59 GMT": 2,
+    "Fri, 31 Dec 99999999999999999999 23:59:59 GMT": 1,
+    "soon": 1,
+    "": 1,
+}
+"""A provider's `Retry-After` and how many times the step of 10 s follows from it."""
+
+
+@pytest.mark.parametrize(("value", "steps"), HEADERS.items())
+def test_whatever_retry_after_says_the_wait_is_from_one_to_two_steps(
+    value: str, steps: float
+) -> None:
+    asked_s = retry_after_s(value)
+    settlement = settled(Retry("rate_limited", 10.0 if asked_s is None else asked_s))
+    assert settlement.due_at == NOW + timedelta(seconds=10 * steps)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ [\d:]+ GMT"))
+def test_no_retry_after_breaks_an_attempt(value: str) -> None:
+    asked_s = retry_after_s(value)
+    assert asked_s is None or asked_s >= 0
+
+
+@given(
+    channel=st.sampled_from(sorted(STEPS_S)),
+    life=st.lists(st.tuples(outcomes, st.floats(0, 1)), min_size=12, max_size=12),
+    expires_s=st.none() | st.floats(1, 200_000),
+)
+def test_a_life_of_attempts_ends_within_its_steps_and_never_after_its_expiry(
+    channel: str, life: list[tuple[Outcome, float]], expires_s: float | None
+) -> None:
+    clock, tried = NOW, 0
+    expires_at = None if expires_s is None else NOW + timedelta(seconds=expires_s)
+    for outcome, random in life:
+        tried += 1
+        settlement = settle(
+            outcome,
+            channel=channel,
+            round_=tried,
+            expires_at=expires_at,
+            now=clock,
+            random=lambda one=random: one,
+        )
+        if settlement.due_at is None:
+            break
+        assert clock < settlement.due_at
+        assert expires_at is None or settlement.due_at < expires_at
+        clock = settlement.due_at
+    assert settlement.state in {State.SENT, State.FAILED, State.DEAD, State.EXPIRED}
+    assert tried <= len(STEPS_S[channel]) + 1
+    assert clock - NOW <= timedelta(seconds=2 * sum(STEPS_S[channel]))
 
 
 @given(outcome=outcomes, attempt=st.integers(1, 12), channel=st.sampled_from(["email", "sms"]))
