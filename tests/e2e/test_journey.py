@@ -182,6 +182,32 @@ async def test_one_id_five_times_by_http_and_once_by_amqp_makes_one_notification
     assert ([one["event_id"] for one in listed], len(await emails())) == (["again"], 1)
 
 
+async def test_fifty_callers_at_once_with_one_id_make_one_notification_and_tell_of_other_bodies(
+    stack: Stack,
+) -> None:
+    def said(number: int) -> dict[str, Any]:
+        return shipped(id="crowd", to="user:crowd", data={"said": number % 3})
+
+    answers = await asyncio.gather(*(stack.post_event(said(n)) for n in range(50)))
+    await stack.post_event(shipped(id="after", to="user:other"))
+    await stack.planned("after")
+    record = await stack.planned("crowd")
+
+    async def told() -> list[int]:
+        event = await stack.get("/v1/events/crowd")
+        return [event["data"]["said"], *(one["body"]["data"]["said"] for one in event["conflicts"])]
+
+    async def all_told() -> bool:
+        return len(await told()) == 3
+
+    await wait_until(all_told, 20, "both other bodies")
+    listed = (await stack.get("/v1/notifications?subscriber=crowd"))["items"]
+    assert answers == [{"accepted": 1, "ids": ["crowd"]}] * 50
+    assert sorted(await told()) == [0, 1, 2]
+    assert [one["subscriber"] for one in record["recipients"]] == ["crowd"]
+    assert [one["version"] for one in listed] == [1]
+
+
 async def test_client_killed_200_times_while_2000_events_arrive_has_each_once_and_in_order(
     stack: Stack,
 ) -> None:

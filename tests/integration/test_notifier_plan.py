@@ -128,7 +128,8 @@ async def test_the_same_event_six_times_over_two_notifiers_is_told_once(
 async def test_an_event_that_comes_a_thousand_times_over_four_notifiers_is_sent_once(
     bus: Bus, database: Database
 ) -> None:
-    again = envelope(event(to={"id": "ann", "email": "ann@example.org"}, channels=["email"]))
+    ann = {"id": "ann", "email": "ann@example.org"}
+    again = envelope(event(to=ann, channels=["inbox", "email"]))
     async with running_notifiers(bus, database, count=4):
         await asyncio.gather(*(publish(bus, again) for _ in range(1_000)))
         await wait_for_rows(database, "SELECT 1 FROM deliveries WHERE state = 'sent'", 1)
@@ -138,6 +139,8 @@ async def test_an_event_that_comes_a_thousand_times_over_four_notifiers_is_sent_
     for table in ("deliveries", "attempts", "captures"):
         assert await rows(database, f"SELECT count(*) AS n FROM {table}") == [{"n": 1}]
     assert await rows(database, "SELECT count(*) AS n FROM events") == [{"n": 2}]
+    inbox = "SELECT version, unread FROM inboxes WHERE subscriber = 'ann'"
+    assert await rows(database, inbox) == [{"version": 1, "unread": 1}]
 
 
 async def test_another_body_under_a_taken_id_is_kept_once(bus: Bus, database: Database) -> None:
