@@ -10,6 +10,7 @@
     │   ├── Conflict  409           the thing is in a state that does not allow it
     │   ├── TooLarge  413           past a documented bound
     │   ├── UnsupportedMedia  415   a content type we do not read
+    │   ├── TooMany  429            more than one may have, or more often
     │   └── Invalid  422            fields that are wrong, each named
     └── Unavailable  503            our side cannot do it now; the same call may go through later
         ├── BusUnavailable          no broker, or it blocks publishers
@@ -110,6 +111,12 @@ class UnsupportedMedia(Refused):
     status = 415
     title = "Unsupported media type"
     default_code = "unsupported_media_type"
+
+
+class TooMany(Refused):
+    status = 429
+    title = "Too many requests"
+    default_code = "too_many_requests"
 
 
 class Invalid(Refused):

@@ -23,6 +23,7 @@ from clarion.contracts.frames import (
 )
 from clarion.errors import Unauthorized, Unavailable
 from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
+from services.pusher.census import Census
 from services.pusher.changes import Changes
 from services.pusher.client_frames import VERBS
 from services.pusher.close_codes import (
@@ -81,7 +82,7 @@ class Conversations:
     publishing: Publishing
     verifier: TokenVerifier
     tasks: Tasks
-    max_sessions_per_subscriber: int
+    census: Census
 
     def take(self, session: Session, work: Work) -> None:
         """Handle this after what came before it; small answers at once where nothing did."""
@@ -185,9 +186,13 @@ class Conversations:
                 return False
             session.renew(expires_at, said.publish)
             return True
-        if self.hub.count(said.tenant, said.subscriber) >= self.max_sessions_per_subscriber:
+        if self.hub.count(said.tenant, said.subscriber) >= self.census.limits.per_subscriber:
             session.close(TOO_MANY_SESSIONS)
             return False
+        if not self.census.has_room(said.tenant):
+            session.close(TRY_AGAIN_LATER, "tenant_full")
+            return False
+        self.census.prove(said.tenant)
         feed = self.hub.join(said.tenant, said.subscriber, session)
         session.prove(feed, expires_at, said.publish)
         return True

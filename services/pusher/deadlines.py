@@ -1,7 +1,8 @@
-"""What time does to a session: pings, silence, expiry, patience with those who do not read."""
+"""What time does to a session: pings, silence, expiry, age, patience with those who do not read."""
 
 from __future__ import annotations
 
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from services.pusher import frames
@@ -16,6 +17,12 @@ STALLED_S = 60.0
 CLOSING_S = 5.0
 """How long a peer may take to answer a close frame before the connection is cut."""
 
+LEAVE_S = 1.0
+"""Between saying `reconnect` to a session that is old and closing it."""
+LEAVE_JITTER_MS = 5_000
+
+_random = SystemRandom()
+
 
 def next_deadline(session: Session) -> float:
     """The earliest time at which something is to be done about an open session."""
@@ -24,6 +31,8 @@ def next_deadline(session: Session) -> float:
         deadline = min(deadline, session.deadline[0])
     if session.expires_at is not None:
         deadline = min(deadline, session.expires_at)
+    if session.leave_at is not None:
+        deadline = min(deadline, session.leave_at)
     if session.backlog.paused_at is not None:
         deadline = min(deadline, session.backlog.paused_at + STALLED_S)
     return deadline
@@ -38,6 +47,9 @@ def act(session: Session, now: float, heartbeat_s: float) -> None:
         session.close(session.deadline[1])
     elif session.expires_at is not None and now >= session.expires_at:
         session.close(UNAUTHORIZED, "token_expired")
+    elif session.leave_at is not None and now >= session.leave_at:
+        session.leave_at = None
+        session.depart(_random.randrange(LEAVE_JITTER_MS), LEAVE_S)
     elif session.backlog.paused_at is not None:
         _wait_for_reader(session, now, session.backlog.paused_at, heartbeat_s)
     elif now - session.heard_at >= 2 * heartbeat_s:

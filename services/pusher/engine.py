@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from random import SystemRandom
+from typing import Any, cast
 
 from clarion.bus import Bus
 from clarion.contracts.frames import Auth
@@ -11,8 +13,10 @@ from clarion.errors import Unavailable
 from clarion.lifecycle import BackgroundTasks
 from clarion.store.database import Database
 from clarion.tokens.subscriber import TokenVerifier
+from services.pusher.addresses import UNKNOWN, address_of
 from services.pusher.announcer import Announcer
 from services.pusher.backlog import Backlog, Outbox, Writer
+from services.pusher.census import Census, Limits
 from services.pusher.changes import Changes
 from services.pusher.close_codes import FORBIDDEN, TRY_AGAIN_LATER
 from services.pusher.commands import Commands
@@ -74,6 +78,13 @@ class Engine:
             longest_s=settings.shutdown_timeout_s / 2,
         )
         self.receipts = Receipts(database)
+        self.census = Census(
+            Limits(
+                per_tenant=settings.max_sessions_per_tenant,
+                per_subscriber=settings.max_sessions_per_subscriber,
+                per_address=settings.max_sessions_per_address,
+            )
+        )
         self.publishing = Publishing(
             bus, per_minute=settings.max_publishes_per_minute, clock=self.clock
         )
@@ -86,7 +97,7 @@ class Engine:
             publishing=self.publishing,
             verifier=verifier,
             tasks=self.tasks,
-            max_sessions_per_subscriber=settings.max_sessions_per_subscriber,
+            census=self.census,
         )
         self._frames_per_s = settings.max_frames_per_minute / 60
         self._gate = Bucket(self.clock(), settings.handshakes_per_s)
@@ -115,15 +126,22 @@ class Engine:
         """Origins beside a page's own host."""
         return self._allowed_origins
 
-    def admit(self) -> None:
-        """Let one more handshake in. Raises `Unavailable` where it comes too early or too late."""
+    def address_of(self, peer: Any, forwarded: Sequence[str]) -> str:
+        """By which address a connection is counted; `peer` is its transport's `peername`."""
+        host = str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else UNKNOWN
+        return address_of(host, forwarded, self.settings.trusted_proxies)
+
+    def admit(self, address: str) -> None:
+        """Let one more handshake in. Raises `Unavailable` where it comes too early or too late,
+        and `TooMany` where the address has too many sessions."""
         if self.drain.has_begun:
             raise Unavailable("This server is stopping.", code="draining", retry_after_s=1)
+        self.census.check_address(address)
         rate = self.settings.handshakes_per_s
         if not self._gate.take(self.clock(), rate, rate):
             raise Unavailable("Too many connect at once.", code="too_many_handshakes")
 
-    def open(self, wire: Wire, writer: Writer, accepted: Accepted) -> Session:
+    def open(self, wire: Wire, writer: Writer, accepted: Accepted, address: str) -> Session:
         """A session for an accepted handshake; it may be closing already."""
         now = self.clock()
         session = Session(
@@ -133,7 +151,10 @@ class Engine:
             Bucket(now, self.settings.max_frames_per_minute),
             _random.uniform(0.5, 1.0) * self.heartbeat_s,
         )
+        if self.settings.max_session_age_s:
+            session.leave_at = now + _random.uniform(0.8, 1.0) * self.settings.max_session_age_s
         self.sessions.add(session)
+        self.census.enter(session, address)
         SESSIONS.inc()
         session.write(accepted.response)
         if accepted.is_foreign:
@@ -158,6 +179,7 @@ class Engine:
         """As `surroundings.Surroundings.gone`."""
         self.receipts.note(session)
         self.sessions.discard(session)
+        self.census.leave(session)
         SESSIONS.dec()
 
     def may_send(self, session: Session) -> bool:

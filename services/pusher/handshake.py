@@ -57,6 +57,11 @@ class Handshake:
         traceparent = self._request.all("traceparent")
         return trace_id_of(continue_trace(traceparent[0] if traceparent else None))
 
+    @property
+    def forwarded_for(self) -> Sequence[str]:
+        """What proxies, or the sender, say of the addresses behind."""
+        return self._request.all("x-forwarded-for")
+
     def check_path(self) -> None:
         """Raises `NotFound` unless it is for the live feed."""
         if self.path != PATH:

@@ -43,6 +43,7 @@ class Session:
         "heard_at",
         "id",
         "kept",
+        "leave_at",
         "link",
         "ping_at",
         "publish",
@@ -73,6 +74,7 @@ class Session:
         self.kept: Kept | None = None
         self.conversation: Conversation | None = None
         self.expires_at: float | None = None
+        self.leave_at: float | None = None
         self.publish: tuple[str, ...] = ()
         self.heard_at = now
         self.tick = NO_TICK

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
 from clarion.settings import Origins, SharedSettings, TokenSecret
+from services.pusher.addresses import Network
+
+
+def read_networks(value: object) -> object:
+    """Addresses and networks with commas between them."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return [ip_network(part.strip()) for part in value.split(",") if part.strip()]
+    except ValueError:
+        raise ValueError("write networks with commas between them, such as 10.0.0.0/8") from None
 
 
 class PusherSettings(SharedSettings):
@@ -27,6 +39,14 @@ class PusherSettings(SharedSettings):
     max_backlog_bytes: int = Field(default=1_048_576, ge=65_536)
     max_sessions: int = Field(default=20_000, ge=1)
     max_sessions_per_subscriber: int = Field(default=20, ge=1)
+    max_sessions_per_tenant: int = Field(default=0, ge=0)
+    """0 for no limit, as with the next two."""
+    max_sessions_per_address: int = Field(default=0, ge=0)
+    max_session_age_s: int = Field(default=86_400, ge=0)
+    trusted_proxies: Annotated[list[Network], NoDecode, BeforeValidator(read_networks)] = Field(
+        default_factory=list[Network]
+    )
+    """Proxies that are believed about whom they speak for."""
     handshakes_per_s: int = Field(default=500, ge=1)
     shards: str = ""
     """The shards that this process hears, such as `0,2`; empty for all."""

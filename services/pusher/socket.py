@@ -126,7 +126,10 @@ class LiveProtocol(asyncio.Protocol):
         try:
             handshake = Handshake(data)
             handshake.check_path()
-            self._engine.admit()
+            address = self._engine.address_of(
+                transport.get_extra_info("peername"), handshake.forwarded_for
+            )
+            self._engine.admit(address)
             accepted = handshake.accept(
                 allowed_origins=self._engine.allowed_origins,
                 query_tokens=self._engine.settings.token_in_query,
@@ -140,7 +143,7 @@ class LiveProtocol(asyncio.Protocol):
         HANDSHAKES.labels("accepted").inc()
         transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
         self._inbound = Inbound(self._engine.settings.max_frame_bytes)
-        self._session = self._engine.open(self, transport, accepted)
+        self._session = self._engine.open(self, transport, accepted, address)
 
     # What the peer sends
 

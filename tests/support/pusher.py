@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection
 
 from clarion.bus import Bus
 from clarion.lifecycle import open_listener
+from clarion.lifecycle.bounded_http import BoundedHttp
 from clarion.store.database import Database
 from clarion.tokens.subscriber import mint_token
 from services.pusher.app import create_app
@@ -123,6 +124,7 @@ async def running_pusher(bus: Bus, database: Database, **settings: Any) -> Async
     with open_listener("127.0.0.1", 0) as listener:
         config = uvicorn.Config(
             app,
+            http=BoundedHttp,
             ws=LiveProtocol,
             lifespan="on",
             log_config=None,
