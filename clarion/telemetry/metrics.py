@@ -18,6 +18,11 @@ UNEXPECTED_ERRORS = Counter(
     "Requests answered with 500: each is a defect and has a log line with its trace id.",
 )
 
+ILLEGAL_MOVES = Counter(
+    "clarion_illegal_moves_total",
+    "Moves of deliveries that the state table refused: each is a defect.",
+)
+
 
 def exposition() -> tuple[bytes, str]:
     """All metrics of this process in Prometheus' text format, and its content type."""

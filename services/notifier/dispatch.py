@@ -18,6 +18,7 @@ from clarion.contracts.job import Job
 from clarion.errors import BusUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database, Driver
+from clarion.store.delivery_states import DISPATCH, EXPIRE, State, found_in, move, statement
 from services.notifier import metrics
 from services.notifier.fail_points import reach
 from services.notifier.failures import is_condition
@@ -25,7 +26,6 @@ from services.notifier.outbox import Outbox, Publisher
 from services.notifier.plan.readback import slice_from, traceparent_from
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
 from services.notifier.release import Released, confirm_release, release_due
-from services.notifier.states import State
 from services.notifier.wake import wake_due
 
 log = structlog.get_logger("clarion.notifier")
@@ -41,19 +41,24 @@ LEAST_WAIT_S = 0.02
 """Between rounds, where what is due is taken by another."""
 MAX_WAIT_S = 5.0
 
-TAKE_DELIVERIES = """
+TAKE_DELIVERIES = statement(
+    """
 WITH due AS (
   SELECT id FROM deliveries
-  WHERE lane = $3 AND state IN ('scheduled', 'queued', 'sending') AND due_at <= now()
+  WHERE lane = $3 AND state IN ({due}) AND due_at <= now()
   ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 UPDATE deliveries d
-SET state = CASE WHEN d.expires_at <= now() THEN 'expired' ELSE 'queued' END,
+SET state = CASE WHEN d.expires_at <= now() THEN '{expired}' ELSE '{queued}' END,
     reason = CASE WHEN d.expires_at <= now() THEN 'expired' ELSE d.reason END,
     due_at = CASE WHEN d.expires_at <= now() THEN NULL ELSE now() + $2 END,
     leased_until = NULL, updated_at = now()
 FROM due WHERE d.id = due.id
 RETURNING d.id, d.channel, d.lane, d.state, d.trace_id
-"""
+""",
+    due=found_in(DISPATCH),
+    queued=move(DISPATCH, State.SCHEDULED, State.QUEUED),
+    expired=move(EXPIRE, State.SCHEDULED, State.EXPIRED),
+)
 
 TAKE_SLICES = """
 WITH due AS (
@@ -64,15 +69,18 @@ FROM due WHERE (s.event, s.topic, s.after) = (due.event, due.topic, due.after)
 RETURNING s.event, s.topic, s.after, s.lane, s.trace_id
 """
 
-NEXT_DUE = """
+NEXT_DUE = statement(
+    """
 SELECT least(
   (SELECT min(due_at) FROM deliveries
-   WHERE lane = 'urgent' AND state IN ('scheduled', 'queued', 'sending')),
+   WHERE lane = 'urgent' AND state IN ({due})),
   (SELECT min(due_at) FROM deliveries
-   WHERE lane = 'normal' AND state IN ('scheduled', 'queued', 'sending')),
+   WHERE lane = 'normal' AND state IN ({due})),
   (SELECT min(due_at) FROM notifications WHERE due_at IS NOT NULL),
   (SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL))
-"""
+""",
+    due=found_in(DISPATCH),
+)
 
 Take = Callable[[Driver, int], Awaitable[Released]]
 

@@ -16,21 +16,22 @@ from uuid import UUID
 import msgspec
 
 from clarion.store.database import Database
+from clarion.store.delivery_states import CLAIM, EXPIRE, SETTLE, State, found_in, move, statement
 from services.notifier import metrics
 from services.notifier.channels.provider import Content, Outgoing
-from services.notifier.states import State, move
 
 _content = msgspec.json.Decoder(Content)
 
-CLAIM = """
+TAKE = statement(
+    """
 WITH wanted AS (
   SELECT id FROM deliveries
   WHERE id = ANY($1::uuid[])
-    AND (state = 'queued' OR (state = 'sending' AND leased_until < now()))
+    AND state IN ({claimable}) AND (leased_until IS NULL OR leased_until < now())
     AND (expires_at IS NULL OR expires_at > now())
   ORDER BY id FOR UPDATE SKIP LOCKED)
 UPDATE deliveries d
-SET state = 'sending', rounds = d.rounds + 1, leased_until = now() + $2, due_at = now() + $2,
+SET state = '{sending}', rounds = d.rounds + 1, leased_until = now() + $2, due_at = now() + $2,
     updated_at = now()
 FROM wanted WHERE d.id = wanted.id
 RETURNING d.id, d.tenant, d.channel, d.recipient, d.content::text AS content, d.rounds,
@@ -38,30 +39,43 @@ RETURNING d.id, d.tenant, d.channel, d.recipient, d.content::text AS content, d.
   CASE WHEN d.provider IS NOT NULL THEN (
     SELECT CASE WHEN a.outcome = 'unknown' THEN a.provider END FROM attempts a
     WHERE a.delivery = d.id ORDER BY a.n DESC LIMIT 1) END AS asked
-"""
+""",
+    claimable=found_in(CLAIM),
+    sending=move(CLAIM, State.QUEUED, State.SENDING),
+)
 """What is locked is another's: whoever holds it publishes a job or has the delivery in hand."""
 
-EXPIRE = """
+END_IN_QUEUE = statement(
+    """
 UPDATE deliveries
-SET state = 'expired', reason = 'expired', due_at = NULL, leased_until = NULL, updated_at = now()
-WHERE id = ANY($1::uuid[]) AND state = 'queued' AND expires_at <= now()
+SET state = '{expired}', reason = 'expired', due_at = NULL, leased_until = NULL, updated_at = now()
+WHERE id = ANY($1::uuid[]) AND state IN ({waiting}) AND expires_at <= now()
 RETURNING channel
-"""
+""",
+    waiting=found_in(EXPIRE, State.QUEUED),
+    expired=move(EXPIRE, State.QUEUED, State.EXPIRED),
+)
 
-POSTPONE = """
+POSTPONE = statement(
+    """
 UPDATE deliveries
 SET state = $3, reason = $4, due_at = least($5, expires_at), leased_until = NULL,
     rounds = rounds - 1, updated_at = now()
-WHERE id = $1 AND state = 'sending' AND leased_until = $2
-"""
+WHERE id = $1 AND state IN ({ours}) AND leased_until = $2
+""",
+    ours=found_in(SETTLE),
+)
 
-GIVE_UP = """
+GIVE_UP = statement(
+    """
 UPDATE deliveries
 SET state = $3, reason = 'attempts_used_up', due_at = NULL, leased_until = NULL, rounds = 0,
     updated_at = now()
-WHERE id = $1 AND state = 'sending' AND leased_until = $2
+WHERE id = $1 AND state IN ({ours}) AND leased_until = $2
 RETURNING id
-"""
+""",
+    ours=found_in(SETTLE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +99,10 @@ async def claim(database: Database, deliveries: Sequence[UUID], lease: timedelta
     has, what has ended, and what has expired, which is recorded."""
     begun = time.monotonic()
     async with database.driver() as tx:
-        rows: Any = await tx.fetch(CLAIM, deliveries, lease)
+        rows: Any = await tx.fetch(TAKE, deliveries, lease)
         expired: Any = ()
         if len(rows) < len(deliveries):
-            expired = await tx.fetch(EXPIRE, deliveries)
+            expired = await tx.fetch(END_IN_QUEUE, deliveries)
     for row in expired:
         metrics.ENDED.labels(row["channel"], State.EXPIRED.value).inc()
     return [_lease(row, begun) for row in rows]
@@ -96,7 +110,7 @@ async def claim(database: Database, deliveries: Sequence[UUID], lease: timedelta
 
 async def postpone(database: Database, lease: Lease, reason: str, until: datetime) -> None:
     """Give it back untried: no provider may be asked before `until`. It costs no round."""
-    state = move(State.SENDING, State.SCHEDULED)
+    state = move(SETTLE, State.SENDING, State.SCHEDULED)
     async with database.driver() as tx:
         await tx.execute(POSTPONE, lease.delivery.id, lease.until, state.value, reason, until)
     metrics.POSTPONED.labels(lease.delivery.channel, reason).inc()
@@ -104,7 +118,7 @@ async def postpone(database: Database, lease: Lease, reason: str, until: datetim
 
 async def give_up(database: Database, lease: Lease) -> None:
     """End a delivery whose rounds are used up by senders that died before they could record."""
-    state = move(State.SENDING, State.DEAD)
+    state = move(SETTLE, State.SENDING, State.DEAD)
     async with database.driver() as tx:
         ended = await tx.fetchval(GIVE_UP, lease.delivery.id, lease.until, state.value)
     if ended is not None:

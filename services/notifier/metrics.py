@@ -45,6 +45,3 @@ POSTPONED = Counter(
     ["channel", "reason"],
 )
 DISPATCHED = Counter("clarion_dispatched_total", "Due rows taken by dispatch.", ["kind"])
-ILLEGAL_MOVES = Counter(
-    "clarion_illegal_moves_total", "Moves of deliveries that the state table refused."
-)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
+from clarion.store.delivery_states import State
 from services.notifier.retry import delay_s
-from services.notifier.states import State
 
 
 @dataclass(frozen=True, slots=True)

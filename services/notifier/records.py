@@ -7,33 +7,40 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clarion.store.database import Database, Driver
+from clarion.store.delivery_states import SETTLE, State, found_in, move, statement
 from services.notifier import metrics
 from services.notifier.fail_points import reach
 from services.notifier.leases import Lease
 from services.notifier.outcome import Outcome, Sent, Settlement, name_of
 from services.notifier.plan.drafts import encode, new_uuid
-from services.notifier.states import State, move
 
-SETTLE = """
+END = statement(
+    """
 UPDATE deliveries
-SET state = CASE WHEN $6 >= expires_at THEN 'expired' ELSE $3 END,
+SET state = CASE WHEN $6 >= expires_at THEN '{expired}' ELSE $3 END,
     due_at = CASE WHEN $6 >= expires_at THEN NULL ELSE $6 END,
     rounds = CASE WHEN $6 < coalesce(expires_at, 'infinity') THEN rounds ELSE 0 END,
     reason = $4, provider = $5, leased_until = NULL, attempt_count = attempt_count + 1,
     updated_at = now()
-WHERE id = $1 AND state = 'sending' AND leased_until = $2
+WHERE id = $1 AND state IN ({ours}) AND leased_until = $2
 RETURNING state
-"""
+""",
+    ours=found_in(SETTLE),
+    expired=move(SETTLE, State.SENDING, State.EXPIRED),
+)
 """By `expires_at` as it is now: who cancels while it is being sent makes it expire."""
 
-GO_ON = """
+GO_ON = statement(
+    """
 UPDATE deliveries
 SET provider = $3, leased_until = now() + $4, due_at = now() + $4,
     attempt_count = attempt_count + 1, updated_at = now()
-WHERE id = $1 AND state = 'sending' AND leased_until = $2
+WHERE id = $1 AND state IN ({ours}) AND leased_until = $2
   AND (expires_at IS NULL OR expires_at > now())
 RETURNING leased_until
-"""
+""",
+    ours=found_in(SETTLE),
+)
 
 COUNT = "UPDATE deliveries SET attempt_count = attempt_count + 1 WHERE id = $1"
 
@@ -69,10 +76,10 @@ async def record_end(
 
     None where the lease had been lost: then the state is another's.
     """
-    state = move(State.SENDING, settlement.state)
+    state = move(SETTLE, State.SENDING, settlement.state)
     async with database.driver() as tx:
         ended: str | None = await tx.fetchval(
-            SETTLE,
+            END,
             lease.delivery.id,
             lease.until,
             state.value,

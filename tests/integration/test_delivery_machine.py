@@ -22,11 +22,12 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from clarion.bus import open_bus
 from clarion.contracts.envelope import Entry
 from clarion.errors import Conflict
+from clarion.store.delivery_states import DRIVE_AGAIN, MOVES, State
 from clarion.tokens.api_keys import SCOPES, ApiKey
 from clarion.topology import events_queue
 from services.gateway.deliveries.cancel import cancel_notification
 from services.gateway.deliveries.redrive import redrive, retry
-from services.gateway.deliveries.schemas import DRIVABLE, Redrive
+from services.gateway.deliveries.schemas import Redrive
 from services.notifier.channels.provider import Outgoing
 from services.notifier.dispatch import Dispatcher
 from services.notifier.leases import Lease
@@ -36,7 +37,6 @@ from services.notifier.plan.batch import Batch, Planner
 from services.notifier.retry import STEPS_S
 from services.notifier.rounds import Rounds, lease_time
 from services.notifier.route import Carrier
-from services.notifier.states import MOVES, State
 from tests.support.machines import Machine, run_machine
 from tests.support.notifier import entry, event
 from tests.support.postgres import Databases
@@ -44,6 +44,7 @@ from tests.support.postgres import Databases
 TIMEOUT_S = 10.0
 LEASE_S = lease_time(TIMEOUT_S).total_seconds()
 KEY = ApiKey("key", "default", "admin", frozenset(SCOPES))
+DRIVABLE = sorted(DRIVE_AGAIN.sources)
 HELD_S = 50.0
 AGAIN_S = 60.0
 """When dispatch publishes once more what is queued."""
@@ -380,7 +381,8 @@ class DeliveryMachine(Machine):
 
     def _drive(self) -> None:
         model = self.model
-        model.state, model.reason, model.due_s, model.rounds = State.SCHEDULED, None, 0, 0
+        model.become(State.SCHEDULED, None, 0)
+        model.rounds = 0
 
     async def _compare(self) -> None:
         model = self.model

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from clarion.bus.protocol import Bus
 from clarion.contracts.ids import new_id
 from clarion.store.database import Database
+from clarion.store.delivery_states import State
 from services.gateway.deliveries.listing import list_statement as deliveries_statement
 from services.gateway.deliveries.schemas import DeliveryPage
 from services.gateway.directory import subscribers, topics
@@ -384,7 +385,7 @@ PAGES: dict[str, Any] = {
     "category": list_statement("t", NotificationPage(category="1"), None, 50),
     "state": list_statement("t", NotificationPage(state="failed"), None, 50),
     "deliveries": deliveries_statement("t", DeliveryPage(), None, 50),
-    "delivery state": deliveries_statement("t", DeliveryPage(state="dead"), None, 50),
+    "delivery state": deliveries_statement("t", DeliveryPage(state=State.DEAD), None, 50),
     "delivery channel": deliveries_statement("t", DeliveryPage(channel="sms"), None, 50),
     "delivery provider": deliveries_statement("t", DeliveryPage(provider="x"), None, 50),
     "delivery reason": deliveries_statement("t", DeliveryPage(reason="x"), None, 50),

@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from clarion.store.delivery_states import SETTLE, State, move
 from services.notifier.channels.twilio import retry_after_s
 from services.notifier.outcome import Failed, Outcome, Retry, Sent, Settlement, Unknown, settle
 from services.notifier.retry import STEPS_S, delay_s
-from services.notifier.states import MOVES, IllegalMove, State, move, sources_of
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -156,37 +155,5 @@ def test_a_life_of_attempts_ends_within_its_steps_and_never_after_its_expiry(
 @given(outcome=outcomes, attempt=st.integers(1, 12), channel=st.sampled_from(["email", "sms"]))
 def test_every_settlement_is_a_legal_move(outcome: Outcome, attempt: int, channel: str) -> None:
     settlement = settled(outcome, attempt=attempt, channel=channel)
-    assert move(State.SENDING, settlement.state) is settlement.state
+    assert move(SETTLE, State.SENDING, settlement.state) is settlement.state
     assert (settlement.due_at is not None) == (settlement.state is State.SCHEDULED)
-
-
-def test_the_table_names_every_state_and_ends_stay_ended() -> None:
-    assert set(MOVES) == set(State)
-    ends = {state for state, targets in MOVES.items() if not targets}
-    assert ends == {State.BOUNCED, State.SKIPPED, State.CANCELLED, State.EXPIRED}
-    assert sources_of(State.SENDING) == ["queued"]
-
-
-class Life(RuleBasedStateMachine):
-    """A delivery moved at random: legal moves go through, illegal ones change nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.state = State.SCHEDULED
-
-    @rule(to=st.sampled_from(State))
-    def tried(self, to: State) -> None:
-        if to in MOVES[self.state]:
-            self.state = move(self.state, to)
-            assert self.state is to
-            return
-        with pytest.raises(IllegalMove, match=f"{self.state} cannot become {to}"):
-            move(self.state, to)
-
-    @precondition(lambda self: self.state is State.DEAD)
-    @rule()
-    def driven_again(self) -> None:
-        self.state = move(self.state, State.QUEUED)
-
-
-TestLife = Life.TestCase

@@ -7,6 +7,7 @@
 | `redrive` | sending again what has ended, one or many |
 | `cancel` | stopping what is not sent yet |
 
-Every change is one of state, made in one statement that also checks the state: the row lock decides
-between a caller and a sender. The notifier's dispatch takes up what is `scheduled` and due.
+Every change is one of state, made in one statement that also checks the state by the table in
+`clarion.store.delivery_states`: the row lock decides between a caller and a sender. The notifier's
+dispatch takes up what is `scheduled` and due.
 """

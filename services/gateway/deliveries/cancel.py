@@ -16,6 +16,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.store.database import Database
+from clarion.store.delivery_states import CANCEL, State
 from clarion.store.tables import deliveries, notifications, slices
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.audit import record_changes
@@ -24,8 +25,7 @@ REASON = "cancelled_by_caller"
 BATCH = 1_000
 MAX_SHOWN = 1_000
 
-STOPPABLE = ("scheduled", "queued")
-GONE = ("sending", "sent", "delivered")
+GONE = frozenset({State.SENDING, State.SENT, State.DELIVERED})
 
 _d = deliveries.c
 _n = notifications.c
@@ -103,17 +103,17 @@ async def cancel_event(database: Database, key: ApiKey, event: UUID) -> dict[str
 async def _stop(connection: AsyncConnection, ids: Sequence[UUID], stopped: Stopped) -> None:
     lock = (
         select(_d.id, _d.state)
-        .where(_d.notification.in_(ids), _d.state.in_((*STOPPABLE, *GONE)))
+        .where(_d.notification.in_(ids), _d.state.in_([*CANCEL.sources, *GONE]))
         .order_by(_d.id)
         .with_for_update()
     )
     found = (await connection.execute(lock)).all()
-    stoppable = [row.id for row in found if row.state in STOPPABLE]
-    ended = {"state": "cancelled", "reason": REASON, "due_at": None, "leased_until": None}
+    stoppable = [row.id for row in found if row.state in CANCEL.sources]
+    ended = {"state": State.CANCELLED, "reason": REASON, "due_at": None, "leased_until": None}
     if stoppable:
         change = update(deliveries).where(_d.id.in_(stoppable))
         await connection.execute(change.values(**ended, updated_at=func.now()))
-    sending = [row.id for row in found if row.state == "sending"]
+    sending = [row.id for row in found if row.state == State.SENDING]
     if sending:
         last = update(deliveries).where(_d.id.in_(sending))
         await connection.execute(last.values(expires_at=func.least(_d.expires_at, func.now())))

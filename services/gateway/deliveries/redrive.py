@@ -16,20 +16,21 @@ from sqlalchemy import ColumnElement, Double, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.errors import Conflict
+from clarion.store.delivery_states import DRIVE_AGAIN, State, move
 from clarion.store.tables import deliveries
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.audit import record_changes
 from services.gateway.deliveries.listing import conditions
-from services.gateway.deliveries.schemas import DRIVABLE, MAX_REDRIVEN, Redrive
+from services.gateway.deliveries.schemas import MAX_REDRIVEN, Redrive
 
 _d = deliveries.c
 
 IN_TIME = or_(_d.expires_at.is_(None), _d.expires_at > func.now())
 
 NEVER = {
-    "skipped": "It was decided that this is not sent.",
-    "cancelled": "It was cancelled.",
-    "expired": "Its time is over.",
+    State.SKIPPED: "It was decided that this is not sent.",
+    State.CANCELLED: "It was cancelled.",
+    State.EXPIRED: "Its time is over.",
 }
 
 
@@ -49,7 +50,7 @@ async def retry(connection: AsyncConnection, key: ApiKey, delivery: UUID) -> dic
     One that is on its way or sent is answered as it is, so that a repeated call does no harm.
     Raises `Conflict` (`delivery_skipped`, `delivery_cancelled`, `delivery_expired`).
     """
-    wanted = (_d.id == delivery, _d.tenant == key.tenant, _d.state.in_(DRIVABLE), IN_TIME)
+    wanted = (_d.id == delivery, _d.tenant == key.tenant, IN_TIME)
     driven = await _drive(connection, wanted, limit=1, rate_per_s=1)
     await _record(connection, key, "delivery.retry", driven)
     now = (
@@ -61,7 +62,7 @@ async def retry(connection: AsyncConnection, key: ApiKey, delivery: UUID) -> dic
     ).one_or_none()
     if now is None:
         return None
-    state = "expired" if now.state in DRIVABLE and now[3] else now.state
+    state = State.EXPIRED if now.state in DRIVE_AGAIN.sources and now[3] else now.state
     if state in NEVER:
         raise Conflict(
             f"{NEVER[state]} Send a new event instead.",
@@ -90,7 +91,9 @@ async def redrive(connection: AsyncConnection, key: ApiKey, given: Redrive) -> d
 
 
 def _chosen_by(tenant: str, given: Redrive) -> list[ColumnElement[bool]]:
-    return [_d.tenant == tenant, _d.state == given.state, IN_TIME, *conditions(given)]
+    state = State(given.state)
+    move(DRIVE_AGAIN, state, State.SCHEDULED)
+    return [_d.tenant == tenant, _d.state == state, IN_TIME, *conditions(given)]
 
 
 async def _drive(
@@ -102,7 +105,7 @@ async def _drive(
 ) -> list[Driven]:
     taken = (
         select(_d.id, _d.state, _d.reason)
-        .where(*wanted)
+        .where(_d.state.in_([*DRIVE_AGAIN.sources]), *wanted)
         .order_by(_d.id)
         .limit(limit)
         .with_for_update()
@@ -115,7 +118,7 @@ async def _drive(
         update(deliveries)
         .where(_d.id == numbered.c.id)
         .values(
-            state="scheduled",
+            state=State.SCHEDULED,
             reason=None,
             rounds=0,
             due_at=func.now() + wait,

@@ -8,15 +8,11 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from clarion.contracts.event import Channel
+from clarion.store.delivery_states import State
 from services.gateway.history.schemas import Bound
 from services.gateway.schemas import NO_NUL, Given, Page, Time
 
-DeliveryState = Literal[
-    "scheduled", "queued", "sending", "sent", "delivered", "failed", "dead", "bounced",
-    "skipped", "cancelled", "expired",
-]  # fmt: skip
 DrivableState = Literal["failed", "dead", "bounced", "expired"]
-DRIVABLE = ("failed", "dead", "bounced", "expired")
 MAX_REDRIVEN = 10_000
 
 
@@ -36,7 +32,7 @@ class Filters(Given):
 class DeliveryPage(Filters, Page):
     """Filters of the list of deliveries; all that are given hold."""
 
-    state: DeliveryState | None = None
+    state: State | None = None
 
 
 class Redrive(Filters):

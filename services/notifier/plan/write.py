@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from clarion.store.database import Driver
+from clarion.store.delivery_states import State
 from services.notifier.plan.audience import Person
 from services.notifier.plan.drafts import Draft, EventDraft, encode
-from services.notifier.states import State
 
 PUBLISH_AGAIN_AFTER = timedelta(seconds=60)
 """When dispatch publishes once more what was published and not finished."""
