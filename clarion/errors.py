@@ -2,6 +2,7 @@
 
     ClarionError
     ├── ConfigurationError          a setting is missing, unknown or impossible
+    ├── Broken                      only a new process may mend it
     ├── Refused                     the caller must change something (HTTP 4xx)
     │   ├── BadRequest  400         malformed: no field can be named
     │   ├── Unauthorized  401       no credential, or one that does not hold
@@ -35,6 +36,10 @@ class ClarionError(Exception):
 
 class ConfigurationError(ClarionError):
     """Stops the start with a sentence that names the setting and the remedy."""
+
+
+class Broken(ClarionError):
+    """Ends a process that cannot do its work any more, for a supervisor to start it again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@
 | `clarion_bus_events_confirmed_total` | `lane` | events that this process brought into the broker |
 | `clarion_bus_envelope_events` | | events joined in one envelope |
 | `clarion_bus_envelope_seconds` | | from publishing an envelope to its confirm or failure |
+| `clarion_bus_consumers_missing` | | consumers of this process that the broker did not know at the last look |
 | `clarion_bus_live_dropped_total` | | announcements dropped because their reader was too slow |
 """  # noqa: E501  (a table)
 
@@ -21,6 +22,9 @@ LINK_UP = Gauge("clarion_bus_link_up", "1 while connected to the broker", ["link
 BLOCKED = Gauge("clarion_bus_blocked", "1 while the broker blocks publishers")
 CONSUMER_RESTARTS = Counter(
     "clarion_bus_consumer_restarts", "Consumers made anew on a living connection", ["queue"]
+)
+CONSUMERS_MISSING = Gauge(
+    "clarion_bus_consumers_missing", "Consumers of ours that the broker does not know"
 )
 LIVE_DROPPED = Counter("clarion_bus_live_dropped", "Announcements dropped by a slow reader")
 CONFIRMED = Counter("clarion_bus_events_confirmed", "Events brought into the broker", ["lane"])

@@ -45,11 +45,16 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class BusStatus:
-    """Whether publishers and consumers can work now; `detail` says why not, in a sentence."""
+    """Whether publishers and consumers can work now; `detail` says why not, in a sentence.
+
+    `lost` is empty but where this process has been without a consumer for so long, although the
+    broker answers, that only a new process may get one; then it says so in a sentence.
+    """
 
     can_publish: bool
     can_consume: bool
     detail: str = ""
+    lost: str = ""
 
 
 class Subscription(Protocol):

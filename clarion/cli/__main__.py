@@ -1,45 +1,22 @@
-"""The `clarion` command."""
+"""The `clarion` command, as quick as can be to where it may be stopped in order."""
 
 from __future__ import annotations
 
 import sys
 
-import typer
+from clarion.beginning import leave_when_asked
 
-from clarion.cli import emit, keys, migrate, services, token, watch
-from clarion.cli.dev import command as dev
-from clarion.cli.doctor import command as doctor
-from clarion.errors import ClarionError
-from clarion.lifecycle.process import status_of
-
-app = typer.Typer(
-    name="clarion",
-    help="Self-hosted notifications: events in, inbox, email and SMS out. "
-    "Settings are CLARION_* environment variables; .env.example lists them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("dev")(dev.dev)
-app.command("gateway")(services.gateway)
-app.command("notifier")(services.notifier)
-app.command("pusher")(services.pusher)
-app.command("migrate")(migrate.migrate_database)
-app.add_typer(keys.app, name="keys")
-app.command("token")(token.token)
-app.command("emit")(emit.emit)
-app.command("watch")(watch.watch)
-app.command("doctor")(doctor.doctor)
+SERVING = frozenset({"dev", "gateway", "notifier", "pusher"})
+"""Commands that run until they are asked to stop. Any other has failed if it is stopped."""
 
 
 def main() -> None:
-    """Run the command; an error that Clarion names ends it with a sentence."""
-    try:
-        app()
-    except ClarionError as error:
-        sys.stderr.write(f"clarion: {error}\n")
-        sys.exit(status_of(error))
+    """Run the command."""
+    if SERVING.intersection(sys.argv[1:2]):
+        leave_when_asked()
+    from clarion.cli.app import run_command
+
+    run_command()
 
 
 if __name__ == "__main__":

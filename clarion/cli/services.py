@@ -26,7 +26,7 @@ def gateway(host: Host = None, port: Port = None, workers: Workers = 1) -> None:
     """Take events and answer questions of services and admins (API keys)."""
     place(host, port)
     if workers == 1:
-        from services.gateway.__main__ import main
+        from services.gateway.process import main
 
         run(main)
     else:
@@ -39,7 +39,7 @@ def notifier(host: Host = None, port: Port = None, workers: Workers = 1) -> None
     """Turn events into notifications and send them. The port is for health and metrics."""
     place(host, port)
     if workers == 1:
-        from services.notifier.__main__ import main
+        from services.notifier.process import main
 
         run(main)
     else:
@@ -52,7 +52,7 @@ def pusher(host: Host = None, port: Port = None, workers: Workers = 1) -> None:
     """Serve live feeds and inboxes to subscribers (tokens)."""
     place(host, port)
     if workers == 1:
-        from services.pusher.__main__ import main
+        from services.pusher.process import main
 
         run(main)
     else:

@@ -3,6 +3,9 @@
 Order of stopping: no new connections, what is open is asked to end, up to `shutdown_timeout_s` for
 requests in flight, then the app's lifespan. A second signal cuts this short. The process ends by
 itself: unlike uvicorn's own server this one does not raise the signal again, so the exit code is 0.
+
+A fault that only a new process may mend ends it in the same order, with another exit code: whoever
+runs it starts it again.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
-from clarion.errors import ConfigurationError
+from clarion.errors import Broken, ConfigurationError
 from clarion.lifecycle.bounded_http import BoundedHttp
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -37,12 +40,14 @@ async def serve(
     ws: type[asyncio.Protocol] | str = "none",
     shutdown_timeout_s: float,
     on_started: Callable[[int], None] | None = None,
+    find_fault: Callable[[], str] = lambda: "",
 ) -> None:
     """Serve until SIGTERM or SIGINT, then stop in order.
 
     `fd` is a listening socket inherited from a supervisor; without it `host` and `port` are bound
-    (port 0: any free one). `on_started` is told the real port once requests are answered. Raises
-    `ConfigurationError` where the address cannot be had.
+    (port 0: any free one). `on_started` is told the real port once requests are answered.
+    `find_fault` is asked every second: where it answers with a sentence, the service stops in order
+    and this raises `Broken`. Raises `ConfigurationError` where the address cannot be had.
     """
     listener = socket.socket(fileno=fd) if fd is not None else open_listener(host, port)
     with listener:
@@ -60,7 +65,10 @@ async def serve(
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=math.ceil(shutdown_timeout_s),
         )
-        await Server(config, on_started).serve(sockets=[listener])
+        server = Server(config, on_started, find_fault)
+        await server.serve(sockets=[listener])
+        if server.fault:
+            raise Broken(server.fault)
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -87,15 +95,28 @@ def open_listener(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn's server with signals that end it in order."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[int], None] | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_started: Callable[[int], None] | None,
+        find_fault: Callable[[], str],
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._find_fault = find_fault
+        self.fault = ""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the lifespan and accept connections."""
         await super().startup(sockets)
         if self.started and self._on_started is not None and sockets:
             self._on_started(sockets[0].getsockname()[1])
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop; called ten times a second."""
+        if counter % 10 == 0:
+            self.fault = self._find_fault()
+        return bool(self.fault) or await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

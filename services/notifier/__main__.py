@@ -1,33 +1,12 @@
-"""`python -m services.notifier`: reads the environment, opens what it needs, serves."""
+"""`python -m services.notifier`."""
 
 from __future__ import annotations
 
-from clarion.lifecycle import run_service, serve
-from clarion.resources import open_bus_from, open_database
-from clarion.setting_names import ALL_NAMES
-from clarion.settings import require_broker
-from clarion.telemetry.logs import configure_logs
-from services.notifier.app import create_app
-from services.notifier.settings import NotifierSettings
-
-
-async def main(fd: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; `fd` is a supervisor's listening socket."""
-    settings = NotifierSettings.read(ALL_NAMES)
-    require_broker(settings)
-    configure_logs(settings.log_level, settings.log_format)
-    async with (
-        open_database(settings, "clarion-notifier") as database,
-        open_bus_from(settings) as bus,
-    ):
-        await serve(
-            create_app(settings, bus=bus, database=database),
-            host=settings.host,
-            port=settings.port,
-            fd=fd,
-            shutdown_timeout_s=settings.shutdown_timeout_s,
-        )
-
+from clarion.beginning import leave_when_asked
 
 if __name__ == "__main__":
+    leave_when_asked()
+    from clarion.lifecycle import run_service
+    from services.notifier.process import main
+
     run_service(main)

@@ -25,7 +25,7 @@ LAYERS = (
     ),
     ("clarion.topology",),
     ("clarion.contracts",),
-    ("clarion.errors",),
+    ("clarion.errors", "clarion.beginning"),
 )
 """From the top: a unit imports what stands below it, or beside it where no circle comes of it."""
 

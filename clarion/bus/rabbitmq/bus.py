@@ -14,6 +14,7 @@ from clarion.bus.rabbitmq.link import Link
 from clarion.bus.rabbitmq.live import RabbitMQLiveSubscription
 from clarion.bus.rabbitmq.publisher import Publisher
 from clarion.bus.rabbitmq.subscription import WorkSubscription
+from clarion.bus.rabbitmq.watch import Watch
 from clarion.topology import QUEUES
 
 CLOSE_S = 5.0
@@ -30,6 +31,7 @@ class RabbitMQBus:
         self._consuming = Link("consume", urls, _nothing_to_prepare, declare=declare_exchanges)
         self._subscriptions: list[WorkSubscription] = []
         self._ears: list[RabbitMQLiveSubscription] = []
+        self._watch = Watch(self._missing)
 
     async def start(self) -> None:
         # what these say at every failed try, we say once
@@ -38,6 +40,7 @@ class RabbitMQBus:
         try:
             await self._publisher.link.start()
             await self._consuming.start()
+            self._watch.start()
         except BaseException:
             await self.close()
             raise
@@ -65,12 +68,15 @@ class RabbitMQBus:
         idle = [one.name for one in (*self._subscriptions, *self._ears) if not one.is_consuming]
         if not self._consuming.is_up:
             consumes = self._consuming.detail
+        elif idle:
+            consumes = f"No consumer on {', '.join(idle)}."
         else:
-            consumes = f"No consumer on {', '.join(idle)}." if idle else ""
-        return BusStatus(not why_not, not consumes, why_not or consumes)
+            consumes = self._watch.why_not()
+        return BusStatus(not why_not, not consumes, why_not or consumes, self._watch.lost())
 
     async def close(self) -> None:
         """In order: consumers, what was not taken, channels, connections; within 8 s."""
+        self._watch.stop()
         readers = (*self._ears, *self._subscriptions)
         with suppress(TimeoutError):  # closing the connections gives back what is left
             async with asyncio.timeout(CLOSE_S):
@@ -81,6 +87,12 @@ class RabbitMQBus:
         await asyncio.gather(self._consuming.close(), self._publisher.link.close())
         self._subscriptions.clear()
         self._ears.clear()
+
+    def _missing(self) -> list[str]:
+        """Queues of ours without a consumer while the broker answers."""
+        if not self._consuming.is_up:
+            return []
+        return [one.name for one in (*self._subscriptions, *self._ears) if not one.has_consumer]
 
 
 async def _nothing_to_prepare(_: Connection) -> None:

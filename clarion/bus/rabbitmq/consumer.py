@@ -83,7 +83,13 @@ class Consumer:
 
     @property
     def is_consuming(self) -> bool:
+        """As far as it is known: one that is made anew has been alive until now."""
         return self._tag is not None or self._renewing
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the broker has confirmed it and has not taken it back."""
+        return self._tag is not None
 
     async def stop(self) -> None:
         """Cancel the consumer; its channel stays for what is not settled yet."""

@@ -34,6 +34,10 @@ class RabbitMQLiveSubscription:
     def is_consuming(self) -> bool:
         return self._closed or self._consumer.is_consuming
 
+    @property
+    def has_consumer(self) -> bool:
+        return self._closed or self._consumer.is_known
+
     async def take(self, limit: int) -> list[Received]:
         return await self._heard.take(limit)
 

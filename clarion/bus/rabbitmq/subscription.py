@@ -49,6 +49,10 @@ class WorkSubscription:
     def is_consuming(self) -> bool:
         return self._closed or self._consumer.is_consuming
 
+    @property
+    def has_consumer(self) -> bool:
+        return self._closed or self._consumer.is_known
+
     async def take(self, limit: int) -> list[Received]:
         while not self._arrived:
             if self._closed:

@@ -50,4 +50,5 @@ async def serve_all(settings: DevSettings, on_started: Callable[[int], None]) ->
             ws=LiveProtocol,
             shutdown_timeout_s=shared.shutdown_timeout_s,
             on_started=on_started,
+            find_fault=lambda: bus.status().lost,
         )

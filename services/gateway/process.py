@@ -1,0 +1,30 @@
+"""The process of the service: reads the environment, opens what it needs, serves."""
+
+from __future__ import annotations
+
+from clarion.lifecycle import serve
+from clarion.resources import open_bus_from, open_database
+from clarion.setting_names import ALL_NAMES
+from clarion.settings import require_broker
+from clarion.telemetry.logs import configure_logs
+from services.gateway.app import create_app
+from services.gateway.settings import GatewaySettings
+
+
+async def main(fd: int | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `fd` is a supervisor's listening socket."""
+    settings = GatewaySettings.read(ALL_NAMES)
+    require_broker(settings)
+    configure_logs(settings.log_level, settings.log_format)
+    async with (
+        open_database(settings, "clarion-gateway") as database,
+        open_bus_from(settings) as bus,
+    ):
+        await serve(
+            create_app(settings, bus=bus, database=database),
+            host=settings.host,
+            port=settings.port,
+            fd=fd,
+            shutdown_timeout_s=settings.shutdown_timeout_s,
+            find_fault=lambda: bus.status().lost,
+        )

@@ -1,0 +1,32 @@
+"""The process of the service: reads the environment, opens what it needs, serves."""
+
+from __future__ import annotations
+
+from clarion.lifecycle import serve
+from clarion.resources import open_bus_from, open_database
+from clarion.setting_names import ALL_NAMES
+from clarion.settings import require_broker
+from clarion.telemetry.logs import configure_logs
+from services.pusher.app import create_app
+from services.pusher.settings import PusherSettings
+from services.pusher.socket import LiveProtocol
+
+
+async def main(fd: int | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `fd` is a supervisor's listening socket."""
+    settings = PusherSettings.read(ALL_NAMES)
+    require_broker(settings)
+    configure_logs(settings.log_level, settings.log_format)
+    async with (
+        open_database(settings, "clarion-pusher") as database,
+        open_bus_from(settings) as bus,
+    ):
+        await serve(
+            create_app(settings, bus=bus, database=database),
+            host=settings.host,
+            port=settings.port,
+            fd=fd,
+            ws=LiveProtocol,
+            shutdown_timeout_s=settings.shutdown_timeout_s,
+            find_fault=lambda: bus.status().lost,
+        )
