@@ -118,12 +118,16 @@ class Welcome(ServerFrame, tag="welcome", frozen=True, kw_only=True, omit_defaul
     reset: bool = False
 
 
-class NotificationFrame(ServerFrame, tag="notification", frozen=True, kw_only=True):
-    """An item, new (live) or as it is now (replay)."""
+class NotificationFrame(
+    ServerFrame, tag="notification", frozen=True, kw_only=True, omit_defaults=True
+):
+    """An item, new (live) or as it is now (replay). `trace_id` is that of the call that brought
+    its event, which the history and the logs bear too."""
 
     version: int
     unread: int
     item: Item
+    trace_id: str | None = None
 
 
 class ChangedFrame(ServerFrame, tag="changed", frozen=True, kw_only=True):

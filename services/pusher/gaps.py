@@ -120,15 +120,16 @@ def live_bodies(page: Page, after: int) -> Iterator[tuple[int, bytes]]:
         if item.version > after:
             by_version.setdefault(item.version, []).append(item)
     for version, items in by_version.items():
-        yield version, frames.body_of(_live_frame(version, page.unread, items))
+        yield version, frames.body_of(_live_frame(version, page, items))
 
 
-def _live_frame(version: int, unread: int, items: list[Item]) -> NotificationFrame | ChangedFrame:
+def _live_frame(version: int, page: Page, items: list[Item]) -> NotificationFrame | ChangedFrame:
     first = items[0]
     touched = first.seen_at or first.read_at or first.archived_at or first.snoozed_until
     if len(items) == 1 and not touched:
-        return NotificationFrame(version=version, unread=unread, item=first)
-    return ChangedFrame(version=version, unread=unread, items=[state_of(one) for one in items])
+        trace_id = page.traces.get(first.id)
+        return NotificationFrame(version=version, unread=page.unread, item=first, trace_id=trace_id)
+    return ChangedFrame(version=version, unread=page.unread, items=[state_of(one) for one in items])
 
 
 def state_of(item: Item) -> ItemState:

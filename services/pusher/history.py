@@ -6,8 +6,8 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,7 +24,7 @@ MAX_ID = UUID(int=2**128 - 1)
 
 COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url,
     (e.body -> 'data')::text AS data, n.lane, n.version, n.created_at, n.seen_at, n.read_at,
-    n.archived_at, n.snoozed_until"""
+    n.archived_at, n.snoozed_until, n.trace_id"""
 
 HEADS = """
 SELECT q.n, i.version
@@ -85,6 +85,8 @@ class Page:
     more: bool
     next_version: int | None
     """The version of the first item past the page."""
+    traces: Mapping[UUID, str] = field(default_factory=dict[UUID, str])
+    """By the item: the trace of the call that brought its event."""
 
     def cursors(self) -> list[int]:
         """For each item the version that a client who has it may resume from: that of the item,
@@ -148,7 +150,8 @@ def page_of(rows: list[Any], limit: int) -> Page:
     first = rows[0]
     items = [item_of(row) for row in rows[:limit] if row["id"] is not None]
     following = rows[limit]["version"] if len(rows) > limit else None
-    return Page(first["head"], first["unread"], items, len(rows) > limit, following)
+    traces = {row["id"]: row["trace_id"] for row in rows[:limit]}
+    return Page(first["head"], first["unread"], items, len(rows) > limit, following, traces)
 
 
 def item_of(row: Any) -> Item:

@@ -94,7 +94,9 @@ async def write_page(session: Session, page: Page) -> None:
 def notification_frames(page: Page) -> Iterator[bytes]:
     """Each item as it is now; the frame's version is where a client who has it may resume."""
     for item, cursor in zip(page.items, page.cursors(), strict=True):
-        yield frames.encode(NotificationFrame(version=cursor, unread=page.unread, item=item))
+        trace_id = page.traces.get(item.id)
+        frame = NotificationFrame(version=cursor, unread=page.unread, item=item, trace_id=trace_id)
+        yield frames.encode(frame)
 
 
 def joined(encoded: Iterator[bytes]) -> Iterator[bytes]:

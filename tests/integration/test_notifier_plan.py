@@ -68,6 +68,7 @@ async def test_an_event_becomes_an_item_and_a_frame(bus: Bus, database: Database
             "archived_at": None,
             "snoozed_until": None,
         },
+        "trace_id": item["trace_id"],
     }
 
 

@@ -115,4 +115,7 @@ def frame_of(draft: Draft, created_at: datetime) -> bytes:
         version,
         created_at,
     )
-    return encode(NotificationFrame(version=version, unread=draft.unread, item=item))
+    frame = NotificationFrame(
+        version=version, unread=draft.unread, item=item, trace_id=event.trace_id
+    )
+    return encode(frame)

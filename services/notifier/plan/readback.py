@@ -29,7 +29,8 @@ WHERE n.event = ANY($1::uuid[]) AND n.id > $2 ORDER BY n.id LIMIT $3
 
 ITEMS = """
 SELECT n.id, n.tenant, n.subscriber, n.version, i.unread, e.event_id, n.type, n.category,
-       n.title, n.body, n.url, (e.body->'data')::text AS data, n.lane, n.created_at
+       n.title, n.body, n.url, (e.body->'data')::text AS data, n.lane, n.created_at,
+       n.trace_id
 FROM notifications n
 JOIN events e ON e.id = n.event
 JOIN inboxes i ON i.tenant = n.tenant AND i.subscriber = n.subscriber
@@ -121,5 +122,8 @@ def _frame(row: Any, unread: int) -> FeedFrame:
         row["version"],
         row["created_at"],
     )
-    body = encode(NotificationFrame(version=row["version"], unread=unread, item=item))
+    frame = NotificationFrame(
+        version=row["version"], unread=unread, item=item, trace_id=row["trace_id"]
+    )
+    body = encode(frame)
     return FeedFrame(feed_key(row["tenant"], row["subscriber"]), row["version"], body)
