@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from clarion.store.database import Driver
+from clarion.store.item_changes import noted
 from services.notifier.plan.readback import frames_of
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
 from services.notifier.release import Released
@@ -28,7 +29,7 @@ FROM inboxes i JOIN unnest($1::text[], $2::text[]) AS q (tenant, subscriber)
 ORDER BY i.tenant, i.subscriber FOR UPDATE OF i SKIP LOCKED
 """
 
-WAKE = """
+BACK = """
 WITH due AS (
   SELECT n.id, n.tenant, n.subscriber, n.due_at, q.version AS head
   FROM unnest($1::text[], $2::text[], $3::bigint[]) AS q (tenant, subscriber, version)
@@ -40,10 +41,14 @@ numbered AS (
     PARTITION BY tenant, subscriber ORDER BY due_at, id) AS version
   FROM due)
 UPDATE notifications n
-SET version = m.version, snoozed_until = NULL, seen_at = NULL, read_at = NULL, due_at = now() + $5
+SET version = m.version, snoozed_until = NULL, seen_at = NULL, read_at = NULL, due_at = now() + $5,
+    changes = {changes}
 FROM numbered m WHERE n.id = m.id
 RETURNING n.id, n.tenant, n.subscriber, n.version
 """
+WAKE = BACK.format(changes=noted(version="m.version", note="$6"))
+
+RETURNED = '{"what": "return", "by": "schedule"}'
 
 MOVE = """
 UPDATE inboxes i SET version = i.version + q.added, unread = i.unread + q.added
@@ -60,7 +65,7 @@ async def wake_due(tx: Driver, limit: int) -> Released:
     inboxes: Any = await tx.fetch(TAKE_INBOXES, *columns(people, "tenant", "subscriber"))
     heads = {(row["tenant"], row["subscriber"]): row for row in inboxes}
     taken = columns(inboxes, "tenant", "subscriber", "version")
-    rows: Any = await tx.fetch(WAKE, *taken, limit, PUBLISH_AGAIN_AFTER)
+    rows: Any = await tx.fetch(WAKE, *taken, limit, PUBLISH_AGAIN_AFTER, RETURNED)
     unread: dict[UUID, int] = {}
     added = dict.fromkeys(heads, 0)
     for row in rows:

@@ -10,7 +10,7 @@ from clarion.contracts.announcement import FeedFrame, feed_key
 from clarion.contracts.frames import ChangedFrame
 from services.pusher import frames
 from services.pusher.announcer import Announcer
-from services.pusher.commands import Change, Commands, Outcome, Verb
+from services.pusher.commands import REST, Change, Commands, Outcome, Verb
 from services.pusher.hub import Hub
 from services.pusher.metrics import COMMANDS
 
@@ -32,12 +32,13 @@ class Changes:
         ids: Sequence[UUID] | None,
         up_to: int | None,
         until: datetime | None = None,
+        by: str = REST,
     ) -> Outcome:
         """Carry out a command and tell of it; sessions here hear it before this returns.
         Raises `StoreUnavailable`."""
         COMMANDS.labels(verb).inc()
         outcome = await self._commands.carry_out(
-            tenant, subscriber, verb, ids=ids, up_to=up_to, until=until
+            tenant, subscriber, verb, ids=ids, up_to=up_to, until=until, by=by
         )
         key = feed_key(tenant, subscriber)
         announced = [changed_frame(key, change) for change in outcome.changes]

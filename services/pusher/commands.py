@@ -16,10 +16,18 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
+
 from clarion.contracts.item import ItemState
 from clarion.store.database import Database, Driver
+from clarion.store.item_changes import noted
+
+encode = msgspec.json.Encoder().encode
 
 Verb = Literal["read", "unread", "seen", "archive", "snooze"]
+
+REST = "REST"
+"""By a call, rather than through a session."""
 
 MAX_CHANGED = 4_000
 """Items that one version may change: the `changed` frame stays below a mebibyte, which is what
@@ -61,7 +69,7 @@ WITH chosen AS (
     WHERE tenant = $1 AND subscriber = $2 AND id = ANY($4::uuid[])
         AND version IS NOT NULL AND {concerns}
 ), changed AS (
-    UPDATE notifications n SET {assign}, version = $3
+    UPDATE notifications n SET {assign}, version = $3, changes = {changes}
     FROM chosen
     WHERE n.id = chosen.id AND n.id = ANY($4::uuid[])
     RETURNING n.id, n.version, n.seen_at, n.read_at, n.archived_at, n.snoozed_until,
@@ -110,10 +118,12 @@ class Commands:
         ids: Sequence[UUID] | None,
         up_to: int | None,
         until: datetime | None = None,
+        by: str = REST,
     ) -> Outcome:
-        """Apply a verb to these ids, or to all items with a version of at most `up_to`."""
+        """Apply a verb to these ids, or to all items with a version of at most `up_to`. `by` is
+        through what the subscriber does it, for the history."""
         outcome = Outcome()
-        deed = Deed(tenant, subscriber, RULES[verb], (until,) if verb == "snooze" else ())
+        deed = Deed(tenant, subscriber, verb, by, (until,) if verb == "snooze" else ())
         while True:
             async with self._database.driver() as connection:
                 inbox = await connection.fetchrow(LOCK, tenant, subscriber)
@@ -137,8 +147,19 @@ class Deed:
 
     tenant: str
     subscriber: str
-    rule: Rule
+    verb: Verb
+    by: str
     more: tuple[datetime | None, ...]
+
+    @property
+    def rule(self) -> Rule:
+        """Of its verb."""
+        return RULES[self.verb]
+
+    def note(self) -> str:
+        """What the history keeps of it, as JSON."""
+        until = {"until": self.more[0]} if self.more else {}
+        return encode({"what": self.verb, "by": self.by, **until}).decode()
 
 
 async def _up_to(connection: Driver, deed: Deed, version: int) -> list[UUID]:
@@ -154,9 +175,13 @@ async def _apply(
     if not ids:
         return None
     version = before.version + 1
-    query = CHANGE.format(assign=deed.rule.assign, concerns=deed.rule.concerns)
+    query = CHANGE.format(
+        assign=deed.rule.assign,
+        concerns=deed.rule.concerns,
+        changes=noted(version="$3::bigint", note=f"${5 + len(deed.more)}"),
+    )
     feed = (deed.tenant, deed.subscriber)
-    rows = await connection.fetch(query, *feed, version, list(ids), *deed.more)
+    rows = await connection.fetch(query, *feed, version, list(ids), *deed.more, deed.note())
     if not rows:
         return None
     items = [state_of(row) for row in rows]

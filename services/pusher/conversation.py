@@ -208,6 +208,7 @@ class Conversations:
             ids=command.ids,
             up_to=command.up_to,
             until=command.until if isinstance(command, Snooze) else None,
+            by=f"session {session.id}",
         )
         if outcome.changes and session.stage is Stage.LIVE and session.version < outcome.version:
             await self.gaps.fill(feed)  # the answer comes after the change

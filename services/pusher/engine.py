@@ -77,7 +77,7 @@ class Engine:
             sessions_per_s=settings.handshakes_per_s,
             longest_s=settings.shutdown_timeout_s / 2,
         )
-        self.receipts = Receipts(database)
+        self.receipts = Receipts(database, lambda: self.sessions)
         self.census = Census(
             Limits(
                 per_tenant=settings.max_sessions_per_tenant,

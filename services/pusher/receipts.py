@@ -1,7 +1,8 @@
 """What each session was given and what it acknowledged, for the history.
 
 Nothing is written per frame: sessions that acknowledged something or ended are noted, and every
-`FLUSH_S` the notes go to the store as one statement per `BATCH`. Where the store is away they wait,
+`SWEEP_S` those that were given something; every `FLUSH_S` the notes go to the store as one
+statement per `BATCH`. Where the store is away they wait,
 at most `MAX_NOTED` of them; where this process is killed, those of the last `FLUSH_S` are lost.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple, Protocol
@@ -25,6 +28,7 @@ from services.pusher.metrics import LOST_RECEIPTS
 log = structlog.get_logger("clarion.pusher")
 
 FLUSH_S = 2.0
+SWEEP_S = 10.0
 BATCH = 1_000
 MAX_NOTED = 100_000
 KEPT = timedelta(days=30)
@@ -51,6 +55,8 @@ class Reader(Protocol):
     feed: Feed | None
     version: int
     acknowledged: int
+    noted: int
+    """The version that its receipt told last."""
 
 
 class Receipt(NamedTuple):
@@ -66,8 +72,9 @@ class Receipt(NamedTuple):
 class Receipts:
     """The receipts of this process's sessions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sessions: Callable[[], Iterable[Reader]]) -> None:
         self._database = database
+        self._sessions = sessions
         self._noted: dict[str, Receipt] = {}
 
     def acknowledge(self, session: Reader, version: int) -> None:
@@ -85,14 +92,25 @@ class Receipts:
         if session.id not in self._noted and len(self._noted) >= MAX_NOTED:
             LOST_RECEIPTS.inc()
             return
+        session.noted = session.version
         self._noted[session.id] = Receipt(
             UUID(session.id), feed.tenant, feed.subscriber, session.version, session.acknowledged
         )
 
+    def sweep(self) -> None:
+        """Note every session that was given something since it was last noted."""
+        for session in tuple(self._sessions()):
+            if session.version > session.noted:
+                self.note(session)
+
     async def run(self) -> None:
         """Write for ever."""
+        swept_at = time.monotonic()
         while True:
             await asyncio.sleep(FLUSH_S)
+            if time.monotonic() >= swept_at + SWEEP_S:
+                swept_at = time.monotonic()
+                self.sweep()
             await self._try_to_flush()
 
     async def close(self) -> None:

@@ -45,6 +45,7 @@ class Session:
         "kept",
         "leave_at",
         "link",
+        "noted",
         "ping_at",
         "publish",
         "stage",
@@ -71,6 +72,7 @@ class Session:
         self.feed: Feed | None = None
         self.version = 0
         self.acknowledged = 0
+        self.noted = 0
         self.kept: Kept | None = None
         self.conversation: Conversation | None = None
         self.expires_at: float | None = None

@@ -135,6 +135,10 @@ async def test_a_notification_tells_all_that_happened_in_order(
         created_at=at("12:00:00.01"),
         seen_at=at("12:05:00"),
         read_at=at("12:06:00"),
+        changes=[
+            {"at": "2026-11-20T12:05:00Z", "what": "seen", "by": "REST", "version": 6, "was": 3},
+            {"at": "2026-11-20T12:06:00Z", "what": "read", "by": "REST", "version": 7, "was": 6},
+        ],
         decisions=[{"channel": "inbox", **SEND}, {"channel": "email", **SEND}],
     )
     delivery = await put_delivery(

@@ -64,6 +64,22 @@ async def test_what_was_acknowledged_is_kept_with_its_session(
     )
 
 
+async def test_what_a_session_was_given_is_kept_though_it_tells_nothing(
+    pusher: Pusher, writer: InboxWriter, database: Database
+) -> None:
+    await writer.write("user-1", "one")
+    async with pusher.feed("user-1") as client:
+        pusher.engine.receipts.sweep()
+        await pusher.engine.receipts.flush()
+        assert [row[3:] for row in await rows(database)] == [(1, 0)]
+        pusher.engine.receipts.sweep()
+        await writer.write("user-1", "two")
+        await client.until("notification")
+        pusher.engine.receipts.sweep()
+        await pusher.engine.receipts.flush()
+        assert [row[3:] for row in await rows(database)] == [(2, 0)]
+
+
 async def test_nobody_acknowledges_what_was_not_written(
     pusher: Pusher, writer: InboxWriter, database: Database
 ) -> None:
@@ -125,3 +141,4 @@ class _Reader:
         self.feed: Feed | None = feed
         self.version = 7
         self.acknowledged = 0
+        self.noted = 0

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from services.gateway.history.changes import Entry, entry_of, said
-from services.gateway.history.timeline import conflicts, in_order
+from services.gateway.history.timeline import came_again, in_order
 
 PARKED = "Could not be planned and was parked"
 PARKED_BEFORE = "Could not be planned then, and was parked"
@@ -30,7 +30,8 @@ def event_timeline(
         planned = "Recipients and channels were decided"
         entries.append(entry_of(row.planned_at, "planned", planned))
         entries += _unreached(row)
-    entries += conflicts({"conflicts": row.conflicts})
+    again = {"duplicates": row.duplicates, "duplicate_at": row.duplicate_at}
+    entries += came_again({**again, "conflicts": row.conflicts})
     entries += [said(one) for one in changes]
     return in_order(entries)
 

@@ -15,6 +15,7 @@ from sqlalchemy.sql.expression import cast as sql_cast
 from clarion.contracts.ids import lowest_id_at
 from clarion.store.tables import attempts, deliveries, events, notifications
 from services.gateway.audit import changes_of
+from services.gateway.history.inbox import receipts_of
 from services.gateway.history.schemas import EARLIEST, NotificationPage
 from services.gateway.history.timeline import timeline
 
@@ -67,18 +68,20 @@ async def find_notification(
 ) -> dict[str, Any] | None:
     """One notification with deliveries, attempts and timeline."""
     found = select(notifications).where(_n.id == identifier, _n.tenant == tenant)
-    statement = _with_event(found, _e.conflicts)
+    statement = _with_event(found, _e.conflicts, _e.duplicates, _e.duplicate_at)
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         return None
     sent = await _deliveries(connection, tenant, identifier)
     subjects = (identifier, row["event"], *(one["id"] for one in sent))
     changes = await changes_of(connection, tenant, subjects)
+    record = dict(cast("Mapping[str, Any]", row))
+    given = await receipts_of(connection, record)
     return {
         **_summary(row),
         "decisions": row["decisions"],
         "deliveries": sent,
-        "timeline": timeline(cast("Mapping[str, Any]", row), sent, changes),
+        "timeline": timeline(record, sent, changes, given),
         "trace_id": row["trace_id"],
     }
 

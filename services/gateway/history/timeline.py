@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.gateway.history.changes import Entry, entry_of, said
+from services.gateway.history.inbox import arrival_version, done, given
 from services.gateway.schemas import rfc3339
 
 ENDS = ("failed", "dead", "bounced", "skipped", "cancelled", "expired", "delivered")
@@ -22,15 +23,20 @@ OUTCOMES = {
 Row = Mapping[str, Any]
 
 
-def timeline(row: Row, deliveries: Sequence[Row], changes: Sequence[Row] = ()) -> list[Entry]:
+def timeline(
+    row: Row,
+    deliveries: Sequence[Row],
+    changes: Sequence[Row] = (),
+    receipts: Sequence[Row] = (),
+) -> list[Entry]:
     """`row` is a notification with its event's times, `changes` are those of `audit`; of one
     instant what comes first caused what follows."""
-    entries = [*_beginning(row), *conflicts(row), *_decisions(row), *_arrival(row)]
+    entries = [*_beginning(row), *came_again(row), *_decisions(row), *_arrival(row)]
     channels = {str(delivery["id"]): delivery["channel"] for delivery in deliveries}
     entries += [said(one, channels.get(one["subject"])) for one in changes]
     for delivery in deliveries:
         entries.extend(_delivery(delivery))
-    entries.extend(_by_subscriber(row))
+    entries += [*given(row, receipts), *done(row)]
     return in_order(entries)
 
 
@@ -39,8 +45,12 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry["at"])
 
 
-def conflicts(row: Row) -> Iterator[Entry]:
-    """Other bodies that came under the event's id."""
+def came_again(row: Row) -> Iterator[Entry]:
+    """Duplicates of the event, and other bodies that came under its id."""
+    times = row["duplicates"]
+    if times:
+        often = "once more" if times == 1 else f"{times} times more, the last time now"
+        yield entry_of(row["duplicate_at"], "duplicate", f"The event came {often}: not told again")
     for one in row["conflicts"] or ():
         detail = "Something else came under the same id: it was kept beside the event, not told"
         yield entry_of(datetime.fromisoformat(one["at"]), "conflicting_duplicate", detail)
@@ -56,8 +66,8 @@ def _arrival(row: Row) -> Iterator[Entry]:
     if row["version"] is not None:
         held = (one.get("until") for one in row["decisions"] if one["channel"] == "inbox")
         until = next((datetime.fromisoformat(one) for one in held if one), None)
-        # the version is that of the last change, so it says nothing of the arrival
-        yield entry_of(until or row["created_at"], "in_inbox", "Entered the inbox", "inbox")
+        detail = f"Entered the inbox (version {arrival_version(row)})"
+        yield entry_of(until or row["created_at"], "in_inbox", detail, "inbox")
 
 
 def _decisions(row: Row) -> Iterator[Entry]:
@@ -97,13 +107,3 @@ def _attempt(attempt: Mapping[str, Any], channel: str) -> Entry:
         f"{OUTCOMES.get(attempt['outcome'], attempt['outcome'])}"
     )
     return entry_of(ended_at, "attempted", f"{detail} ({answer})" if answer else detail, channel)
-
-
-def _by_subscriber(row: Row) -> Iterator[Entry]:
-    for what, at in (
-        ("seen", row["seen_at"]),
-        ("read", row["read_at"]),
-        ("archived", row["archived_at"]),
-    ):
-        if at is not None:
-            yield entry_of(at, what, f"The subscriber has {what} it", "inbox")

@@ -31,7 +31,7 @@ from services.notifier.plan.audience import (
     open_topics,
     people_with_addresses,
 )
-from services.notifier.plan.claim import Duplicate, claim_keys, record_conflicts
+from services.notifier.plan.claim import Duplicate, claim_keys, record_duplicates
 from services.notifier.plan.drafts import Draft, EventDraft, draft_for
 from services.notifier.plan.park import park, park_event
 from services.notifier.plan.slices import open_slices, park_slice, plan_slice
@@ -123,7 +123,7 @@ class Planner:
             await write_notifications(tx, drafts, now)
             await write_deliveries(tx, drafts, now)
             slices = await open_slices(tx, claims.fresh, now)
-            await record_conflicts(tx, claims.duplicates, now)
+            await record_duplicates(tx, claims.duplicates, now)
             reach("plan.before_commit")
         reach("plan.after_commit")
         _count(batch.lane, claims.fresh, drafts, claims.duplicates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,16 @@ FROM event_keys k
 JOIN unnest($1::text[], $2::text[], $3::text[]) AS d (tenant, source, event_id)
 USING (tenant, source, event_id)
 """
+
+COUNT_DUPLICATES = """
+WITH again AS (
+  SELECT e.id, d.times FROM events e
+  JOIN unnest($1::uuid[], $2::int[]) AS d (id, times) ON e.id = d.id
+  ORDER BY e.id FOR UPDATE OF e)
+UPDATE events e SET duplicates = e.duplicates + again.times, duplicate_at = $3
+FROM again WHERE e.id = again.id
+"""
+"""Sent again, or given to us again by the broker: who published it can tell, nobody else."""
 
 RECORD_CONFLICT = """
 UPDATE events SET conflicts = conflicts || $2::jsonb
@@ -106,9 +117,13 @@ async def claim_keys(tx: Driver, entries: Sequence[Entry], lane: str) -> Claims:
     return Claims(fresh, await _duplicates(tx, again))
 
 
-async def record_conflicts(tx: Driver, duplicates: Sequence[Duplicate], now: datetime) -> None:
-    """Keep other bodies that came under a taken id on the event: each once, at most
-    `MAX_CONFLICTS`."""
+async def record_duplicates(tx: Driver, duplicates: Sequence[Duplicate], now: datetime) -> None:
+    """Count on the event how often it came again, and keep other bodies that came under its id:
+    each once, at most `MAX_CONFLICTS`."""
+    if not duplicates:
+        return
+    again = Counter(one.uid for one in duplicates)
+    await tx.execute(COUNT_DUPLICATES, list(again), list(again.values()), now)
     conflicts = [one for one in duplicates if one.conflict is not None]
     for one in sorted(conflicts, key=lambda duplicate: duplicate.uid):
         digest = (one.conflict or b"").hex()

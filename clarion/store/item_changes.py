@@ -1,0 +1,23 @@
+"""What was done to an item, by whom and when: the list in `notifications.changes`.
+
+    {"at": time, "what": verb, "by": who, "version": after it, "was": before it, "until"?: time}
+
+The first is always kept, for its `was` is the version that the item came with.
+"""
+
+from __future__ import annotations
+
+MAX_KEPT = 20
+"""Changes of one item; beyond, the oldest but the first are forgotten."""
+
+NOTED = """
+CASE WHEN jsonb_array_length(n.changes) >= {most} THEN n.changes - 1 ELSE n.changes END
+|| jsonb_build_array(jsonb_build_object('at', now(), 'version', {version}, 'was', n.version)
+                     || {note}::jsonb)
+"""
+
+
+def noted(*, version: str, note: str) -> str:
+    """SQL for the new value of `n.changes`; `version` and `note` (an object with `what` and `by`)
+    are SQL too: parameters or columns, never values."""
+    return NOTED.format(most=MAX_KEPT, version=version, note=note)
