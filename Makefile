@@ -45,9 +45,10 @@ chaos: ## kill, pause and cut everything off under load: make chaos [ARGS='--min
 	@scripts/setup dev
 	$(BIN)/python -m chaos $(ARGS)
 
-schemas: ## write the JSON schemas of clarion/contracts/schemas again
+schemas: ## write the JSON schemas of clarion/contracts/schemas and docs/reference/asyncapi.json again
 	@scripts/setup dev
 	$(BIN)/python -m clarion.contracts.generate
+	$(BIN)/python -m clarion.asyncapi
 
 lock: ## choose versions anew within pyproject.toml and package.json
 	@scripts/setup dev

@@ -12,7 +12,7 @@ from tests.support.sources import ROOT, imported_names, module_name, python_file
 LAYERS = (
     ("clarion.cli",),
     ("services.gateway", "services.notifier", "services.pusher"),
-    ("clarion.resources",),
+    ("clarion.resources", "clarion.asyncapi"),
     (
         "clarion.bus",
         "clarion.store",
