@@ -66,34 +66,34 @@ async def _blocked(node: BrokerNode) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _disk(node: BrokerNode) -> AsyncIterator[None]:
     """The alarm of a disk that is nearly full: it blocks as that of memory does."""
-    await _control(node, "set_disk_free_limit", MORE_THAN_ANY_DISK)
+    await _insist(partial(node.set_disk_limit, MORE_THAN_ANY_DISK))
     try:
         yield
     finally:
-        await _control(node, "set_disk_free_limit", DISK_LIMIT)
+        await _insist(partial(node.set_disk_limit, DISK_LIMIT))
 
 
 @asynccontextmanager
 async def _partition(node: BrokerNode, others: Sequence[BrokerNode]) -> AsyncIterator[None]:
     """One node and the others refuse each other's cookie: clients reach both sides."""
     names = [one.name for one in others]
-    await _control(node, "eval", _for_each(names, "erlang:set_cookie(N, parted)"))
-    await _control(node, "eval", _for_each(names, "erlang:disconnect_node(N)"))
+    await _evaluate(node, _for_each(names, "erlang:set_cookie(N, parted)"))
+    await _evaluate(node, _for_each(names, "erlang:disconnect_node(N)"))
     try:
         yield
     finally:
         cookie = "erlang:set_cookie(N, erlang:get_cookie())"
-        await _control(node, "eval", _for_each(names, cookie))
-        await _control(node, "eval", _for_each(names, "net_kernel:connect_node(N)"))
+        await _evaluate(node, _for_each(names, cookie))
+        await _evaluate(node, _for_each(names, "net_kernel:connect_node(N)"))
         await asyncio.to_thread(node.node.wait)
 
 
-async def _control(node: BrokerNode, *arguments: str) -> None:
-    await _insist(partial(node.control, *arguments))
+async def _evaluate(node: BrokerNode, expression: str) -> None:
+    await _insist(partial(node.evaluate, expression))
 
 
 async def _insist(call: Callable[[], Awaitable[object]]) -> None:
-    """`rabbitmqctl` gives up on a busy machine; what a cause began must end."""
+    """A node on a busy machine may not answer in time; what a cause began must end."""
     for attempt in range(TRIES):
         try:
             await call()
@@ -105,4 +105,4 @@ async def _insist(call: Callable[[], Awaitable[object]]) -> None:
 
 def _for_each(nodes: Sequence[str], call: str) -> str:
     listed = ",".join(f"'{name}'" for name in nodes)
-    return f"[{call} || N <- [{listed}]]."
+    return f"[{call} || N <- [{listed}]]"

@@ -37,6 +37,7 @@ class Node(Protocol):
     def stop(self) -> None: ...
     def kill(self) -> None: ...
     def control(self, *arguments: str) -> str: ...
+    def evaluate(self, expression: str) -> str: ...
     def close(self) -> None: ...
 
 
@@ -134,9 +135,17 @@ class BrokerNode(Broker):
         """Run `rabbitmqctl` on it; its output."""
         return await asyncio.to_thread(self.node.control, *arguments)
 
+    async def evaluate(self, expression: str) -> str:
+        """What it makes of an Erlang expression."""
+        return await asyncio.to_thread(self.node.evaluate, expression)
+
     async def set_memory_watermark(self, fraction: float) -> None:
         """Alarm when the node uses more than this part of the machine's memory."""
-        await self.control("set_vm_memory_high_watermark", str(fraction))
+        await self.evaluate(f"vm_memory_monitor:set_vm_memory_high_watermark({fraction:.7f})")
+
+    async def set_disk_limit(self, size: str) -> None:
+        """Alarm when less than this (`1MB`) is free on the node's disk."""
+        await self.evaluate(f'rabbit_disk_monitor:set_disk_free_limit("{size}")')
 
     async def block(self) -> None:
         """Block all publishers, as a node does that runs out of memory."""

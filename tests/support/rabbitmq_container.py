@@ -70,6 +70,10 @@ class ContainerNode:
         """Run `rabbitmqctl`; its output. Raises `CalledProcessError`."""
         return docker("exec", self.name, "rabbitmqctl", "--quiet", *arguments)
 
+    def evaluate(self, expression: str) -> str:
+        """What the node makes of an Erlang expression. Raises `CalledProcessError`."""
+        return self.control("eval", f"{expression}.")
+
     def close(self) -> None:
         """Remove the container and its data."""
         if self._made:

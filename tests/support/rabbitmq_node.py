@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -32,6 +33,7 @@ LAUNCHERS = (
 """The one on Debian's PATH insists on the user `rabbitmq`; these do not."""
 
 START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 60.0
 
 CONFIG = """
 listeners.tcp.local = 127.0.0.1:{amqp_port}
@@ -107,7 +109,8 @@ class InstalledNode:
         """Stop in order: connections are closed with a word."""
         if self._server is not None:
             with suppress(subprocess.SubprocessError):  # it takes too long: then it is killed
-                self.control("shutdown")
+                self.evaluate("spawn(rabbit, stop_and_halt, [])")
+                self._server.join(STOP_TIMEOUT_S)
             self._server.kill()
             self._server = None
 
@@ -119,16 +122,20 @@ class InstalledNode:
 
     def control(self, *arguments: str) -> str:
         """Run `rabbitmqctl`; its output. Raises `CalledProcessError`."""
-        done = subprocess.run(
-            [self._launcher / "rabbitmqctl", "--quiet", *arguments],
-            env=dict(os.environ) | self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            text=True,
-            timeout=60,
-        )
-        return done.stdout
+        return self._ask([self._launcher / "rabbitmqctl", "--quiet", *arguments])
+
+    def evaluate(self, expression: str) -> str:
+        """What the node makes of an Erlang expression. Raises `CalledProcessError`.
+
+        By `erl_call`, which is a hundred times quicker than `rabbitmqctl`, where it is installed.
+        """
+        if shutil.which("erl_call") is None:
+            return self.control("eval", f"{expression}.")
+        command = ["erl_call", "-sname", self.name, "-c", self._cookie, "-e"]
+        answer = self._ask(command, f"{expression}.\n")
+        if not answer.startswith("{ok,"):
+            raise subprocess.CalledProcessError(1, expression, answer)
+        return answer
 
     def close(self) -> None:
         """End it and its name server, and remove its data."""
@@ -137,6 +144,18 @@ class InstalledNode:
             self._epmd.kill()
             self._epmd = None
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _ask(self, command: Sequence[str | Path], said: str = "") -> str:
+        done = subprocess.run(
+            [str(word) for word in command],
+            env=dict(os.environ) | self._environment,
+            input=said,
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=60,
+        )
+        return done.stdout
 
     def _send(self, number: signal.Signals) -> None:
         if self._server is None:
