@@ -52,6 +52,7 @@ class Notifier:
             settings.email, settings.sms, timeout_s=settings.send_timeout_s
         )
         self._workers: list[Worker] = []
+        self._planning: dict[str, Consumer] = {}
         if settings.fail_point:
             log.warning("fail_point_armed", point=settings.fail_point)
             arm_as_written(settings.fail_point)
@@ -59,7 +60,8 @@ class Notifier:
 
     async def start(self) -> None:
         """Subscribe and begin to work."""
-        named = self._plan_workers() | self._send_workers()
+        self._planning = self._plan_workers()
+        named: dict[str, Worker] = {**self._planning, **self._send_workers()}
         publisher = Publisher(self._bus, shards=self._settings.live_shards)
         named["dispatch"] = Dispatcher(self._database, publisher)
         named["parked"] = ParkedMover(self._bus, self._database)
@@ -95,13 +97,16 @@ class Notifier:
         return None
 
     async def check_loops(self) -> str | None:
-        """None where every loop runs."""
+        """None where every loop runs, and none is held by what it cannot write."""
         faults = [
             f"{name}: {state}" for name, state in self._tasks.status().items() if state != "running"
         ]
+        faults += [
+            f"{name}: held by {one.held}" for name, one in self._planning.items() if one.held
+        ]
         return " ".join(faults) or None
 
-    def _plan_workers(self) -> dict[str, Worker]:
+    def _plan_workers(self) -> dict[str, Consumer]:
         settings = self._settings
         mapped = frozenset(settings.amqp_tenants) - {EVERY_USER}
         carried = frozenset(self._routes) | {"inbox"}

@@ -68,6 +68,8 @@ class Consumer:
         self._batch_size = batch_size
         self._subscription: Subscription = bus.subscribe(self._queue, prefetch=PREFETCH)
         self._stopping = asyncio.Event()
+        self.held = ""
+        """Why nothing can be planned or published now, in a word; empty where work goes on."""
 
     async def run(self) -> None:
         """Work until `stop`; what is in hand is finished first."""
@@ -164,13 +166,17 @@ class Consumer:
         failures = 0
         while True:
             try:
-                return await act()
+                result = await act()
             except Exception as error:
                 if not is_condition(error):
                     raise
+                self.held = type(error).__name__
                 failures += 1
                 metrics.PLAN_RETRIES.inc()
-                log.warning("plan_held", lane=self._lane, error=type(error).__name__)
+                log.warning("plan_held", lane=self._lane, error=self.held)
+            else:
+                self.held = ""
+                return result
             await self._wait(failures)
 
     async def _until_confirmed(self, outbox: Outbox) -> None:
@@ -178,11 +184,14 @@ class Consumer:
         while True:
             try:
                 await self._publisher.publish(outbox)
-                return
             except BusUnavailable as error:
+                self.held = error.code
                 failures += 1
                 metrics.PUBLISH_RETRIES.inc()
                 log.warning("publish_held", lane=self._lane, reason=error.code)
+            else:
+                self.held = ""
+                return
             await self._wait(failures)
 
     async def _wait(self, failures: int) -> None:

@@ -13,7 +13,7 @@ from clarion.bus.protocol import Bus, Message
 from clarion.errors import ConfigurationError, StoreUnavailable
 from clarion.store.database import Database, Driver
 from clarion.topology import DELIVERIES, deliveries_queue
-from services.notifier.app import create_app
+from services.notifier.app import Notifier, create_app
 from services.notifier.channels.capture import Capture
 from services.notifier.channels.provider import Outgoing
 from services.notifier.housekeeping import Housekeeper
@@ -30,6 +30,7 @@ from tests.support.notifier import (
     running_notifiers,
     wait_for_rows,
 )
+from tests.support.processes import wait_until
 
 ANN = {"id": "ann", "email": "ann@example.org"}
 ALL_PARKED = "SELECT * FROM parked ORDER BY id"
@@ -53,6 +54,38 @@ async def test_events_wait_while_the_database_is_away(
         await publish(memory_bus, envelope(event(), event()))
         await wait_for_rows(database, "SELECT 1 FROM notifications", 2)
     assert await rows(database, ALL_PARKED) == []
+
+
+async def test_a_notifier_that_cannot_write_is_not_ready_though_the_database_answers(
+    memory_bus: Bus, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = True
+    claim_keys = batch.claim_keys
+
+    async def failing(tx: Driver, entries: Sequence[object], lane: str) -> Claims:
+        if full:
+            raise StoreUnavailable("The disk is full.")
+        return await claim_keys(tx, entries, lane)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(batch, "claim_keys", failing)
+    notifier = Notifier(NotifierSettings(plan_workers=1), bus=memory_bus, database=database)
+    await notifier.start()
+
+    async def is_held() -> bool:
+        return await notifier.check_loops() == "plan.normal.0: held by StoreUnavailable"
+
+    async def is_ready() -> bool:
+        return await notifier.check_loops() is None
+
+    try:
+        assert await is_ready()
+        await publish(memory_bus, envelope(event()))
+        await wait_until(is_held, 20, "a plan that is held")
+        assert await notifier.check_database() is None
+        full = False
+        await wait_until(is_ready, 20, "a plan that goes on")
+    finally:
+        await notifier.stop(10)
 
 
 async def test_a_dead_letter_is_moved_into_the_table(bus: Bus, database: Database) -> None:
