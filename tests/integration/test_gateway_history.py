@@ -13,6 +13,7 @@ from clarion.bus.protocol import Bus
 from clarion.contracts.ids import new_id
 from clarion.store.database import Database
 from clarion.store.delivery_states import State
+from services.gateway.audit_list import AuditPage, changes_statement
 from services.gateway.deliveries.listing import list_statement as deliveries_statement
 from services.gateway.deliveries.schemas import DeliveryPage
 from services.gateway.directory import subscribers, topics
@@ -395,6 +396,10 @@ PAGES: dict[str, Any] = {
     "delivery reason": deliveries_statement("t", DeliveryPage(reason="x"), None, 50),
     "captures": captures_statement("t", CapturePage(), None, 50),
     "parked": parked_statement("t", also_unowned=False, after=None, limit=50),
+    "audit": changes_statement("t", AuditPage(), None, 50),
+    "audit actor": changes_statement("t", AuditPage(actor="x"), None, 50),
+    "audit action": changes_statement("t", AuditPage(action="a.b"), None, 50),
+    "audit subject": changes_statement("t", AuditPage(subject="x"), None, 50),
     "subscribers": subscribers.list_statement("t", "a", 50),
     "topics": topics.list_statement("t", "a", 50),
     "members": topics.members_statement("t", "x", "a", 50),

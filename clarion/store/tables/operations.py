@@ -49,5 +49,7 @@ audit = Table(
     Column("subject", Text, nullable=False, comment="the id of what was changed"),
     Column("detail", JSONB, nullable=False),
     Index("ix_audit_tenant_id", "tenant", "id"),
-    Index("ix_audit_tenant_subject", "tenant", "subject"),
+    Index("ix_audit_tenant_action_id", "tenant", "action", "id"),
+    Index("ix_audit_tenant_actor_id", "tenant", "actor", "id"),
+    Index("ix_audit_tenant_subject_id", "tenant", "subject", "id"),
 )

@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from clarion.contracts.ids import lowest_id_at
 from clarion.store.tables import deliveries, notifications
 from services.gateway.deliveries.schemas import DeliveryPage, Filters
-from services.gateway.history.notifications import CLOCKS_DIFFER
-from services.gateway.history.schemas import EARLIEST
+from services.gateway.history.schemas import CLOCKS_DIFFER, EARLIEST
 
 _d = deliveries.c
 

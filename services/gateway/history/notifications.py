@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,11 +15,8 @@ from clarion.contracts.ids import lowest_id_at
 from clarion.store.tables import attempts, deliveries, events, notifications
 from services.gateway.audit import changes_of
 from services.gateway.history.inbox import receipts_of
-from services.gateway.history.schemas import EARLIEST, NotificationPage
+from services.gateway.history.schemas import CLOCKS_DIFFER, EARLIEST, NotificationPage
 from services.gateway.history.timeline import timeline
-
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""How far the time in an id may lie from `created_at`, which another clock has set."""
 
 _n = notifications.c
 _e = events.c

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.gateway.routes import (
+    audit,
     captures,
     deliveries,
     events,
@@ -22,6 +23,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     topics.router,
     tokens.router,
     parked.router,
+    audit.router,
 )
 
 __all__ = ["ROUTERS"]
