@@ -18,6 +18,7 @@ from clarion.contracts.event import Event
 from clarion.contracts.frames import AnyClientFrame, AnyServerFrame
 from clarion.contracts.item import Item
 from clarion.contracts.job import Jobs
+from clarion.contracts.revocation import Revocation
 from clarion.contracts.slice import Slice
 
 FOLDER = Path(__file__).with_name("schemas")
@@ -30,6 +31,7 @@ CONTRACTS: dict[str, Any] = {
     "event": Event,
     "item": Item,
     "jobs": Jobs,
+    "revocation": Revocation,
     "server_frame": AnyServerFrame,
     "slice": Slice,
 }

@@ -27,6 +27,8 @@ MIN_SECRET_BYTES = 32
 MAX_TOKEN_CHARACTERS = 8192
 CLOCK_SKEW_S = 60.0
 """How far in the future `iat` and `nbf` may lie: clocks of two machines differ."""
+MAX_LIFE_S = 30 * 86_400.0
+"""From `iat` (from now, where there is none) to `exp`: so long a revocation has to be kept."""
 
 Clock = Callable[[], float]
 Identifier = Annotated[str, Meta(pattern=SUBSCRIBER_ID_PATTERN)]
@@ -34,7 +36,7 @@ Identifier = Annotated[str, Meta(pattern=SUBSCRIBER_ID_PATTERN)]
 
 @dataclass(frozen=True, slots=True)
 class SubscriberToken:
-    """What a verified token says; times are epoch seconds."""
+    """What a verified token says; times are epoch seconds, `issued_at` 0 where it does not say."""
 
     tenant: str
     subscriber: str
@@ -153,6 +155,8 @@ def _current(claims: Claims, now: float) -> SubscriberToken:
         raise refused()
     if max(claims.iat, claims.nbf) > now + CLOCK_SKEW_S:
         raise refused()
+    if claims.exp - (claims.iat or now) > MAX_LIFE_S:
+        raise refused()
     if claims.exp <= now:
         raise Unauthorized("The token has expired; ask for a new one.", code="token_expired")
     return SubscriberToken(
@@ -174,20 +178,22 @@ def mint_token(
     publish: Sequence[str] = (),
     now: float | None = None,
 ) -> tuple[str, datetime]:
-    """A new token and when it ends, `ttl_s` seconds after `now`."""
-    issued_at = int(time.time() if now is None else now)
+    """A new token and when it ends, `ttl_s` seconds after `now`. `iat` has microseconds: a token
+    of the very second in which others were revoked is told from them."""
+    issued_at = round(time.time() if now is None else now, 6)
+    ends_at = int(issued_at) + ttl_s
     claims: dict[str, object] = {
         "aud": AUDIENCE,
         "sub": subscriber,
         "tenant": tenant,
         "iat": issued_at,
-        "exp": issued_at + ttl_s,
+        "exp": ends_at,
         "jti": new_id(),
     }
     if publish:
         claims["publish"] = list(publish)
     token = jwt.encode(claims, checked_secret(secret), algorithm="HS256")
-    return token, datetime.fromtimestamp(issued_at + ttl_s, UTC)
+    return token, datetime.fromtimestamp(ends_at, UTC)
 
 
 def checked_secret(secret: str) -> bytes:

@@ -13,7 +13,7 @@ from clarion.contracts.ids import new_id
 from clarion.store.tables import audit
 from clarion.tokens.api_keys import ApiKey
 
-Change = tuple[UUID, Mapping[str, Any]]
+Change = tuple[UUID | str, Mapping[str, Any]]
 """(subject, what there is to say of it)."""
 
 

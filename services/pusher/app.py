@@ -32,7 +32,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         engine = Engine(settings, bus=bus, database=database, verifier=verifier)
         app.state.pusher = engine
-        engine.start()
+        await engine.start()
         try:
             yield {STATE_KEY: engine}
         finally:
@@ -82,6 +82,8 @@ def checks(app: FastAPI, bus: Bus, database: Database) -> Mapping[str, Check]:
         engine: Engine | None = getattr(app.state, "pusher", None)
         if engine is None:
             return "It has not started."
+        if not engine.revocations.is_loaded:
+            return "It has not read yet which tokens were revoked."
         return "It is stopping." if engine.drain.has_begun else None
 
     return {"bus": check_bus, "database": check_database, "sessions": check_engine}

@@ -30,7 +30,7 @@ TOO_SLOW = CloseCode(4008, "too_slow", "Nothing could be written for a minute: r
 UNAUTHORIZED = CloseCode(
     4401,
     "token_invalid",
-    "The token is missing, does not hold or has expired: come back with a new one.",
+    "The token is missing, does not hold, has expired or was revoked: come back with a new one.",
     False,
 )
 FORBIDDEN = CloseCode(

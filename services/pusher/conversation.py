@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -60,14 +61,20 @@ Work = AnyClientFrame | ErrorFrame | Continue
 class Conversation:
     """One session's work, in order."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("task", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[Work] = deque()
+        self.task: asyncio.Task[None] | None = None
 
     def end(self) -> None:
         """Drop what was not begun."""
         self.waiting.clear()
+
+    def call_off(self) -> None:
+        """Drop what was begun too: a transaction that is not committed is rolled back."""
+        if self.task is not None:
+            self.task.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class Conversations:
         elif not self._at_once(session, work):
             conversation = session.conversation = Conversation()
             conversation.waiting.append(work)
-            self.tasks.start(self._carry_on(session, conversation))
+            conversation.task = self.tasks.start(self._carry_on(session, conversation))
 
     def _at_once(self, session: Session, work: Work) -> bool:
         """Do what needs no wait; `False` for all else."""
@@ -120,13 +127,13 @@ class Conversations:
             while conversation.waiting and session.is_open:
                 await self._handle(session, conversation.waiting.popleft())
                 if len(conversation.waiting) == MAX_WAITING // 2:
-                    session.resume_reading()
+                    session.wire.resume_reading()
         except Exception:
             log.exception("session_failed", session=session.id)
             session.close(INTERNAL_ERROR)
         finally:
             session.conversation = None
-        session.resume_reading()
+            session.wire.resume_reading()
 
     async def _handle(self, session: Session, work: Work) -> None:
         try:
@@ -184,7 +191,7 @@ class Conversations:
             if (feed.tenant, feed.subscriber) != (said.tenant, said.subscriber):
                 session.close(FORBIDDEN, "another_subscriber")
                 return False
-            session.renew(expires_at, said.publish)
+            session.renew(said, expires_at)
             return True
         if self.hub.count(said.tenant, said.subscriber) >= self.census.limits.per_subscriber:
             session.close(TOO_MANY_SESSIONS)
@@ -193,8 +200,7 @@ class Conversations:
             session.close(TRY_AGAIN_LATER, "tenant_full")
             return False
         self.census.prove(said.tenant)
-        feed = self.hub.join(said.tenant, said.subscriber, session)
-        session.prove(feed, expires_at, said.publish)
+        session.prove(self.hub.join(said.tenant, said.subscriber, session), said, expires_at)
         return True
 
     async def _command(self, session: Session, command: Command) -> None:
@@ -218,7 +224,7 @@ class Conversations:
         feed = session.feed
         if feed is None:
             return
-        if frame.topic not in session.publish:
+        if session.token is None or frame.topic not in session.token.publish:
             session.close(FORBIDDEN, "topic_not_allowed")
             return
         session.send(await self.publishing.publish(feed, frame))

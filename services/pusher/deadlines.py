@@ -5,8 +5,9 @@ from __future__ import annotations
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
+from clarion.contracts.frames import Reconnect
 from services.pusher import frames
-from services.pusher.close_codes import TOO_SLOW, UNAUTHORIZED
+from services.pusher.close_codes import GOING_AWAY, TOO_SLOW, UNAUTHORIZED
 from services.pusher.states import Link
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def act(session: Session, now: float, heartbeat_s: float) -> None:
         session.close(UNAUTHORIZED, "token_expired")
     elif session.leave_at is not None and now >= session.leave_at:
         session.leave_at = None
-        session.depart(_random.randrange(LEAVE_JITTER_MS), LEAVE_S)
+        depart(session, _random.randrange(LEAVE_JITTER_MS), LEAVE_S)
     elif session.backlog.paused_at is not None:
         _wait_for_reader(session, now, session.backlog.paused_at, heartbeat_s)
     elif now - session.heard_at >= 2 * heartbeat_s:
@@ -71,3 +72,9 @@ def _beat(session: Session, now: float, heartbeat_s: float) -> None:
         session.ping_at = now + heartbeat_s
         session.backlog.push(frames.PING)
     session.set_timer()
+
+
+def depart(session: Session, after_ms: int, wait_s: float) -> None:
+    """Say when to come back, and close after a wait."""
+    session.send(Reconnect(after_ms=after_ms))
+    session.close_after(wait_s, GOING_AWAY)

@@ -11,6 +11,7 @@ from random import SystemRandom
 
 import structlog
 
+from services.pusher.deadlines import depart
 from services.pusher.session import Session
 
 log = structlog.get_logger("clarion.pusher")
@@ -46,4 +47,4 @@ class Drain:
         wait_s = min(spread_s, self._longest_s) / max(1, len(sessions))
         log.info("draining", sessions=len(sessions), seconds=round(wait_s * len(sessions), 1))
         for position, session in enumerate(sessions):
-            session.depart(_random.randrange(jitter_ms), wait_s * position)
+            depart(session, _random.randrange(jitter_ms), wait_s * position)

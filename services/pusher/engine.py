@@ -18,7 +18,7 @@ from services.pusher.announcer import Announcer
 from services.pusher.backlog import Backlog, Outbox, Writer
 from services.pusher.census import Census, Limits
 from services.pusher.changes import Changes
-from services.pusher.close_codes import FORBIDDEN, TRY_AGAIN_LATER
+from services.pusher.close_codes import AUTH_TIMEOUT, FORBIDDEN, TRY_AGAIN_LATER
 from services.pusher.commands import Commands
 from services.pusher.conversation import Conversations, Work
 from services.pusher.drain import Drain
@@ -32,12 +32,14 @@ from services.pusher.metrics import SESSIONS
 from services.pusher.publishing import Publishing
 from services.pusher.receipts import Receipts
 from services.pusher.resume import Resume
+from services.pusher.revocations import CheckedVerifier, Revocations
 from services.pusher.session import Session
 from services.pusher.settings import PusherSettings
 from services.pusher.surroundings import Wire
 from services.pusher.tasks import Tasks
 from services.pusher.timers import Wheel
 
+START_S = 5.0
 STOP_S = 5.0
 
 _random = SystemRandom()
@@ -56,7 +58,6 @@ class Engine:
     ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
-        self.verifier = verifier
         self.database = database
         self.clock = loop.time
         self.heartbeat_s = float(settings.heartbeat_s)
@@ -68,10 +69,13 @@ class Engine:
         self.outbox = Outbox(loop.call_soon)
         self.history = History(database, pool_size=settings.database_pool_size)
         self.hub = Hub(lambda feed: self.gaps.found(feed))
+        self.revocations = Revocations(database, self.hub.revoke)
+        self.verifier = CheckedVerifier(verifier, self.revocations)
         self.gaps = Gaps(self.hub, self.history, self.tasks, loop.call_later)
         self.announcer = Announcer(bus, shards=settings.live_shards)
         self.changes = Changes(Commands(database), self.hub, self.announcer)
-        self.live = Live(bus, self.hub, self.gaps, shards_of(settings.shards, settings.live_shards))
+        shards = shards_of(settings.shards, settings.live_shards)
+        self.live = Live(bus, self.hub, self.gaps, self.revocations, shards)
         self.drain = Drain(
             lambda: self.sessions,
             sessions_per_s=settings.handshakes_per_s,
@@ -95,7 +99,7 @@ class Engine:
             gaps=self.gaps,
             receipts=self.receipts,
             publishing=self.publishing,
-            verifier=verifier,
+            verifier=self.verifier,
             tasks=self.tasks,
             census=self.census,
         )
@@ -103,13 +107,15 @@ class Engine:
         self._gate = Bucket(self.clock(), settings.handshakes_per_s)
         self._allowed_origins = frozenset(one.lower() for one in settings.allowed_origins)
 
-    def start(self) -> None:
-        """Listen to the bus."""
+    async def start(self) -> None:
+        """Listen to the bus; wait a while for what is needed to judge tokens."""
         self.background.start("live", self.live.listen)
         self.background.start("watch", self.live.watch)
         self.background.start("announcer", self.announcer.run)
         self.background.start("receipts", self.receipts.run)
         self.background.start("receipts trimming", self.receipts.trim)
+        self.background.start("revocations", self.revocations.run)
+        await self.revocations.loaded(START_S)
 
     async def stop(self) -> None:
         """Cut what is still open and end every task."""
@@ -136,6 +142,7 @@ class Engine:
         and `TooMany` where the address has too many sessions."""
         if self.drain.has_begun:
             raise Unavailable("This server is stopping.", code="draining", retry_after_s=1)
+        self.revocations.require()
         self.census.check_address(address)
         rate = self.settings.handshakes_per_s
         if not self._gate.take(self.clock(), rate, rate):
@@ -162,7 +169,7 @@ class Engine:
         elif len(self.sessions) > self.settings.max_sessions:
             session.close(TRY_AGAIN_LATER, "server_full")
         else:
-            session.wait_for_token(self.settings.auth_timeout_s)
+            session.close_after(self.settings.auth_timeout_s, AUTH_TIMEOUT)
             if accepted.token is not None:
                 self.take(session, Auth(token=accepted.token))
         return session

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from clarion.contracts.announcement import FeedFrame, feed_key
+from clarion.contracts.revocation import Revocation
 from services.pusher import frames
 
 MAX_HELD = 256
@@ -30,6 +31,10 @@ class Listener(Protocol):
 
     def restart(self) -> None:
         """What was given is no longer true: begin anew."""
+        ...
+
+    def revoked(self, revocation: Revocation) -> None:
+        """Tokens of the feed's subscriber hold no longer: end if its own is one of them."""
         ...
 
 
@@ -80,6 +85,12 @@ class Hub:
             feed.sessions.remove(session)
         if not feed.sessions and self.feeds.get(feed.key) is feed:
             del self.feeds[feed.key]
+
+    def revoke(self, revocation: Revocation) -> None:
+        """Tell those whom it may concern."""
+        feed = self.feeds.get(feed_key(revocation.tenant, revocation.subscriber))
+        for session in tuple(feed.sessions) if feed is not None else ():
+            session.revoked(revocation)
 
     def announce(self, announced: Iterable[FeedFrame]) -> None:
         """Frames from the bus or from a command here, in any order, repeated or not."""

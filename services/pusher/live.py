@@ -10,26 +10,37 @@ import structlog
 
 from clarion.bus import Bus, LiveSubscription, Received
 from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement
+from clarion.contracts.revocation import REVOCATION_CONTENT_TYPE, Revocation
 from clarion.errors import StoreUnavailable
 from clarion.topology import LIVE_ALL, shard_key
 from services.pusher.gaps import CHECK_S, Gaps
 from services.pusher.hub import Hub
+from services.pusher.revocations import Revocations
 
 log = structlog.get_logger("clarion.pusher")
 
 TAKEN_AT_ONCE = 32
 LOOK_S = 0.5
 
-_decode = msgspec.msgpack.Decoder(Announcement).decode
+_announcement = msgspec.msgpack.Decoder(Announcement).decode
+_revocation = msgspec.msgpack.Decoder(Revocation).decode
 
 
 class Live:
     """The pusher's ear. `listen` and `watch` run side by side for ever."""
 
-    def __init__(self, bus: Bus, hub: Hub, gaps: Gaps, shards: Sequence[int]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        hub: Hub,
+        gaps: Gaps,
+        revocations: Revocations,
+        shards: Sequence[int],
+    ) -> None:
         self._bus = bus
         self._hub = hub
         self._gaps = gaps
+        self._revocations = revocations
         self._keys = [LIVE_ALL, *(shard_key(shard) for shard in shards)]
         self._subscription: LiveSubscription | None = None
 
@@ -67,14 +78,13 @@ class Live:
         return id(subscription), subscription.epoch() if subscription is not None else 0
 
     def _hear(self, received: Received) -> None:
-        if received.content_type != ANNOUNCEMENT_CONTENT_TYPE:
-            return
         try:
-            announcement = _decode(received.body)
+            if received.content_type == ANNOUNCEMENT_CONTENT_TYPE:
+                self._hub.announce(_announcement(received.body).frames)
+            elif received.content_type == REVOCATION_CONTENT_TYPE:
+                self._revocations.hear(_revocation(received.body))
         except msgspec.MsgspecError:
             log.error("announcement_malformed", bytes=len(received.body))
-            return
-        self._hub.announce(announcement.frames)
 
 
 def shards_of(chosen: str, total: int) -> list[int]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clarion.contracts.frames import AnyServerFrame, Reconnect
+from clarion.contracts.frames import AnyServerFrame
 from clarion.contracts.ids import new_id
+from clarion.contracts.revocation import Revocation
+from clarion.tokens.subscriber import SubscriberToken
 from services.pusher import frames
 from services.pusher.backlog import Backlog
-from services.pusher.close_codes import AUTH_TIMEOUT, GOING_AWAY, TOO_SLOW, CloseCode
+from services.pusher.close_codes import TOO_SLOW, UNAUTHORIZED, CloseCode
 from services.pusher.deadlines import CLOSING_S, act, next_deadline
 from services.pusher.hub import Feed
 from services.pusher.kept import Kept
@@ -28,11 +30,10 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """See the module. `feed` is set while it is `PROVEN`, and only then."""
+    """See the module. `feed` and `token` are set while it is `PROVEN`, and only then."""
 
     __slots__ = (
         "_around",
-        "_wire",
         "acknowledged",
         "backlog",
         "bucket",
@@ -47,10 +48,11 @@ class Session:
         "link",
         "noted",
         "ping_at",
-        "publish",
         "stage",
         "tick",
+        "token",
         "version",
+        "wire",
     )
 
     def __init__(
@@ -63,13 +65,14 @@ class Session:
     ) -> None:
         now = around.clock()
         self._around = around
-        self._wire = wire
+        self.wire = wire
         self.backlog = backlog
         self.bucket = bucket
         self.id = new_id()
         self.link = Link.UNPROVEN
         self.stage = Stage.SILENT
         self.feed: Feed | None = None
+        self.token: SubscriberToken | None = None
         self.version = 0
         self.acknowledged = 0
         self.noted = 0
@@ -77,7 +80,6 @@ class Session:
         self.conversation: Conversation | None = None
         self.expires_at: float | None = None
         self.leave_at: float | None = None
-        self.publish: tuple[str, ...] = ()
         self.heard_at = now
         self.tick = NO_TICK
         self.ping_at = now + ping_after_s
@@ -92,10 +94,6 @@ class Session:
         """Clock time, in seconds."""
         return self._around.clock()
 
-    def resume_reading(self) -> None:
-        """Its work is done: the socket may be read on."""
-        self._wire.resume_reading()
-
     def send(self, frame: AnyServerFrame) -> None:
         """Write a frame for this session alone; one that does not read its answers is closed."""
         self.write(frames.encode(frame))
@@ -107,18 +105,26 @@ class Session:
         if not self.backlog.offer(data):
             self.close(TOO_SLOW)
 
-    def prove(self, feed: Feed, expires_at: float, publish: tuple[str, ...] = ()) -> None:
-        """It is known whose session this is, until when (clock time), and where it publishes."""
+    def prove(self, feed: Feed, token: SubscriberToken, expires_at: float) -> None:
+        """It is known whose session this is, and until when (clock time)."""
         self.link = moved(self.link, Link.PROVEN, LINK_MOVES)
         self.feed = feed
         self.deadline = None
-        self.renew(expires_at, publish)
+        self.renew(token, expires_at)
 
-    def renew(self, expires_at: float, publish: tuple[str, ...] = ()) -> None:
-        """The token that holds now ends then, and allows these topics."""
+    def renew(self, token: SubscriberToken, expires_at: float) -> None:
+        """This token holds now, and ends then."""
+        self.token = token
         self.expires_at = expires_at
-        self.publish = publish
         self.set_timer()
+
+    def revoked(self, revocation: Revocation) -> None:
+        """As `hub.Listener.revoked`; a command under way is called off."""
+        token, conversation = self.token, self.conversation
+        if token is not None and revocation.covers(token.issued_at, token.jti):
+            self.close(UNAUTHORIZED, "token_revoked")
+            if conversation is not None:
+                conversation.call_off()
 
     def offer(self, version: int, frame: bytes) -> None:
         """As `hub.Listener.offer`."""
@@ -178,7 +184,7 @@ class Session:
         CLOSES.labels(str(code.code)).inc()
         self._part(frames.close(code, reason))
         if broken:
-            self._wire.half_close()
+            self.wire.half_close()
 
     def answer_close(self, payload: bytes) -> None:
         """The peer has closed: say the same unless we were first. The wire closes by itself."""
@@ -187,7 +193,7 @@ class Session:
 
     def cut(self) -> None:
         """End the connection without a word."""
-        self._wire.abort()
+        self.wire.abort()
 
     def lost(self) -> None:
         """The connection is gone."""
@@ -217,15 +223,9 @@ class Session:
         if self.conversation is not None:
             self.conversation.end()
 
-    def wait_for_token(self, timeout_s: float) -> None:
-        """Close unless a token comes in time."""
-        self.deadline = (self.now() + timeout_s, AUTH_TIMEOUT)
-        self.set_timer()
-
-    def depart(self, after_ms: int, wait_s: float) -> None:
-        """Say when to come back, and close after a wait."""
-        self.send(Reconnect(after_ms=after_ms))
-        self.deadline = (self.now() + wait_s, GOING_AWAY)
+    def close_after(self, wait_s: float, code: CloseCode) -> None:
+        """Close with this code unless the session is proven, or told otherwise, before."""
+        self.deadline = (self.now() + wait_s, code)
         self.set_timer()
 
     def paused(self) -> None:

@@ -125,6 +125,7 @@ def test_every_call_of_the_design_is_documented(served_url: str) -> None:
         "PUT /v1/subscribers/{subscriber_id}",
         "GET /v1/subscribers/{subscriber_id}",
         "DELETE /v1/subscribers/{subscriber_id}",
+        "DELETE /v1/subscribers/{subscriber_id}/sessions",
         "PUT /v1/topics/{topic_id}/subscribers/{subscriber_id}",
         "GET /healthz",
         "GET /readyz",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from clarion.contracts.announcement import FeedFrame
+from clarion.contracts.revocation import Revocation
 from services.pusher import frames
 from services.pusher.hub import Feed, Hub
 
@@ -35,6 +36,9 @@ class Ear:
 
     def restart(self) -> None:
         self.behind = True
+
+    def revoked(self, revocation: Revocation) -> None:
+        raise AssertionError(revocation)
 
 
 class HubOrder(RuleBasedStateMachine):

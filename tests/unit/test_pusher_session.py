@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from clarion.contracts.revocation import Revocation
+from clarion.tokens.subscriber import SubscriberToken
 from services.pusher.backlog import Backlog, Outbox
 from services.pusher.client_frames import read_frame
+from services.pusher.close_codes import GOING_AWAY
 from services.pusher.hub import Hub
 from services.pusher.kept import Kept
 from services.pusher.limits import Bucket
@@ -17,6 +20,7 @@ from services.pusher.states import LINK_MOVES, STAGE_MOVES, IllegalMove, Link, S
 from services.pusher.timers import NO_TICK, Wheel
 
 LIMIT = 100
+TOKEN = SubscriberToken("t", "s", issued_at=1000.0, expires_at=9000.0, jti="one", publish=())
 
 
 class Wire:
@@ -97,7 +101,7 @@ def session(around: Around, wire: Wire) -> Session:
 
 @pytest.fixture
 def live(session: Session, around: Around) -> Session:
-    session.prove(around.hub.join("t", "s", session), around.time + 3600)
+    session.prove(around.hub.join("t", "s", session), TOKEN, around.time + 3600)
     session.begin_replay()
     assert session.go_live(5) == []
     return session
@@ -138,7 +142,7 @@ def test_a_lost_connection_costs_its_neighbours_no_frame(around: Around, wire: W
         for one in (Closed(), wire)
     )
     for session in (lost, other):
-        session.prove(around.hub.join("t", "s", session), around.time + 3600)
+        session.prove(around.hub.join("t", "s", session), TOKEN, around.time + 3600)
         session.begin_replay()
         session.go_live(5)
         session.offer(6, b"6")
@@ -154,7 +158,7 @@ def test_a_gap_within_a_session_is_read_from_the_store(live: Session, around: Ar
 
 
 def test_frames_kept_in_a_replay_follow_it(session: Session, around: Around, wire: Wire) -> None:
-    session.prove(around.hub.join("t", "s", session), around.time + 3600)
+    session.prove(around.hub.join("t", "s", session), TOKEN, around.time + 3600)
     session.begin_replay()
     for version in (9, 3, 4, 5, 6):
         session.offer(version, str(version).encode())
@@ -196,7 +200,7 @@ def test_pings_come_every_heartbeat_and_silence_is_cut(
 
 
 def test_expiry_closes(live: Session, around: Around, wire: Wire) -> None:
-    live.renew(around.time + 10)
+    live.renew(TOKEN, around.time + 10)
     around.pass_time(10.2)
     assert wire.written[-1][2:4] == (4401).to_bytes(2, "big")
     assert live.link is Link.CLOSING
@@ -205,8 +209,27 @@ def test_expiry_closes(live: Session, around: Around, wire: Wire) -> None:
     assert wire.ended == "aborted"
 
 
+@pytest.mark.parametrize(
+    ("jti", "issued_before", "ends"),
+    [
+        (None, 1000.0, False),
+        (None, 1000.000001, True),
+        ("one", 0.0, True),
+        ("other", 0.0, False),
+    ],
+)
+def test_a_session_ends_when_its_token_is_revoked(
+    live: Session, around: Around, wire: Wire, jti: str | None, issued_before: float, ends: bool
+) -> None:
+    around.hub.revoke(Revocation(1, "t", "other", jti, issued_before, 9e9))
+    assert live.is_open
+    around.hub.revoke(Revocation(1, "t", "s", jti, issued_before, 9e9))
+    assert live.is_open is not ends
+    assert [one[4:] for one in wire.written] == [b"token_revoked"] * ends
+
+
 def test_after_a_close_nothing_is_written(live: Session, around: Around, wire: Wire) -> None:
-    live.depart(100, 0)
+    live.close_after(0, GOING_AWAY)
     around.pass_time(0.2)
     count = len(wire.written)
     live.offer(6, b"6")

@@ -16,6 +16,7 @@ from clarion.store.tables.inbox import inboxes, receipts
 from clarion.store.tables.metadata import metadata
 from clarion.store.tables.operations import audit, captures, parked
 from clarion.store.tables.providers import provider_rates
+from clarion.store.tables.tokens import revocations
 
 PARTITIONED = (events, notifications, deliveries, attempts)
 
@@ -34,6 +35,7 @@ __all__ = [
     "parked",
     "provider_rates",
     "receipts",
+    "revocations",
     "slices",
     "subscribers",
     "tenants",

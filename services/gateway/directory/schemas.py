@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from clarion.contracts.addresses import email_fault, locale_fault, phone_fault, timezone_fault
 from clarion.contracts.validation import MAX_ATTRIBUTES_BYTES
+from services.gateway.history.schemas import Bound
 from services.gateway.schemas import NO_NUL, Given, Identifier, Time
 
 MAX_BULK = 1_000
@@ -91,3 +92,19 @@ class TokenBody(Given):
 class Token(BaseModel):
     token: str
     expires_at: Time
+
+
+class RevocationQuery(Given):
+    """Which tokens: without either, all that were issued until now."""
+
+    jti: str | None = Field(default=None, min_length=1, max_length=256, pattern=NO_NUL)
+    issued_before: Bound | None = None
+
+
+class RevocationRecord(BaseModel):
+    """Tokens that hold no longer: one by its `jti`, or all issued before a time."""
+
+    subscriber: str
+    jti: str | None
+    issued_before: Time | None
+    kept_until: Time

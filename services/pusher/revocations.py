@@ -1,0 +1,134 @@
+"""Which subscriber tokens hold no longer: all of it in memory, so that judging costs a look-up.
+
+The table `revocations` is the truth. It is read whole before the first token is judged, then what
+changed every `POLL_S`; what the gateway announces meanwhile holds at once. A pusher that was deaf,
+or starts later, so knows what all others know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from clarion.contracts.revocation import Revocation
+from clarion.errors import StoreUnavailable, Unauthorized, Unavailable
+from clarion.store.database import Database
+from clarion.store.revocations import EVERY_TOKEN, Place, changed_after
+from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
+
+log = structlog.get_logger("clarion.pusher")
+
+POLL_S = 2.0
+OVERLAP = timedelta(seconds=30)
+"""How much longer than another a transaction may take that began before it."""
+PAGE = 5_000
+FORGET_EVERY_S = 600.0
+
+
+class Revocations:
+    """`on_change` is told of each revocation that was not known."""
+
+    def __init__(self, database: Database, on_change: Callable[[Revocation], None]) -> None:
+        self._database = database
+        self._on_change = on_change
+        self._known: dict[tuple[str, str, str], Revocation] = {}
+        self._place = Place()
+        self._loaded = asyncio.Event()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the store was read once; no token may be judged before."""
+        return self._loaded.is_set()
+
+    async def loaded(self, timeout_s: float) -> None:
+        """Wait for that, but not longer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._loaded.wait()
+
+    def require(self) -> None:
+        """Raises `Unavailable` before the store was read."""
+        if not self.is_loaded:
+            raise Unavailable("The pusher is still starting.", code="starting", retry_after_s=1)
+
+    def check(self, said: SubscriberToken) -> None:
+        """Raises `Unauthorized` (`token_revoked`), or as `require`."""
+        self.require()
+        if self._known and self._covers(said):
+            raise Unauthorized("The token was revoked; ask for a new one.", code="token_revoked")
+
+    def hear(self, revocation: Revocation) -> None:
+        """It holds from now on."""
+        key = (revocation.tenant, revocation.subscriber, revocation.jti or EVERY_TOKEN)
+        known = self._known.get(key)
+        if known is not None and known.issued_before >= revocation.issued_before:
+            return
+        self._known[key] = revocation
+        self._on_change(revocation)
+
+    async def run(self) -> None:
+        """Keep up with the store, for ever."""
+        forgot_at = time.time()
+        while True:
+            try:
+                await self.read()
+            except StoreUnavailable as error:
+                log.warning("revocations_not_read", code=error.code)
+            if time.time() - forgot_at > FORGET_EVERY_S:
+                forgot_at = time.time()
+                self.forget(forgot_at)
+            await asyncio.sleep(POLL_S)
+
+    async def read(self) -> None:
+        """Hear what changed in the store. Raises `StoreUnavailable`."""
+        place = self._place.back(OVERLAP)
+        while True:
+            async with self._database.driver() as connection:
+                page = await changed_after(connection, place, PAGE)
+            for at, revocation in page:
+                place = max(place, at)
+                self.hear(revocation)
+            if len(page) < PAGE:
+                break
+        self._place = max(self._place, place)
+        self._loaded.set()
+
+    def forget(self, now: float) -> None:
+        """Drop those whose tokens have expired by `now` (epoch seconds)."""
+        self._known = {key: one for key, one in self._known.items() if one.kept_until > now}
+
+    def _covers(self, said: SubscriberToken) -> bool:
+        every = self._known.get((said.tenant, said.subscriber, EVERY_TOKEN))
+        if every is not None and every.covers(said.issued_at, said.jti):
+            return True
+        return said.jti is not None and (said.tenant, said.subscriber, said.jti) in self._known
+
+
+class CheckedVerifier:
+    """As `TokenVerifier`; a token that was revoked does not hold (`token_revoked`).
+
+    What it returns may be acted on in the same turn of the event loop: a revocation that comes
+    later finds the session in the hub.
+    """
+
+    def __init__(self, verifier: TokenVerifier, revocations: Revocations) -> None:
+        self._verifier = verifier
+        self._revocations = revocations
+
+    async def verify(self, token: str) -> SubscriberToken:
+        """As `TokenVerifier.verify`."""
+        said = await self._verifier.verify(token)
+        self._revocations.check(said)
+        return said
+
+    def verify_now(self, token: str) -> SubscriberToken | None:
+        """As `TokenVerifier.verify_now`."""
+        said = self._verifier.verify_now(token)
+        if said is not None:
+            self._revocations.check(said)
+        return said
