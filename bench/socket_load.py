@@ -82,7 +82,7 @@ class Socket(asyncio.Protocol):
 
     def _count(self) -> None:
         buffer, at, frames = self._buffer, 0, 0
-        while (end := _frame_end(buffer, at)) is not None:
+        while (end := frame_end(buffer, at)) is not None:
             if self.ready.done():
                 frames += 1
             elif self._ready_word in buffer[at:end]:
@@ -93,7 +93,7 @@ class Socket(asyncio.Protocol):
             self._tally.add(frames)
 
 
-def _frame_end(buffer: bytes, at: int) -> int | None:
+def frame_end(buffer: bytes, at: int) -> int | None:
     """Where the frame that begins at `at` ends; None where it is not complete."""
     if len(buffer) < at + 2:
         return None

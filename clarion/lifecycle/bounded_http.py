@@ -7,13 +7,31 @@ ever, and so would a connection whose head never comes.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import cast
+from typing import Any, TypeVar, cast
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_KEPT_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 30.0
+CONNECTION = "clarion.connection"
+
+Taker = TypeVar("Taker", bound=asyncio.Protocol)
+Make = Callable[[asyncio.Transport, set[object]], Taker]
+
+
+class Taken(Exception):
+    """Ends a request for the server: its connection is another protocol's now."""
+
+
+def take_over(scope: Scope, make: Make[Taker]) -> Taker | None:
+    """Give the connection of a request whose response has begun, in chunks, to another protocol
+    for good. `make` is given the transport and the server's set of connections, which the protocol
+    has to enter and to leave. `None` where the peer is gone."""
+    connection: BoundedHttp = scope[CONNECTION]
+    return connection.hand_over(make)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -53,6 +71,7 @@ class BoundedHttp(HttpToolsProtocol):
         """A head begins."""
         self._in_head = True
         super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[CONNECTION] = self
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -64,6 +83,16 @@ class BoundedHttp(HttpToolsProtocol):
         """A part of the body; how much is kept of it is the app's to say."""
         self._came_on = True
         super().on_body(body)
+
+    def hand_over(self, make: Make[Taker]) -> Taker | None:
+        """As `take_over`."""
+        if self.parser is None or self.transport.is_closing():
+            return None
+        transport, connections = self.transport, cast("set[object]", self.connections)
+        self.connection_lost(Taken())  # for the request, which so ends
+        taker = make(transport, connections)
+        transport.set_protocol(taker)
+        return taker
 
     def _await_head(self) -> None:
         if self._deadline is None and not self.transport.is_closing():

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from clarion.errors import StoreUnavailable
+from clarion.store.metrics import TRANSACTIONS
 
 Driver = asyncpg.Connection
 
@@ -90,6 +91,7 @@ class Database:
         """A SQLAlchemy transaction. Raises `StoreUnavailable` where the database is away."""
         try:
             async with self.engine.begin() as connection:
+                TRANSACTIONS.inc()
                 yield connection
         except (SQLAlchemyError, asyncpg.PostgresError, *AWAY) as error:
             raise_if_away(error)
@@ -102,6 +104,7 @@ class Database:
             async with self.engine.connect() as connection:
                 raw = await connection.get_raw_connection()
                 driver: Any = raw.driver_connection
+                TRANSACTIONS.inc()
                 try:
                     async with driver.transaction():
                         try:

@@ -18,7 +18,7 @@ from clarion.http.tracing import TraceMiddleware
 from clarion.store.database import Database
 from clarion.tokens.jwks import open_verifier
 from services.pusher.engine import Engine
-from services.pusher.routes import inbox, live
+from services.pusher.routes import inbox, live, stream, tickets
 from services.pusher.settings import PusherSettings
 from services.pusher.socket import STATE_KEY
 
@@ -53,13 +53,15 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type", "traceparent"],
+        allow_headers=["authorization", "content-type", "last-event-id", "traceparent"],
         expose_headers=["traceparent", "retry-after"],
         max_age=600,
     )
     app.add_middleware(TraceMiddleware)
     app.include_router(operations_router(checks(app, bus, database)))
     app.include_router(live.router)
+    app.include_router(stream.router)
+    app.include_router(tickets.router)
     app.include_router(inbox.router)
     return app
 

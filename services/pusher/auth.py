@@ -33,9 +33,11 @@ def token_in_subprotocols(offered: Sequence[str]) -> str | None:
     return None
 
 
-def token_in_query(query: str) -> str | None:
-    """The token of `?token=`."""
-    return next(iter(parse_qs(query, keep_blank_values=True).get("token", ())), None)
+def value_in_query(query: str, name: str) -> str | None:
+    """The token of `?token=`, the ticket of `?ticket=`."""
+    if name not in query:
+        return None
+    return next(iter(parse_qs(query, keep_blank_values=True).get(name, ())), None)
 
 
 async def subscriber(

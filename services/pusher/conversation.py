@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import deque
 from dataclasses import dataclass
 
 import structlog
 
 from clarion.contracts.frames import (
     Ack,
-    AnyClientFrame,
     Auth,
     Command,
     ErrorFrame,
@@ -20,6 +17,7 @@ from clarion.contracts.frames import (
     Ping,
     Pong,
     Publish,
+    Ref,
     Snooze,
 )
 from clarion.errors import Unauthorized, Unavailable
@@ -43,38 +41,13 @@ from services.pusher.resume import Resume
 from services.pusher.session import Session
 from services.pusher.states import Link, Stage
 from services.pusher.tasks import Tasks
+from services.pusher.tickets import Tickets
+from services.pusher.work import Continue, Conversation, Redeem, Work
 
 log = structlog.get_logger("clarion.pusher")
 
 MAX_WAITING = 32
 """Frames of one session that wait for their turn; beyond, its socket is not read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Continue:
-    """The server's own `hello`: go on from the session's version."""
-
-
-Work = AnyClientFrame | ErrorFrame | Continue
-
-
-class Conversation:
-    """One session's work, in order."""
-
-    __slots__ = ("task", "waiting")
-
-    def __init__(self) -> None:
-        self.waiting: deque[Work] = deque()
-        self.task: asyncio.Task[None] | None = None
-
-    def end(self) -> None:
-        """Drop what was not begun."""
-        self.waiting.clear()
-
-    def call_off(self) -> None:
-        """Drop what was begun too: a transaction that is not committed is rolled back."""
-        if self.task is not None:
-            self.task.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +61,7 @@ class Conversations:
     receipts: Receipts
     publishing: Publishing
     verifier: TokenVerifier
+    tickets: Tickets
     tasks: Tasks
     census: Census
 
@@ -137,7 +111,7 @@ class Conversations:
 
     async def _handle(self, session: Session, work: Work) -> None:
         try:
-            if isinstance(work, Auth):
+            if isinstance(work, Auth | Redeem):
                 await self._auth(session, work)
             elif session.link is Link.UNPROVEN:
                 session.close(UNAUTHORIZED, "token_missing")
@@ -157,18 +131,21 @@ class Conversations:
             self._unavailable(session, work, error)
 
     def _unavailable(self, session: Session, work: Work, error: Unavailable) -> None:
-        ref = None if isinstance(work, Continue) else work.ref
+        ref = None if isinstance(work, Continue | Redeem) else work.ref
         session.send(ErrorFrame(code="unavailable", detail=error.detail, ref=ref))
         if not isinstance(work, Command | Publish):
             session.close(TRY_AGAIN_LATER, "unavailable")
 
-    async def _auth(self, session: Session, auth: Auth) -> None:
+    async def _auth(self, session: Session, work: Auth | Redeem) -> None:
         try:
-            said = await self.verifier.verify(auth.token)
+            if isinstance(work, Auth):
+                said = await self.verifier.verify(work.token)
+            else:
+                said = await self.tickets.redeem(work.ticket)
         except Unauthorized as error:
             session.close(UNAUTHORIZED, error.code)
             return
-        self._let_in(session, auth, said)
+        self.let_in(session, said, work.ref if isinstance(work, Auth) else None)
 
     def _auth_now(self, session: Session, auth: Auth) -> bool:
         try:
@@ -177,12 +154,13 @@ class Conversations:
             session.close(UNAUTHORIZED, error.code)
             return True
         if said is not None:
-            self._let_in(session, auth, said)
+            self.let_in(session, said, auth.ref)
         return said is not None
 
-    def _let_in(self, session: Session, auth: Auth, said: SubscriberToken) -> None:
-        if session.is_open and self._admit(session, said) and auth.ref is not None:
-            session.send(Ok(ref=auth.ref))
+    def let_in(self, session: Session, said: SubscriberToken, ref: Ref = None) -> None:
+        """The session is whose the token says, or is renewed; `ref` is answered."""
+        if session.is_open and self._admit(session, said) and ref is not None:
+            session.send(Ok(ref=ref))
 
     def _admit(self, session: Session, said: SubscriberToken) -> bool:
         expires_at = session.now() + said.expires_at - time.time()

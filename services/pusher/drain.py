@@ -1,7 +1,9 @@
-"""How a pusher that stops lets its sessions go: told first, then closed one after the other.
+"""How a pusher that stops lets its sessions go: each is told when to leave, is served until then,
+and closed if it did not.
 
-The whole takes as long as the other pushers need to take the sessions in at their handshake rate,
-and at most half of the time that stopping may take.
+The whole takes as long as the other pushers need to take the sessions in at their handshake rate.
+At half of the time that stopping may take those that are left are closed; they come back when they
+were told.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from services.pusher.session import Session
 
 log = structlog.get_logger("clarion.pusher")
 
-LEAST_JITTER_MS = 500
+LEAST_SPREAD_S = 0.5
+GRACE_S = 0.5
+"""How much later than it was told to leave a session is closed."""
 
 _random = SystemRandom()
 
@@ -42,9 +46,8 @@ class Drain:
             return
         self.has_begun = True
         sessions = list(self._sessions())
-        spread_s = len(sessions) / self._sessions_per_s
-        jitter_ms = max(LEAST_JITTER_MS, int(spread_s * 1000))
-        wait_s = min(spread_s, self._longest_s) / max(1, len(sessions))
-        log.info("draining", sessions=len(sessions), seconds=round(wait_s * len(sessions), 1))
-        for position, session in enumerate(sessions):
-            depart(session, _random.randrange(jitter_ms), wait_s * position)
+        spread_s = max(LEAST_SPREAD_S, len(sessions) / self._sessions_per_s)
+        log.info("draining", sessions=len(sessions), seconds=round(spread_s, 1))
+        for session in sessions:
+            after_s = _random.uniform(0, spread_s)
+            depart(session, int(after_s * 1000), min(after_s + GRACE_S, self._longest_s))

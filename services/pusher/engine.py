@@ -8,11 +8,11 @@ from random import SystemRandom
 from typing import Any, cast
 
 from clarion.bus import Bus
-from clarion.contracts.frames import Auth
-from clarion.errors import Unavailable
+from clarion.contracts.frames import Auth, Hello
+from clarion.errors import Conflict, Unavailable
 from clarion.lifecycle import BackgroundTasks
 from clarion.store.database import Database
-from clarion.tokens.subscriber import TokenVerifier
+from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
 from services.pusher.addresses import UNKNOWN, address_of
 from services.pusher.announcer import Announcer
 from services.pusher.backlog import Backlog, Outbox, Writer
@@ -20,7 +20,7 @@ from services.pusher.census import Census, Limits
 from services.pusher.changes import Changes
 from services.pusher.close_codes import AUTH_TIMEOUT, FORBIDDEN, TRY_AGAIN_LATER
 from services.pusher.commands import Commands
-from services.pusher.conversation import Conversations, Work
+from services.pusher.conversation import Conversations
 from services.pusher.drain import Drain
 from services.pusher.gaps import Gaps
 from services.pusher.handshake import Accepted
@@ -37,7 +37,9 @@ from services.pusher.session import Session
 from services.pusher.settings import PusherSettings
 from services.pusher.surroundings import Wire
 from services.pusher.tasks import Tasks
+from services.pusher.tickets import Tickets
 from services.pusher.timers import Wheel
+from services.pusher.work import Redeem, Work
 
 START_S = 5.0
 STOP_S = 5.0
@@ -71,6 +73,7 @@ class Engine:
         self.hub = Hub(lambda feed: self.gaps.found(feed))
         self.revocations = Revocations(database, self.hub.revoke)
         self.verifier = CheckedVerifier(verifier, self.revocations)
+        self.tickets = Tickets(database, self.revocations)
         self.gaps = Gaps(self.hub, self.history, self.tasks, loop.call_later)
         self.announcer = Announcer(bus, shards=settings.live_shards)
         self.changes = Changes(Commands(database), self.hub, self.announcer)
@@ -100,6 +103,7 @@ class Engine:
             receipts=self.receipts,
             publishing=self.publishing,
             verifier=self.verifier,
+            tickets=self.tickets,
             tasks=self.tasks,
             census=self.census,
         )
@@ -148,8 +152,42 @@ class Engine:
         if not self._gate.take(self.clock(), rate, rate):
             raise Unavailable("Too many connect at once.", code="too_many_handshakes")
 
+    def admit_stream(self, said: SubscriberToken, address: str) -> None:
+        """As `admit`, for a stream whose token is known. Raises `Conflict` too."""
+        self.admit(address)
+        if len(self.sessions) >= self.settings.max_sessions:
+            raise Unavailable("This server is full.", code="server_full")
+        if not self.census.has_room(said.tenant):
+            raise Unavailable("This tenant has as many sessions as fit.", code="tenant_full")
+        if self.hub.count(said.tenant, said.subscriber) >= self.census.limits.per_subscriber:
+            raise Conflict("This subscriber listens too often.", code="too_many_sessions")
+
     def open(self, wire: Wire, writer: Writer, accepted: Accepted, address: str) -> Session:
         """A session for an accepted handshake; it may be closing already."""
+        session = self._session(wire, writer, address)
+        session.write(accepted.response)
+        if accepted.is_foreign:
+            session.close(FORBIDDEN)
+        elif len(self.sessions) > self.settings.max_sessions:
+            session.close(TRY_AGAIN_LATER, "server_full")
+        else:
+            session.close_after(self.settings.auth_timeout_s, AUTH_TIMEOUT)
+            if accepted.token is not None:
+                self.take(session, Auth(token=accepted.token))
+            elif accepted.ticket is not None:
+                self.take(session, Redeem(accepted.ticket))
+        return session
+
+    def stream(
+        self, wire: Wire, writer: Writer, said: SubscriberToken, since: int | None, address: str
+    ) -> Session:
+        """A session that only listens, and whose token is known; it may be closing already."""
+        session = self._session(wire, writer, address)
+        self._conversations.let_in(session, said)
+        self.take(session, Hello(since=since))
+        return session
+
+    def _session(self, wire: Wire, writer: Writer, address: str) -> Session:
         now = self.clock()
         session = Session(
             self,
@@ -163,15 +201,6 @@ class Engine:
         self.sessions.add(session)
         self.census.enter(session, address)
         SESSIONS.inc()
-        session.write(accepted.response)
-        if accepted.is_foreign:
-            session.close(FORBIDDEN)
-        elif len(self.sessions) > self.settings.max_sessions:
-            session.close(TRY_AGAIN_LATER, "server_full")
-        else:
-            session.close_after(self.settings.auth_timeout_s, AUTH_TIMEOUT)
-            if accepted.token is not None:
-                self.take(session, Auth(token=accepted.token))
         return session
 
     def take(self, session: Session, work: Work) -> None:

@@ -6,6 +6,7 @@ A frame is encoded once, whoever many sessions it is written to. Server frames a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
 
 import msgspec
@@ -41,6 +42,18 @@ def encode(frame: AnyServerFrame) -> bytes:
 def body_of(frame: AnyServerFrame) -> bytes:
     """The UTF-8 text of a frame: the body of an announcement."""
     return _encode(frame)
+
+
+def split(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The frames in what was made here: first byte and payload of each."""
+    at = 0
+    while at < len(data):
+        first, size, head = data[at], data[at + 1], at + 2
+        if size > MAX_CONTROL_BYTES:
+            width = 2 if size == 126 else 8
+            size, head = int.from_bytes(data[head : head + width], "big"), head + width
+        at = head + size
+        yield first, data[head:at]
 
 
 def close(code: CloseCode, reason: str | None = None) -> bytes:

@@ -1,8 +1,9 @@
-"""Group reads: what is asked while a query is in flight leaves as one query.
+"""Group reads: what is asked within a short while leaves as one query.
 
-An idle group waits for nothing. Where a query is in flight, a further one leaves when it is full,
-when the one before it ends, or after `PATIENCE_S`, so that a slow one holds nobody up. Ten thousand
-sessions that resume at once cost a few hundred queries, and never more than `in_flight` at a time.
+An idle group waits for nothing. After a query began a further one leaves when it is full, or
+`PATIENCE_S` later, together with all that was asked meanwhile; a slow query so holds nobody up. Ten
+thousand sessions that resume at once cost a hundred queries, and never more than `in_flight` run at
+a time.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-PATIENCE_S = 0.005
-"""How long a request may wait for company behind a query that takes its time."""
+PATIENCE_S = 0.025
+"""How long a request may wait for company."""
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -32,41 +33,45 @@ class Group(Generic[Request, Result]):
         self._read = read
         self._size = size
         self._in_flight = in_flight
-        self._busy = 0
-        self._patience: asyncio.TimerHandle | None = None
+        self._rests: asyncio.TimerHandle | None = None
+        """Set for `PATIENCE_S` after a query began."""
         self._waiting: deque[tuple[Request, asyncio.Future[Result]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, request: Request) -> Result:
         """The result of one request. Raises what the query raised."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Result] = loop.create_future()
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
-        if not self._busy or len(self._waiting) >= self._size:
+        if self._rests is None:
+            self._rest(0)  # what is asked in the same turn goes along
+        elif len(self._waiting) >= self._size:
             self._begin()
-        elif self._patience is None:
-            self._patience = loop.call_later(PATIENCE_S, self._lose_patience)
         return await answer
 
-    def _begin(self) -> None:
-        if self._busy < self._in_flight:
-            self._busy += 1
-            task = asyncio.create_task(self._serve())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _rest(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._rests = loop.call_later(seconds, self._wake)
 
-    def _lose_patience(self) -> None:
-        self._patience = None
+    def _wake(self) -> None:
+        self._rests = None
         if self._waiting:
             self._begin()
 
-    async def _serve(self) -> None:
-        try:
-            while self._waiting:
-                taken = min(self._size, len(self._waiting))
-                await self._answer([self._waiting.popleft() for _ in range(taken)])
-        finally:
-            self._busy -= 1
+    def _begin(self) -> None:
+        """Send what waits, as far as there is room; the rest goes when a query ends."""
+        while self._waiting and len(self._tasks) < self._in_flight:
+            taken = min(self._size, len(self._waiting))
+            batch = [self._waiting.popleft() for _ in range(taken)]
+            task = asyncio.create_task(self._answer(batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._end)
+        if self._rests is None:
+            self._rest(PATIENCE_S)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._waiting and (self._rests is None or len(self._waiting) >= self._size):
+            self._begin()
 
     async def _answer(self, batch: list[tuple[Request, asyncio.Future[Result]]]) -> None:
         live = [(request, answer) for request, answer in batch if not answer.done()]

@@ -14,7 +14,7 @@ from clarion.contracts.frames import SUBPROTOCOL
 from clarion.errors import NotFound, Problem, Refused
 from clarion.http.problems import CONTENT_TYPE, problem_body
 from clarion.telemetry.trace import continue_trace, trace_id_of
-from services.pusher.auth import token_in_header, token_in_query, token_in_subprotocols
+from services.pusher.auth import token_in_header, token_in_subprotocols, value_in_query
 from services.pusher.upgrade import WEBSOCKET_VERSION, Upgrade
 
 PATH = "/v1/live"
@@ -39,6 +39,7 @@ class Accepted:
 
     response: bytes
     token: str | None
+    ticket: str | None
     is_foreign: bool
     """It comes from a page of an origin that is not allowed."""
 
@@ -76,7 +77,9 @@ class Handshake:
             lines.append(f"Sec-WebSocket-Protocol: {SUBPROTOCOL}")
         response = "\r\n".join([*lines, "", ""]).encode()
         is_foreign = self._is_foreign(allowed_origins)
-        return Accepted(response, self._token(offered, query_tokens), is_foreign)
+        token = self._token(offered, query_tokens)
+        ticket = value_in_query(self._query, "ticket") if token is None else None
+        return Accepted(response, token, ticket, is_foreign)
 
     def _token(self, offered: Sequence[str], query_tokens: bool) -> str | None:
         authorization = self._request.all("authorization")
@@ -84,15 +87,20 @@ class Handshake:
         if token is None:
             token = token_in_subprotocols(offered)
         if token is None and query_tokens and self._query:
-            token = token_in_query(self._query)
+            token = value_in_query(self._query, "token")
         return token
 
     def _is_foreign(self, allowed_origins: Collection[str]) -> bool:
         origin = self._request.one("origin")
-        hosts = self._request.all("host")
-        if origin is None or origin in allowed_origins:
-            return False
-        return len(hosts) != 1 or not is_same_host(origin, hosts[0])
+        return origin is not None and is_foreign(origin, self._request.all("host"), allowed_origins)
+
+
+def is_foreign(origin: str, hosts: Sequence[str], allowed_origins: Collection[str]) -> bool:
+    """Whether a page of this origin may not listen: it is neither allowed nor of the host that the
+    request names, once."""
+    if origin in allowed_origins:
+        return False
+    return len(hosts) != 1 or not is_same_host(origin, hosts[0])
 
 
 def is_same_host(origin: str, host: str) -> bool:

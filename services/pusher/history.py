@@ -16,10 +16,14 @@ import msgspec
 from clarion.contracts.item import Item
 from clarion.store.database import Database
 from services.pusher.grouping import Group
+from services.pusher.metrics import FEEDS_READ, READS
 
 PAGE = 500
 SNAPSHOT = 50
-GROUPED = 16
+GROUPED = 160
+"""Feeds read by one query."""
+ROWS = 8_000
+"""Items read by one query, about: the more feeds, the fewer of each."""
 MAX_ID = UUID(int=2**128 - 1)
 
 COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url,
@@ -54,7 +58,7 @@ AFTER = FROM_FEEDS.format(
     columns=COLUMNS,
     where="(m.version, m.id) > (q.version, q.after_id)",
     order="m.version, m.id",
-    limit=PAGE + 1,
+    limit="$5",
 )
 NEWEST = FROM_FEEDS.format(
     columns=COLUMNS,
@@ -112,7 +116,8 @@ class History:
         self._newest = Group(self._read_newest, size=GROUPED, in_flight=in_flight)
 
     async def after(self, position: Position) -> Page:
-        """Up to `PAGE` items that changed after this place, as they are now."""
+        """Up to `PAGE` items that changed after this place, as they are now; fewer, with `more`,
+        where many feeds are read at once."""
         return await self._after.ask(position)
 
     async def newest(self, tenant: str, subscriber: str) -> Page:
@@ -121,6 +126,7 @@ class History:
 
     async def heads(self, feeds: Sequence[tuple[str, str]]) -> list[int]:
         """The version of each inbox, in the order of (tenant, subscriber) given; one query."""
+        READS.labels("heads").inc()
         columns = [[one[0] for one in feeds], [one[1] for one in feeds]]
         async with self._database.driver() as connection:
             rows = await connection.fetch(HEADS, *columns)
@@ -130,15 +136,21 @@ class History:
         return heads
 
     async def _read_after(self, positions: Sequence[Position]) -> list[Page]:
-        return await self._read(AFTER, positions, PAGE)
+        limit = min(PAGE, ROWS // len(positions))
+        READS.labels("after").inc()
+        return await self._read(AFTER, positions, limit, limit + 1)
 
     async def _read_newest(self, positions: Sequence[Position]) -> list[Page]:
+        READS.labels("newest").inc()
         return await self._read(NEWEST, positions, SNAPSHOT)
 
-    async def _read(self, query: str, positions: Sequence[Position], limit: int) -> list[Page]:
+    async def _read(
+        self, query: str, positions: Sequence[Position], limit: int, *more: int
+    ) -> list[Page]:
+        FEEDS_READ.inc(len(positions))
         columns = [list(column) for column in zip(*positions, strict=True)]
         async with self._database.driver() as connection:
-            rows = await connection.fetch(query, *columns)
+            rows = await connection.fetch(query, *columns, *more)
         grouped: list[list[Any]] = [[] for _ in positions]
         for row in rows:
             grouped[row["n"] - 1].append(row)

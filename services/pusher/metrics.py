@@ -14,6 +14,8 @@ LOST_RECEIPTS = Counter(
     "clarion_live_receipts_lost_total", "Receipts dropped because the database was away."
 )
 REPLAYS = Counter("clarion_live_replays_total", "Replays, by what asked for them.", ["cause"])
+READS = Counter("clarion_live_reads_total", "Queries that read feeds, by kind.", ["kind"])
+FEEDS_READ = Counter("clarion_live_feeds_read_total", "Feeds that those queries read.")
 GAPS = Counter("clarion_live_gaps_total", "Gaps that were filled from the store.")
 COMMANDS = Counter("clarion_inbox_commands_total", "State changes asked for, by kind.", ["command"])
 PUBLISHED = Counter("clarion_live_published_total", "Frames that subscribers published to topics.")

@@ -26,7 +26,7 @@ from services.pusher.surroundings import Surroundings, Wire
 from services.pusher.timers import NO_TICK
 
 if TYPE_CHECKING:
-    from services.pusher.conversation import Conversation
+    from services.pusher.work import Conversation
 
 
 class Session:

@@ -35,6 +35,7 @@ CHECKS: list[Any] = [
     OF_OPENAPI.response_schema_conformance,
 ]
 CALLS = {
+    "POST /v1/tickets",
     "GET /v1/inbox",
     "GET /v1/inbox/changes",
     *(f"POST /v1/inbox/{verb}" for verb in ("read", "unread", "seen", "archive")),
@@ -78,6 +79,7 @@ def document_of(url: str) -> str:
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_no_answer_is_undocumented_and_none_is_5xx(served_url: str, mode: GenerationMode) -> None:
     schema: Any = schemathesis.openapi.from_url(document_of(served_url))
+    schema = schema.exclude(path="/v1/live/sse")  # which would never end; test_pusher_stream
     tried: set[str] = set()
     for result in schema.get_all_operations():
         operation = result.ok()

@@ -19,7 +19,7 @@ ALL_STATES = {
     for state, condition in listing.CONDITIONS.items()
 }
 READS: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "after": (history.AFTER, FEED),
+    "after": (history.AFTER, (*FEED, 501)),
     "newest": (history.NEWEST, FEED),
     "up to": (
         commands.UP_TO.format(concerns=commands.RULES["read"].concerns),

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from services.gateway.routes import ROUTERS
 from services.pusher.close_codes import CLOSE_CODES
-from services.pusher.routes import inbox
+from services.pusher.routes import inbox, stream, tickets
 from tests.support.sources import ROOT, python_files
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -53,7 +53,11 @@ def test_the_close_codes_page_is_the_table_of_the_code() -> None:
 def test_the_http_page_lists_every_call() -> None:
     page = (ROOT / "docs" / "reference" / "http.md").read_text()
     listed = re.findall(r"^\| `([A-Z]+ /v1/\S+)` \|", page, re.MULTILINE)
-    routes = {call for router in (*ROUTERS, inbox.router) for call in calls_of(router)}
+    routes = {
+        call
+        for router in (*ROUTERS, inbox.router, stream.router, tickets.router)
+        for call in calls_of(router)
+    }
     assert sorted(listed) == sorted(routes | {"POST /v1/events"})
 
 

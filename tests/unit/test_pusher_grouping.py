@@ -50,20 +50,39 @@ async def test_an_idle_group_asks_at_once_and_what_comes_in_one_turn_together() 
     assert store.asked == [[1, 2, 3]]
 
 
-async def test_what_waits_for_a_query_leaves_when_it_ends() -> None:
+async def test_what_comes_soon_after_leaves_together_although_none_is_in_flight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.pusher.grouping.PATIENCE_S", 0.2)
     store = Store()
-    group = Group(store.read, size=4, in_flight=1)
+    group = Group(store.read, size=4, in_flight=2)
     first = await ask(group, 1)
     await store.until_asked(1)
-    later = [*await ask(group, 2), *await ask(group, 3)]
     store.pending[0].set_result(None)
+    await asyncio.gather(*first)
+    later = [*await ask(group, 2), *await ask(group, 3)]
     await store.until_asked(2)
     store.pending[1].set_result(None)
-    assert await asyncio.gather(*first, *later) == ["1", "2", "3"]
+    assert await asyncio.gather(*later) == ["2", "3"]
     assert store.asked == [[1], [2, 3]]
 
 
-async def test_a_full_query_does_not_wait_for_the_one_before() -> None:
+async def test_no_more_than_so_many_are_in_flight() -> None:
+    store = Store()
+    group = Group(store.read, size=2, in_flight=1)
+    asking = await ask(group, 1, 2, 3, 4, 5)
+    for number in range(3):
+        await store.until_asked(number + 1)
+        assert len(store.asked) == number + 1
+        store.pending[number].set_result(None)
+    assert await asyncio.gather(*asking) == ["1", "2", "3", "4", "5"]
+    assert store.asked == [[1, 2], [3, 4], [5]]
+
+
+async def test_a_full_query_does_not_wait_for_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.pusher.grouping.PATIENCE_S", 60)
     store = Store()
     group = Group(store.read, size=2, in_flight=2)
     await ask(group, 1)

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clarion.cli.dev.lifespans import lifespan_of
 from clarion.http.operations import readiness
 
-PUSHER_PATHS = ("/v1/live", "/v1/inbox")
+PUSHER_PATHS = ("/v1/live", "/v1/inbox", "/v1/tickets")
 PAGE_PATHS = ("/web", "/demo")
 
 MergedChecks = dict[str, str]

@@ -16,7 +16,7 @@ from clarion.store.tables.inbox import inboxes, receipts
 from clarion.store.tables.metadata import metadata
 from clarion.store.tables.operations import audit, captures, parked
 from clarion.store.tables.providers import provider_rates
-from clarion.store.tables.tokens import revocations
+from clarion.store.tables.tokens import revocations, tickets
 
 PARTITIONED = (events, notifications, deliveries, attempts)
 
@@ -39,6 +39,7 @@ __all__ = [
     "slices",
     "subscribers",
     "tenants",
+    "tickets",
     "topic_members",
     "topics",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Table, Text
+from sqlalchemy import Column, Double, Index, LargeBinary, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from clarion.store.tables.metadata import metadata, moment, tenant_column
 
@@ -17,4 +18,18 @@ revocations = Table(
     moment("kept_until", nullable=False, comment="then every such token has expired"),
     Index("ix_revocations_revoked_at", "revoked_at"),
     Index("ix_revocations_kept_until", "kept_until"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the ticket"),
+    tenant_column(),
+    Column("subscriber", Text, nullable=False),
+    Column("issued_at", Double, nullable=False, comment="iat of the token"),
+    Column("token_expires_at", Double, nullable=False, comment="exp of the token"),
+    Column("jti", Text),
+    Column("publish", ARRAY(Text), nullable=False),
+    moment("expires_at", nullable=False),
+    Index("ix_tickets_expires_at", "expires_at"),
 )

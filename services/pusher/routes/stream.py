@@ -1,0 +1,95 @@
+"""`GET /v1/live/sse`: the live feed as server-sent events, for those who cannot speak WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from clarion.errors import Forbidden, Unauthorized
+from clarion.http.problems import problem_responses
+from clarion.lifecycle.bounded_http import take_over
+from clarion.tokens.subscriber import SubscriberToken
+from services.pusher.auth import bearer
+from services.pusher.engine import Engine
+from services.pusher.handshake import PATH, is_foreign
+from services.pusher.routes.schemas import Version
+from services.pusher.stream import EventStream
+
+router = APIRouter(tags=["live"])
+
+Secret = Annotated[str | None, Query(max_length=8192)]
+FEED: dict[str, Any] = {"description": "The feed", "content": {"text/event-stream": {}}}
+RESPONSES = {200: FEED, **problem_responses(401, 403, 409, 422, 429, 503)}
+
+
+async def listener(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+    ticket: Annotated[Secret, Query(description="from `POST /v1/tickets`")] = None,
+    token: Annotated[Secret, Query(description="the token itself, unless that is off")] = None,
+) -> SubscriberToken:
+    """Whose feed it is. Raises `Forbidden` for a foreign page, `Unauthorized`, `Unavailable`."""
+    engine: Engine = request.app.state.pusher
+    origins, hosts = (request.headers.getlist(name) for name in ("origin", "host"))
+    if origins and is_foreign(origins[0], hosts, engine.allowed_origins):
+        raise Forbidden("Pages of this origin may not listen.", code="origin_not_allowed")
+    if credentials is not None:
+        return await engine.verifier.verify(credentials.credentials)
+    if ticket is not None:
+        return await engine.tickets.redeem(ticket)
+    if token is not None and engine.settings.token_in_query:
+        return await engine.verifier.verify(token)
+    raise Unauthorized("A subscriber token or a ticket is needed.", code="token_missing")
+
+
+@router.get(
+    f"{PATH}/sse",
+    summary="The live feed as server-sent events",
+    response_class=Response,
+    responses=RESPONSES,
+)
+async def sse(
+    request: Request,
+    said: Annotated[SubscriberToken, Depends(listener)],
+    since: Annotated[Version | None, Query(description="the last version that was seen")] = None,
+    last_event_id: Annotated[Version | None, Header(description="goes before `since`")] = None,
+) -> Response:
+    """Each event bears a frame of `clarion.v1` as its data and, as its id, the version to resume
+    from; without `since` it begins with a snapshot. The last event, `close`, says why."""
+    engine: Engine = request.app.state.pusher
+    address = engine.address_of(request.scope["client"], request.headers.getlist("x-forwarded-for"))
+    engine.admit_stream(said, address)
+    return FeedResponse(engine, said, since if last_event_id is None else last_event_id, address)
+
+
+class FeedResponse(Response):
+    """Begins the response, then takes the connection over from HTTP."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, engine: Engine, said: SubscriberToken, since: int | None, address: str
+    ) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._engine = engine
+        self._said = said
+        self._since = since
+        self._address = address
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        start = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start", **start})
+
+        def make(transport: asyncio.Transport, connections: set[object]) -> EventStream:
+            return EventStream(self._engine, transport, connections)
+
+        stream = take_over(scope, make)
+        if stream is not None:
+            stream.open(self._said, self._since, self._address)

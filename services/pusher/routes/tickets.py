@@ -1,0 +1,38 @@
+"""`POST /v1/tickets`: a single-use stand-in for a token, to be put into an address."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, PlainSerializer
+
+from clarion.http.problems import problem_responses
+from services.pusher.auth import Subscriber
+from services.pusher.engine import Engine
+
+router = APIRouter(prefix="/v1/tickets", tags=["live"], responses=problem_responses(401, 413, 503))
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC with microseconds and `Z`."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class TicketDocument(BaseModel):
+    """`ticket` opens one `/v1/live` or `/v1/live/sse`, as `?ticket=`, until `expires_at`."""
+
+    ticket: str
+    expires_at: Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+
+
+@router.post("", status_code=201, response_model=TicketDocument, summary="A ticket for one session")
+async def post_ticket(
+    request: Request, response: Response, subscriber: Subscriber
+) -> dict[str, Any]:
+    """It holds 30 seconds and once; the session ends with the token that it was made with."""
+    engine: Engine = request.app.state.pusher
+    ticket, expires_at = await engine.tickets.make(subscriber)
+    response.headers["cache-control"] = "no-store"
+    return {"ticket": ticket, "expires_at": expires_at}

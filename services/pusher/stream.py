@@ -1,0 +1,176 @@
+"""The feed as server-sent events: one connection of `GET /v1/live/sse` after its response began.
+
+It is a wire as the socket is (`surroundings.Wire`), and the writer under the session's backlog:
+what a session writes are frames of a WebSocket, and here each becomes an event. So hub, replay,
+limits and deadlines are those of the socket, and an idle stream has no task, queue or timer either.
+
+An event is of the default type `message`: its data is the frame, its id the version to resume
+from, where the frame is such a place. The last event is `close`, with code, reason and whether to
+come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from random import SystemRandom
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from clarion.tokens.subscriber import SubscriberToken
+from services.pusher import frames
+from services.pusher.close_codes import CLOSE_CODES
+
+if TYPE_CHECKING:
+    from services.pusher.engine import Engine
+    from services.pusher.session import Session
+
+LEAST_RETRY_MS, MOST_RETRY_MS = 1_000, 5_000
+HEARTBEAT = b": heartbeat\n\n"
+RESUMABLE = frozenset({"notification", "changed", "caught_up"})
+LAST_CHUNK = b"0\r\n\r\n"
+COME_BACK = {one.code: one.come_back for one in CLOSE_CODES}
+
+_random = SystemRandom()
+
+
+class Head(msgspec.Struct):
+    """As much of a frame as its event tells outside of the data."""
+
+    type: str
+    version: int = 0
+    after_ms: int | None = None
+
+
+class Ending(msgspec.Struct):
+    """The data of the last event."""
+
+    code: int
+    reason: str
+    come_back: bool
+
+
+_head = msgspec.json.Decoder(Head).decode
+
+
+class EventStream(asyncio.Protocol):
+    """See the module. Made when the connection is taken over from HTTP."""
+
+    __slots__ = ("_connections", "_engine", "_session", "_transport")
+
+    def __init__(
+        self, engine: Engine, transport: asyncio.Transport, connections: set[object]
+    ) -> None:
+        self._engine = engine
+        self._transport = transport
+        self._connections = connections
+        self._session: Session | None = None
+        connections.add(self)
+
+    def open(self, said: SubscriberToken, since: int | None, address: str) -> None:
+        """Begin the session that the token opens."""
+        limit_silence(self._transport, 2 * self._engine.heartbeat_s)
+        retry_ms = _random.randrange(LEAST_RETRY_MS, MOST_RETRY_MS)
+        self._transport.write(chunk(b"retry: %d\n\n" % retry_ms))
+        self._session = self._engine.stream(self, self, said, since, address)
+
+    # From the transport
+
+    def data_received(self, data: bytes) -> None:
+        """As `asyncio.Protocol`; there is nothing to be said here."""
+
+    def eof_received(self) -> bool | None:
+        """The peer writes no more: it has left."""
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As `asyncio.Protocol`."""
+        self._connections.discard(self)
+        if self._session is not None:
+            self._session.lost()
+
+    def pause_writing(self) -> None:
+        """As `asyncio.Protocol`."""
+        if self._session is not None:
+            self._session.paused()
+
+    def resume_writing(self) -> None:
+        """As `asyncio.Protocol`."""
+        if self._session is not None:
+            self._session.unpaused()
+
+    # From uvicorn
+
+    def shutdown(self) -> None:
+        """The server stops: the first of these begins the drain of all sessions."""
+        self._engine.drain.begin()
+
+    # From the session
+
+    def half_close(self) -> None:
+        """As `surroundings.Wire`; nothing that a peer sends here can be broken."""
+
+    def abort(self) -> None:
+        """As `surroundings.Wire`."""
+        self._transport.abort()
+
+    def resume_reading(self) -> None:
+        """As `surroundings.Wire`."""
+
+    # From the backlog
+
+    def get_write_buffer_size(self) -> int:
+        """As `backlog.Writer`."""
+        return self._transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        """As `backlog.Writer`: whole frames."""
+        if self._session is not None and not self._transport.get_write_buffer_size():
+            self._session.heard_at = self._engine.clock()  # it takes what it is given: it lives
+        events: list[bytes] = []
+        has_ended = False
+        for opcode, payload in frames.split(data):
+            if opcode == frames.FINAL_TEXT:
+                events.append(event_of(payload))
+            elif opcode == frames.FINAL_PING:
+                events.append(HEARTBEAT)
+            elif opcode == frames.FINAL_CLOSE:
+                events.append(ending_of(payload))
+                has_ended = True
+        if events:
+            self._transport.write(chunk(b"".join(events)))
+        if has_ended:
+            self._transport.write(LAST_CHUNK)
+            self._transport.close()
+
+
+def event_of(payload: bytes) -> bytes:
+    """A frame as an event. Line ends within it, which JSON allows between tokens, would end it."""
+    head = _head(payload)
+    lines = [b"data: " + line for line in payload.splitlines()]
+    if head.type in RESUMABLE:
+        lines.append(b"id: %d" % head.version)
+    if head.after_ms is not None:
+        lines.append(b"retry: %d" % head.after_ms)
+    return b"\n".join([*lines, b"", b""])
+
+
+def ending_of(payload: bytes) -> bytes:
+    """A close frame as the last event."""
+    code = int.from_bytes(payload[:2], "big")
+    ending = Ending(code, payload[2:].decode(), COME_BACK.get(code, True))
+    return b"event: close\ndata: " + msgspec.json.encode(ending) + b"\n\n"
+
+
+def chunk(body: bytes) -> bytes:
+    """A chunk of HTTP's chunked encoding (RFC 9112, 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+def limit_silence(transport: asyncio.Transport, seconds: float) -> None:
+    """Have the system end a connection whose peer confirms nothing for so long, where it can."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    raw = cast("socket.socket | None", transport.get_extra_info("socket"))
+    if option is not None and raw is not None:
+        raw.setsockopt(socket.IPPROTO_TCP, option, int(seconds * 1000))
