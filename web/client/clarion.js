@@ -8,16 +8,23 @@
  * It resumes where it was after every lost connection: no item is missed and none comes twice.
  */
 
+import { arrivals } from "./arrivals.js";
 import { ClarionError, Commands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { Feed } from "./feed.js";
+import { hoped, hopedCount } from "./hopes.js";
 import { Receipt } from "./receipt.js";
+import { Rest } from "./rest.js";
+import { TokenSource } from "./tokens.js";
 
 export { ClarionError };
 
 /**
  * @typedef {import("./frames.js").Item} Item
- * @typedef {import("./frames.js").CommandFrame} CommandFrame
+ * @typedef {import("./frames.js").StateFrame} StateFrame
+ * @typedef {import("./commands.js").Command} Command
+ * @typedef {import("./arrivals.js").Arrival} Arrival
+ * @typedef {import("./arrivals.js").BufferOptions} BufferOptions
  * @typedef {import("./connection.js").State} State
  * @typedef {import("./connection.js").StateChange} StateChange
  *
@@ -28,10 +35,18 @@ export { ClarionError };
  *
  * @typedef {string | string[] | {upTo: number}} Which  one id, ids, or all up to a version
  *
+ * @typedef {object} ListOptions
+ * @property {"inbox" | "unread" | "archived" | "snoozed" | "all"} [state]  `inbox`: not archived
+ * @property {string} [category]
+ * @property {string | null} [cursor]  the `next_cursor` of the page before
+ * @property {number} [limit]
+ *
+ * @typedef {{items: Item[], next_cursor: string | null}} Page
+ *
  * @typedef {object} Events
  * @property {StateChange} state  the connection
  * @property {null} change  items or the unread count are new
- * @property {{item: Item, replayed: boolean}} notification  an item that was not here before
+ * @property {Arrival} notification  an item that was not here before
  * @property {ClarionError} error  what the server refused outside of a command
  */
 
@@ -41,6 +56,7 @@ export class Clarion extends EventTarget {
   #feed = new Feed();
   #commands = new Commands();
   #receipt = new Receipt((frame) => this.#connection.send(frame));
+  #rest;
   /** @type {Connection} */
   #connection;
   #welcomed = false;
@@ -48,9 +64,12 @@ export class Clarion extends EventTarget {
   /** @param {Options} options */
   constructor(options) {
     super();
+    const url = liveUrl(options.url ?? "/v1/live");
+    const tokens = new TokenSource(options.token);
+    this.#rest = new Rest(url, tokens);
     this.#connection = new Connection({
-      url: liveUrl(options.url ?? "/v1/live"),
-      token: options.token,
+      url,
+      tokens,
       backoff: { baseMs: 500, capMs: 30_000, ...options.backoff },
       onOpen: () => this.#connection.send(this.#feed.hello()),
       onFrame: (frame) => this.#handle(frame),
@@ -58,14 +77,21 @@ export class Clarion extends EventTarget {
     });
   }
 
-  /** Items, the newest first, archived ones among them. */
+  /** Items, the newest first, archived ones among them; with what commands will have done. */
   get items() {
-    return this.#feed.items;
+    return this.#feed.items.map((item) => hoped(item, this.#commands.hopes));
   }
 
-  /** As the server counts. */
+  /** One of the items, or of those that `list()` has brought: as it is now. @param {string} id */
+  item(id) {
+    const item = this.#feed.item(id);
+    return item && hoped(item, this.#commands.hopes);
+  }
+
+  /** As the server counts; moved at once by commands that it has not answered. */
   get unreadCount() {
-    return this.#feed.unread;
+    const { unread, held, version } = this.#feed;
+    return hopedCount(unread, held, this.#commands.hopes, version ?? Infinity);
   }
 
   /** The resume cursor; undefined until the feed was complete once. */
@@ -78,6 +104,12 @@ export class Clarion extends EventTarget {
     return this.#connection.state;
   }
 
+  /** Why nothing goes on, where the state is `closed` or `refused`. */
+  get failure() {
+    const { code = "disconnected", detail = "Not connected." } = this.state;
+    return new ClarionError(code, detail);
+  }
+
   connect() {
     this.#connection.start();
   }
@@ -87,7 +119,12 @@ export class Clarion extends EventTarget {
     this.#connection.stop();
   }
 
-  /** @param {Which} which */
+  /**
+   * Commands show at once in `items` and `unreadCount`. They resolve when the server has carried
+   * them out, survive a lost connection, and are taken back where it refuses.
+   *
+   * @param {Which} which
+   */
   read(which) {
     return this.#command("read", which);
   }
@@ -105,6 +142,51 @@ export class Clarion extends EventTarget {
   /** @param {Which} which */
   archive(which) {
     return this.#command("archive", which);
+  }
+
+  /**
+   * Away until then.
+   *
+   * @param {Which} which
+   * @param {Date | string} until  a string as RFC 3339 writes it
+   */
+  async snooze(which, until) {
+    await this.#command("snooze", which, { until: new Date(until).toISOString() });
+  }
+
+  /**
+   * Tell all members of a topic; the token must allow it. Published once, however often it is sent.
+   *
+   * @param {string} topic
+   * @param {unknown} data
+   */
+  async publish(topic, data) {
+    await this.#issue({ type: "publish", topic, data, id: crypto.randomUUID() });
+  }
+
+  /**
+   * A page of the inbox, the newest first, also from before the feed began. `item(id)` and the
+   * `change` event tell what becomes of its items.
+   *
+   * @param {ListOptions} [options]
+   * @returns {Promise<Page>}
+   */
+  async list({ state = "inbox", category, cursor, limit = 50 } = {}) {
+    const query = new URLSearchParams({ state, limit: `${limit}` });
+    if (category) query.set("category", category);
+    if (cursor) query.set("cursor", cursor);
+    const { items, next_cursor } = await this.#rest.call(`inbox?${query}`);
+    this.#feed.keep(items);
+    return { items, next_cursor };
+  }
+
+  /** New items for a `for await` loop; see `arrivals`. @param {BufferOptions} [options] */
+  notifications(options = {}) {
+    return arrivals(this, options);
+  }
+
+  [Symbol.asyncIterator]() {
+    return this.notifications();
   }
 
   /** All that this client knows of. */
@@ -128,8 +210,8 @@ export class Clarion extends EventTarget {
   /** @param {import("./frames.js").ServerFrame} frame */
   #handle(frame) {
     if (frame.type === "ok" || frame.type === "error") {
-      const ours = this.#commands.answer(frame);
-      if (!ours && frame.type === "error") {
+      if (this.#commands.answer(frame)) this.#emit("change", null);
+      else if (frame.type === "error") {
         this.#emit("error", new ClarionError(frame.code, frame.detail));
       }
     } else if (isFeedFrame(frame)) {
@@ -170,29 +252,35 @@ export class Clarion extends EventTarget {
       this.#welcomed = false;
     }
     if (change.state === "closed" || change.state === "refused") {
-      this.#commands.abandon(
-        new ClarionError(change.code ?? "disconnected", change.detail ?? "Not connected."),
-      );
+      this.#commands.abandon(this.failure);
+      this.#emit("change", null);
     }
     this.#emit("state", change);
   }
 
+
   /**
-   * @param {CommandFrame["type"]} type
+   * @param {StateFrame["type"]} type
    * @param {Which} which
+   * @param {{until?: string}} [more]
+   */
+  async #command(type, which, more) {
+    await Promise.all(targets(which).map((target) => this.#issue({ type, ...target, ...more })));
+  }
+
+  /**
+   * @param {Command} command
    * @returns {Promise<void>}  when the server has carried it out; kept over a lost connection
    */
-  async #command(type, which) {
+  async #issue(command) {
     if (["idle", "closed", "refused"].includes(this.state.state)) {
-      throw new ClarionError("disconnected", "Not connected.");
+      throw this.failure;
     }
-    await Promise.all(
-      targets(which).map((target) =>
-        this.#commands.issue({ type, ...target }, (frame) => {
-          if (this.#welcomed) this.#connection.send(frame);
-        }),
-      ),
-    );
+    const done = this.#commands.issue(command, (frame) => {
+      if (this.#welcomed) this.#connection.send(frame);
+    });
+    if (command.type !== "publish") this.#emit("change", null);
+    await done;
   }
 
   /**

@@ -1,5 +1,8 @@
 /**
  * @typedef {import("./frames.js").CommandFrame} CommandFrame
+ * @typedef {import("./frames.js").StateFrame} StateFrame
+ * @typedef {import("./frames.js").PublishFrame} PublishFrame
+ * @typedef {Omit<StateFrame, "ref"> | Omit<PublishFrame, "ref">} Command
  * @typedef {{frame: CommandFrame, resolve: () => void, reject: (error: Error) => void}} Pending
  */
 
@@ -32,8 +35,13 @@ export class Commands {
     return [...this.#pending.values()].map((one) => one.frame);
   }
 
+  /** Those that change items. @returns {StateFrame[]} */
+  get hopes() {
+    return /** @type {StateFrame[]} */ (this.unanswered.filter(({ type }) => type !== "publish"));
+  }
+
   /**
-   * @param {Omit<CommandFrame, "ref">} command
+   * @param {Command} command
    * @param {(frame: CommandFrame) => void} send
    * @returns {Promise<void>}  when the server has carried it out
    */
@@ -41,7 +49,7 @@ export class Commands {
     if (this.#pending.size >= MAX_PENDING) {
       return Promise.reject(new ClarionError("too_many_commands", "Too many commands are waiting."));
     }
-    const frame = { ...command, ref: ++this.#lastRef };
+    const frame = /** @type {CommandFrame} */ ({ ...command, ref: ++this.#lastRef });
     return new Promise((resolve, reject) => {
       this.#pending.set(frame.ref, { frame, resolve, reject });
       send(frame);

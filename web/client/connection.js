@@ -1,6 +1,5 @@
 import { Heartbeat } from "./heartbeat.js";
 import { closeRule, jittered } from "./return.js";
-import { TokenSource } from "./tokens.js";
 
 /**
  * @typedef {import("./frames.js").ClientFrame} ClientFrame
@@ -12,7 +11,7 @@ import { TokenSource } from "./tokens.js";
  *
  * @typedef {object} ConnectionOptions
  * @property {string} url
- * @property {import("./tokens.js").TokenOption} token
+ * @property {import("./tokens.js").TokenSource} tokens
  * @property {import("./return.js").Backoff} backoff
  * @property {() => void} onOpen  the token has been sent; say hello
  * @property {(frame: ServerFrame) => void} onFrame
@@ -28,7 +27,6 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
-  /** @type {TokenSource} */
   #tokens;
   #heartbeat = new Heartbeat({
     ping: () => this.send({ type: "ping" }),
@@ -47,7 +45,7 @@ export class Connection {
   /** @param {ConnectionOptions} options */
   constructor(options) {
     this.options = options;
-    this.#tokens = new TokenSource(options.token);
+    this.#tokens = options.tokens;
   }
 
   get state() {

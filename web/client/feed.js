@@ -18,6 +18,8 @@
 export class Feed {
   /** @type {Map<string, Item>} */
   #items = new Map();
+  /** Known by lists only. @type {Map<string, Item>} */
+  #listed = new Map();
   /** @type {Map<string, Item> | null} */
   #snapshot = null;
   /** @type {number | undefined} */
@@ -41,9 +43,21 @@ export class Feed {
     return [...this.#items.values()].sort(newestFirst);
   }
 
-  /** @param {string} id */
+  /** One of the items, or of those that a list has brought. @param {string} id */
   item(id) {
-    return this.#items.get(id);
+    return this.#items.get(id) ?? this.#listed.get(id);
+  }
+
+  /** All that is held. @returns {Item[]} */
+  get held() {
+    return [...new Map([...this.#listed, ...this.#items]).values()];
+  }
+
+  /** Follow what becomes of these items too, which a list has brought. @param {Item[]} items */
+  keep(items) {
+    for (const item of items) {
+      if (item.version >= (this.item(item.id)?.version ?? 0)) this.#listed.set(item.id, item);
+    }
   }
 
   /** The frame that asks for what is missing. @returns {{type: "hello", since?: number}} */
@@ -94,7 +108,10 @@ export class Feed {
   /** @param {import("./frames.js").CaughtUp} frame */
   #caughtUp(frame) {
     if (this.#phase !== "replay") return nothing();
-    if (this.#snapshot) this.#items = this.#snapshot;
+    if (this.#snapshot) {
+      this.#items = this.#snapshot;
+      this.#listed.clear();
+    }
     this.#snapshot = null;
     this.#version = Math.max(this.#version ?? 0, frame.version);
     this.#phase = "live";
@@ -111,8 +128,10 @@ export class Feed {
       items.set(frame.item.id, frame.item);
     } else {
       for (const state of frame.items) {
-        const item = items.get(state.id);
-        if (item) items.set(item.id, { ...item, ...state });
+        for (const known of [items, this.#listed]) {
+          const item = known.get(state.id);
+          if (item) known.set(item.id, { ...item, ...state });
+        }
       }
     }
     this.#count(frame.unread);

@@ -1,0 +1,134 @@
+/**
+ * The frames of the live protocol `clarion.v1`, as types; nothing here runs.
+ *
+ * @typedef {object} Item  A notification as its subscriber sees it; what is unset is `null`.
+ * @property {string} id
+ * @property {string} event_id
+ * @property {string} type
+ * @property {string | null} category
+ * @property {string} title
+ * @property {string | null} body
+ * @property {string | null} url
+ * @property {unknown} data
+ * @property {string} lane
+ * @property {number} version
+ * @property {string} created_at
+ * @property {string | null} seen_at
+ * @property {string | null} read_at
+ * @property {string | null} archived_at
+ * @property {string | null} snoozed_until
+ *
+ * @typedef {Pick<Item, "id" | "version" | "seen_at" | "read_at" | "archived_at" | "snoozed_until">} ItemState
+ *
+ * @typedef {{type: "welcome", version: number, unread: number, session: string, heartbeat_s: number,
+ *   reset?: boolean}} Welcome
+ * @typedef {{type: "notification", version: number, unread: number, item: Item}} NotificationFrame
+ * @typedef {{type: "changed", version: number, unread: number, items: ItemState[]}} ChangedFrame
+ * @typedef {{type: "caught_up", version: number}} CaughtUp
+ * @typedef {{type: "ok", ref?: string | number | null}} Ok
+ * @typedef {{type: "error", code: string, detail: string, ref?: string | number | null}} ErrorFrame
+ * @typedef {{type: "pong", ref?: string | number | null}} Pong
+ * @typedef {{type: "reconnect", after_ms: number}} Reconnect
+ *
+ * @typedef {Welcome | NotificationFrame | ChangedFrame | CaughtUp} FeedFrame
+ * @typedef {FeedFrame | Ok | ErrorFrame | Pong | Reconnect} ServerFrame
+ *
+ * @typedef {{type: "auth", token: string} | {type: "hello", since?: number} | {type: "ping"}
+ *   | {type: "ack", version: number}} ControlFrame
+ * @typedef {{type: "read" | "unread" | "seen" | "archive" | "snooze", ids?: string[],
+ *   up_to?: number, until?: string | null, ref: number}} StateFrame  `until` with `snooze` only
+ * @typedef {{type: "publish", topic: string, data: unknown, id: string, ref: number}} PublishFrame
+ * @typedef {StateFrame | PublishFrame} CommandFrame
+ * @typedef {ControlFrame | CommandFrame} ClientFrame
+ */
+export type Item = {
+    id: string;
+    event_id: string;
+    type: string;
+    category: string | null;
+    title: string;
+    body: string | null;
+    url: string | null;
+    data: unknown;
+    lane: string;
+    version: number;
+    created_at: string;
+    seen_at: string | null;
+    read_at: string | null;
+    archived_at: string | null;
+    snoozed_until: string | null;
+};
+export type ItemState = Pick<Item, "id" | "version" | "seen_at" | "read_at" | "archived_at" | "snoozed_until">;
+export type Welcome = {
+    type: "welcome";
+    version: number;
+    unread: number;
+    session: string;
+    heartbeat_s: number;
+    reset?: boolean;
+};
+export type NotificationFrame = {
+    type: "notification";
+    version: number;
+    unread: number;
+    item: Item;
+};
+export type ChangedFrame = {
+    type: "changed";
+    version: number;
+    unread: number;
+    items: ItemState[];
+};
+export type CaughtUp = {
+    type: "caught_up";
+    version: number;
+};
+export type Ok = {
+    type: "ok";
+    ref?: string | number | null;
+};
+export type ErrorFrame = {
+    type: "error";
+    code: string;
+    detail: string;
+    ref?: string | number | null;
+};
+export type Pong = {
+    type: "pong";
+    ref?: string | number | null;
+};
+export type Reconnect = {
+    type: "reconnect";
+    after_ms: number;
+};
+export type FeedFrame = Welcome | NotificationFrame | ChangedFrame | CaughtUp;
+export type ServerFrame = FeedFrame | Ok | ErrorFrame | Pong | Reconnect;
+export type ControlFrame = {
+    type: "auth";
+    token: string;
+} | {
+    type: "hello";
+    since?: number;
+} | {
+    type: "ping";
+} | {
+    type: "ack";
+    version: number;
+};
+export type StateFrame = {
+    type: "read" | "unread" | "seen" | "archive" | "snooze";
+    ids?: string[];
+    up_to?: number;
+    until?: string | null;
+    ref: number;
+};
+export type PublishFrame = {
+    type: "publish";
+    topic: string;
+    data: unknown;
+    id: string;
+    ref: number;
+};
+export type CommandFrame = StateFrame | PublishFrame;
+export type ClientFrame = ControlFrame | CommandFrame;
+export {};
