@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import mimetypes
 from collections.abc import AsyncIterator, Sequence
@@ -21,11 +22,11 @@ WITHIN_S = 10
 
 PAGE = b"<!doctype html><html lang=en><title>test</title><link rel=icon href='data:,'><main></main>"
 
-START = """async ({ tokens, backoff }) => {
+START = """async ({ tokens, backoff, share }) => {
   const { Clarion } = await import("/web/client/clarion.js");
   window.asked = 0;
   const token = () => tokens[Math.min(window.asked++, tokens.length - 1)];
-  window.clarion = new Clarion({ token, backoff });
+  window.clarion = new Clarion({ token, backoff, share });
   window.states = [];
   window.arrived = [];
   window.clarion.on("state", (change) => window.states.push(change));
@@ -125,11 +126,40 @@ async def start_client(
     tokens: Sequence[str] = ("a-token",),
     backoff: dict[str, int] | None = None,
 ) -> Session:
-    """Open a page with a client that connects; its first socket."""
+    """Open a page with a client that connects; its first socket. A token that names nobody is
+    shared with no other tab."""
     await page.goto(server.url)
-    options = {"tokens": list(tokens), "backoff": backoff or {"baseMs": 1, "capMs": 5}}
-    await page.evaluate(START, options)
+    await run_client(page, tokens, backoff=backoff)
     return await server.session()
+
+
+async def start_tab(
+    page: Page,
+    server: ScriptedServer,
+    subscriber: str = "ada",
+    *,
+    tokens: Sequence[str] = (),
+    share: bool = True,
+) -> None:
+    """Open a page with a client of this subscriber; whether it connects is the tabs' affair."""
+    await page.goto(server.url)
+    await run_client(page, tokens or [jwt(3_600, subscriber)], share=share)
+
+
+async def run_client(
+    page: Page, tokens: Sequence[str], *, share: bool = True, backoff: dict[str, int] | None = None
+) -> None:
+    """Start the page's client."""
+    backoff = backoff or {"baseMs": 1, "capMs": 5}
+    await page.evaluate(START, {"tokens": list(tokens), "backoff": backoff, "share": share})
+
+
+def jwt(lifetime_s: int, subscriber: str | None = None) -> str:
+    """As much of a token as the client looks at."""
+    said = {"iat": 1_000, "exp": 1_000 + lifetime_s}
+    who = {"sub": subscriber, "tenant": "default"} if subscriber else {}
+    claims = json.dumps(said | who).encode()
+    return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.sig"
 
 
 async def start_live(page: Page, server: ScriptedServer, *items: dict[str, Any]) -> Session:
@@ -141,9 +171,9 @@ async def start_live(page: Page, server: ScriptedServer, *items: dict[str, Any])
     return session
 
 
-async def until(page: Page, condition: str) -> None:
+async def until(page: Page, condition: str, timeout_s: int = WITHIN_S) -> None:
     """Returns once a JavaScript expression is true in the page."""
-    await page.wait_for_function(f"() => {condition}", timeout=WITHIN_S * 1000)
+    await page.wait_for_function(f"() => {condition}", timeout=timeout_s * 1000)
 
 
 def item(number: int, version: int | None = None, **changed: Any) -> dict[str, Any]:

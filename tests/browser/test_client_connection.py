@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import json
-
 import pytest
 from playwright.async_api import Page
 
 from tests.browser.scripted import (
     ScriptedServer,
     item,
+    jwt,
     replay,
     start_client,
     start_live,
     until,
 )
-
-
-def jwt(lifetime_s: int) -> str:
-    """As much of a token as the client looks at."""
-    claims = json.dumps({"iat": 1_000, "exp": 1_000 + lifetime_s}).encode()
-    return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.sig"
 
 
 async def test_the_servers_time_to_return_is_kept(page: Page, server: ScriptedServer) -> None:
@@ -166,3 +158,29 @@ async def test_disconnect_is_final_until_connect(page: Page, server: ScriptedSer
     await page.evaluate("clarion.connect()")
     session = await server.session()
     assert (await session.opened())[1] == {"type": "hello", "since": 1}
+
+
+async def test_a_sleep_is_noticed_and_the_connection_asked(
+    page: Page, server: ScriptedServer
+) -> None:
+    await page.clock.install()
+    session = await start_live(page, server, item(1))
+    await page.clock.fast_forward(30_000)
+    assert await session.receive() == {"type": "ping"}
+    await page.clock.run_for(5_000)
+    await session.ended()
+    session = await server.session()
+    assert (await session.opened())[1] == {"type": "hello", "since": 1}
+
+
+async def test_a_revoked_token_ends_the_feed_with_a_sentence(
+    page: Page, server: ScriptedServer
+) -> None:
+    session = await start_live(page, server, item(1))
+    await session.connection.close(4401, "token_revoked")
+    await until(page, "clarion.state.state === 'refused'")
+    assert await page.evaluate("[clarion.state.code, clarion.state.detail, asked]") == [
+        "token_revoked",
+        "Your access was revoked.",
+        1,
+    ]

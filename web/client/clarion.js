@@ -6,21 +6,22 @@
  *     clarion.connect();
  *
  * It resumes where it was after every lost connection: no item is missed and none comes twice.
+ * All tabs of a browser that show one subscriber's feed share one connection.
  */
 
-import { arrivals } from "./arrivals.js";
-import { ClarionError, Commands } from "./commands.js";
-import { Connection } from "./connection.js";
-import { Feed } from "./feed.js";
+import { ClarionError, commands } from "./commands.js";
+import { connection } from "./connection.js";
+import { feed } from "./feed.js";
 import { hoped, hopedCount } from "./hopes.js";
-import { Receipt } from "./receipt.js";
-import { Rest } from "./rest.js";
-import { TokenSource } from "./tokens.js";
+import { receipt } from "./receipt.js";
+import { tabs } from "./tabs.js";
+import { claims, tokenSource } from "./tokens.js";
 
 export { ClarionError };
 
 /**
  * @typedef {import("./frames.js").Item} Item
+ * @typedef {import("./frames.js").ServerFrame} ServerFrame
  * @typedef {import("./frames.js").StateFrame} StateFrame
  * @typedef {import("./commands.js").Command} Command
  * @typedef {import("./arrivals.js").Arrival} Arrival
@@ -31,12 +32,14 @@ export { ClarionError };
  * @typedef {object} Options
  * @property {import("./tokens.js").TokenOption} token  a subscriber token, or who asks for a new one
  * @property {string} [url]  of the live endpoint; `/v1/live` of this page's host
+ * @property {boolean} [share]  one connection for all tabs; else each has its own
  * @property {Partial<import("./return.js").Backoff>} [backoff]  of the way back after a loss
  *
  * @typedef {string | string[] | {upTo: number}} Which  one id, ids, or all up to a version
  *
  * @typedef {object} ListOptions
- * @property {"inbox" | "unread" | "archived" | "snoozed" | "all"} [state]  `inbox`: not archived
+ * @property {"inbox" | "unread" | "archived" | "snoozed" | "all"} [state]
+ *   `inbox`: neither archived nor snoozed
  * @property {string} [category]
  * @property {string | null} [cursor]  the `next_cursor` of the page before
  * @property {number} [limit]
@@ -46,67 +49,85 @@ export { ClarionError };
  * @typedef {object} Events
  * @property {StateChange} state  the connection
  * @property {null} change  items or the unread count are new
- * @property {Arrival} notification  an item that was not here before
+ * @property {Arrival} notification  an item that was not here before, or is back from a snooze
  * @property {ClarionError} error  what the server refused outside of a command
  */
 
 const MAX_COMMAND_IDS = 1_000;
 
 export class Clarion extends EventTarget {
-  #feed = new Feed();
-  #commands = new Commands();
-  #receipt = new Receipt((frame) => this.#connection.send(frame));
-  #rest;
-  /** @type {Connection} */
+  #feed = feed();
+  #commands = commands();
+  #receipt = receipt((frame) => this.#connection.send(frame));
+  #url;
+  #tokens;
+  #share;
   #connection;
+  /** @type {StateChange} */
+  #state = { state: "idle" };
   #welcomed = false;
+  /** Whose feed this is. @type {string | undefined} */
+  #whose;
+
+  #tabs = tabs({
+    sync: () => ({ feed: this.#feed.state(), change: this.#state }),
+    onLead: () => this.#entered({ state: "connecting" }),
+    onDeposed: () => this.#connection.restart(),
+    onNews: (news) => this.#follow(news),
+    onCommand: (frame) => this.#send(frame),
+  });
 
   /** @param {Options} options */
-  constructor(options) {
+  constructor({ token, url = "/v1/live", share = true, backoff }) {
     super();
-    const url = liveUrl(options.url ?? "/v1/live");
-    const tokens = new TokenSource(options.token);
-    this.#rest = new Rest(url, tokens);
-    this.#connection = new Connection({
-      url,
-      tokens,
-      backoff: { baseMs: 500, capMs: 30_000, ...options.backoff },
-      onOpen: () => this.#connection.send(this.#feed.hello()),
-      onFrame: (frame) => this.#handle(frame),
+    this.#url = new URL(url, location.href).href.replace(/^http/, "ws");
+    this.#tokens = tokenSource(token);
+    this.#share = share;
+    this.#connection = connection({
+      url: this.#url,
+      tokens: this.#tokens,
+      backoff: { baseMs: 500, capMs: 30_000, ...backoff },
+      admit: (said) => this.#admit(said),
+      onOpen: () => this.#ask(),
+      onFrame: (frame) => {
+        this.#tabs.tell({ frame });
+        this.#handle(frame);
+      },
       onState: (change) => this.#entered(change),
     });
   }
 
   /** Items, the newest first, archived ones among them; with what commands will have done. */
   get items() {
-    return this.#feed.items.map((item) => hoped(item, this.#commands.hopes));
+    const hopes = this.#commands.hopes();
+    return this.#feed.items().map((item) => hoped(item, hopes));
   }
 
   /** One of the items, or of those that `list()` has brought: as it is now. @param {string} id */
   item(id) {
     const item = this.#feed.item(id);
-    return item && hoped(item, this.#commands.hopes);
+    return item && hoped(item, this.#commands.hopes());
   }
 
   /** As the server counts; moved at once by commands that it has not answered. */
   get unreadCount() {
-    const { unread, held, version } = this.#feed;
-    return hopedCount(unread, held, this.#commands.hopes, version ?? Infinity);
+    const { unread, version = Infinity } = this.#feed.state();
+    return hopedCount(unread, this.#feed.held(), this.#commands.hopes(), version);
   }
 
   /** The resume cursor; undefined until the feed was complete once. */
   get version() {
-    return this.#feed.version;
+    return this.#feed.state().version;
   }
 
-  /** Of the connection. */
+  /** Of the connection, this tab's or the leader's. */
   get state() {
-    return this.#connection.state;
+    return this.#state;
   }
 
   /** Why nothing goes on, where the state is `closed` or `refused`. */
   get failure() {
-    const { code = "disconnected", detail = "Not connected." } = this.state;
+    const { code = "disconnected", detail = "Not connected." } = this.#state;
     return new ClarionError(code, detail);
   }
 
@@ -116,7 +137,7 @@ export class Clarion extends EventTarget {
 
   /** Stays away until `connect()`; the items stay. Commands without an answer are rejected. */
   disconnect() {
-    this.#connection.stop();
+    this.#connection.end({ state: "closed" });
   }
 
   /**
@@ -145,13 +166,13 @@ export class Clarion extends EventTarget {
   }
 
   /**
-   * Away until then.
+   * Away until then; `null` brings it back now.
    *
    * @param {Which} which
-   * @param {Date | string} until  a string as RFC 3339 writes it
+   * @param {Date | string | null} until  a string as RFC 3339 writes it
    */
   async snooze(which, until) {
-    await this.#command("snooze", which, { until: new Date(until).toISOString() });
+    await this.#command("snooze", which, { until: until && new Date(until).toISOString() });
   }
 
   /**
@@ -175,14 +196,20 @@ export class Clarion extends EventTarget {
     const query = new URLSearchParams({ state, limit: `${limit}` });
     if (category) query.set("category", category);
     if (cursor) query.set("cursor", cursor);
-    const { items, next_cursor } = await this.#rest.call(`inbox?${query}`);
+    const { call } = await import("./rest.js");
+    const { items, next_cursor } = await call(this.#url, this.#tokens, `inbox?${query}`);
     this.#feed.keep(items);
     return { items, next_cursor };
   }
 
-  /** New items for a `for await` loop; see `arrivals`. @param {BufferOptions} [options] */
-  notifications(options = {}) {
-    return arrivals(this, options);
+  /**
+   * New items for a `for await` loop, from its first turn on. What waits is bounded: a slow loop
+   * costs no memory. The loop ends when the feed is closed; a refused feed throws.
+   *
+   * @param {BufferOptions} [options]
+   */
+  async *notifications(options = {}) {
+    yield* (await import("./arrivals.js")).arrivals(this, options);
   }
 
   [Symbol.asyncIterator]() {
@@ -201,68 +228,108 @@ export class Clarion extends EventTarget {
    * @returns {() => void}  takes the listener away again
    */
   on(name, listener) {
-    const handle = (/** @type {Event} */ event) =>
-      listener(/** @type {CustomEvent<Events[Name]>} */ (event).detail);
+    const handle = (/** @type {any} */ event) => listener(event.detail);
     this.addEventListener(name, handle);
     return () => this.removeEventListener(name, handle);
   }
 
-  /** @param {import("./frames.js").ServerFrame} frame */
+  /** Waits until this tab is to connect. @param {string} token */
+  async #admit(token) {
+    const { tenant, sub } = claims(token);
+    const whose = `${tenant} ${sub}`;
+    if ((this.#whose ??= whose) !== whose) {
+      throw new ClarionError("another_subscriber", "The token is somebody else's: load the page again.");
+    }
+    await this.#tabs.admit(this.#share && sub ? `clarion.v1 ${this.#url} ${whose}` : null);
+  }
+
+  /** What the leader's tab has heard. @param {import("./tabs.js").News} news */
+  #follow(news) {
+    if ("frame" in news) this.#handle(news.frame);
+    else if ("hello" in news) this.#feed.hello();
+    else if ("change" in news) {
+      if (news.change.state === "refused") this.#connection.end(news.change);
+      else this.#entered(news.change);
+    } else {
+      const arrived = this.#feed.adopt(news.sync.feed);
+      this.#entered(news.sync.change, true);
+      this.#tellOf(arrived, true);
+      this.#emit("change", null);
+    }
+  }
+
+  /** Say what we have, and hear what we miss. */
+  #ask() {
+    if (!this.#tabs.leads()) return this.#tabs.join();
+    this.#tabs.tell({ hello: true });
+    this.#connection.send(this.#feed.hello());
+  }
+
+  /** @param {ServerFrame} frame */
   #handle(frame) {
     if (frame.type === "ok" || frame.type === "error") {
       if (this.#commands.answer(frame)) this.#emit("change", null);
-      else if (frame.type === "error") {
+      else if (frame.type === "error" && frame.ref == null) {
         this.#emit("error", new ClarionError(frame.code, frame.detail));
       }
-    } else if (isFeedFrame(frame)) {
-      this.#apply(frame);
-    }
+    } else if (frame.type !== "pong" && frame.type !== "reconnect") this.#apply(frame);
   }
 
   /** @param {import("./frames.js").FeedFrame} frame */
   #apply(frame) {
-    const outcome = this.#feed.apply(frame);
+    const leads = this.#tabs.leads();
+    const live = () => this.#state.state === "live";
+    const { changed, arrived, ask, caughtUp } = this.#feed.apply(frame);
     if (frame.type === "welcome") this.#welcome(frame.heartbeat_s);
-    if (outcome.ask) this.#connection.send(this.#feed.hello());
-    for (const item of outcome.arrived) {
-      this.#emit("notification", { item, replayed: !this.#live });
-    }
-    if (outcome.caughtUp) this.#connection.live();
-    if (outcome.changed && this.#live) this.#receipt.handled(this.version ?? 0);
-    if (outcome.changed) this.#emit("change", null);
+    if (ask) this.#ask();
+    this.#tellOf(arrived, !live());
+    if (caughtUp && leads) this.#connection.live();
+    if (changed && leads && live()) this.#receipt.handled(this.version ?? 0);
+    if (changed) this.#emit("change", null);
   }
 
-  get #live() {
-    return this.state.state === "live";
+  /** @param {Item[]} arrived @param {boolean} replayed */
+  #tellOf(arrived = [], replayed) {
+    for (const item of arrived) this.#emit("notification", { item, replayed });
   }
 
   /** @param {number} heartbeatS */
   #welcome(heartbeatS) {
-    this.#connection.welcomed(heartbeatS);
+    if (this.#tabs.leads()) this.#connection.welcomed(heartbeatS);
     if (this.#welcomed) return;
     this.#welcomed = true;
-    for (const frame of this.#commands.unanswered) this.#connection.send(frame);
+    this.#commands.unanswered().forEach((frame) => this.#send(frame));
   }
 
-  /** @param {StateChange} change */
-  #entered(change) {
-    if (change.state !== "live") {
-      this.#feed.lost();
+  /** What cannot be sent now is sent at the next welcome. @param {import("./frames.js").CommandFrame} frame */
+  #send(frame) {
+    if (!this.#tabs.leads()) this.#tabs.send(frame);
+    else if (this.#welcomed) this.#connection.send(frame);
+  }
+
+  /** @param {StateChange} change @param {boolean} [adopted]  with its feed */
+  #entered(change, adopted) {
+    const { state } = change;
+    if (state === this.#state.state && state !== "waiting") return;
+    this.#state = change;
+    if (state !== "live") {
+      if (!adopted) this.#feed.lost();
       this.#receipt.lost();
       this.#welcomed = false;
     }
-    if (change.state === "closed" || change.state === "refused") {
+    if (state !== "closed") this.#tabs.tell({ change });
+    if (state === "closed" || state === "refused") {
+      this.#tabs.leave();
       this.#commands.abandon(this.failure);
       this.#emit("change", null);
     }
     this.#emit("state", change);
   }
 
-
   /**
    * @param {StateFrame["type"]} type
    * @param {Which} which
-   * @param {{until?: string}} [more]
+   * @param {{until?: string | null}} [more]
    */
   async #command(type, which, more) {
     await Promise.all(targets(which).map((target) => this.#issue({ type, ...target, ...more })));
@@ -273,13 +340,9 @@ export class Clarion extends EventTarget {
    * @returns {Promise<void>}  when the server has carried it out; kept over a lost connection
    */
   async #issue(command) {
-    if (["idle", "closed", "refused"].includes(this.state.state)) {
-      throw this.failure;
-    }
-    const done = this.#commands.issue(command, (frame) => {
-      if (this.#welcomed) this.#connection.send(frame);
-    });
-    if (command.type !== "publish") this.#emit("change", null);
+    if (["idle", "closed", "refused"].includes(this.#state.state)) throw this.failure;
+    const done = this.#commands.issue(command, (frame) => this.#send(frame));
+    this.#emit("change", null);
     await done;
   }
 
@@ -305,19 +368,4 @@ function targets(which) {
     parts.push({ ids: which.slice(start, start + MAX_COMMAND_IDS) });
   }
   return parts;
-}
-
-/**
- * @param {import("./frames.js").ServerFrame} frame
- * @returns {frame is import("./frames.js").FeedFrame}
- */
-function isFeedFrame(frame) {
-  return ["welcome", "notification", "changed", "caught_up"].includes(frame.type);
-}
-
-/** @param {string} url */
-function liveUrl(url) {
-  const absolute = new URL(url, location.href);
-  absolute.protocol = absolute.protocol.replace(/^http/, "ws");
-  return absolute.href;
 }

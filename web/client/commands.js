@@ -7,6 +7,7 @@
  */
 
 const MAX_PENDING = 1_000;
+const REFS_OF_A_TAB = 2 ** 20;
 
 /** The server, or the end of the connection, refused a command. `code` is stable. */
 export class ClarionError extends Error {
@@ -23,56 +24,55 @@ export class ClarionError extends Error {
 
 /**
  * Commands on their way. Each may be carried out twice without harm, so one that was not answered
- * when the connection broke is sent again on the next.
+ * when the connection broke is sent again on the next. The refs of two tabs do not meet.
  */
-export class Commands {
+export function commands() {
   /** @type {Map<number, Pending>} */
-  #pending = new Map();
-  #lastRef = 0;
+  const pending = new Map();
+  let lastRef = Math.floor(Math.random() * 2 ** 32) * REFS_OF_A_TAB;
 
-  /** In the order they were given. */
-  get unanswered() {
-    return [...this.#pending.values()].map((one) => one.frame);
-  }
+  return {
+    /** In the order they were given. */
+    unanswered: () => [...pending.values()].map((one) => one.frame),
 
-  /** Those that change items. @returns {StateFrame[]} */
-  get hopes() {
-    return /** @type {StateFrame[]} */ (this.unanswered.filter(({ type }) => type !== "publish"));
-  }
+    /** Those that change items. */
+    hopes: () =>
+      /** @type {StateFrame[]} */ (
+        [...pending.values()].map((one) => one.frame).filter(({ type }) => type !== "publish")
+      ),
 
-  /**
-   * @param {Command} command
-   * @param {(frame: CommandFrame) => void} send
-   * @returns {Promise<void>}  when the server has carried it out
-   */
-  issue(command, send) {
-    if (this.#pending.size >= MAX_PENDING) {
-      return Promise.reject(new ClarionError("too_many_commands", "Too many commands are waiting."));
-    }
-    const frame = /** @type {CommandFrame} */ ({ ...command, ref: ++this.#lastRef });
-    return new Promise((resolve, reject) => {
-      this.#pending.set(frame.ref, { frame, resolve, reject });
-      send(frame);
-    });
-  }
+    /**
+     * @param {Command} command
+     * @param {(frame: CommandFrame) => void} send
+     * @returns {Promise<void>}  when the server has carried it out
+     */
+    issue(command, send) {
+      if (pending.size >= MAX_PENDING) {
+        return Promise.reject(new ClarionError("too_many_commands", "Too many commands are waiting."));
+      }
+      const frame = /** @type {CommandFrame} */ ({ ...command, ref: ++lastRef });
+      return new Promise((resolve, reject) => {
+        pending.set(frame.ref, { frame, resolve, reject });
+        send(frame);
+      });
+    },
 
-  /**
-   * @param {import("./frames.js").Ok | import("./frames.js").ErrorFrame} frame
-   * @returns {boolean}  whether it answers a command of ours
-   */
-  answer(frame) {
-    const pending = this.#pending.get(Number(frame.ref ?? 0));
-    if (!pending) return false;
-    this.#pending.delete(pending.frame.ref);
-    if (frame.type === "ok") pending.resolve();
-    else pending.reject(new ClarionError(frame.code, frame.detail));
-    return true;
-  }
+    /**
+     * @param {import("./frames.js").Ok | import("./frames.js").ErrorFrame} frame
+     * @returns {boolean}  whether it answers a command of ours
+     */
+    answer(frame) {
+      const ref = Number(frame.ref);
+      const one = pending.get(ref);
+      if (frame.type === "ok") one?.resolve();
+      else one?.reject(new ClarionError(frame.code, frame.detail));
+      return pending.delete(ref);
+    },
 
-  /** @param {ClarionError} error */
-  abandon(error) {
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const one of pending) one.reject(error);
-  }
+    /** @param {ClarionError} error */
+    abandon(error) {
+      for (const one of pending.values()) one.reject(error);
+      pending.clear();
+    },
+  };
 }

@@ -1,5 +1,6 @@
-import { Heartbeat } from "./heartbeat.js";
-import { closeRule, jittered } from "./return.js";
+import { heartbeat } from "./heartbeat.js";
+import { ending, jittered } from "./return.js";
+import { openSocket } from "./socket.js";
 
 /**
  * @typedef {import("./frames.js").ClientFrame} ClientFrame
@@ -9,236 +10,228 @@ import { closeRule, jittered } from "./return.js";
  *   `waiting`: lost, comes back by itself; `refused`: will not come back, `detail` says why
  * @typedef {{state: State, code?: string, detail?: string, retryInMs?: number}} StateChange
  *
+ * @typedef {object} Link  An open way to the server.
+ * @property {(frame: ClientFrame) => void} send
+ * @property {() => void} close  nothing more is heard of it
+ *
+ * @typedef {object} LinkOptions
+ * @property {string} url
+ * @property {string} token
+ * @property {() => void} opened  it takes frames now
+ * @property {(frame: ServerFrame) => void} heard
+ * @property {(code: number, reason: string) => void} closed
+ *
  * @typedef {object} ConnectionOptions
  * @property {string} url
  * @property {import("./tokens.js").TokenSource} tokens
  * @property {import("./return.js").Backoff} backoff
+ * @property {(token: string) => Promise<void>} admit  when it is ours to connect; rejects for good
  * @property {() => void} onOpen  the token has been sent; say hello
  * @property {(frame: ServerFrame) => void} onFrame
  * @property {(change: StateChange) => void} onState
  */
 
-const SUBPROTOCOL = "clarion.v1";
 const WELCOME_WITHIN_MS = 15_000;
 const STEADY_AFTER_MS = 10_000;
+const RENEW_AGAIN_MS = 5_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const ABNORMAL = 1006;
+const SOCKETS_BEFORE_STREAM = 3;
 
-/** One socket after the other to the same feed, until `stop()` or the server says not to return. */
-export class Connection {
-  /** @type {WebSocket | null} */
-  #socket = null;
-  #tokens;
-  #heartbeat = new Heartbeat({
-    ping: () => this.send({ type: "ping" }),
-    dead: () => this.#lost(1006),
-  });
-  /** @type {Map<"return" | "leave" | "renew" | "welcome", ReturnType<typeof setTimeout>>} */
-  #timers = new Map();
-  /** @type {StateChange} */
-  #state = { state: "idle" };
-  #attempt = 0;
-  #failures = 0;
-  #renewed = false;
-  #liveSince = Infinity;
-  #notBefore = 0;
-
-  /** @param {ConnectionOptions} options */
-  constructor(options) {
-    this.options = options;
-    this.#tokens = options.tokens;
-  }
-
-  get state() {
-    return this.#state;
-  }
-
-  start() {
-    if (!["idle", "closed", "refused"].includes(this.#state.state)) return;
-    this.#failures = 0;
-    this.#notBefore = 0;
-    this.#renewed = false;
-    addEventListener("online", this.#wake);
-    addEventListener("offline", this.#wake);
-    addEventListener("pageshow", this.#wake);
-    document.addEventListener("visibilitychange", this.#wake);
-    void this.#connect();
-  }
-
-  stop() {
-    this.#end({ state: "closed" });
-  }
+/**
+ * One link after the other to the same feed, until `end()` or the server says not to return.
+ *
+ * @param {ConnectionOptions} options
+ */
+export function connection({ url, tokens, backoff, admit, onOpen, onFrame, onState }) {
+  /** @type {Link | null} */
+  let link = null;
+  /** @type {State} */
+  let state = "idle";
+  /** @type {AbortController} */
+  let listening;
+  /** @type {Record<string, ReturnType<typeof setTimeout>>} */
+  const timers = {};
+  let attempt = 0;
+  let failures = 0;
+  let renewed = false;
+  let greeted = false;
+  let unopened = 0;
+  let liveSince = Infinity;
+  let notBefore = 0;
+  const pulse = heartbeat(
+    () => send({ type: "ping" }),
+    () => lost(ABNORMAL, ""),
+  );
 
   /** @param {ClientFrame} frame */
-  send(frame) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+  const send = (frame) => link?.send(frame);
+  const now = () => performance.now();
+
+  /** @param {StateChange} change */
+  function enter(change) {
+    state = change.state;
+    onState(change);
   }
 
-  /** The server knows us. @param {number} heartbeatS */
-  welcomed(heartbeatS) {
-    this.#cancel("welcome");
-    this.#renewed = false;
-    this.#heartbeat.expect(heartbeatS * 1000);
+  /** @param {string} name @param {number} ms @param {() => void} act */
+  function after(name, ms, act) {
+    clearTimeout(timers[name]);
+    timers[name] = setTimeout(act, ms);
   }
 
-  /** The feed is complete and live. */
-  live() {
-    if (this.#liveSince === Infinity) this.#liveSince = performance.now();
-    this.#enter({ state: "live" });
-  }
-
-  async #connect() {
-    const attempt = ++this.#attempt;
-    this.#cancel("return");
-    this.#enter({ state: "connecting" });
-    let token;
+  async function connect() {
+    drop();
+    const ours = ++attempt;
+    enter({ state: "connecting" });
     try {
-      token = await this.#tokens.current();
+      await admitted(ours, await tokens.current());
+      // What waited for its turn may find that its token has aged
+      const token = await tokens.current();
+      await admitted(ours, token);
+      const streaming = unopened >= SOCKETS_BEFORE_STREAM;
+      const open = streaming ? (await import("./stream.js")).openStream : openSocket;
+      if (ours !== attempt) return;
+      link = open({ url, token, opened: () => opened(token), heard, closed: lost });
+      after("welcome", WELCOME_WITHIN_MS, () => lost(ABNORMAL, ""));
     } catch (error) {
-      if (attempt === this.#attempt) this.#comeBack("no_token", sentence(error), 0);
-      return;
+      if (ours === attempt) comeBack("no_token", told(error).detail, 0);
     }
-    if (attempt === this.#attempt) this.#open(token);
+  }
+
+  /** @param {number} ours @param {string} token */
+  async function admitted(ours, token) {
+    try {
+      if (ours === attempt) await admit(token);
+    } catch (error) {
+      if (ours === attempt) end({ state: "refused", ...told(error) });
+    }
   }
 
   /** @param {string} token */
-  #open(token) {
-    const socket = new WebSocket(this.options.url, [SUBPROTOCOL]);
-    this.#socket = socket;
-    this.#after("welcome", WELCOME_WITHIN_MS, () => this.#lost(1006));
-    socket.onopen = () => {
-      this.send({ type: "auth", token });
-      this.#renewLater();
-      this.#heartbeat.start();
-      this.options.onOpen();
-    };
-    socket.onmessage = (message) => this.#heard(message.data);
-    socket.onclose = (event) => this.#lost(event.code);
+  function opened(token) {
+    send({ type: "auth", token });
+    renewLater();
+    pulse.start();
+    onOpen();
   }
 
-  /** @param {unknown} text */
-  #heard(text) {
-    this.#heartbeat.heard();
-    const frame = /** @type {ServerFrame} */ (JSON.parse(String(text)));
+  /** @param {ServerFrame} frame */
+  function heard(frame) {
+    pulse.heard();
     if (frame.type === "reconnect") {
-      this.#notBefore = performance.now() + frame.after_ms;
-      this.#after("leave", frame.after_ms, () => this.#leave());
-    } else if (frame.type !== "pong") {
-      this.options.onFrame(frame);
+      notBefore = now() + frame.after_ms;
+      after("leave", frame.after_ms, connect);
+    } else if (frame.type !== "pong") onFrame(frame);
+  }
+
+  /** @param {number} closeCode @param {string} reason */
+  function lost(closeCode, reason) {
+    const { then, code, detail, leastMs } = ending(closeCode, reason);
+    if (now() - liveSince > STEADY_AFTER_MS) failures = 0;
+    if (closeCode === ABNORMAL && !greeted && navigator.onLine) {
+      unopened = unopened >= SOCKETS_BEFORE_STREAM ? 0 : unopened + 1;
     }
+    drop();
+    if (then !== "retry") tokens.drop();
+    if (then === "stay_away" || (then === "renew" && renewed)) end({ state: "refused", code, detail });
+    else if (then === "renew") {
+      renewed = true;
+      connect();
+    } else comeBack(code, detail, leastMs);
   }
 
-  /** The server wanted us gone by now: on to the next. */
-  #leave() {
-    this.#drop();
-    void this.#connect();
+  /** @param {string} code @param {string} detail @param {number} leastMs */
+  function comeBack(code, detail, leastMs) {
+    failures += 1;
+    const wait = notBefore - now();
+    const retryInMs = wait > 0 ? wait : leastMs + jittered(failures, backoff);
+    if (wait <= 0 && leastMs) notBefore = now() + leastMs;
+    after("return", retryInMs, connect);
+    enter({ state: navigator.onLine ? "waiting" : "offline", code, detail, retryInMs });
   }
 
-  /** @param {number} closeCode */
-  #lost(closeCode) {
-    const rule = closeRule(closeCode);
-    const lived = performance.now() - this.#liveSince;
-    this.#drop();
-    if (lived > STEADY_AFTER_MS) this.#failures = 0;
-    if (rule.then === "renew") this.#tokens.drop();
-    if (rule.then === "stay_away" || (rule.then === "renew" && this.#renewed)) {
-      this.#end({ state: "refused", code: rule.code, detail: rule.detail });
-    } else if (rule.then === "renew") {
-      this.#renewed = true;
-      void this.#connect();
-    } else {
-      this.#comeBack(rule.code, rule.detail, rule.leastMs);
-    }
+  function renewLater() {
+    const wait = tokens.renewInMs();
+    if (wait < LONGEST_TIMER_MS) after("renew", wait, renew);
   }
 
-  /**
-   * @param {string} code
-   * @param {string} detail
-   * @param {number} leastMs
-   */
-  #comeBack(code, detail, leastMs) {
-    this.#failures += 1;
-    const told = this.#notBefore - performance.now();
-    const retryInMs = told > 0 ? told : leastMs + jittered(this.#failures, this.options.backoff);
-    if (told <= 0 && leastMs) this.#notBefore = performance.now() + leastMs;
-    this.#after("return", retryInMs, () => void this.#connect());
-    this.#enter({ state: navigator.onLine ? "waiting" : "offline", code, detail, retryInMs });
-  }
-
-  #renewLater() {
-    const wait = this.#tokens.renewInMs;
-    if (wait < LONGEST_TIMER_MS) this.#after("renew", wait, () => void this.#renew());
-  }
-
-  async #renew() {
-    const socket = this.#socket;
+  async function renew() {
+    const old = link;
     try {
-      const token = await this.#tokens.current();
-      if (socket !== this.#socket) return;
-      this.send({ type: "auth", token });
-      this.#renewLater();
+      const token = await tokens.current();
+      if (old !== link) return;
+      send({ type: "auth", token });
+      renewLater();
     } catch {
       // The old token may be good for a while yet; when it is not, the server says 4401.
-      if (socket === this.#socket) this.#after("renew", 5_000, () => void this.#renew());
+      if (old === link) after("renew", RENEW_AGAIN_MS, renew);
     }
   }
 
   /** The network or the page came back: look at once, but never earlier than the server said. */
-  #wake = () => {
+  function wake() {
     if (document.visibilityState === "hidden") return;
-    const { state } = this.#state;
-    if (state === "live") this.#heartbeat.probe();
-    else if ((state === "waiting" || state === "offline") && navigator.onLine) {
-      if (performance.now() >= this.#notBefore) void this.#connect();
+    if (state === "live") pulse.probe();
+    else if ((state === "waiting" || state === "offline") && navigator.onLine && now() >= notBefore) {
+      connect();
     }
+  }
+
+  /** @param {StateChange} change  `closed` or `refused` */
+  function end(change) {
+    attempt += 1;
+    drop();
+    listening?.abort();
+    enter(change);
+  }
+
+  function drop() {
+    for (const name in timers) clearTimeout(timers[name]);
+    pulse.stop();
+    liveSince = Infinity;
+    greeted = false;
+    link?.close();
+    link = null;
+  }
+
+  return {
+    start() {
+      if (!["idle", "closed", "refused"].includes(state)) return;
+      failures = notBefore = unopened = 0;
+      renewed = false;
+      listening = new AbortController();
+      const { signal } = listening;
+      for (const name of ["online", "offline", "pageshow"]) addEventListener(name, wake, { signal });
+      for (const name of ["visibilitychange", "resume"]) document.addEventListener(name, wake, { signal });
+      connect();
+    },
+
+    /** Begin again, after another tab has taken over. */
+    restart: connect,
+
+    end,
+
+    send,
+
+    /** The server knows us. @param {number} heartbeatS */
+    welcomed(heartbeatS) {
+      clearTimeout(timers["welcome"]);
+      renewed = false;
+      greeted = true;
+      pulse.start(heartbeatS * 1000);
+    },
+
+    /** The feed is complete and live. */
+    live() {
+      liveSince = Math.min(liveSince, now());
+      enter({ state: "live" });
+    },
   };
-
-  /** @param {StateChange} last */
-  #end(last) {
-    this.#attempt += 1;
-    this.#drop();
-    removeEventListener("online", this.#wake);
-    removeEventListener("offline", this.#wake);
-    removeEventListener("pageshow", this.#wake);
-    document.removeEventListener("visibilitychange", this.#wake);
-    this.#enter(last);
-  }
-
-  #drop() {
-    for (const name of this.#timers.keys()) this.#cancel(name);
-    this.#heartbeat.stop();
-    this.#liveSince = Infinity;
-    const socket = this.#socket;
-    this.#socket = null;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
-  }
-
-  /** @param {StateChange} change */
-  #enter(change) {
-    const same = change.state === this.#state.state && change.state !== "waiting";
-    this.#state = change;
-    if (!same) this.options.onState(change);
-  }
-
-  /**
-   * @param {"return" | "leave" | "renew" | "welcome"} name
-   * @param {number} ms
-   * @param {() => void} act
-   */
-  #after(name, ms, act) {
-    this.#cancel(name);
-    this.#timers.set(name, setTimeout(act, ms));
-  }
-
-  /** @param {"return" | "leave" | "renew" | "welcome"} name */
-  #cancel(name) {
-    clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
-  }
 }
 
-/** @param {unknown} error */
-function sentence(error) {
-  return error instanceof Error ? error.message : "No token could be had.";
+/** @param {unknown} error @returns {{code: string, detail: string}} */
+function told(error) {
+  const { code = "failed", message = "No token could be had." } = /** @type {any} */ (error ?? {});
+  return { code, detail: message };
 }

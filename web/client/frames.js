@@ -36,7 +36,7 @@
  * @typedef {{type: "auth", token: string} | {type: "hello", since?: number} | {type: "ping"}
  *   | {type: "ack", version: number}} ControlFrame
  * @typedef {{type: "read" | "unread" | "seen" | "archive" | "snooze", ids?: string[],
- *   up_to?: number, until?: string, ref: number}} StateFrame  `until` with `snooze` only
+ *   up_to?: number, until?: string | null, ref: number}} StateFrame  `until` with `snooze` only
  * @typedef {{type: "publish", topic: string, data: unknown, id: string, ref: number}} PublishFrame
  * @typedef {StateFrame | PublishFrame} CommandFrame
  * @typedef {ControlFrame | CommandFrame} ClientFrame

@@ -14,8 +14,8 @@
  */
 export function hoped(item, commands) {
   for (const command of commands) {
-    if (!(command.ids ? command.ids.includes(item.id) : item.version <= (command.up_to ?? 0))) continue;
-    item = { ...item, ...patch(item, command) };
+    const { ids, up_to = 0 } = command;
+    if (ids ? ids.includes(item.id) : item.version <= up_to) item = { ...item, ...patch(item, command) };
   }
   return item;
 }
@@ -30,18 +30,17 @@ export function hoped(item, commands) {
  * @param {number} version  of the feed
  */
 export function hopedCount(unread, items, commands, version) {
-  if (commands.length === 0) return unread;
-  const held = count(items);
+  if (!commands.length) return unread;
   const reachesAll = commands.some(
-    ({ type, up_to }) => (type === "read" || type === "archive") && (up_to ?? -1) >= version,
+    ({ type, up_to = -1 }) => ["read", "archive", "snooze"].includes(type) && up_to >= version,
   );
-  const elsewhere = reachesAll ? 0 : unread - held;
+  const elsewhere = reachesAll ? 0 : unread - count(items);
   return Math.max(0, elsewhere + count(items.map((item) => hoped(item, commands))));
 }
 
 /** @param {Item[]} items */
 function count(items) {
-  return items.filter((item) => !item.read_at && !item.archived_at).length;
+  return items.filter((item) => !item.read_at && !item.archived_at && !item.snoozed_until).length;
 }
 
 /**
@@ -49,12 +48,12 @@ function count(items) {
  * @param {StateFrame} command
  * @returns {Partial<Item>}
  */
-function patch(item, { type, until }) {
+function patch(item, { type, until = null }) {
   const now = new Date().toISOString();
   const seen_at = item.seen_at ?? now;
   if (type === "read") return { read_at: item.read_at ?? now, seen_at };
   if (type === "unread") return { read_at: null };
   if (type === "seen") return { seen_at };
-  if (type === "archive") return { archived_at: item.archived_at ?? now };
-  return { snoozed_until: until ?? null };
+  if (type === "archive") return { archived_at: item.archived_at ?? now, snoozed_until: null };
+  return item.archived_at ? {} : { snoozed_until: until };
 }

@@ -1,52 +1,41 @@
 import { ClarionError } from "./commands.js";
 
 /**
- * The calls beside the live feed, with the page's token; a token that is refused is replaced once.
+ * A call beside the live feed, with the page's token; a token that is refused is replaced once.
+ *
+ * @param {string} url  of the live endpoint; the others are its neighbours
+ * @param {Pick<import("./tokens.js").TokenSource, "current" | "drop">} tokens
+ * @param {string} path  beside the live endpoint
+ * @param {unknown} [body]  to post; what has none is a GET
+ * @returns {Promise<any>}  the answer; rejects with a `ClarionError`
  */
-export class Rest {
-  #url;
-  #tokens;
-
-  /**
-   * @param {string} url  of the live endpoint; the others are its neighbours
-   * @param {import("./tokens.js").TokenSource} tokens
-   */
-  constructor(url, tokens) {
-    this.#url = url.replace(/^ws/, "http");
-    this.#tokens = tokens;
+export async function call(url, tokens, path, body) {
+  const address = new URL(path, url.replace(/^ws/, "http"));
+  let answer = await ask(address, await tokens.current(), body);
+  if (answer.status === 401) {
+    tokens.drop();
+    answer = await ask(address, await tokens.current(), body);
   }
+  const said = await answer.json().catch(() => ({}));
+  if (answer.ok) return said;
+  throw new ClarionError(said.code ?? "failed", said.detail ?? `The server answered ${answer.status}.`);
+}
 
-  /**
-   * @param {string} path  beside the live endpoint
-   * @param {unknown} [body]  to post; what has none is a GET
-   * @returns {Promise<any>}  the answer; rejects with a `ClarionError`
-   */
-  async call(path, body) {
-    let answer = await this.#ask(path, body);
-    if (answer.status === 401) {
-      this.#tokens.drop();
-      answer = await this.#ask(path, body);
-    }
-    const said = await answer.json().catch(() => ({}));
-    if (answer.ok) return said;
-    throw new ClarionError(said.code ?? "failed", said.detail ?? `The server answered ${answer.status}.`);
-  }
-
-  /**
-   * @param {string} path
-   * @param {unknown} body
-   */
-  async #ask(path, body) {
-    const token = await this.#tokens.current();
-    /** @type {Record<string, string>} */
-    const headers = { authorization: `Bearer ${token}` };
-    if (body !== undefined) headers["content-type"] = "application/json";
-    return fetch(new URL(path, this.#url), {
-      method: body === undefined ? "GET" : "POST",
-      headers,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    }).catch(() => {
-      throw new ClarionError("unreachable", "The server cannot be reached.");
-    });
+/**
+ * @param {URL} address
+ * @param {string} token
+ * @param {unknown} body
+ */
+async function ask(address, token, body) {
+  const authorization = `Bearer ${token}`;
+  const post = {
+    method: "POST",
+    headers: { authorization, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  };
+  try {
+    return await fetch(address, body === undefined ? { headers: { authorization } } : post);
+  } catch {
+    throw new ClarionError("unreachable", "The server cannot be reached.");
   }
 }

@@ -1,49 +1,42 @@
 /**
  * Whether and when to come back after a connection has ended.
  *
- * @typedef {object} CloseRule
- * @property {"retry" | "renew" | "stay_away"} then  `renew`: come back with a new token
- * @property {string} code  stable
- * @property {string} detail  a sentence for a person
- * @property {number} leastMs  wait at least this long
- *
  * @typedef {{baseMs: number, capMs: number}} Backoff
+ * @typedef {{then: "retry" | "renew" | "stay_away", code: string, detail: string, leastMs: number}} Ending
+ *   `renew`: come back with a new token; `code` is stable, `detail` a sentence for a person
  */
 
-/**
- * @param {CloseRule["then"]} then
- * @param {string} code
- * @param {string} detail
- * @param {number} [leastMs]
- * @returns {CloseRule}
- */
-const rule = (then, code, detail, leastMs = 0) => ({ then, code, detail, leastMs });
+const TOO_MANY_FRAMES = 4429;
+const TOKEN_REFUSED = 4401;
+const UNCLEAR = "Client and server do not understand each other.";
 
-const DEFECT = rule("stay_away", "protocol_error", "Client and server do not understand each other.");
-const LOST = rule("retry", "lost", "The connection was lost.");
-
-/** @type {Record<number, CloseRule>} */
-const CLOSE_RULES = {
-  1002: DEFECT,
-  1003: DEFECT,
-  1007: DEFECT,
-  1012: rule("retry", "going_away", "The server is restarting."),
-  1013: rule("retry", "try_again_later", "The server is busy."),
-  4008: rule("retry", "too_slow", "This page read too slowly; it resumes."),
-  4401: rule("renew", "token_refused", "The token was refused or has expired."),
-  4403: rule("stay_away", "forbidden", "This page may not open this feed."),
-  4408: rule("retry", "auth_timeout", "The token did not arrive in time."),
-  4409: rule("stay_away", "too_many_sessions", "Too many windows are connected."),
-  4413: rule("stay_away", "frame_too_large", "A command was too large."),
-  4429: rule("retry", "too_many_frames", "Too many commands in a minute.", 10_000),
+/** Those after which nobody comes back: a code and a sentence. @type {Record<number, [string, string]>} */
+const FINAL = {
+  1002: ["protocol_error", UNCLEAR],
+  1003: ["unsupported_data", UNCLEAR],
+  1007: ["invalid_utf8", UNCLEAR],
+  4403: ["forbidden", "This page may not open this feed."],
+  4409: ["too_many_sessions", "Too many windows are connected."],
+  4413: ["frame_too_large", "A command was too large."],
 };
 
 /**
  * @param {number} closeCode
- * @returns {CloseRule}
+ * @param {string} reason  the server's word for it
+ * @returns {Ending}
  */
-export function closeRule(closeCode) {
-  return CLOSE_RULES[closeCode] ?? LOST;
+export function ending(closeCode, reason) {
+  const [code, detail] = FINAL[closeCode] ?? [];
+  if (code && detail) return { then: "stay_away", code, detail, leastMs: 0 };
+  if (reason === "token_revoked") {
+    return { then: "stay_away", code: reason, detail: "Your access was revoked.", leastMs: 0 };
+  }
+  if (closeCode === TOKEN_REFUSED) {
+    const sentence = "The token was refused or has expired.";
+    return { then: "renew", code: "token_refused", detail: sentence, leastMs: 0 };
+  }
+  const leastMs = closeCode === TOO_MANY_FRAMES ? 10_000 : 0;
+  return { then: "retry", code: reason || "lost", detail: "The connection was lost.", leastMs };
 }
 
 /**

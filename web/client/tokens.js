@@ -1,59 +1,65 @@
-/** @typedef {string | (() => string | Promise<string>)} TokenOption */
+/**
+ * @typedef {string | (() => string | Promise<string>)} TokenOption
+ * @typedef {ReturnType<typeof tokenSource>} TokenSource
+ */
 
-/** The page's token: asked for when none is at hand, kept until most of its life is over. */
-export class TokenSource {
-  /** @type {() => string | Promise<string>} */
-  #ask;
+/**
+ * The page's token: asked for when none is at hand, kept until most of its life is over.
+ *
+ * @param {TokenOption} option
+ */
+export function tokenSource(option) {
   /** @type {Promise<string> | null} */
-  #token = null;
-  #renewAt = Infinity;
+  let token = null;
+  let renewAt = Infinity;
 
-  /** @param {TokenOption} option */
-  constructor(option) {
-    this.#ask = typeof option === "function" ? option : () => option;
-  }
-
-  /** A token that is good for a while; rejects with what the callback threw. */
-  async current() {
-    if (performance.now() >= this.#renewAt) this.drop();
-    this.#token ??= this.#fetch();
-    try {
-      return await this.#token;
-    } catch (error) {
-      this.drop();
-      throw error;
-    }
+  async function ask() {
+    const said = typeof option === "function" ? await option() : option;
+    const { iat, exp } = claims(said);
+    // A difference, so that a wrong clock on this side does no harm
+    if (Number.isFinite(exp - iat)) renewAt = performance.now() + (exp - iat) * 800;
+    return said;
   }
 
   /** The next `current()` asks again. */
-  drop() {
-    this.#token = null;
-    this.#renewAt = Infinity;
+  function drop() {
+    token = null;
+    renewAt = Infinity;
   }
 
-  /** Milliseconds until the token should be renewed; `Infinity` where it does not say. */
-  get renewInMs() {
-    return Math.max(0, this.#renewAt - performance.now());
-  }
+  return {
+    drop,
 
-  async #fetch() {
-    const token = await this.#ask();
-    this.#renewAt = performance.now() + lifetimeMs(token) * 0.8;
-    return token;
-  }
+    /** A token that is good for a while; rejects with what the callback threw. */
+    async current() {
+      if (performance.now() >= renewAt) drop();
+      try {
+        return await (token ??= ask());
+      } catch (error) {
+        drop();
+        throw error;
+      }
+    },
+
+    /** Milliseconds until the token should be renewed; `Infinity` where it does not say. */
+    renewInMs: () => Math.max(0, renewAt - performance.now()),
+  };
 }
 
 /**
- * From `iat` to `exp`: a difference, so a wrong clock on this side does no harm.
+ * What a token says, unchecked; nothing where it is no JWT.
  *
  * @param {string} token
+ * @returns {Record<string, any>}
  */
-function lifetimeMs(token) {
+export function claims(token) {
   try {
-    const payload = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
-    const { iat, exp } = JSON.parse(atob(payload));
-    return Number.isFinite(exp - iat) ? Math.max(0, exp - iat) * 1000 : Infinity;
+    const payload = /** @type {string} */ (token.split(".")[1]);
+    const bytes = Uint8Array.from(atob(payload.replace(/-/g, "+").replace(/_/g, "/")), (one) =>
+      one.charCodeAt(0),
+    );
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    return Infinity;
+    return {};
   }
 }
