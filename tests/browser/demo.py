@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ class Demo:
     data: Path
     postgres_url: str
     process: Process
+    env: Mapping[str, str]
 
     @property
     def url(self) -> str:
@@ -33,31 +34,39 @@ class Demo:
 
     async def post(self, *events: dict[str, Any]) -> None:
         """Send events with the page's key."""
+        await self.call("POST", "/v1/events", list(events))
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer of a call with the page's key, which must succeed."""
         async with httpx2.AsyncClient(base_url=self.url, timeout=20) as http:
             key = (await http.get("/demo/config.json")).json()["api_key"]
             headers = {"Authorization": f"Bearer {key}"}
-            answer = await http.post("/v1/events", json=list(events), headers=headers)
-            assert answer.status_code == 202, answer.text
+            answer = await http.request(method, path, json=body, headers=headers)
+            assert answer.is_success, answer.text
+            return answer.json() if answer.content else None
 
     async def start(self) -> None:
-        self.process = await start_dev(self.port, self.data, self.postgres_url)
+        self.process = await start_dev(self.port, self.data, self.postgres_url, self.env)
 
     async def stop(self) -> None:
         assert await self.process.stop() == 0
 
 
 @asynccontextmanager
-async def running_demo(port: int, data: Path, postgres_url: str) -> AsyncIterator[Demo]:
+async def running_demo(
+    port: int, data: Path, postgres_url: str, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Demo]:
     """Stopped in order at the end."""
-    demo = Demo(port, data, postgres_url, await start_dev(port, data, postgres_url))
+    env = env or {}
+    demo = Demo(port, data, postgres_url, await start_dev(port, data, postgres_url, env), env)
     yield demo
     await demo.stop()
 
 
-async def start_dev(port: int, data: Path, postgres_url: str) -> Process:
+async def start_dev(port: int, data: Path, postgres_url: str, env: Mapping[str, str]) -> Process:
     command = [sys.executable, "-m", "clarion.cli", "dev", "--port", str(port)]
     command += ["--data", str(data), "--database", postgres_url]
-    return await start_process(command, ready="Clarion runs at", timeout_s=60)
+    return await start_process(command, env=env, ready="Clarion runs at", timeout_s=60)
 
 
 async def open_demo(page: Page, demo: Demo) -> None:

@@ -1,0 +1,99 @@
+"""Real feeds in real tabs: two people, three tabs each, whatever becomes of server and network."""
+
+from __future__ import annotations
+
+import re
+
+import httpx2
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.demo import Demo, event
+from tests.browser.feeds import AWAY, expect_feed, open_feed, open_feeds
+from tests.browser.scripted import until
+from tests.support.browser import open_page
+
+pytestmark = pytest.mark.timeout(240)
+
+
+async def sessions(demo: Demo) -> int:
+    """Open connections, as the server counts them."""
+    async with httpx2.AsyncClient(base_url=demo.url, timeout=20) as http:
+        metrics = (await http.get("/metrics")).text
+    found = re.search(r"^clarion_live_sessions (\S+)$", metrics, re.MULTILINE)
+    assert found
+    return int(float(found[1]))
+
+
+async def test_two_people_with_three_tabs_each_have_a_connection_each(
+    browser: Browser, demo: Demo
+) -> None:
+    async with (
+        open_page(browser, bypass_csp=True) as page,
+        open_page(browser, bypass_csp=True) as phone,
+    ):
+        ada = await open_feeds(page.context, demo, "ada")
+        grace = await open_feeds(page.context, demo, "grace")
+        assert await sessions(demo) == 2
+        device = await open_feed(phone.context, demo, "ada")
+        await demo.post(event("Both", "ada", "grace"), event("Ada's", "ada"))
+        await expect_feed([*ada, device], ["Ada's", "Both"], 2)
+        await expect_feed(grace, ["Both"], 1)
+        await ada[1].evaluate("clarion.read(clarion.items[0].id)")
+        await expect_feed([*ada, device], ["Ada's", "Both"], 1)
+        await device.evaluate("clarion.archive(clarion.items[1].id)")
+        await expect_feed([*ada, device], ["Ada's"], 0)
+        await expect_feed(grace, ["Both"], 1)
+        assert [await tab.evaluate("arrived") for tab in ada] == [["Both", "Ada's"]] * 3
+        assert await sessions(demo) == 3
+
+
+async def test_a_server_that_restarts_costs_no_tab_an_item(browser: Browser, demo: Demo) -> None:
+    async with open_page(browser, allowed_errors=AWAY, bypass_csp=True) as page:
+        tabs = await open_feeds(page.context, demo, "ada")
+        await demo.post(event("Before", "ada"))
+        await expect_feed(tabs, ["Before"], 1)
+        await demo.stop()
+        for tab in tabs:
+            await until(tab, "clarion.state.state !== 'live'", timeout_s=30)
+        await demo.start()
+        await demo.post(event("After 1", "ada"), event("After 2", "ada"))
+        await expect_feed(tabs, ["After 2", "After 1", "Before"], 3)
+        await demo.post(event("Live", "ada"))
+        await expect_feed(tabs, ["Live", "After 2", "After 1", "Before"], 4)
+        told = ["Before", "After 1", "After 2", "Live"]
+        assert [await tab.evaluate("arrived") for tab in tabs] == [told] * 3
+        assert await sessions(demo) == 1
+
+
+async def test_a_lost_network_and_a_closed_leader_cost_no_tab_an_item(
+    browser: Browser, demo: Demo
+) -> None:
+    async with open_page(browser, allowed_errors=AWAY, bypass_csp=True) as page:
+        tabs = await open_feeds(page.context, demo, "ada")
+        await demo.post(event("Before", "ada"))
+        await expect_feed(tabs, ["Before"], 1)
+        await page.context.set_offline(True)
+        await until(tabs[2], "clarion.state.state === 'offline'", timeout_s=60)
+        await demo.post(event("Meanwhile 1", "ada"), event("Meanwhile 2", "ada"))
+        await page.context.set_offline(False)
+        await expect_feed(tabs, ["Meanwhile 2", "Meanwhile 1", "Before"], 3)
+        await tabs[0].close()
+        await demo.post(*[event(f"Later {n}", "ada") for n in range(1, 4)])
+        later = [f"Later {n}" for n in (3, 2, 1)]
+        await expect_feed(tabs[1:], [*later, "Meanwhile 2", "Meanwhile 1", "Before"], 6)
+        told = ["Before", "Meanwhile 1", "Meanwhile 2", *reversed(later)]
+        assert [await tab.evaluate("arrived") for tab in tabs[1:]] == [told] * 2
+        assert await sessions(demo) == 1
+
+
+async def test_a_token_that_expires_is_renewed_without_a_gap(browser: Browser, demo: Demo) -> None:
+    async with open_page(browser, bypass_csp=True) as page:
+        tab = await open_feed(page.context, demo, "ada", ttl_s=10)
+        other = await open_feed(page.context, demo, "ada", ttl_s=10)
+        await demo.post(event("First", "ada"))
+        await until(tab, "minted >= 3", timeout_s=60)
+        await demo.post(event("Second", "ada"))
+        await expect_feed([tab, other], ["Second", "First"], 2)
+        assert await tab.evaluate("states") == ["connecting", "live"]
+        assert [await one.evaluate("arrived") for one in (tab, other)] == [["First", "Second"]] * 2
