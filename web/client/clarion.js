@@ -9,6 +9,7 @@
  * All tabs of a browser that show one subscriber's feed share one connection.
  */
 
+import { arrivals } from "./arrivals.js";
 import { ClarionError, commands } from "./commands.js";
 import { connection } from "./connection.js";
 import { feed } from "./feed.js";
@@ -208,8 +209,8 @@ export class Clarion extends EventTarget {
    *
    * @param {BufferOptions} [options]
    */
-  async *notifications(options = {}) {
-    yield* (await import("./arrivals.js")).arrivals(this, options);
+  notifications(options = {}) {
+    return arrivals(this, options);
   }
 
   [Symbol.asyncIterator]() {
