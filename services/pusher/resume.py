@@ -8,6 +8,7 @@ two pages moves to the end of the feed and is read there.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 from clarion.contracts.frames import CaughtUp, NotificationFrame, Ref, Welcome
@@ -17,6 +18,9 @@ from services.pusher.history import History, Page, Position
 from services.pusher.hub import Feed, Hub
 from services.pusher.session import Session
 from services.pusher.states import Stage
+
+PATIENCE_S = 1.0
+"""How long the rest of a page waits for a peer that does not read."""
 
 
 class Resume:
@@ -49,12 +53,17 @@ class Resume:
                 reset=reset,
             )
         )
+        place = Position(feed.tenant, feed.subscriber, since or 0)
+        patience_s = None if reset or since is None else PATIENCE_S  # a snapshot is written whole
         while session.is_open:
-            await write_page(session, page)
-            place = end_of(feed, page)
-            if not page.more and self._take_over(session, feed, page.head):
+            written = await write_page(session, page, patience_s)
+            head, is_last = page.head, not page.more and written == len(page.items)
+            place = end_of(place, page, written)
+            del page  # who does not read holds none
+            await session.backlog.drained()
+            if is_last and self._take_over(session, feed, head):
                 return
-            page = await self._history.after(place)
+            page, patience_s = await self._history.after(place), PATIENCE_S
 
     async def _first(self, feed: Feed, since: int | None) -> tuple[Page, bool]:
         if since is not None:
@@ -81,14 +90,28 @@ class Resume:
         return True
 
 
-async def write_page(session: Session, page: Page) -> None:
-    """Write the items as `notification` frames, no faster than the peer reads them."""
-    for data in joined(notification_frames(page)):
-        await session.backlog.drained()
-        if not session.is_open:
-            return
+async def write_page(session: Session, page: Page, patience_s: float | None) -> int:
+    """Write the items as `notification` frames, no faster than the peer reads them; how many that
+    were. Not all where it reads nothing for so long: a page may be large, and is read again."""
+    written = 0
+    for count, data in joined(notification_frames(page)):
+        if not await keeps_up(session, patience_s):
+            break
         session.backlog.push(data)
-    await session.backlog.drained()
+        written = count
+    return written
+
+
+async def keeps_up(session: Session, patience_s: float | None) -> bool:
+    """Whether the session is open and its peer has read, or does so in time."""
+    session.backlog.flush()
+    if session.backlog.paused_at is not None:
+        try:
+            async with asyncio.timeout(patience_s):
+                await session.backlog.drained()
+        except TimeoutError:
+            return False
+    return session.is_open
 
 
 def notification_frames(page: Page) -> Iterator[bytes]:
@@ -99,23 +122,25 @@ def notification_frames(page: Page) -> Iterator[bytes]:
         yield frames.encode(frame)
 
 
-def joined(encoded: Iterator[bytes]) -> Iterator[bytes]:
-    """Frames joined to writes of about `HIGH_WATER_BYTES`."""
+def joined(encoded: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Frames joined to writes of about `HIGH_WATER_BYTES`, each with how many there were so far."""
     parts: list[bytes] = []
-    size = 0
-    for frame in encoded:
+    count = size = 0
+    for count, frame in enumerate(encoded, 1):
         parts.append(frame)
         size += len(frame)
         if size >= HIGH_WATER_BYTES:
-            yield b"".join(parts)
+            yield count, b"".join(parts)
             parts, size = [], 0
     if parts:
-        yield b"".join(parts)
+        yield count, b"".join(parts)
 
 
-def end_of(feed: Feed, page: Page) -> Position:
-    """Where the next page begins."""
-    if page.more:
-        last = page.items[-1]
-        return Position(feed.tenant, feed.subscriber, last.version, last.id)
-    return Position(feed.tenant, feed.subscriber, page.head)
+def end_of(start: Position, page: Page, written: int) -> Position:
+    """Where to read on, once so many items of the page that begins at `start` are written."""
+    if written == len(page.items) and not page.more:
+        return Position(start.tenant, start.subscriber, page.head)
+    if not written:
+        return start
+    last = page.items[written - 1]
+    return Position(start.tenant, start.subscriber, last.version, last.id)

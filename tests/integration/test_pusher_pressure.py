@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +14,8 @@ import websockets
 
 from clarion.bus import Bus
 from clarion.store.database import Database
-from services.pusher import deadlines
+from services.pusher import deadlines, resume
+from services.pusher.history import Page
 from services.pusher.states import Stage
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import wait_until
@@ -91,6 +93,29 @@ async def test_a_slow_reader_resumes_without_gap_and_costs_nobody(
         assert frames[-1]["version"] == (await quick.next())["version"] == written + 1
     slow.connection.transport.abort()
     await slow.closed()
+
+
+async def test_who_stalls_in_a_replay_holds_no_page_and_gets_it_whole(
+    memory_bus: Bus, database: Database, writer: InboxWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume, "PATIENCE_S", 0.1)
+    await writer.store("user-1", ["t"] * 700, data=LONG)
+    async with running_pusher(memory_bus, database, send_buffer_bytes=16_384) as pusher:
+        slow, session = await stalled(pusher, "user-1")
+        await slow.hello(since=0)
+        await wait_until(lambda: session.backlog.paused_at is not None, 20, "a stalled replay")
+        await wait_until(lambda: not pages(), 20, "no page")
+        slow.connection.transport.resume_reading()
+        frames = await slow.until("caught_up", 60)
+        versions = [one["version"] for one in frames if one["type"] == "notification"]
+        assert versions == list(range(1, 701))
+        slow.connection.transport.abort()
+        await slow.closed()
+
+
+def pages() -> list[Page]:
+    """Those that are in memory."""
+    return [one for one in gc.get_objects() if type(one) is Page]
 
 
 async def test_a_reader_that_stays_away_is_4008(

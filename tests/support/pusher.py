@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -117,11 +118,16 @@ def token(
 
 
 @asynccontextmanager
-async def running_pusher(bus: Bus, database: Database, **settings: Any) -> AsyncIterator[Pusher]:
-    """Serve a pusher on a free port; drained at the end."""
+async def running_pusher(
+    bus: Bus, database: Database, *, send_buffer_bytes: int = 0, **settings: Any
+) -> AsyncIterator[Pusher]:
+    """Serve a pusher on a free port; drained at the end. With `send_buffer_bytes` the kernel keeps
+    no more for a reader that stalls."""
     chosen: dict[str, Any] = {"token_secret": SECRET, "shutdown_timeout_s": 4} | settings
     app = create_app(PusherSettings(**chosen), bus=bus, database=database)
     with open_listener("127.0.0.1", 0) as listener:
+        if send_buffer_bytes:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         config = uvicorn.Config(
             app,
             http=BoundedHttp,
