@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from itertools import product
-from pathlib import Path
-from typing import Any
 
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.demo import (
     NOT_PLANNED_YET,
     Demo,
@@ -20,21 +18,6 @@ from tests.browser.demo import (
     open_demo,
 )
 from tests.support.browser import open_page
-
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-async def violations(page: Page) -> list[Any]:
-    """What axe finds: rule, and where."""
-    found = await page.evaluate(
-        """async (rules) => {
-          const { violations } = await axe.run({ runOnly: rules });
-          return violations.map(({ id, nodes }) => [id, nodes.map((node) => node.target)]);
-        }""",
-        RULES,
-    )
-    return json.loads(json.dumps(found))
 
 
 async def test_axe_finds_no_violation_in_light_and_dark_wide_and_narrow(
@@ -50,7 +33,6 @@ async def test_axe_finds_no_violation_in_light_and_dark_wide_and_narrow(
             reduced_motion="reduce",
         ) as page:
             await open_demo(page, demo)
-            await page.add_script_tag(path=AXE)
             before = await violations(page)
             await bring_to_life(page, demo, f"{scheme} {width}")
             after = await violations(page)

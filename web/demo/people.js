@@ -1,5 +1,5 @@
 import { Clarion } from "../client/clarion.js";
-import "../inbox/inbox.js";
+import "../inbox/bell.js";
 
 /**
  * @typedef {import("./api.js").Api} Api
@@ -31,6 +31,7 @@ export function connectPeople(api, told) {
     const inbox = /** @type {ClarionInbox} */ (document.querySelector(`#${person.id} clarion-inbox`));
     const line = /** @type {HTMLButtonElement} */ (document.querySelector(`#${person.id} .line`));
     inbox.client = client;
+    if (person.id === "ada") hangBell(client);
     line.addEventListener("click", () => {
       if (isOff(client)) client.connect();
       else client.disconnect();
@@ -43,6 +44,15 @@ export function connectPeople(api, told) {
     client.on("change", told.changed);
     client.connect();
   }
+}
+
+/** The page is Ada's as far as its head goes. @param {Clarion} client */
+function hangBell(client) {
+  const bell = /** @type {import("../inbox/bell.js").ClarionBell} */ (
+    document.querySelector("clarion-bell")
+  );
+  bell.client = client;
+  bell.classList.add("hung");
 }
 
 /** @param {Clarion} client */

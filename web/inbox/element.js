@@ -31,3 +31,13 @@ export function icon(path) {
   svg.append(line);
   return svg;
 }
+
+/**
+ * Sets a text where it is not the same: a live region is not told twice, a selection stays.
+ *
+ * @param {HTMLElement} where
+ * @param {string} text
+ */
+export function write(where, text) {
+  if (where.textContent !== text) where.textContent = text;
+}

@@ -1,116 +1,151 @@
-import { element } from "./element.js";
+import { element, icon, write } from "./element.js";
+import { Filters } from "./filters.js";
+import { CHECKS, UP } from "./icons.js";
+import { Panel } from "./panel.js";
+import { filled } from "./words.js";
 
 /**
  * @typedef {import("./words.js").Words} Words
+ * @typedef {import("./view.js").View} View
+ * @typedef {{text: string, retry: boolean}} Trouble  `retry`: only a person can mend it
  *
  * @typedef {object} Look  All that the frame depends on.
  * @property {Words} words
+ * @property {string} locale
  * @property {string} label
+ * @property {View} view
+ * @property {string[]} categories
  * @property {import("../client/connection.js").StateChange} connection
  * @property {boolean} known  whether the feed was complete once
  * @property {number} shown  items in the list
  * @property {number} unread
- * @property {boolean} more  there are older ones
- * @property {string} failure  a sentence, or nothing
+ * @property {number} above  new ones out of sight
+ * @property {{more: boolean, loading: boolean, failure: string}} page  the older ones
+ * @property {Trouble | null} trouble  why the feed does not come
+ * @property {string} failure  of a command: a sentence, or nothing
  *
- * @typedef {{readAll: () => void, older: () => void}} FrameActions
+ * @typedef {object} FrameActions
+ * @property {(changed: Partial<View>) => void} choose
+ * @property {() => void} readAll
+ * @property {() => void} older
+ * @property {() => void} retry
+ * @property {() => void} reachedTop
  */
 
-const AWAY = ["waiting", "offline", "closed", "refused"];
-
-/** What stands around the list: heading, badge, connection, notices, and what is said aloud. */
+/** What stands around the list: heading, badge, connection, filters, notices, the way to older. */
 export class Frame {
   #heading = element("h2", { class: "heading" });
   #count = element("span", { "aria-hidden": "true" });
   #spokenCount = element("span", { class: "spoken" });
   #badge = element("span", { class: "badge", part: "badge" }, this.#count, this.#spokenCount);
   #status = element("span", { class: "status", part: "status", role: "status" });
+  #allReadText = element("span", { class: "all-read-text" });
   #allRead = element("button", { class: "all-read", part: "all-read", type: "button" });
-  #notice = element("p", { class: "notice", part: "notice" });
-  #loading = element("div", { class: "loading", part: "loading", role: "status" });
-  #emptyTitle = element("p", { class: "empty-title" });
-  #emptyText = element("p", { class: "empty-text" });
-  #empty = element("div", { class: "empty", part: "empty" }, this.#emptyTitle, this.#emptyText);
+  #noticeText = element("p", { class: "notice-text" });
+  #noticeRetry = element("button", { class: "button", part: "retry", type: "button" });
+  #notice = element("div", { class: "notice", part: "notice" }, this.#noticeText, this.#noticeRetry);
+  #above = element("button", { class: "above", part: "above", type: "button" });
+  #aboveText = element("span", {});
   #older = element("button", { class: "older", part: "older", type: "button" });
-  #spoken = element("p", { class: "spoken", "aria-live": "polite" });
+  #filters;
+  #panel;
+  scroll = element("div", { class: "scroll", part: "scroll", role: "tabpanel", id: "panel", tabindex: "-1" });
 
   /**
    * @param {HTMLElement} list
    * @param {FrameActions} actions
    */
   constructor(list, actions) {
-    this.element = element("section", { class: "inbox" });
     this.list = list;
+    this.#filters = new Filters(actions.choose);
+    this.#panel = new Panel(actions.retry);
+    this.element = element("section", { class: "inbox" });
     const heading = element("slot", { name: "heading" }, this.#heading);
     const tools = element("slot", { name: "actions" });
+    this.#allRead.append(icon(CHECKS), this.#allReadText);
+    this.#above.append(icon(UP), this.#aboveText);
+    this.scroll.append(this.#above, list, ...this.#panel.elements, this.#older);
     this.element.append(
       element(
         "header",
         { part: "header" },
         element("div", { class: "name" }, heading, this.#badge, this.#status),
-        element("div", { class: "tools" }, tools, this.#allRead),
+        element("div", { class: "tools" }, this.#allRead, tools),
       ),
+      this.#filters.element,
       this.#notice,
-      element(
-        "div",
-        { class: "scroll", part: "scroll" },
-        this.#loading,
-        this.#empty,
-        list,
-        this.#older,
-      ),
-      this.#spoken,
+      this.scroll,
     );
-    this.#allRead.addEventListener("click", actions.readAll);
-    this.#older.addEventListener("click", actions.older);
-  }
-
-  /** Said aloud by a screen reader when it has the time. @param {string} sentence */
-  say(sentence) {
-    write(this.#spoken, sentence);
+    this.#listen(actions);
   }
 
   /** @param {Look} look */
   show(look) {
+    const { words, view } = look;
+    if (look.label) this.element.setAttribute("aria-label", look.label);
+    else this.element.removeAttribute("aria-label");
+    this.scroll.setAttribute("aria-labelledby", `tab-${view.state}`);
+    this.scroll.setAttribute("aria-busy", String(look.page.loading));
+    this.#filters.show(words, view, look.categories);
+    this.#panel.show(look);
     this.#showConnection(look);
     this.#showCount(look);
     this.list.hidden = look.shown === 0;
-    this.#older.hidden = !look.more;
-    write(this.#older, look.words.older);
-    write(this.#emptyTitle, look.words.emptyTitle);
-    write(this.#emptyText, look.words.empty);
-    this.element.setAttribute("aria-label", look.label);
+    this.#older.hidden = !look.page.more || look.shown === 0;
+    this.#older.disabled = look.page.loading;
+    const older = look.page.failure ? `${look.page.failure} ${words.retry}` : words.older;
+    write(this.#older, look.page.loading ? words.loadingOlder : older);
+    this.#above.hidden = look.above === 0;
+    write(this.#aboveText, filled(words.newAbove, { count: look.above }, look.locale));
+  }
+
+  /** Asks for older ones where the end of the list is in view, now and whenever it comes there. */
+  watchEnd() {
+    this.#end.unobserve(this.#older);
+    this.#end.observe(this.#older);
+  }
+
+  #end = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) this.#reachedEnd();
+  });
+  #reachedEnd = () => {};
+
+  /** @param {FrameActions} actions */
+  #listen(actions) {
+    this.#allRead.addEventListener("click", actions.readAll);
+    this.#older.addEventListener("click", actions.older);
+    this.#noticeRetry.addEventListener("click", actions.retry);
+    this.#reachedEnd = actions.older;
+    this.#above.addEventListener("click", () => {
+      this.scroll.scrollTo({ top: 0 });
+      this.list.querySelector("article")?.focus({ preventScroll: true });
+    });
+    this.scroll.addEventListener("scroll", () => {
+      if (this.scroll.scrollTop < 8) actions.reachedTop();
+    });
   }
 
   /** @param {Look} look */
-  #showConnection({ words, connection: { state, detail }, known, shown, failure }) {
-    const away = AWAY.includes(state);
+  #showConnection({ words, connection: { state }, known, failure, trouble }) {
     const word = known && state === "connecting" ? "waiting" : state;
     this.#status.dataset["state"] = word;
     write(this.#status, words.states[word]);
-    const reason = (state === "refused" && detail) || words.away;
-    this.#notice.hidden = !away && !failure;
-    write(this.#notice, failure || (away ? reason : ""));
-    this.#loading.hidden = known || away;
-    this.#loading.setAttribute("aria-label", words.loading);
-    this.#empty.hidden = !known || shown > 0;
+    const told = failure || (known && trouble?.text) || ""; // before that the panel says it
+    this.#notice.hidden = !told;
+    write(this.#noticeText, told);
+    this.#noticeRetry.hidden = !!failure || !trouble?.retry;
+    write(this.#noticeRetry, words.retry);
   }
 
   /** @param {Look} look */
-  #showCount({ words, unread }) {
+  #showCount({ words, unread, locale }) {
     write(this.#heading, words.heading);
-    write(this.#count, unread > 99 ? "99+" : String(unread));
-    write(this.#spokenCount, words.unread(unread));
+    const number = new Intl.NumberFormat(locale);
+    write(this.#count, unread > 99 ? `${number.format(99)}+` : number.format(unread));
+    write(this.#spokenCount, filled(words.unread, { count: unread }, locale));
     this.#badge.toggleAttribute("data-none", unread === 0);
-    write(this.#allRead, words.allRead);
+    write(this.#allReadText, words.allRead);
+    this.#allRead.title = words.allRead;
     this.#allRead.disabled = unread === 0;
   }
-}
-
-/**
- * @param {HTMLElement} where
- * @param {string} text
- */
-function write(where, text) {
-  if (where.textContent !== text) where.textContent = text;
 }

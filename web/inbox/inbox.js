@@ -5,236 +5,246 @@
  *     inbox.client = new Clarion({ token });
  *     inbox.client.connect();
  *
- * Attributes: `label` names the region, `lang` (here or above) the language of times. Slots:
- * `heading`, `actions`. A `clarion-open` event comes before an item is opened; `preventDefault()`
- * keeps its link from being followed. Content is shown as text, never as markup.
+ * What it takes and tells: docs/guides/show-the-feed.md. Content is text, never markup.
  */
 
+import { FeedElement } from "./feed-element.js";
 import { Frame } from "./frame.js";
+import { Herald } from "./herald.js";
 import { List } from "./list.js";
-import { sheet } from "./style.js";
-import { words } from "./words.js";
+import { readAll } from "./read-all.js";
+import { Shelf } from "./shelf.js";
+import { Sightings } from "./sightings.js";
+import { SnoozeMenu } from "./snooze.js";
+import { sheets } from "./style/inbox.js";
+import { Timers } from "./timers.js";
+import { Toaster } from "./toast.js";
+import { troubleOf } from "./trouble.js";
+import { belongs, isState } from "./view.js";
 
 /**
  * @typedef {import("../client/clarion.js").Clarion} Clarion
  * @typedef {import("../client/frames.js").Item} Item
  * @typedef {import("./row.js").Row} Row
+ * @typedef {import("./view.js").View} View
  */
 
-const PAGE = 50;
-const SEEN_AFTER_MS = 1_000;
 const TICK_MS = 30_000;
-const ANNOUNCE_AFTER_MS = 500;
 const FAILURE_FOR_MS = 8_000;
 
-export class ClarionInbox extends HTMLElement {
-  /** @type {Clarion | null} */
-  #client = null;
-  #words = words;
-  #limit = PAGE;
-  /** @type {(() => void)[]} */
-  #leave = [];
-  /** What was asked for and not answered yet. @type {Map<string, Partial<Item>>} */
-  #hoped = new Map();
+export class ClarionInbox extends FeedElement {
+  /** @type {readonly string[]} @override */
+  static observedAttributes = [...FeedElement.observedAttributes, "view", "category"];
+
+  #timers = new Timers();
+  #shelf = new Shelf(() => this.#pageCame());
   /** @type {Set<string>} */
-  #shown = new Set();
-  /** @type {string[]} */
-  #arrived = [];
+  #categories = new Set();
+  #sightings = new Sightings();
+  #above = 0;
   #failure = "";
-  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
-  #timers = new Map();
+  #menu = new SnoozeMenu();
+  #toaster = new Toaster();
+  #herald = new Herald(this, (items) => this.#arrived(items));
 
   #list = new List({
-    open: (row) => this.#open(row),
-    toggle: (item) => this.#toggle(item),
-    archive: (item) => this.#archive(item),
-    shown: (id) => this.#noteShown(id),
+    open: ({ item }) => this.#used("clarion-open", item, item),
+    act: ({ item }, { textContent: label, href: url }) =>
+      this.#used("clarion-action", item, { item, label, url }),
+    toggle: (item) => this.#do((client) => (item.read_at ? client.unread(item.id) : client.read(item.id))),
+    archive: (item) => this.#do((client) => client.archive(item.id)),
+    snooze: (row) => this.#snooze(row),
+    shown: (id) => this.#sightings.note(this.client, id),
+    emptied: () => this.#frame.scroll.focus(),
   });
 
   #frame = new Frame(this.#list.element, {
-    readAll: () => this.#readAll(),
-    older: () => this.#showOlder(),
+    choose: (changed) => this.#choose(changed),
+    readAll: () => this.#do((client) => readAll(client, this.category)),
+    older: () => void this.#shelf.older(),
+    retry: () => this.#retry(),
+    reachedTop: () => this.#seenAbove(),
   });
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [sheet];
-    root.append(this.#frame.element);
+    root.adoptedStyleSheets = sheets;
+    const section = this.#frame.element;
+    section.append(this.#herald.element, this.#menu.element, this.#toaster.element);
+    root.append(section);
   }
 
-  /** Whose feed is shown. Connecting it is the page's business. */
-  get client() {
-    return this.#client;
+  /** The state of the items that are shown. Also the attribute `view`. */
+  get view() {
+    return this.#shelf.view.state;
   }
 
-  set client(client) {
-    this.#unsubscribe();
-    this.#client = client;
-    this.#hoped.clear();
-    if (this.isConnected) this.#subscribe();
+  set view(state) {
+    this.setAttribute("view", state);
   }
 
-  get words() {
-    return this.#words;
+  /** Only of this category; all where it is empty. Also the attribute `category`. */
+  get category() {
+    return this.#shelf.view.category;
   }
 
-  /** @param {Partial<import("./words.js").Words>} changed */
-  set words(changed) {
-    this.#words = { ...words, ...changed };
-    this.#show();
+  set category(category) {
+    this.setAttribute("category", category);
   }
 
-  connectedCallback() {
-    this.#subscribe();
+  /** On the row that Tab would reach. @override */
+  focus() {
+    if (!this.#list.focus()) this.#frame.scroll.focus();
   }
 
-  disconnectedCallback() {
-    this.#unsubscribe();
-  }
-
-  #subscribe() {
-    const client = this.#client;
-    if (client && this.#leave.length === 0) {
-      const ticking = setInterval(() => this.#list.tick(this.#manner), TICK_MS);
-      this.#leave = [
-        client.on("change", () => this.#soon("show", 0, () => this.#show())),
-        client.on("state", () => this.#show()),
-        client.on("notification", ({ item }) => this.#announce(item)),
-        () => clearInterval(ticking),
-      ];
-    }
-    this.#show();
-  }
-
-  #unsubscribe() {
-    for (const leave of this.#leave.splice(0)) leave();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
-  }
-
-  get #manner() {
-    const locale = this.closest("[lang]")?.getAttribute("lang") || navigator.language;
-    return { words: this.#words, locale };
-  }
-
-  #show() {
-    const client = this.#client;
-    const items = (client?.items ?? [])
-      .map((item) => this.#asHoped(item))
-      .filter((item) => !item.archived_at);
-    this.#list.show(items.slice(0, this.#limit), this.#manner);
-    this.#frame.show({
-      words: this.#words,
-      label: this.getAttribute("label") ?? this.#words.heading,
-      connection: client?.state ?? { state: "idle" },
-      known: client?.version !== undefined,
-      shown: items.length,
-      unread: client?.unreadCount ?? 0,
-      more: items.length > this.#limit,
-      failure: this.#failure,
-    });
-  }
-
-  /** @param {Item} item */
-  #asHoped(item) {
-    const hope = this.#hoped.get(item.id);
-    return hope ? { ...item, ...hope } : item;
-  }
-
-  #showOlder() {
-    this.#limit += PAGE;
-    this.#show();
-  }
-
-  /** Whether its link may be followed. @param {Row} row */
-  #open(row) {
-    const go = this.dispatchEvent(
-      new CustomEvent("clarion-open", { detail: row.item, cancelable: true, bubbles: true, composed: true }),
-    );
-    if (!row.item.read_at) this.#act("read", [row.item.id], { read_at: now() });
-    return go;
-  }
-
-  /** @param {Item} item */
-  #toggle(item) {
-    if (item.read_at) this.#act("unread", [item.id], { read_at: null });
-    else this.#act("read", [item.id], { read_at: now() });
-  }
-
-  /** @param {Item} item */
-  #archive(item) {
-    this.#act("archive", [item.id], { archived_at: now() });
-  }
-
-  #readAll() {
-    this.#client?.readAll().catch((error) => this.#failed(error));
+  /** Brings an item into view and gives it the focus, where it is shown. @param {Item} item */
+  reveal(item) {
+    if (!this.#list.focus(item.id)) this.focus();
   }
 
   /**
-   * Shows at once what was asked for; the server's answer then stands.
-   *
-   * @param {"read" | "unread" | "archive"} command
-   * @param {string[]} ids
-   * @param {Partial<Item>} hope
+   * @override
+   * @param {string} name
    */
-  #act(command, ids, hope) {
-    for (const id of ids) this.#hoped.set(id, { ...this.#hoped.get(id), ...hope });
-    this.#show();
-    this.#client?.[command](ids)
-      .catch((error) => this.#failed(error))
-      .finally(() => {
-        for (const id of ids) this.#hoped.delete(id);
-        this.#soon("show", 0, () => this.#show());
-      });
+  attributeChangedCallback(name) {
+    super.attributeChangedCallback(name);
+    if (["view", "category"].includes(name)) this.#look(this.#wantedView());
+    else if (["words", "lang"].includes(name)) this.#list.translate(this.manner);
+  }
+
+  /**
+   * @protected
+   * @override
+   * @param {Clarion} client
+   */
+  attend(client) {
+    const ticking = setInterval(() => this.#list.tick(this.manner), TICK_MS);
+    this.#look(this.#wantedView());
+    this.#frame.watchEnd();
+    return [
+      client.on("change", () => this.#timers.soon("render", 0, () => this.render())),
+      client.on("state", () => this.render()),
+      ...this.#herald.follow(client),
+      () => clearInterval(ticking),
+      () => this.#timers.stopAll(),
+      () => this.#sightings.stop(),
+      () => this.#toaster.clear(),
+    ];
+  }
+
+  /** @protected @override */
+  render() {
+    const client = this.client;
+    const items = this.#shelf.items();
+    for (const { category } of [...(client?.items ?? []), ...items]) {
+      if (category) this.#categories.add(category);
+    }
+    this.#list.show(items, this.manner);
+    const connection = client?.state ?? { state: "idle" };
+    this.#frame.show({
+      words: this.words,
+      locale: this.locale,
+      label: this.getAttribute("label") ?? this.words.heading,
+      view: this.#shelf.view,
+      categories: [...this.#categories].sort((a, b) => a.localeCompare(b, this.locale)),
+      connection,
+      known: client?.version !== undefined,
+      shown: items.length,
+      unread: client?.unreadCount ?? 0,
+      above: this.#above,
+      page: this.#shelf,
+      trouble: troubleOf(connection, this.words),
+      failure: this.#failure,
+    });
+    if (items.length === 0 && !this.#shelf.failure) void this.#shelf.older();
+  }
+
+  /** @returns {View} */
+  #wantedView() {
+    const state = this.getAttribute("view");
+    return { state: isState(state) ? state : "inbox", category: this.getAttribute("category") ?? "" };
+  }
+
+  /** @param {Partial<View>} changed */
+  #choose(changed) {
+    const view = { ...this.#shelf.view, ...changed };
+    this.#look(view);
+    this.#frame.scroll.scrollTo({ top: 0 });
+    this.dispatchEvent(new CustomEvent("clarion-view", { detail: view, bubbles: true, composed: true }));
+  }
+
+  /** @param {View} view */
+  #look(view) {
+    this.#shelf.show(this.client, view);
+    this.#above = 0;
+    this.render();
+  }
+
+  #pageCame() {
+    this.render();
+    // The end may still be in view, or the page have held nothing that is shown
+    if (!this.#shelf.loading && !this.#shelf.failure) this.#frame.watchEnd();
+  }
+
+  #retry() {
+    if (this.#shelf.failure) void this.#shelf.older();
+    this.client?.connect();
+  }
+
+  /**
+   * @param {"clarion-open" | "clarion-action"} name
+   * @param {Item} item
+   * @param {unknown} detail
+   * @returns {boolean}  whether the link may be followed
+   */
+  #used(name, item, detail) {
+    if (!item.read_at) this.#do((client) => client.read(item.id));
+    const options = { detail, cancelable: true, bubbles: true, composed: true };
+    return this.dispatchEvent(new CustomEvent(name, options));
+  }
+
+  /** @param {Row} row */
+  #snooze(row) {
+    this.#menu.open(row, this.manner, (until) =>
+      this.#do((client) => client.snooze(row.item.id, until)),
+    );
+  }
+
+  /**
+   * The client shows at once what is asked for, and takes it back where the server refuses.
+   *
+   * @param {(client: Clarion) => Promise<void>} command
+   */
+  #do(command) {
+    if (this.client) command(this.client).catch((error) => this.#failed(error));
   }
 
   /** @param {unknown} error */
   #failed(error) {
-    this.#failure = this.#words.failed(error instanceof Error ? error.message : "");
-    this.#frame.say(this.#failure);
-    this.#show();
-    this.#soon("failure", FAILURE_FOR_MS, () => {
+    const detail = error instanceof Error ? error.message : "";
+    this.#failure = this.fill(this.words.failed, { detail });
+    this.#herald.say(this.#failure);
+    this.render();
+    this.#timers.later("failure", FAILURE_FOR_MS, () => {
       this.#failure = "";
-      this.#show();
+      this.render();
     });
   }
 
-  /** @param {string} id */
-  #noteShown(id) {
-    this.#shown.add(id);
-    this.#soon("seen", SEEN_AFTER_MS, () => {
-      const ids = [...this.#shown];
-      this.#shown.clear();
-      this.#client?.seen(ids).catch(() => {}); // tried again when it is shown again
-    });
+  /** @param {Item[]} items */
+  #arrived(items) {
+    const here = items.filter((item) => belongs(item, this.#shelf.view));
+    if (this.#frame.scroll.scrollTop >= 8) this.#above += here.length;
+    if (this.hasAttribute("toast")) this.#toaster.tell(items, this, (item) => this.reveal(item));
+    this.render();
   }
 
-  /** One sentence for all that came together. @param {Item} item */
-  #announce(item) {
-    this.#arrived.push(item.title);
-    this.#soon("announce", ANNOUNCE_AFTER_MS, () => {
-      this.#frame.say(this.#words.arrived(this.#arrived.splice(0)));
-    });
+  #seenAbove() {
+    if (this.#above === 0) return;
+    this.#above = 0;
+    this.render();
   }
-
-  /**
-   * @param {string} name
-   * @param {number} ms
-   * @param {() => void} act
-   */
-  #soon(name, ms, act) {
-    if (this.#timers.has(name)) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(name);
-      act();
-    }, ms);
-    this.#timers.set(name, timer);
-  }
-}
-
-function now() {
-  return new Date().toISOString();
 }
 
 customElements.define("clarion-inbox", ClarionInbox);

@@ -1,24 +1,30 @@
+import { Days } from "./days.js";
 import { element } from "./element.js";
 import { Row } from "./row.js";
-import { dayKey, dayName } from "./times.js";
 
 /**
  * @typedef {import("../client/frames.js").Item} Item
  * @typedef {import("./row.js").Manner} Manner
- * @typedef {{open: (row: Row) => boolean, toggle: (item: Item) => void, archive: (item: Item) => void,
- *   shown: (id: string) => void}} ListActions
+ *
+ * @typedef {object} ListActions
+ * @property {(row: Row) => boolean} open  whether its link may be followed
+ * @property {(row: Row, link: HTMLAnchorElement) => boolean} act  the same of an action's link
+ * @property {(item: Item) => void} toggle
+ * @property {(item: Item) => void} archive
+ * @property {(row: Row) => void} snooze
+ * @property {(id: string) => void} shown
+ * @property {() => void} emptied  the row that had the focus was the last
  */
 
 /** @type {Record<string, number>} */
-const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
+const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 5, PageUp: -5, Home: -Infinity, End: Infinity };
 
 /** The items under their days. One row is in the tab order; the arrows move which. */
 export class List {
   element = element("div", { class: "list", part: "list" });
-  /** @type {Map<string, Row>} */
+  #days = new Days(this.element);
+  /** In the order shown. @type {Map<string, Row>} */
   #rows = new Map();
-  /** @type {Map<string, {when: Date, section: HTMLElement, heading: HTMLElement, list: HTMLElement}>} */
-  #days = new Map();
   /** @type {Row | null} */
   #current = null;
   #watch = new IntersectionObserver((entries) => this.#seen(entries), { threshold: 0.6 });
@@ -39,25 +45,43 @@ export class List {
    * @param {Manner} manner
    */
   show(items, manner) {
-    const before = this.#order();
-    const place = this.#current ? before.indexOf(this.#current) : -1;
-    const hadFocus = this.#current?.article.contains(activeWithin(this.element)) ?? false;
+    const place = this.#current ? [...this.#rows.values()].indexOf(this.#current) : -1;
+    const hadFocus = this.#current?.article.matches(":focus-within") ?? false;
+    const live = this.#rows.size > 0;
     this.#forget(new Set(items.map((item) => item.id)));
-    this.#place(items, manner);
+    const rows = items.map((item) => this.#row(item, manner, live));
+    this.#rows = new Map(rows.map((row) => [row.item.id, row]));
+    this.#days.arrange(rows, manner);
     if (this.#current) return;
-    const after = this.#order();
-    const next = after[Math.min(Math.max(place, 0), after.length - 1)];
+    const next = rows[Math.min(Math.max(place, 0), rows.length - 1)];
     if (next) this.#point(next);
-    if (hadFocus) next?.article.focus();
+    if (hadFocus && next) next.article.focus();
+    else if (hadFocus) this.actions.emptied();
+  }
+
+  /** Says everything again, in other words. @param {Manner} manner */
+  translate(manner) {
+    for (const row of this.#rows.values()) row.update(row.item, manner);
+    this.#days.tick(new Date(), manner);
   }
 
   /** @param {Manner} manner */
   tick(manner) {
     const now = new Date();
     for (const row of this.#rows.values()) row.tick(now, manner);
-    for (const day of this.#days.values()) {
-      day.heading.textContent = dayName(day.when, now, manner.locale);
-    }
+    this.#days.tick(now, manner);
+  }
+
+  /**
+   * The row of this item, or else the one that Tab would reach.
+   *
+   * @param {string} [id]
+   * @returns {boolean}  whether there was one
+   */
+  focus(id = "") {
+    const row = this.#rows.get(id) ?? this.#current;
+    row?.article.focus();
+    return !!row;
   }
 
   /** @param {Set<string>} ids */
@@ -66,71 +90,26 @@ export class List {
       if (ids.has(id)) continue;
       this.#watch.unobserve(row.article);
       row.element.remove();
-      this.#rows.delete(id);
       if (row === this.#current) this.#current = null;
     }
   }
 
   /**
-   * Puts each row where it belongs and moves none that is there already, so the focus stays.
-   *
-   * @param {Item[]} items
-   * @param {Manner} manner
-   */
-  #place(items, manner) {
-    /** @type {Map<string, Row[]>} */
-    const byDay = new Map();
-    for (const item of items) {
-      const key = dayKey(new Date(item.created_at));
-      byDay.set(key, [...(byDay.get(key) ?? []), this.#row(item, manner)]);
-    }
-    for (const [key, day] of this.#days) {
-      if (byDay.has(key)) continue;
-      day.section.remove();
-      this.#days.delete(key);
-    }
-    const sections = [...byDay].map(([key, rows]) => {
-      const day = this.#day(key, new Date(rows[0]?.item.created_at ?? key), manner);
-      arrange(
-        day.list,
-        rows.map((row) => row.element),
-      );
-      return day.section;
-    });
-    arrange(this.element, sections);
-  }
-
-  /**
    * @param {Item} item
    * @param {Manner} manner
+   * @param {boolean} live  a new row comes to others
    */
-  #row(item, manner) {
-    let row = this.#rows.get(item.id);
-    if (!row) {
-      row = new Row(item, manner);
-      this.#rows.set(item.id, row);
-      if (!item.seen_at) this.#watch.observe(row.article);
-    } else if (row.item !== item) row.update(item, manner);
-    row.current = row === this.#current;
-    return row;
-  }
-
-  /**
-   * @param {string} key
-   * @param {Date} when
-   * @param {Manner} manner
-   */
-  #day(key, when, manner) {
-    let day = this.#days.get(key);
-    if (!day) {
-      const heading = element("h3", { class: "day", part: "day", id: `day-${key}` });
-      const list = element("ul", { class: "rows", role: "list" });
-      const section = element("div", { role: "group", "aria-labelledby": `day-${key}` }, heading, list);
-      day = { when, section, heading, list };
-      this.#days.set(key, day);
+  #row(item, manner, live) {
+    const known = this.#rows.get(item.id);
+    if (known) {
+      if (known.item !== item) known.update(item, manner);
+      return known;
     }
-    day.heading.textContent = dayName(when, new Date(), manner.locale);
-    return day;
+    const row = new Row(item, manner);
+    row.current = false;
+    row.article.toggleAttribute("data-new", live);
+    if (!item.seen_at) this.#watch.observe(row.article);
+    return row;
   }
 
   /** @param {Row} row */
@@ -138,12 +117,6 @@ export class List {
     if (this.#current && this.#current !== row) this.#current.current = false;
     this.#current = row;
     row.current = true;
-  }
-
-  /** Rows as they stand. */
-  #order() {
-    const articles = [...this.element.querySelectorAll("article")];
-    return articles.map((article) => this.#rowOf(article)).filter((row) => row !== null);
   }
 
   /** @param {EventTarget | null} target */
@@ -157,8 +130,13 @@ export class List {
     const row = this.#rowOf(event.target);
     if (!row || !(event.target instanceof Element)) return;
     const act = event.target.closest("button")?.dataset["act"];
+    const link = event.target.closest("a");
     if (act === "archive") this.actions.archive(row.item);
+    else if (act === "snooze") this.actions.snooze(row);
     else if (act === "toggle") this.actions.toggle(row.item);
+    else if (link && link !== row.link) {
+      if (!this.actions.act(row, link)) event.preventDefault();
+    } else if (!link && row.link) row.link.click();
     else if (!this.actions.open(row)) event.preventDefault();
   }
 
@@ -166,11 +144,11 @@ export class List {
   #pressed(event) {
     const row = this.#rowOf(event.target);
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
-    const onArticle = event.target === row.article;
     const step = STEPS[event.key];
     if (step) this.#move(row, step);
-    else if (event.key === "Enter" && onArticle) (row.link ?? row.article).click();
-    else if (event.key === "e") this.actions.archive(row.item);
+    else if (event.key === "Enter" && event.target === row.article) row.article.click();
+    else if (!row.item.archived_at && event.key === "e") this.actions.archive(row.item);
+    else if (!row.item.archived_at && event.key === "s") this.actions.snooze(row);
     else if (event.key === "u") this.actions.toggle(row.item);
     else return;
     event.preventDefault();
@@ -181,7 +159,7 @@ export class List {
    * @param {number} step
    */
   #move(row, step) {
-    const rows = this.#order();
+    const rows = [...this.#rows.values()];
     const place = Math.min(Math.max(rows.indexOf(row) + step, 0), rows.length - 1);
     rows[place]?.article.focus();
   }
@@ -195,20 +173,4 @@ export class List {
       if (!row.item.seen_at) this.actions.shown(row.item.id);
     }
   }
-}
-
-/**
- * @param {HTMLElement} parent
- * @param {HTMLElement[]} wanted
- */
-function arrange(parent, wanted) {
-  wanted.forEach((child, place) => {
-    if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] ?? null);
-  });
-}
-
-/** @param {HTMLElement} within */
-function activeWithin(within) {
-  const root = within.getRootNode();
-  return root instanceof ShadowRoot || root instanceof Document ? root.activeElement : null;
 }

@@ -30,6 +30,22 @@ export function fullTime(when, locale) {
   return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" }).format(when);
 }
 
+/**
+ * Weekday and time; the date too where it is more than a week away.
+ *
+ * @param {Date} when
+ * @param {string} locale
+ */
+export function shortTime(when, locale) {
+  const far = Math.abs(when.getTime() - Date.now()) > 86_400_000 * 7;
+  return new Intl.DateTimeFormat(locale, {
+    weekday: "short",
+    hour: "numeric",
+    minute: "2-digit",
+    ...(far && { day: "numeric", month: "short" }),
+  }).format(when);
+}
+
 /** The same for all times of one day here. @param {Date} when */
 export function dayKey(when) {
   return `${when.getFullYear()}-${when.getMonth() + 1}-${when.getDate()}`;

@@ -1,28 +1,62 @@
 /**
- * What the inbox says, in English. Set `words` on the element to say it otherwise.
- *
- * @typedef {typeof words} Words
+ * What the elements say, in English. `words`, as an attribute (JSON) or a property, says any of it
+ * otherwise; what is left out stays English. `{count}`, `{title}` and the like are filled in. Where
+ * a number decides the form, a phrase is a table of the plural categories of the language:
+ * `{"one": "{count} new", "other": "{count} new"}`.
  */
 export const words = {
   heading: "Notifications",
-  unread: (/** @type {number} */ count) => `${count} unread`,
+  /** @type {Phrase} */
+  unread: "{count} unread",
+  /** @type {Phrase} */
+  bell: "{heading}, {count} unread",
+  close: "Close",
+  filters: "Filter notifications",
+  views: { inbox: "All", unread: "Unread", snoozed: "Snoozed", archived: "Archived" },
+  category: "Category",
+  allCategories: "All categories",
   allRead: "Mark all as read",
   markRead: "Mark as read",
   markUnread: "Mark as unread",
   archive: "Archive",
+  snooze: "Snooze",
+  snoozes: {
+    hour: "In an hour",
+    evening: "This evening",
+    morning: "Tomorrow morning",
+    week: "Next week",
+  },
+  wake: "Bring back now",
+  snoozedUntil: "Snoozed until {time}",
   open: "Open",
   urgent: "Urgent",
   unreadItem: "Unread.",
   older: "Show older",
   loading: "Loading notifications",
-  emptyTitle: "All quiet",
-  empty: "What happens next shows up here by itself.",
+  loadingOlder: "Loading older notifications",
+  notLoaded: "Notifications could not be loaded.",
+  retry: "Try again",
+  /** @type {Phrase} */
+  newAbove: { one: "{count} new notification", other: "{count} new notifications" },
+  emptyTitles: {
+    inbox: "All quiet",
+    unread: "You are all caught up",
+    snoozed: "Nothing is snoozed",
+    archived: "Nothing is archived",
+    category: "Nothing in {category}",
+  },
+  emptyTexts: {
+    inbox: "What happens next shows up here by itself.",
+    unread: "New notifications show up here by themselves.",
+    snoozed: "What you snooze waits here until its time.",
+    archived: "What you archive is kept here.",
+    category: "Choose another category or filter.",
+  },
   away: "Not connected. What arrives meanwhile is kept and shown when you are back.",
-  arrived: (/** @type {string[]} */ titles) =>
-    titles.length === 1
-      ? `New notification: ${titles[0]}`
-      : `${titles.length} new notifications, the latest: ${titles[titles.length - 1]}`,
-  failed: (/** @type {string} */ detail) => `That did not work. ${detail}`,
+  arrived: "New notification: {title}",
+  /** @type {Phrase} */
+  arrivedTogether: { other: "{count} new notifications, the latest: {title}" },
+  failed: "That did not work. {detail}",
   states: {
     idle: "Not connected",
     connecting: "Connecting",
@@ -32,4 +66,75 @@ export const words = {
     refused: "Refused",
     closed: "Disconnected",
   },
+  /** By the code of the end; where there is none, what the client says is shown. */
+  reasons: /** @type {Record<string, string>} */ ({}),
 };
+
+/**
+ * @typedef {string | ({other: string} & Partial<Record<Intl.LDMLPluralRule, string>>)} Phrase
+ * @typedef {typeof words} Words
+ * @typedef {{[Name in keyof Words]?: Words[Name] extends string ? string
+ *   : Words[Name] extends Phrase ? Phrase : Partial<Words[Name]>}} SomeWords
+ */
+
+/**
+ * English, with these in place of it. What is no word is passed over.
+ *
+ * @param {unknown} given  words, or their JSON
+ * @returns {Words}
+ */
+export function wordsWith(given) {
+  const changed = typeof given === "string" ? parsed(given) : given;
+  return /** @type {Words} */ (merged(words, changed));
+}
+
+/**
+ * @param {Phrase} phrase
+ * @param {Record<string, string | number>} values
+ * @param {string} locale  of the phrase: chooses the form for `values.count`
+ */
+export function filled(phrase, values, locale) {
+  const count = values["count"];
+  const form = typeof count === "number" ? new Intl.PluralRules(locale).select(count) : "other";
+  const text = typeof phrase === "string" ? phrase : (phrase[form] ?? phrase.other);
+  return text.replace(/\{(\w+)\}/g, (whole, name) => {
+    const value = values[name];
+    if (value === undefined) return whole;
+    return typeof value === "number" ? new Intl.NumberFormat(locale).format(value) : value;
+  });
+}
+
+/** @param {string} json */
+function parsed(json) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    console.warn("clarion: `words` is no JSON and was passed over.");
+    return {};
+  }
+}
+
+/**
+ * @param {object} base
+ * @param {unknown} changed
+ * @returns {object}
+ */
+function merged(base, changed) {
+  if (typeof changed !== "object" || changed === null) return base;
+  /** @type {Record<string, unknown>} */
+  const result = { ...base };
+  for (const [name, value] of Object.entries(changed)) {
+    const before = result[name];
+    const plural = isPhrase(before) && isPhrase(value);
+    if (plural) result[name] = value;
+    else if (typeof before === "object" && before !== null) result[name] = merged(before, value);
+    else if (typeof value === "string") result[name] = value;
+  }
+  return result;
+}
+
+/** @param {unknown} value */
+function isPhrase(value) {
+  if (typeof value === "string") return true;
+  return typeof value === "object" && value !== null && "other" in value;
+}

@@ -1,0 +1,142 @@
+/**
+ * `<clarion-bell>`: a button with the unread count that opens the inbox beside it.
+ *
+ *     const bell = document.querySelector("clarion-bell");
+ *     bell.client = clarion;
+ *
+ * What it takes, tells and looks like is in docs/guides/show-the-feed.md.
+ */
+
+import { element, icon, write } from "./element.js";
+import { FeedElement } from "./feed-element.js";
+import { giveBackFocus } from "./focus.js";
+import { Herald } from "./herald.js";
+import { BELL, CROSS } from "./icons.js";
+import { ClarionInbox } from "./inbox.js";
+import { keepBeside } from "./place.js";
+import { sheets } from "./style/bell.js";
+import { Toaster } from "./toast.js";
+import { Turns } from "./turns.js";
+
+/**
+ * @typedef {import("../client/clarion.js").Clarion} Clarion
+ * @typedef {import("../client/frames.js").Item} Item
+ */
+
+const NARROW = "(max-width: 30rem)";
+/** Parts of the inbox that a page may style from outside of the bell. */
+const INNER_PARTS = `header, badge: inbox-badge, status, all-read, filters, tab, category, notice, retry,
+  scroll, list, day, item, avatar, title, body, time, link, action-link, urgent, above, older, empty,
+  loading, menu, menu-item`;
+const toasters = new Turns();
+
+export class ClarionBell extends FeedElement {
+  #count = element("span", { class: "count", part: "badge", "aria-hidden": "true" });
+  #button = element("button", { class: "bell", part: "button", type: "button", "aria-haspopup": "dialog" });
+  #inbox = /** @type {ClarionInbox} */ (document.createElement("clarion-inbox"));
+  #close = element("button", { class: "action", type: "button", slot: "actions" });
+  #popover = element("div", { class: "sheet", part: "popover", role: "dialog", popover: "auto" });
+  #toaster = new Toaster();
+  #herald = new Herald(this, (items) => this.#arrived(items));
+  /** @type {import("./words.js").Words | null} */
+  #said = null;
+  #letGo = () => {};
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = sheets;
+    this.#button.append(icon(BELL), this.#count);
+    this.#close.append(icon(CROSS));
+    this.#inbox.append(this.#close);
+    this.#inbox.setAttribute("exportparts", INNER_PARTS);
+    this.#inbox.setAttribute("label", ""); // the popover has the name
+    this.#popover.append(this.#inbox);
+    root.append(this.#button, this.#popover, this.#toaster.element, this.#herald.element);
+    // Its own button must not count as outside: a press would close and open again
+    this.#button.popoverTargetElement = this.#popover;
+    giveBackFocus(this.#popover, () => this.#button);
+    this.#close.addEventListener("click", () => this.hide());
+    this.#popover.addEventListener("toggle", (event) => this.#toggled(event.newState === "open"));
+  }
+
+  /** Whether the inbox is shown. */
+  get open() {
+    return this.#popover.matches(":popover-open");
+  }
+
+  /** Opens the inbox and gives it the focus. */
+  show() {
+    if (!this.open) this.#popover.showPopover();
+  }
+
+  /** Closes the inbox; the focus goes back to where it was. */
+  hide() {
+    if (this.open) this.#popover.hidePopover();
+  }
+
+  /** @override */
+  focus() {
+    this.#button.focus();
+  }
+
+  /**
+   * @protected
+   * @override
+   * @param {Clarion} client
+   */
+  attend(client) {
+    const leave = [
+      client.on("change", () => this.render()),
+      client.on("state", () => this.render()),
+      ...this.#herald.follow(client),
+      toasters.join(client, this),
+      () => this.#toaster.clear(),
+    ];
+    if (this.#inbox.client) this.#inbox.client = client;
+    return leave;
+  }
+
+  /** @protected @override */
+  render() {
+    const { words, locale } = this;
+    const count = this.client?.unreadCount ?? 0;
+    const heading = this.getAttribute("label") ?? words.heading;
+    const number = new Intl.NumberFormat(locale);
+    write(this.#count, count > 99 ? `${number.format(99)}+` : number.format(count));
+    this.#count.hidden = count === 0;
+    this.#button.setAttribute("aria-label", this.fill(words.bell, { heading, count }));
+    this.#button.setAttribute("aria-expanded", String(this.open));
+    this.#button.dataset["state"] = this.client?.state.state ?? "idle";
+    this.#close.setAttribute("aria-label", words.close);
+    this.#popover.setAttribute("aria-label", heading);
+    if (this.#inbox.lang !== locale) this.#inbox.lang = locale;
+    if (this.#said !== words) this.#inbox.words = this.#said = words;
+  }
+
+  /** @param {boolean} open */
+  #toggled(open) {
+    this.#letGo();
+    this.#letGo = () => {};
+    if (open) {
+      this.#toaster.clear();
+      this.#inbox.client = this.client; // not before it is looked at
+      if (!matchMedia(NARROW).matches) this.#letGo = keepBeside(this.#popover, this.#button);
+      this.#inbox.focus();
+    } else this.#popover.removeAttribute("style");
+    this.render();
+    this.dispatchEvent(new CustomEvent("clarion-toggle", { detail: { open }, bubbles: true, composed: true }));
+  }
+
+  /** @param {Item[]} items */
+  #arrived(items) {
+    if (this.open || this.getAttribute("toast") === "off" || !this.client) return;
+    if (!toasters.isTurnOf(this.client, this)) return;
+    this.#toaster.tell(items, this, (item) => {
+      this.show();
+      this.#inbox.reveal(item);
+    });
+  }
+}
+
+customElements.define("clarion-bell", ClarionBell);

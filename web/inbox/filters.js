@@ -1,0 +1,78 @@
+import { element, icon, write } from "./element.js";
+import { FUNNEL } from "./icons.js";
+import { STATES, isState } from "./view.js";
+
+/**
+ * @typedef {import("./words.js").Words} Words
+ * @typedef {import("./view.js").View} View
+ */
+
+/** @type {Record<string, number>} */
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
+
+/** Which items are shown: tabs for their state, a list for their category where there are any. */
+export class Filters {
+  #tabs = STATES.map((state) =>
+    element("button", { class: "tab", part: "tab", type: "button", role: "tab", id: `tab-${state}`,
+      "data-state": state, "aria-controls": "panel" }),
+  );
+  #row = element("div", { class: "tabs", role: "tablist" }, ...this.#tabs);
+  #select = element("select", { part: "category" });
+  #category = element("div", { class: "category" }, icon(FUNNEL), this.#select);
+  element = element("div", { class: "filters", part: "filters" }, this.#row, this.#category);
+  #written = "";
+
+  /** @param {(changed: Partial<View>) => void} choose */
+  constructor(choose) {
+    for (const [place, tab] of this.#tabs.entries()) {
+      tab.addEventListener("click", () => choose({ state: STATES[place] }));
+    }
+    this.#row.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#select.addEventListener("change", () => choose({ category: this.#select.value }));
+  }
+
+  /**
+   * @param {Words} words
+   * @param {View} view
+   * @param {string[]} categories
+   */
+  show(words, view, categories) {
+    this.#row.setAttribute("aria-label", words.filters);
+    for (const tab of this.#tabs) {
+      const state = tab.dataset["state"] ?? "";
+      const chosen = state === view.state;
+      if (isState(state)) write(tab, words.views[state]);
+      tab.setAttribute("aria-selected", String(chosen));
+      tab.tabIndex = chosen ? 0 : -1;
+    }
+    this.#category.hidden = categories.length === 0 && !view.category;
+    this.#category.toggleAttribute("data-chosen", view.category !== "");
+    this.#select.setAttribute("aria-label", words.category);
+    this.#offer(words.allCategories, categories);
+    this.#select.value = view.category;
+  }
+
+  /**
+   * @param {string} all
+   * @param {string[]} categories
+   */
+  #offer(all, categories) {
+    const written = JSON.stringify([all, ...categories]);
+    if (written === this.#written) return;
+    this.#written = written;
+    const options = categories.map((name) => element("option", { value: name }, name));
+    this.#select.replaceChildren(element("option", { value: "" }, all), ...options);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed(event) {
+    const step = STEPS[event.key];
+    if (!step || !(event.target instanceof HTMLButtonElement)) return;
+    const turn = Math.abs(step) === 1 && getComputedStyle(this.#row).direction === "rtl" ? -1 : 1;
+    const place = this.#tabs.indexOf(event.target) + step * turn;
+    const next = this.#tabs.at(Math.max(Math.min(place, this.#tabs.length - 1), 0));
+    next?.focus();
+    next?.click();
+    event.preventDefault();
+  }
+}

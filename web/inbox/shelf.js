@@ -1,0 +1,132 @@
+/**
+ * The items of one view: what the live feed holds, and older ones that are fetched page by page.
+ * Each is there once, as it is now, whatever arrives meanwhile.
+ *
+ * @typedef {import("../client/clarion.js").Clarion} Clarion
+ * @typedef {import("../client/frames.js").Item} Item
+ * @typedef {import("./view.js").View} View
+ */
+
+import { belongs } from "./view.js";
+
+const PAGE = 50;
+/** A feed that holds fewer than this holds all that is neither archived nor snoozed. */
+const SNAPSHOT = 50;
+
+export class Shelf {
+  /** @type {Clarion | null} */
+  #client = null;
+  /** @type {View} */
+  #view = { state: "inbox", category: "" };
+  /** @type {Set<string>} */
+  #fetched = new Set();
+  /** Of the next page; undefined before the first, null after the last. @type {string | null | undefined} */
+  #cursor;
+  /** The last item of the pages: what is older may miss neighbours. @type {Item | null} */
+  #last = null;
+  /** @type {Promise<void> | null} */
+  #loading = null;
+  #failure = "";
+  #told;
+
+  /** @param {() => void} changed  a page came, or failed */
+  constructor(changed) {
+    this.#told = changed;
+  }
+
+  get view() {
+    return this.#view;
+  }
+
+  get loading() {
+    return this.#loading !== null;
+  }
+
+  /** Why the last page did not come; empty where it did. */
+  get failure() {
+    return this.#failure;
+  }
+
+  /** Whether there may be older ones. */
+  get more() {
+    if (!this.#client || this.#client.version === undefined) return false;
+    if (this.#cursor !== undefined) return this.#cursor !== null;
+    if (this.#view.state === "archived" || this.#view.state === "snoozed") return true;
+    return this.#client.items.length >= SNAPSHOT;
+  }
+
+  /**
+   * Begins anew.
+   *
+   * @param {Clarion | null} client
+   * @param {View} view
+   */
+  show(client, view) {
+    this.#client = client;
+    this.#view = view;
+    this.#fetched = new Set();
+    this.#cursor = undefined;
+    this.#last = null;
+    this.#loading = null;
+    this.#failure = "";
+  }
+
+  /** The newest first. @returns {Item[]} */
+  items() {
+    const client = this.#client;
+    if (!client) return [];
+    const fetched = [...this.#fetched].map((id) => client.item(id));
+    // The server began a new history, so the client forgot the old one
+    if (fetched.includes(undefined)) this.show(client, this.#view);
+    /** @type {Map<string, Item>} */
+    const items = new Map();
+    for (const item of client.items) if (this.#reaches(item)) items.set(item.id, item);
+    for (const id of this.#fetched) {
+      const item = client.item(id);
+      if (item) items.set(id, item);
+    }
+    return [...items.values()].filter((item) => belongs(item, this.#view)).sort(newestFirst);
+  }
+
+  /** Fetches the next page, once at a time. */
+  async older() {
+    if (this.#loading || !this.more) return;
+    this.#failure = "";
+    const loading = (this.#loading = this.#fetch());
+    this.#told();
+    await loading;
+  }
+
+  async #fetch() {
+    const fetched = this.#fetched;
+    const { state, category } = this.#view;
+    const cursor = this.#cursor ?? null;
+    // The first page begins at the top, with what the feed holds
+    const limit = cursor ? PAGE : PAGE + SNAPSHOT;
+    try {
+      const page = await this.#client?.list({ state, ...(category && { category }), cursor, limit });
+      if (!page || fetched !== this.#fetched) return;
+      for (const item of page.items) fetched.add(item.id);
+      this.#cursor = page.next_cursor;
+      this.#last = page.next_cursor ? (page.items.at(-1) ?? this.#last) : null;
+    } catch (error) {
+      if (fetched !== this.#fetched) return;
+      this.#failure = error instanceof Error ? error.message : String(error);
+    }
+    this.#loading = null;
+    this.#told();
+  }
+
+  /** @param {Item} item */
+  #reaches(item) {
+    return !this.#last || newestFirst(item, this.#last) <= 0;
+  }
+}
+
+/**
+ * @param {Item} a
+ * @param {Item} b
+ */
+function newestFirst(a, b) {
+  return Date.parse(b.created_at) - Date.parse(a.created_at) || (a.id < b.id ? 1 : -1);
+}

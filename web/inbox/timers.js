@@ -1,0 +1,35 @@
+/** Named timers: one that runs is not started again, and all end together. */
+export class Timers {
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
+  #running = new Map();
+
+  /**
+   * @param {string} name
+   * @param {number} ms
+   * @param {() => void} act
+   */
+  soon(name, ms, act) {
+    if (this.#running.has(name)) return;
+    const timer = setTimeout(() => {
+      this.#running.delete(name);
+      act();
+    }, ms);
+    this.#running.set(name, timer);
+  }
+
+  /** Once nothing has asked for it for this long. @type {Timers["soon"]} */
+  later(name, ms, act) {
+    this.stop(name);
+    this.soon(name, ms, act);
+  }
+
+  /** @param {string} name */
+  stop(name) {
+    clearTimeout(this.#running.get(name));
+    this.#running.delete(name);
+  }
+
+  stopAll() {
+    for (const name of this.#running.keys()) this.stop(name);
+  }
+}

@@ -1,0 +1,111 @@
+import { element, icon } from "./element.js";
+import { CROSS } from "./icons.js";
+
+/**
+ * @typedef {import("../client/frames.js").Item} Item
+ * @typedef {import("./feed-element.js").FeedElement} FeedElement
+ *
+ * @typedef {object} Toast
+ * @property {string} title
+ * @property {string} [text]
+ * @property {string} close  the name of its closing button
+ * @property {() => void} open  what pressing it does
+ */
+
+const MOST = 3;
+const SHOWN_FOR_MS = 6_000;
+
+/**
+ * Short notes above the page. Each goes by itself, but not while the pointer or the focus is on
+ * one of them. They are for the eye: what a screen reader says is said elsewhere, once.
+ */
+export class Toaster {
+  element = element("div", { class: "toasts", part: "toasts", popover: "manual" });
+  /** @type {Map<HTMLElement, ReturnType<typeof setTimeout> | undefined>} */
+  #toasts = new Map();
+
+  constructor() {
+    for (const name of ["pointerenter", "focusin"]) {
+      this.element.addEventListener(name, () => this.#hold());
+    }
+    for (const name of ["pointerleave", "focusout"]) {
+      this.element.addEventListener(name, () => this.#release());
+    }
+  }
+
+  /** @param {Toast} toast */
+  show({ title, text, close, open }) {
+    const words = element(
+      "button",
+      { class: "toast-open", type: "button" },
+      element("span", { class: "toast-title", dir: "auto" }, title),
+      element("span", { class: "toast-text", dir: "auto" }, text ?? ""),
+    );
+    const cross = element("button", { class: "action", type: "button", "aria-label": close });
+    cross.append(icon(CROSS));
+    const made = element("div", { class: "toast", part: "toast" }, words, cross);
+    words.addEventListener("click", () => {
+      this.#drop(made);
+      open();
+    });
+    cross.addEventListener("click", () => this.#drop(made));
+    this.#add(made);
+  }
+
+  /**
+   * One note for all that came together.
+   *
+   * @param {Item[]} items
+   * @param {FeedElement} owner
+   * @param {(item: Item) => void} open  the latest of them
+   */
+  tell(items, owner, open) {
+    const latest = items.at(-1);
+    if (!latest) return;
+    const { words } = owner;
+    const many = owner.fill(words.newAbove, { count: items.length });
+    this.show({
+      title: items.length === 1 ? latest.title : many,
+      text: (items.length === 1 ? latest.body : latest.title) ?? "",
+      close: words.close,
+      open: () => open(latest),
+    });
+  }
+
+  clear() {
+    for (const toast of [...this.#toasts.keys()]) this.#drop(toast);
+  }
+
+  /** @param {HTMLElement} toast */
+  #add(toast) {
+    const [oldest] = this.#toasts.keys();
+    if (oldest && this.#toasts.size >= MOST) this.#drop(oldest);
+    this.#toasts.set(toast, undefined);
+    this.element.append(toast);
+    if (!this.element.isConnected) return;
+    if (!this.element.matches(":popover-open")) this.element.showPopover();
+    if (!this.element.matches(":hover, :focus-within")) this.#count(toast);
+  }
+
+  /** @param {HTMLElement} toast */
+  #count(toast) {
+    this.#toasts.set(toast, setTimeout(() => this.#drop(toast), SHOWN_FOR_MS));
+  }
+
+  #hold() {
+    for (const timer of this.#toasts.values()) clearTimeout(timer);
+  }
+
+  #release() {
+    this.#hold();
+    for (const toast of this.#toasts.keys()) this.#count(toast);
+  }
+
+  /** @param {HTMLElement} toast */
+  #drop(toast) {
+    clearTimeout(this.#toasts.get(toast));
+    this.#toasts.delete(toast);
+    toast.remove();
+    if (this.#toasts.size === 0 && this.element.matches(":popover-open")) this.element.hidePopover();
+  }
+}
