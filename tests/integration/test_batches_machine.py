@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -244,6 +245,7 @@ def crash() -> None:
     raise Crash
 
 
+@pytest.mark.timeout(600)
 def test_any_split_of_events_makes_the_history_of_their_set(databases: Databases) -> None:
     with asyncio.Runner() as runner:
         fresh = databases.fresh()

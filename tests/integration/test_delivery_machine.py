@@ -8,35 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from clarion.bus import open_bus
 from clarion.contracts.envelope import Entry
 from clarion.errors import Conflict
-from clarion.store.delivery_states import DRIVE_AGAIN, MOVES, State
+from clarion.store.delivery_states import DRIVE_AGAIN, State
 from clarion.tokens.api_keys import SCOPES, ApiKey
 from clarion.topology import events_queue
 from services.gateway.deliveries.cancel import cancel_notification
 from services.gateway.deliveries.redrive import redrive, retry
 from services.gateway.deliveries.schemas import Redrive
-from services.notifier.channels.provider import Outgoing
 from services.notifier.dispatch import Dispatcher
 from services.notifier.leases import Lease
 from services.notifier.outbox import Publisher
-from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown, name_of
+from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
 from services.notifier.plan.batch import Batch, Planner
 from services.notifier.retry import STEPS_S
 from services.notifier.rounds import Rounds, lease_time
 from services.notifier.route import Carrier
+from tests.support.delivery_model import Model, Scripted, moves
 from tests.support.machines import Machine, run_machine
 from tests.support.notifier import entry, event
 from tests.support.postgres import Databases
@@ -76,70 +75,6 @@ outcomes = st.sampled_from(
 )
 meanwhile = st.sampled_from(["dispatch", "cancel", "retry", "another takes it"])
 """What happens while a provider is asked."""
-
-
-seen: Counter[tuple[State, State]] = Counter()
-"""Moves that were tried."""
-
-
-@dataclass
-class Model:
-    """What the row should say. Seconds from now; they are read from the row once compared."""
-
-    state: State
-    due_s: float | None
-    expires_s: float | None
-    reason: str | None = None
-    provider: str | None = None
-    lease_s: float | None = None
-    holder: int | None = None
-    """The number of the claim whose lease it is."""
-    rounds: int = 0
-    attempts: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
-    may_expire_within_s: float = 0
-    """How late the next try may be, with its jitter, while it is not known."""
-
-    @property
-    def is_late(self) -> bool:
-        """Whether it has expired."""
-        return self.expires_s is not None and self.expires_s <= 0
-
-    def become(self, state: State, reason: str | None, due_s: float | None = None) -> None:
-        """A move; no lease survives it."""
-        assert state in MOVES[self.state], f"{self.state} became {state}"
-        seen[self.state, state] += 1
-        self.state, self.reason, self.due_s = state, reason, due_s
-        self.lease_s = self.holder = None
-
-    def attempted(self, provider: str, answer: Outcome) -> None:
-        """One more attempt is kept."""
-        self.attempts.append((len(self.attempts) + 1, provider, name_of(answer)))
-
-    def pass_time(self, seconds: float) -> None:
-        """All moments come nearer."""
-        self.due_s, self.lease_s, self.expires_s = (
-            None if one is None else one - seconds
-            for one in (self.due_s, self.lease_s, self.expires_s)
-        )
-
-
-@dataclass
-class Scripted:
-    """A provider that says what it is told to; `during` happens while it is asked."""
-
-    name: str
-    answer: Outcome
-    during: Callable[[], Awaitable[None]]
-    calls: int = 0
-
-    async def send(self, delivery: Outgoing) -> Outcome:
-        """As told."""
-        self.calls += 1
-        await self.during()
-        return self.answer
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 class DeliveryMachine(Machine):
@@ -429,9 +364,10 @@ def _older(lease: Lease, by: timedelta) -> Lease:
     )
 
 
+@pytest.mark.timeout(600)
 def test_a_delivery_is_what_the_model_says_whatever_happens(databases: Databases) -> None:
-    run_machine(DeliveryMachine, databases, examples=50, steps=40)
-    assert seen.keys() >= {
+    run_machine(DeliveryMachine, databases, examples=30, steps=30)
+    assert moves.keys() >= {
         (State.SCHEDULED, State.QUEUED),
         (State.SENDING, State.SCHEDULED),
         (State.SENDING, State.SENT),
