@@ -34,9 +34,12 @@ SELECT id::text AS id, seen_at IS NOT NULL AS seen, read_at IS NOT NULL AS read,
 FROM notifications WHERE subscriber = $1 AND archived_at IS NULL AND version IS NOT NULL
 """
 HEAD = "SELECT version, unread FROM inboxes WHERE subscriber = $1"
-COUNTED = """
-SELECT count(*) FROM notifications WHERE subscriber = $1 AND version IS NOT NULL
-    AND read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL
+RECOUNT = """
+SELECT count(n.id) AS counted, coalesce(max(i.unread), 0) AS unread
+FROM inboxes i LEFT JOIN notifications n ON n.tenant = i.tenant AND n.subscriber = i.subscriber
+  AND n.version IS NOT NULL AND n.read_at IS NULL AND n.archived_at IS NULL
+  AND n.snoozed_until IS NULL
+WHERE i.subscriber = $1
 """
 FALL_DUE = """
 UPDATE notifications SET due_at = now() WHERE subscriber = $1 AND snoozed_until IS NOT NULL
@@ -136,9 +139,7 @@ class ResumeMachine(Machine):
     @rule(verb=verbs, data=st.data())
     def this_device_acts(self, verb: str, data: st.DataObject) -> None:
         up_to = data.draw(st.integers(0, self.device.version + 1))
-        more = {"until": _tomorrow().isoformat()} if verb == "snooze" else {}
-        assert self.client is not None
-        self.do(self.client.send({"type": verb, "up_to": up_to} | more))
+        self.do(self._command(verb, up_to))
 
     @rule(announced=st.booleans())
     def snoozed_items_come_back(self, announced: bool) -> None:
@@ -185,6 +186,15 @@ class ResumeMachine(Machine):
         until = _tomorrow() if verb == "snooze" else None
         make = self.pusher.engine.changes.make if heard else self.commands.carry_out
         await make(TENANT, self.name, verb, ids=chosen, up_to=None, until=until)
+
+    async def _command(self, verb: str, up_to: int) -> None:
+        """What was under way before the answer is handled first: none of it runs on by itself."""
+        until = {"until": _tomorrow().isoformat()} if verb == "snooze" else {}
+        assert self.client is not None
+        await self.client.send({"type": verb, "up_to": up_to, "ref": verb} | until)
+        while (frame := await self.client.next())["type"] != "ok":
+            assert frame["type"] != "error", frame
+            self.device.handle(frame)
 
     async def _wake(self, announced: bool) -> None:
         async with self.database.driver() as tx:
@@ -243,8 +253,9 @@ class ResumeMachine(Machine):
 
     async def _recount(self) -> None:
         async with self.database.driver() as tx:
-            counted = await tx.fetchval(COUNTED, self.name)
-        assert counted == (await self._head())[1]
+            row = await tx.fetchrow(RECOUNT, self.name)
+        assert row is not None
+        assert row["counted"] == row["unread"]
 
     async def _ids(self) -> list[UUID]:
         async with self.database.driver() as tx:
