@@ -40,11 +40,27 @@ AWAY = (
 """What a browser logs while its server is away."""
 
 
+NO_SOCKETS = """window.WebSocket = class {
+  static OPEN = 1;
+  constructor() { setTimeout(() => this.onclose?.({ code: 1006, reason: "" })); }
+  close() {}
+}"""
+"""A network through which no WebSocket opens."""
+
+
 async def open_feed(
-    context: BrowserContext, demo: Demo, subscriber: str, ttl_s: int = 3_600, **options: Any
+    context: BrowserContext,
+    demo: Demo,
+    subscriber: str,
+    ttl_s: int = 3_600,
+    *,
+    sockets: bool = True,
+    **options: Any,
 ) -> Page:
     """A tab with this person's feed, live when this returns."""
     tab = await context.new_page()
+    if not sockets:
+        await tab.add_init_script(NO_SOCKETS)
     # A page of the server's own that runs nothing; one made up here would not be a local one
     await tab.goto(f"{demo.url}/web/demo/favicon.svg")
     given = {"subscriber": subscriber, "ttl_s": ttl_s, "options": options}

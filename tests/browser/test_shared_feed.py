@@ -97,3 +97,43 @@ async def test_a_token_that_expires_is_renewed_without_a_gap(browser: Browser, d
         await expect_feed([tab, other], ["Second", "First"], 2)
         assert await tab.evaluate("states") == ["connecting", "live"]
         assert [await one.evaluate("arrived") for one in (tab, other)] == [["First", "Second"]] * 2
+
+
+async def test_revoked_sessions_end_the_feed_in_every_tab_with_a_sentence(
+    browser: Browser, demo: Demo
+) -> None:
+    async with open_page(browser, bypass_csp=True) as page:
+        tabs = await open_feeds(page.context, demo, "ada")
+        grace = await open_feed(page.context, demo, "grace")
+        await demo.call("DELETE", "/v1/subscribers/ada/sessions")
+        for tab in tabs:
+            await until(tab, "clarion.state.state === 'refused'", timeout_s=30)
+            assert await tab.evaluate("[clarion.state.code, clarion.state.detail]") == [
+                "token_revoked",
+                "Your access was revoked.",
+            ]
+        await demo.post(event("After", "ada", "grace"))
+        await expect_feed([grace], ["After"], 1)
+        assert [await tab.evaluate("clarion.items.length") for tab in tabs] == [0, 0, 0]
+        await tabs[0].evaluate("clarion.connect()")  # with a token that was issued afterwards
+        await expect_feed(tabs[:1], ["After"], 1)
+
+
+async def test_where_no_socket_opens_the_feed_comes_by_events(browser: Browser, demo: Demo) -> None:
+    async with open_page(browser, allowed_errors=AWAY, bypass_csp=True) as page:
+        tab = await open_feed(page.context, demo, "ada", sockets=False)
+        other = await open_feed(page.context, demo, "ada", sockets=False)
+        assert await sessions(demo) == 1
+        await demo.post(event("First", "ada"), event("Second", "ada"))
+        await expect_feed([tab, other], ["Second", "First"], 2)
+        await other.evaluate("clarion.read(clarion.items[0].id)")
+        await expect_feed([tab, other], ["Second", "First"], 1)
+        refused = "clarion.publish('room:42', 1).catch((error) => error.code)"
+        assert await tab.evaluate(refused) == "unsupported"
+        await demo.stop()
+        await until(tab, "clarion.state.state !== 'live'", timeout_s=30)
+        await demo.start()
+        await demo.post(event("Third", "ada"))
+        await expect_feed([tab, other], ["Third", "Second", "First"], 2)
+        told = ["First", "Second", "Third"]
+        assert [await one.evaluate("arrived") for one in (tab, other)] == [told] * 2

@@ -1,6 +1,6 @@
+import { ClarionError } from "./commands.js";
 import { call } from "./rest.js";
 
-const FRAMES = ["message", "welcome", "notification", "changed", "caught_up", "reconnect", "pong"];
 const CHANGE_WITHIN_MS = 2_000;
 const ABNORMAL = 1006;
 const TOKEN_REFUSED = 4401;
@@ -39,7 +39,11 @@ export function openStream({ url, token, opened, heard, closed }) {
       address.searchParams.set("ticket", ticket);
       if (since !== undefined) address.searchParams.set("since", `${since}`);
       source = new EventSource(address);
-      for (const name of FRAMES) source.addEventListener(name, ({ data }) => hear(data));
+      source.onmessage = ({ data }) => hear(data);
+      source.addEventListener("close", ({ data }) => {
+        const { code, reason } = JSON.parse(data);
+        closed(code, reason);
+      });
       // By itself it would come back with a ticket that is spent
       source.onerror = () => closed(ABNORMAL, "");
     } catch (error) {
@@ -52,6 +56,7 @@ export function openStream({ url, token, opened, heard, closed }) {
   /** @param {import("./frames.js").CommandFrame} frame */
   async function carryOut({ ref, type, ...body }) {
     try {
+      if (type === "publish") throw new ClarionError("unsupported", "Publishing needs a WebSocket.");
       const { version = 0 } = await call(url, tokens, `inbox/${type}`, body);
       const answer = () => {
         if (early.delete(answer) && !over) heard({ type: "ok", ref });
