@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 import msgspec
@@ -25,6 +26,7 @@ from services.notifier.plan.drafts import Draft, frame_of
 MAX_ANNOUNCEMENT_BYTES = 512 * 1024
 MAX_IN_FLIGHT = 8
 
+_feed_of = attrgetter("feed")
 _encode_json = msgspec.json.Encoder().encode
 _encode_msgpack = msgspec.msgpack.Encoder().encode
 
@@ -49,10 +51,11 @@ class Outbox:
         self.jobs.setdefault((channel, lane), []).append(job)
 
     def all_frames(self) -> Iterator[FeedFrame]:
-        """In order of version within a feed."""
+        """In order of version within a feed; those of one feed follow each other, for that makes
+        them cheaper for pushers."""
         yield from self.frames
         if self.created_at is not None:
-            for draft in self.drafts:
+            for draft in sorted(self.drafts, key=_feed_of):
                 if draft.version is not None:
                     yield FeedFrame(draft.feed, draft.version, frame_of(draft, self.created_at))
 

@@ -44,6 +44,8 @@ class Outbox:
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
         self._waiting: list[Backlog] = []
+        self.joined = 0
+        """Frames that wait as a part of what another began."""
 
     def add(self, backlog: Backlog) -> None:
         """Flush this one with the others."""
@@ -54,7 +56,8 @@ class Outbox:
     def flush(self) -> None:
         """Write what is waiting, one write a session."""
         waiting, self._waiting = self._waiting, []
-        FRAMES.inc(sum([backlog.flush() for backlog in waiting]))
+        joined, self.joined = self.joined, 0
+        FRAMES.inc(sum([backlog.flush() for backlog in waiting]) + joined)
 
 
 class Backlog:
@@ -91,6 +94,12 @@ class Backlog:
         else:
             self._pending = [pending, data]
         return True
+
+    def offer_run(self, data: bytes, frames: int) -> bool:
+        """As `offer`, for so many frames that are joined already."""
+        is_taken = self.offer(data)
+        self._outbox.joined += frames - 1 if is_taken else 0
+        return is_taken
 
     def push(self, data: bytes) -> None:
         """As `offer`, whatever the bound: for the last word, and for replays, which wait."""

@@ -7,7 +7,9 @@ nobody costs one look-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from clarion.contracts.announcement import FeedFrame, feed_key
@@ -18,11 +20,19 @@ MAX_HELD = 256
 """Frames held for one feed; what does not fit is read from the store with the gap."""
 
 
+_feed_of = attrgetter("feed")
+
+
 class Listener(Protocol):
     """A session, as its feed sees it."""
 
     def offer(self, version: int, frame: bytes) -> None:
         """The feed's next frame; it is ignored, kept or written as the session's state says."""
+        ...
+
+    def offer_run(self, first: int, joined: bytes, count: int) -> bool:
+        """As `offer` for `count` frames at once, with the versions from `first` on; `False` and
+        nothing where they have to be offered one by one."""
         ...
 
     def overtaken(self, version: int) -> None:
@@ -92,13 +102,42 @@ class Hub:
         for session in tuple(feed.sessions) if feed is not None else ():
             session.revoked(revocation)
 
-    def announce(self, announced: Iterable[FeedFrame]) -> None:
-        """Frames from the bus or from a command here, in any order, repeated or not."""
+    def announce(self, announced: Sequence[FeedFrame]) -> None:
+        """Frames from the bus or from a command here, in any order, repeated or not. Those of
+        one feed that follow each other are passed on as a run, which costs a fraction each."""
         feeds = self.feeds
-        for one in announced:
-            feed = feeds.get(one.feed)
+        if len({one.feed for one in announced}) == len(announced):
+            for one in announced:
+                feed = feeds.get(one.feed)
+                if feed is not None:
+                    self.offer(feed, one.version, one.body)
+            return
+        for key, run in groupby(announced, _feed_of):
+            feed = feeds.get(key)
             if feed is not None:
+                self._offer_run(feed, list(run))
+
+    def _offer_run(self, feed: Feed, announced: Sequence[FeedFrame]) -> None:
+        """At once where each follows the one before; else one by one."""
+        version = first = feed.version
+        run: list[bytes] = []
+        for one in announced:
+            if version is None or one.version != version + 1:
+                break
+            version += 1
+            run.append(frames.text(one.body))
+        if first is None or version is None or len(run) < len(announced):
+            for one in announced:
                 self.offer(feed, one.version, one.body)
+            return
+        feed.version = version
+        joined = b"".join(run)
+        for session in feed.sessions:
+            if not session.offer_run(first + 1, joined, len(run)):
+                for version, frame in enumerate(run, first + 1):
+                    session.offer(version, frame)
+        if feed.held:
+            self._release(feed)
 
     def offer(self, feed: Feed, version: int, body: bytes) -> None:
         """Pass a frame on, hold it, or drop what was passed on before."""

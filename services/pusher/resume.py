@@ -17,7 +17,7 @@ from services.pusher.backlog import HIGH_WATER_BYTES
 from services.pusher.history import History, Page, Position
 from services.pusher.hub import Feed, Hub
 from services.pusher.session import Session
-from services.pusher.states import Stage
+from services.pusher.states import STAGE_MOVES, Stage, moved
 
 PATIENCE_S = 1.0
 """How long the rest of a page waits for a peer that does not read."""
@@ -83,11 +83,24 @@ class Resume:
             kept.clear()
             return False
         session.send(CaughtUp(version=head))
-        ahead = session.go_live(head)
+        ahead = go_live(session, head)
         self._hub.start(feed, session.version)
         for version, frame in ahead:
             self._hub.hold(feed, version, frame)
         return True
+
+
+def go_live(session: Session, version: int) -> list[tuple[int, bytes]]:
+    """What was kept and follows `version` is written; returns what is ahead of it still."""
+    kept = session.kept.in_order() if session.kept is not None else []
+    session.stage = moved(session.stage, Stage.LIVE, STAGE_MOVES)
+    session.kept = None
+    session.version = version
+    for position, (one, frame) in enumerate(kept):
+        if one > session.version + 1:
+            return kept[position:]
+        session.offer(one, frame)
+    return []
 
 
 async def write_page(session: Session, page: Page, patience_s: float | None) -> int:

@@ -139,6 +139,13 @@ class Session:
         elif self.stage is Stage.REPLAYING and self.kept is not None:
             self.kept.add(version, frame)
 
+    def offer_run(self, first: int, joined: bytes, count: int) -> bool:
+        """As `hub.Listener.offer_run`."""
+        is_next = self.stage is Stage.LIVE and first == self.version + 1
+        is_taken = is_next and self.backlog.offer_run(joined, count)
+        self.version += count if is_taken else 0
+        return is_taken
+
     def overtaken(self, version: int) -> None:
         """As `hub.Listener.overtaken`: read what was not given."""
         if self.stage is Stage.LIVE and version > self.version:
@@ -163,18 +170,6 @@ class Session:
         """From now on live frames are kept, not written."""
         self.stage = moved(self.stage, Stage.REPLAYING, STAGE_MOVES)
         self.kept = Kept(self._around.max_backlog_bytes)
-
-    def go_live(self, version: int) -> list[tuple[int, bytes]]:
-        """What was kept and follows `version` is written; returns what is ahead of it still."""
-        kept = self.kept.in_order() if self.kept is not None else []
-        self.stage = moved(self.stage, Stage.LIVE, STAGE_MOVES)
-        self.kept = None
-        self.version = version
-        for position, (one, frame) in enumerate(kept):
-            if one > self.version + 1:
-                return kept[position:]
-            self.offer(one, frame)
-        return []
 
     def close(self, code: CloseCode, reason: str | None = None, *, broken: bool = False) -> None:
         """Say why and end; nothing else is written. `broken`: what the peer sends cannot be

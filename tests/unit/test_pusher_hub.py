@@ -30,6 +30,15 @@ class Ear:
         elif version > self.version:
             self.behind = True
 
+    def offer_run(self, first: int, joined: bytes, count: int) -> bool:
+        run = range(first, first + count)
+        assert joined == b"".join(frames.text(str(version).encode()) for version in run)
+        if first != self.version + 1:
+            return False
+        self.version += count
+        self.heard.extend(run)
+        return True
+
     def overtaken(self, version: int) -> None:
         if version > self.version:
             self.behind = True
@@ -79,6 +88,13 @@ class HubOrder(RuleBasedStateMachine):
         if version > 0:
             self.hub.announce([FeedFrame(KEY, version, str(version).encode())])
 
+    @rule(back=st.integers(0, 8), count=st.integers(2, 6), other=st.booleans())
+    def announce_several(self, back: int, count: int, other: bool) -> None:
+        first = max(1, self.committed - back)
+        versions = range(first, min(first + count, self.committed + 1))
+        run = [FeedFrame(KEY, version, str(version).encode()) for version in versions]
+        self.hub.announce([FeedFrame("t/nobody", 1, b"{}"), *run] if other else run)
+
     @rule()
     def fill(self) -> None:
         for feed in self.gaps:
@@ -124,12 +140,23 @@ def test_frames_for_nobody_are_ignored() -> None:
     assert hub.feeds == {}
 
 
+def test_a_run_is_passed_on_as_one_and_frames_that_are_ahead_of_it_follow() -> None:
+    hub = Hub(lambda _: None)
+    ear = Ear(0)
+    hub.start(hub.join("t", "s", ear), 0)
+    frame = {n: FeedFrame(KEY, n, str(n).encode()) for n in range(1, 7)}
+    hub.announce([frame[5]])
+    hub.announce([frame[n] for n in (1, 2, 3, 4)])
+    hub.announce([frame[n] for n in (4, 5, 6)])
+    assert ear.heard == [1, 2, 3, 4, 5, 6]
+
+
 def test_what_is_held_is_bounded_and_the_rest_is_a_gap() -> None:
     gaps: list[Feed] = []
     hub = Hub(gaps.append)
     feed = hub.join("t", "s", Ear(0))
     hub.start(feed, 0)
-    hub.announce(FeedFrame(KEY, n, str(n).encode()) for n in range(2, 1000))
+    hub.announce([FeedFrame(KEY, n, str(n).encode()) for n in range(2, 1000)])
     assert feed.held is not None
     assert len(feed.held) == 256
     assert (feed.version, feed.expected) == (0, 999)
@@ -144,5 +171,5 @@ def test_before_anyone_caught_up_frames_go_to_the_sessions_as_they_come() -> Non
             heard.append(version)
 
     hub.join("t", "s", Replaying(0))
-    hub.announce(FeedFrame(KEY, n, b"{}") for n in (3, 1))
+    hub.announce([FeedFrame(KEY, n, b"{}") for n in (3, 1)])
     assert heard == [3, 1]

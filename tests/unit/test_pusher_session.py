@@ -15,6 +15,7 @@ from services.pusher.close_codes import GOING_AWAY
 from services.pusher.hub import Hub
 from services.pusher.kept import Kept
 from services.pusher.limits import Bucket
+from services.pusher.resume import go_live
 from services.pusher.session import Session
 from services.pusher.states import LINK_MOVES, STAGE_MOVES, IllegalMove, Link, Stage, moved
 from services.pusher.timers import NO_TICK, Wheel
@@ -103,7 +104,7 @@ def session(around: Around, wire: Wire) -> Session:
 def live(session: Session, around: Around) -> Session:
     session.prove(around.hub.join("t", "s", session), TOKEN, around.time + 3600)
     session.begin_replay()
-    assert session.go_live(5) == []
+    assert go_live(session, 5) == []
     return session
 
 
@@ -144,7 +145,7 @@ def test_a_lost_connection_costs_its_neighbours_no_frame(around: Around, wire: W
     for session in (lost, other):
         session.prove(around.hub.join("t", "s", session), TOKEN, around.time + 3600)
         session.begin_replay()
-        session.go_live(5)
+        go_live(session, 5)
         session.offer(6, b"6")
     lost.lost()
     lost.backlog.push(b"of a replay that had not heard of it")
@@ -162,10 +163,21 @@ def test_frames_kept_in_a_replay_follow_it(session: Session, around: Around, wir
     session.begin_replay()
     for version in (9, 3, 4, 5, 6):
         session.offer(version, str(version).encode())
-    assert session.go_live(4) == [(9, b"9")]
+    assert go_live(session, 4) == [(9, b"9")]
     around.turn()
     assert wire.written == [b"56"]
     assert session.version == 6
+
+
+def test_a_run_is_taken_whole_or_left_to_be_offered_one_by_one(
+    live: Session, around: Around, wire: Wire
+) -> None:
+    taken = [
+        live.offer_run(first, joined, 2)
+        for first, joined in ((5, b"56"), (6, b"67"), (8, b"x" * LIMIT), (8, b"89"))
+    ]
+    around.turn()
+    assert (taken, live.version, wire.written) == ([False, True, False, True], 9, [b"6789"])
 
 
 def test_past_its_bound_a_session_is_behind_until_it_can_write(
