@@ -79,6 +79,8 @@ class Inbound:
         match frame.opcode:
             case Opcode.BINARY:
                 raise Violation(UNSUPPORTED_DATA)
+            case Opcode.TEXT if frame.fin and self._parts is None:
+                return Received(Opcode.TEXT, checked_utf8(data))
             case Opcode.TEXT | Opcode.CONT:
                 return self._assemble(frame.opcode, data, final=frame.fin)
             case Opcode.CLOSE:
