@@ -108,7 +108,7 @@ def amqp_attributes(headers: Mapping[str, object]) -> dict[str, str]:
     for name, value in headers.items():
         for prefix in AMQP_PREFIXES:
             if name.lower().startswith(prefix.lower()):
-                attributes[name[len(prefix) :].lower()] = _amqp_text(value)
+                attributes[name[len(prefix) :].lower()] = amqp_text(value)
     return attributes
 
 
@@ -189,7 +189,8 @@ def _header_text(value: bytes) -> str:
         raise BadRequest("A ce- header is not percent-encoded UTF-8.") from None
 
 
-def _amqp_text(value: object) -> str:
+def amqp_text(value: object) -> str:
+    """The value of an AMQP header, as text."""
     match value:
         case bytes():
             return value.decode("utf-8", "replace")

@@ -64,7 +64,7 @@ class Notifier:
         named: dict[str, Worker] = {**self._planning, **self._send_workers()}
         publisher = Publisher(self._bus, shards=self._settings.live_shards)
         named["dispatch"] = Dispatcher(self._database, publisher)
-        named["parked"] = ParkedMover(self._bus, self._database)
+        named["parked"] = ParkedMover(self._bus, self._database, self._settings.amqp_identity)
         self._workers = list(named.values())
         self._tasks.start("partitions", self._housekeeper.keep_partitions)
         self._tasks.start("captures", self._housekeeper.keep_captures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -44,6 +44,8 @@ class Malformed:
     content_type: str
     tenant: str | None = None
     traceparent: str | None = None
+    headers: Mapping[str, object] = field(default_factory=dict[str, object])
+    source: str | None = None
     again: bool = False
     """The broker gave it out before: it may be parked already."""
 
@@ -99,7 +101,7 @@ class Intake:
                 else [read_amqp(message.body, message.content_type, message.headers)]
             )
         except Problem as problem:
-            malformed = _whole(message, problem.code, _sentence(problem), tenant)
+            malformed = _whole(message, problem.code, _sentence(problem), identity)
             reading.malformed.append(malformed)
             return
         header = message.headers.get("traceparent")
@@ -146,7 +148,7 @@ def _read_entry(raw: RawEntry, message: Received, reading: Reading) -> None:
                 message.content_type,
                 raw.tenant,
                 raw.traceparent,
-                message.redelivered,
+                again=message.redelivered,
             )
         )
         return
@@ -162,8 +164,11 @@ def _read_slice(message: Received, reading: Reading) -> None:
         reading.malformed.append(_whole(message, "malformed_slice", detail))
 
 
-def _whole(message: Received, reason: str, detail: str, tenant: str | None = None) -> Malformed:
+def _whole(
+    message: Received, reason: str, detail: str, identity: tuple[str, str] | None = None
+) -> Malformed:
     header = message.headers.get("traceparent")
+    tenant, source = identity or (None, None)
     return Malformed(
         reason,
         detail,
@@ -171,7 +176,9 @@ def _whole(message: Received, reason: str, detail: str, tenant: str | None = Non
         message.content_type,
         tenant,
         header if isinstance(header, str) else None,
-        message.redelivered,
+        message.headers,
+        source,
+        again=message.redelivered,
     )
 
 

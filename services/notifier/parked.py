@@ -7,18 +7,25 @@ import asyncio
 import structlog
 
 from clarion.bus.protocol import Bus, Received, Subscription, SubscriptionClosed
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE
+from clarion.contracts.job import JOBS_CONTENT_TYPE
+from clarion.contracts.media import media_type
+from clarion.contracts.slice import SLICE_CONTENT_TYPE
 from clarion.errors import StoreUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from clarion.topology import PARKED
 from services.notifier.fail_points import reach
 from services.notifier.failures import is_condition
-from services.notifier.intake import Malformed
+from services.notifier.intake import Identity, Malformed
 from services.notifier.plan.park import park
 
 log = structlog.get_logger("clarion.notifier")
 
 PREFETCH = 50
+
+OURS = frozenset({ENVELOPE_CONTENT_TYPE, SLICE_CONTENT_TYPE, JOBS_CONTENT_TYPE})
+"""What Clarion alone sends: whose it is stands in it, if anywhere."""
 
 REASONS = {
     "rejected": "Refused: the message does not say what this queue works on.",
@@ -31,8 +38,9 @@ REASONS = {
 class ParkedMover:
     """One worker of `clarion.parked`."""
 
-    def __init__(self, bus: Bus, database: Database) -> None:
+    def __init__(self, bus: Bus, database: Database, identity: Identity) -> None:
         self._database = database
+        self._identity = identity
         self._subscription: Subscription = bus.subscribe(PARKED, prefetch=PREFETCH)
         self._stopping = False
 
@@ -63,8 +71,8 @@ class ParkedMover:
         try:
             async with self._database.driver() as tx:
                 for message in messages:
-                    queue, found = dead_letter(message)
-                    await park(tx, queue, [found], [message.headers])
+                    queue, found = dead_letter(message, self._identity)
+                    await park(tx, queue, [found])
         except Exception as error:
             if not isinstance(error, StoreUnavailable) and not is_condition(error):
                 raise
@@ -73,8 +81,11 @@ class ParkedMover:
         return True
 
 
-def dead_letter(message: Received) -> tuple[str, Malformed]:
-    """(queue, what is kept) of a message that the broker parked."""
+def dead_letter(message: Received, identity: Identity) -> tuple[str, Malformed]:
+    """(queue, what is kept) of a message that the broker parked; what others published belongs to
+    the tenant of their AMQP user."""
+    published = media_type(message.content_type) not in OURS
+    tenant, source = (identity(message.user_id) if published else None) or (None, None)
     reason = message.headers.get("x-first-death-reason")
     queue = message.headers.get("x-first-death-queue")
     trace = message.headers.get("traceparent")
@@ -86,7 +97,10 @@ def dead_letter(message: Received) -> tuple[str, Malformed]:
             REASONS.get(word, "The broker gave no reason."),
             message.body,
             message.content_type,
-            traceparent=trace if isinstance(trace, str) else None,
+            tenant,
+            trace if isinstance(trace, str) else None,
+            message.headers,
+            source,
             again=message.redelivered,
         ),
     )

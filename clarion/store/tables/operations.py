@@ -19,6 +19,7 @@ parked = Table(
     Column("headers", JSONB, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("trace_id", Text),
+    Column("source", Text, comment="of what its AMQP user publishes, where the message names none"),
     moment("parked_at", nullable=False, now=True),
     Index("ix_parked_tenant_id", "tenant", "id"),
     Index("ix_parked_tenant_trace_id", "tenant", "trace_id"),

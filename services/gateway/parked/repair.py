@@ -14,6 +14,7 @@ from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, RawEntry, RawEnvel
 from clarion.contracts.event import DEFAULT_SOURCE
 from clarion.contracts.job import JOBS_CONTENT_TYPE
 from clarion.contracts.media import media_type
+from clarion.contracts.parking import CUT
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.contracts.validation import Parsed
 from clarion.errors import Conflict, Problem
@@ -46,7 +47,7 @@ def message_of(row: Row[Any]) -> Message:
     """The stored body; a CloudEvent is read again and goes as its tenant's.
 
     A tenant is known by the AMQP user, and this time the user would be ours. Raises `Conflict`
-    (`not_allowed`, `no_tenant`, `still_malformed`).
+    (`not_allowed`, `no_tenant`, `headers_cut`, `still_malformed`).
     """
     media = media_type(row.content_type)
     if media in OURS and row.reason == "not_allowed":
@@ -56,6 +57,9 @@ def message_of(row: Row[Any]) -> Message:
     if row.tenant is None:
         detail = "The message tells no tenant: its sender has to send it again."
         raise Conflict(detail, code="no_tenant")
+    if CUT in row.headers:
+        detail = "Its attributes were too large to be kept: its sender has to send it again."
+        raise Conflict(detail, code="headers_cut")
     try:
         parsed = (
             read_batch(row.body)
@@ -95,7 +99,7 @@ def _entry(parsed: Parsed, row: Row[Any]) -> RawEntry:
     trace_id = row.trace_id or secrets.token_hex(16)
     return RawEntry(
         event.id or "",
-        event.source or DEFAULT_SOURCE,
+        event.source or row.source or DEFAULT_SOURCE,
         row.tenant,
         row.parked_at,
         parsed.traceparent or f"00-{trace_id}-{secrets.token_hex(8)}-01",

@@ -67,7 +67,8 @@ async def get_one_parked(parked_id: str, has: Has, key: Admin) -> dict[str, Any]
 async def post_redrive(parked_id: str, has: Has, key: Admin) -> dict[str, Any]:
     """It is published to where it came from, and once the broker has confirmed it, its row is
     deleted. What still cannot be worked on is parked again, as a new row. A repeated call does no
-    harm. `409`: `no_queue`, `no_tenant`, `no_event`, `not_allowed`, `still_malformed`."""
+    harm. `409`: `no_queue`, `no_tenant`, `no_event`, `not_allowed`, `headers_cut`,
+    `still_malformed`."""
     identifier = uuid_or_missing(parked_id, "parked message")
     done = await redrive_parked(has.database, has.bus, key, identifier)
     if done is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,18 +14,21 @@ from clarion.telemetry.trace import trace_id_of
 from services.notifier import metrics
 from services.notifier.intake import Malformed, single
 from services.notifier.plan.drafts import encode, new_uuid
+from services.notifier.plan.parked_headers import kept_headers
 
 MAX_DETAIL = 1_000
 FAILED = "planning_failed"
 
 PARK = """
-INSERT INTO parked (id, tenant, queue, reason, detail, content_type, headers, body, trace_id)
-SELECT id, tenant, $9, reason, detail, content_type, headers::jsonb, body, trace_id
+INSERT INTO parked (id, tenant, queue, reason, detail, content_type, headers, body, trace_id,
+                    source)
+SELECT id, tenant, $9, reason, detail, content_type, headers::jsonb, body, trace_id, source
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[],
-            $8::text[], $10::boolean[])
-     AS p (id, tenant, reason, detail, content_type, headers, body, trace_id, again)
+            $8::text[], $10::boolean[], $11::text[])
+     AS p (id, tenant, reason, detail, content_type, headers, body, trace_id, again, source)
 WHERE NOT p.again OR NOT EXISTS (
-  SELECT 1 FROM parked o WHERE o.queue = $9 AND o.reason = p.reason AND o.body = p.body)
+  SELECT 1 FROM parked o WHERE o.queue = $9 AND o.reason = p.reason AND o.body = p.body
+    AND o.headers = p.headers::jsonb)
 """
 """Who died between this commit and the acknowledgement has its message read again."""
 
@@ -44,16 +47,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'parked', $11::jsonb, $12)
 """
 
 
-async def park(
-    tx: Driver,
-    queue: str,
-    found: Sequence[Malformed],
-    headers: Sequence[Mapping[str, object]] | None = None,
-) -> None:
-    """Keep `found`, which came from `queue`; `headers` are those of their messages."""
+async def park(tx: Driver, queue: str, found: Sequence[Malformed]) -> None:
+    """Keep `found`, which came from `queue`."""
     if not found:
         return
-    texts = [_header_text(one) for one in headers] if headers else ["{}"] * len(found)
     await tx.execute(
         PARK,
         [new_uuid() for _ in found],
@@ -61,11 +58,12 @@ async def park(
         [one.reason for one in found],
         [_clipped(one.detail) for one in found],
         [_clipped(one.content_type) for one in found],
-        texts,
+        [encode(kept_headers(one.headers)).decode() for one in found],
         [one.body for one in found],
         [trace_id_of(one.traceparent) if one.traceparent else None for one in found],
         queue,
         [one.again for one in found],
+        [_storable(one.source) for one in found],
     )
     for one in found:
         metrics.PARKED.labels(one.reason).inc()
@@ -111,11 +109,6 @@ def _event_row(entry: Entry, lane: str, now: datetime, body: str) -> tuple[Any, 
         body,
         trace_id_of(entry.traceparent),
     )
-
-
-def _header_text(headers: Mapping[str, object]) -> str:
-    texts = {name: _clipped(str(value)) for name, value in headers.items()}
-    return encode(texts).decode().replace("\\u0000", "\\ufffd")
 
 
 def _storable(text: str | None) -> str | None:

@@ -1,0 +1,39 @@
+"""Which headers of a parked message are kept, as text: what a redrive reads, and what people read.
+
+The attributes of a binary CloudEvent are its headers: they are kept whole, or not at all and then
+`CUT` says so. Of others the first `MAX_SHOWN` characters are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clarion.contracts.cloudevents import AMQP_PREFIXES, amqp_text
+from clarion.contracts.parking import CUT
+
+MAX_ATTRIBUTES = 64 * 1024
+"""Characters of all attributes together; a frame of AMQP bounds them to about twice as much."""
+MAX_SHOWN = 1_000
+MAX_HEADERS = 100
+
+CHANGING = frozenset({"x-delivery-count"})
+"""Differs each time that the broker gives out the same message."""
+
+
+def kept_headers(headers: Mapping[str, object]) -> dict[str, str]:
+    """What is stored of `headers`."""
+    texts = {_storable(name): _storable(amqp_text(value)) for name, value in headers.items()}
+    attributes = {name: text for name, text in texts.items() if _is_attribute(name)}
+    others = [name for name in texts if name not in attributes and name not in CHANGING]
+    kept = {name[:MAX_SHOWN]: texts[name][:MAX_SHOWN] for name in others[:MAX_HEADERS]}
+    if sum(len(name) + len(text) for name, text in attributes.items()) > MAX_ATTRIBUTES:
+        return kept | {CUT: "its attributes are too large to be kept"}
+    return kept | attributes
+
+
+def _is_attribute(name: str) -> bool:
+    return name.lower().startswith(tuple(one.lower() for one in AMQP_PREFIXES))
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
