@@ -19,6 +19,7 @@ from clarion.contracts.event import CHANNELS, LANES
 from clarion.contracts.frames import SUBPROTOCOL, AnyClientFrame, AnyServerFrame
 from clarion.contracts.generate import portable
 from clarion.contracts.job import JOBS_CONTENT_TYPE, Jobs
+from clarion.contracts.revocation import REVOCATION_CONTENT_TYPE, Revocation
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.topology import DELIVERIES, EVENTS, LIVE, PARKED
 
@@ -53,8 +54,7 @@ def document_text() -> str:
 def document() -> Document:
     """The whole document."""
     frames = {**named(AnyClientFrame), **named(AnyServerFrame)}
-    queued = {"envelope": Envelope, "slice": Slice, "jobs": Jobs, "announcement": Announcement}
-    schemas = components([*frames.values(), *queued.values()])
+    schemas = components([*frames.values(), Envelope, Slice, Jobs, Announcement, Revocation])
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -154,7 +154,11 @@ def broker_channels() -> Document:
         "events": exchange(EVENTS, "{lane}", lanes, "envelope", "cloud_event", "slice"),
         "deliveries": exchange(DELIVERIES, "{channel}.{lane}", {**kinds, **lanes}, "jobs"),
         "announcements": exchange(
-            LIVE, "{shard}", {"shard": {"description": "its number"}}, "announcement"
+            LIVE,
+            "{key}",
+            {"key": {"description": "the number of a shard, or `all`"}},
+            "announcement",
+            "revocation",
         ),
         "parked": exchange(PARKED, None, {}, "envelope", "cloud_event", "slice", "jobs"),
     }
@@ -214,6 +218,12 @@ def queue_messages() -> Document:
             "Announcement",
             ANNOUNCEMENT_CONTENT_TYPE,
             "Frames for pushers; MessagePack, the schema shows the shape.",
+        ),
+        "revocation": message(
+            "revocation",
+            "Revocation",
+            REVOCATION_CONTENT_TYPE,
+            "Tokens that hold no longer; to every pusher.",
         ),
     }
 
