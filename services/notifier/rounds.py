@@ -122,7 +122,8 @@ class Rounds:
         seconds = time.monotonic() - start
         metrics.ATTEMPTS.labels(self._channel, name_of(outcome)).inc()
         metrics.ATTEMPT_SECONDS.labels(self._channel).observe(seconds)
-        return Attempt(carrier.name, started_at, round(seconds * 1000), outcome)
+        kept = carrier.without_secret(outcome)
+        return Attempt(carrier.name, started_at, round(seconds * 1000), kept)
 
     async def _ask(self, carrier: Carrier, lease: Lease) -> Outcome:
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -40,6 +41,7 @@ class Carrier:
     provider: Provider
     rate: Rate | None = None
     breaker: Breaker = field(default_factory=Breaker)
+    secret: str | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -72,6 +74,14 @@ class Carrier:
             resting = after is BreakerState.OPEN
             metrics.PROVIDER_RESTS.labels(self.channel, self.name).set(resting)
             log.warning("breaker_moved", channel=self.channel, provider=self.name, state=after)
+
+    def without_secret(self, outcome: Outcome) -> Outcome:
+        """The outcome as it may be kept: a provider may repeat what it was logged in with."""
+        secret = self.secret
+        if not secret or not outcome.detail:
+            return outcome
+        told = base64.b64encode(secret.encode()).decode()
+        return replace(outcome, detail=outcome.detail.replace(secret, "***").replace(told, "***"))
 
     def _skip(self, reason: str, until: datetime) -> Wait:
         metrics.PROVIDER_SKIPS.labels(self.channel, self.name, reason).inc()

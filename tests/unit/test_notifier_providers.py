@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.headerregistry import Address
@@ -74,6 +75,36 @@ def test_a_wrong_url_stops_the_start_with_a_sentence(channel: str, url: str, sen
             False,
             Failed("address_refused", "550 5.1.1", "5.1.1 No such user"),
         ),
+        (
+            aiosmtplib.SMTPDataError(552, "5.2.2 Mailbox full"),
+            True,
+            Failed("mailbox_full", "552 5.2.2", "5.2.2 Mailbox full"),
+        ),
+        (
+            aiosmtplib.SMTPRecipientRefused(550, "5.7.1 Not here", "a@b.example"),
+            False,
+            Failed("refused_by_policy", "550 5.7.1", "5.7.1 Not here"),
+        ),
+        (
+            aiosmtplib.SMTPSenderRefused(550, "5.1.8 Bad sender", "a@b.example"),
+            False,
+            Failed("sender_refused", "550 5.1.8", "5.1.8 Bad sender"),
+        ),
+        (
+            aiosmtplib.SMTPRecipientRefused(550, "4.2.0 Greylisted", "a@b.example"),
+            False,
+            Retry("deferred", None, "550 4.2.0", "4.2.0 Greylisted"),
+        ),
+        (
+            aiosmtplib.SMTPSenderRefused(530, "5.7.0 Log in first", "a@b.example"),
+            False,
+            Retry("provider_refused_credentials", None, "530 5.7.0", "5.7.0 Log in first"),
+        ),
+        (
+            aiosmtplib.SMTPDataError(554, "from 5.2.2.1 refused"),
+            True,
+            Failed("rejected", "554", "from 5.2.2.1 refused"),
+        ),
         (aiosmtplib.SMTPDataError(554, "no spam"), True, Failed("rejected", "554", "no spam")),
         (aiosmtplib.SMTPDataError(451, "later"), True, Retry("deferred", None, "451", "later")),
         (
@@ -132,6 +163,14 @@ def test_smtp_errors_have_one_meaning(
 )
 def test_twilio_answers_have_one_meaning(status: int, body: str, expected: Outcome) -> None:
     assert outcome_of(httpx2.Response(status, content=body.encode())) == expected
+
+
+def test_an_answer_that_repeats_the_password_is_kept_without_it() -> None:
+    carrier = open_carrier("email", "CLARION_X", "smtp://u:p%40ss@h?from=a@b.example", timeout_s=1)
+    answer = Retry("provider_refused_credentials", None, "535", "p@ss and cEBzcw== are wrong")
+    assert carrier.without_secret(answer) == replace(answer, detail="*** and *** are wrong")
+    assert carrier.without_secret(Sent("id")) == Sent("id")
+    assert "p@ss" not in repr(carrier)
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:

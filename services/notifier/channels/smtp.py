@@ -4,8 +4,9 @@
 |---|---|
 | 2xx after the content | `Sent` |
 | 4xx at any step | `Retry` |
-| 5xx to sender, recipient or content | `Failed`, with the enhanced code |
-| no connection, TLS or login refused | `Retry`: an operator can mend it |
+| 5xx to sender, recipient or content | `Failed`, for the reason that the enhanced code gives |
+| 5xx whose enhanced code says "not now" (4.x.x) | `Retry` |
+| no connection, TLS or login refused, a login asked for (530) | `Retry`: an operator can mend it |
 | no answer once the content went out | `Unknown` |
 """
 
@@ -31,7 +32,28 @@ MAX_USES = 100
 CLOSE_TIMEOUT_S = 2.0
 MAX_DETAIL = 500
 
-_ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+PERMANENT = {
+    "5.1.1": "address_refused",
+    "5.1.2": "address_refused",
+    "5.1.3": "address_refused",
+    "5.1.6": "address_refused",
+    "5.1.7": "sender_refused",
+    "5.1.8": "sender_refused",
+    "5.1.10": "address_refused",
+    "5.2.1": "mailbox_disabled",
+    "5.2.2": "mailbox_full",
+    "5.2.3": "too_large",
+    "5.3.4": "too_large",
+    "5.7.1": "refused_by_policy",
+    "5.7.23": "sender_refused",
+    "5.7.25": "sender_refused",
+    "5.7.26": "sender_refused",
+}
+"""Our word for what an enhanced code (RFC 3463 and its registry) says, whatever it answers."""
+
+AUTHENTICATION_REQUIRED = 530
+
+_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +169,12 @@ def outcome_of(error: Exception, *, content_sent: bool) -> Outcome:
             return Retry("provider_refused_credentials", None, *_said(error))
         case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
             return Retry("provider_unavailable", None, *_said(error))
+        case aiosmtplib.SMTPResponseException() if error.code == AUTHENTICATION_REQUIRED:
+            return Retry("provider_refused_credentials", None, *_said(error))
         case aiosmtplib.SMTPResponseException():
-            if error.code >= 500:
-                return Failed(_reason_of(error), *_said(error))
-            return Retry("deferred", None, *_said(error))
+            if error.code < 500 or _enhanced(error).startswith("4."):
+                return Retry("deferred", None, *_said(error))
+            return Failed(_reason_of(error), *_said(error))
         case _ if content_sent:
             lost = "timeout" if isinstance(error, TimeoutError) else "connection_lost"
             return Unknown(lost, type(error).__name__)
@@ -161,14 +185,20 @@ def outcome_of(error: Exception, *, content_sent: bool) -> Outcome:
 
 
 def _reason_of(error: aiosmtplib.SMTPResponseException) -> str:
+    known = PERMANENT.get(_enhanced(error))
+    if known is not None:
+        return known
     refused = isinstance(error, aiosmtplib.SMTPRecipientRefused)
     return "address_refused" if refused else "rejected"
 
 
+def _enhanced(error: aiosmtplib.SMTPResponseException) -> str:
+    found = _ENHANCED.match(error.message)
+    return found[1] if found else ""
+
+
 def _said(error: aiosmtplib.SMTPResponseException) -> tuple[str, str]:
-    enhanced = _ENHANCED.search(error.message)
-    code = f"{error.code} {enhanced[1]}" if enhanced else str(error.code)
-    return code, _clip(error.message)
+    return f"{error.code} {_enhanced(error)}".rstrip(), _clip(error.message)
 
 
 def _clip(text: str) -> str:

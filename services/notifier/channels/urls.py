@@ -52,7 +52,8 @@ def open_carrier(channel: str, setting: str, url: str, *, timeout_s: float) -> C
         raise ConfigurationError(f"{setting}: a provider URL cannot be read.") from None
     query = _query(parts.query, setting)
     rate = _rate(query.pop("rate", None), setting)
-    return Carrier(channel, _provider(channel, parts, port, query, setting, timeout_s), rate)
+    provider = _provider(channel, parts, port, query, setting, timeout_s)
+    return Carrier(channel, provider, rate, secret=_credentials(parts)[1])
 
 
 def _provider(
