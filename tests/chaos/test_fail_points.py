@@ -40,6 +40,9 @@ from tests.support.processes import free_port
 from tests.support.smtp import Mailbox, running_smtp
 from tests.support.stack import start_service
 
+pytestmark = pytest.mark.timeout(400)
+"""A process may take a minute to start where everything else runs as well."""
+
 EVENTS = 3
 ANN = {"id": "ann", "email": "ann@example.org"}
 UNCOMMITTED = ("send.after_call", "send.before_commit")
@@ -117,7 +120,7 @@ async def kill_one(
         "CLARION_FAIL_POINT": f"{point}:kill:{nth}",
     }
     async with await start_service("notifier", free_port(), settings | own) as process:
-        assert await process.wait(60) == -signal.SIGKILL, process
+        assert await process.wait(240) == -signal.SIGKILL, process
         assert "fail_point_armed" in process.output()
 
 
