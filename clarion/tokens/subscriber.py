@@ -27,7 +27,7 @@ MIN_SECRET_BYTES = 32
 MAX_TOKEN_CHARACTERS = 8192
 CLOCK_SKEW_S = 60.0
 """How far in the future `iat` and `nbf` may lie: clocks of two machines differ."""
-MAX_LIFE_S = 30 * 86_400.0
+MAX_LIFE_S = 366 * 86_400.0
 """From `iat` (from now, where there is none) to `exp`: so long a revocation has to be kept."""
 
 Clock = Callable[[], float]
