@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from bench import accept, fanout, plan, results, sessions, token_check
 from bench.ground import Ground, open_ground
-from bench.results import Figure
+from bench.results import Report
 from clarion.telemetry.logs import configure_logs
 
-Measure = Callable[[Ground], Awaitable[list[Figure]]]
+Measure = Callable[[Ground], Awaitable[Report]]
 
 MEASURES: dict[str, Measure] = {
     "accept": accept.measure,
@@ -24,14 +24,14 @@ MEASURES: dict[str, Measure] = {
 
 async def main(chosen: Sequence[str]) -> None:
     """Measure one after the other, print, keep what a whole run found."""
-    figures: list[Figure] = []
+    report = Report()
     async with open_ground() as ground:
         for name in chosen:
-            figures += await MEASURES[name](ground)
+            report.add(await MEASURES[name](ground))
             print(f"{name} done", flush=True)
         if set(chosen) == set(MEASURES):
-            results.keep(figures, ground.broker_version())
-    print(results.show(figures))
+            results.keep(report, ground.broker_version())
+    print(results.show(report))
 
 
 if __name__ == "__main__":

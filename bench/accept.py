@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.client import running_client
 from bench.events import API_KEY
 from bench.ground import Ground
-from bench.results import Figure
+from bench.results import Claim, Figure, Report
 from bench.server import Server, peer, service
 
 CALLERS = 64
@@ -14,7 +14,7 @@ SECONDS = 6.0
 GOAL = 5.0
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(ground: Ground) -> Report:
     """Clarion's gateway, then the peer."""
     async with ground.fresh() as settings:
         env = {**settings, "CLARION_API_KEY": API_KEY}
@@ -22,7 +22,9 @@ async def measure(ground: Ground) -> list[Figure]:
             ours = await _load("clarion", server)
     async with ground.fresh(migrated=False) as settings, peer("naive_accept", settings) as server:
         theirs = await _load("naive", server)
-    return [ours, theirs]
+    report = Report([ours, theirs])
+    report.claims.extend(Claim.ratio(report, "accept", "clarion", "naive", GOAL))
+    return report
 
 
 async def _load(contender: str, server: Server) -> Figure:
@@ -40,4 +42,4 @@ async def _load(contender: str, server: Server) -> Figure:
         "p99 ms": result["p99_ms"],
     }
     rate = result["accepted"] / cpu_s
-    return Figure("accept", contender, "events per CPU s", rate=rate, goal=GOAL, more=more)
+    return Figure("accept", contender, "events per CPU s", rate=rate, more=more)

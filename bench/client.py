@@ -19,18 +19,19 @@ class Client:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    async def line(self) -> str:
-        """The next line it writes. Raises `RuntimeError` where it has ended instead."""
+    async def line(self, timeout_s: float = LINE_S) -> str:
+        """The next line it writes. Raises `RuntimeError` where it has ended instead, and
+        `TimeoutError`."""
         assert self._process.stdout is not None
-        async with asyncio.timeout(LINE_S):
+        async with asyncio.timeout(timeout_s):
             line = await self._process.stdout.readline()
         if not line:
             raise RuntimeError("the load client ended early")
         return line.decode().strip()
 
-    async def until(self, word: str) -> None:
-        """Pass over lines until this one."""
-        while await self.line() != word:
+    async def until(self, word: str, timeout_s: float = LINE_S) -> None:
+        """Pass over lines until this one; each may take so long."""
+        while await self.line(timeout_s) != word:
             pass
 
     async def result(self) -> dict[str, Any]:

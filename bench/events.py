@@ -68,6 +68,12 @@ def item(number: int) -> dict[str, Any]:
     }
 
 
+def notification(number: int, version: int) -> bytes:
+    """The text of a frame."""
+    frame = {"type": "notification", "version": version, "unread": version}
+    return msgspec.json.encode(frame | {"item": item(number) | {"version": version}})
+
+
 def names(sessions: int) -> Sequence[str]:
     """The subscribers of the sockets."""
     return [f"user-{number}" for number in range(sessions)]

@@ -1,141 +1,118 @@
-"""Frames written: news for 500 sockets at once.
+"""Frames written to sockets: three loads, each contender given the same.
 
-`steady`: the next announcement leaves when every socket has the last, so each frame is a write of
-its own. `burst`: all announcements wait when the server wakes up, as after a mass mailing.
+`broadcast`: one frame for all sessions. `each`: a frame of its own for every session. `burst`: 16
+frames of its own for every session at once. The next round leaves when every socket has the last.
 """
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-
-import aio_pika
-import msgspec
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from bench.client import Client, running_client
-from bench.events import TOKEN_SECRET, item, names
+from bench.contenders import clarion, nchan, send, socketio, uvicorn
+from bench.contenders.contender import Contender, MissingProgram, News, Opening
+from bench.events import names, notification
 from bench.ground import Ground
-from bench.peers.broker import LIVE as NAIVE_LIVE
-from bench.results import Figure
-from bench.server import Server, peer, service
-from clarion.bus import Message, open_bus
-from clarion.contracts.announcement import (
-    ANNOUNCEMENT_CONTENT_TYPE,
-    Announcement,
-    FeedFrame,
-    feed_key,
-)
-from clarion.topology import LIVE, shard_key
+from bench.results import Claim, Figure, Report
+from bench.socket_load import EVERYONE
 
 SESSIONS = 500
-WARM_ROUNDS = 10
-ROUNDS = {"clarion": 300, "naive": 100}
-GOAL = 2.0
-
-Announce = Callable[[int], Awaitable[None]]
+BURST = 16
+WARM_FRAMES = 10
 
 
-async def measure(ground: Ground) -> list[Figure]:
-    """Clarion's pusher, then the peer."""
-    async with ground.fresh() as settings:
-        env = {**settings, "CLARION_TOKEN_SECRET": TOKEN_SECRET}
-        env["CLARION_HANDSHAKES_PER_S"] = "10000"
-        async with service("pusher", env) as server, _clarion(settings) as announce:
-            ours = await _both("clarion", server, "caught_up", announce)
-    async with (
-        ground.fresh(migrated=False) as settings,
-        peer("naive_fanout", settings) as server,
-        _naive(settings) as announce,
-    ):
-        theirs = await _both("naive", server, "welcome", announce)
-    return [figure for pair in zip(ours, theirs, strict=True) for figure in pair]
+@dataclass(frozen=True)
+class Load:
+    """One way to give frames. `rounds` is how many of them a fast contender is given."""
+
+    name: str
+    rounds: int
+    shared: bool = False
+    frames_each: int = 1
+
+    @property
+    def path(self) -> str:
+        """As the results name it."""
+        return f"fan-out {self.name}"
+
+    def round(self, number: int, sessions: int) -> list[News]:
+        """Frames of the round with this number."""
+        first = number * self.frames_each + 1
+        return [
+            News(name, notification(place, version))
+            for place, name in enumerate([EVERYONE] if self.shared else names(sessions))
+            for version in range(first, first + self.frames_each)
+        ]
 
 
-@asynccontextmanager
-async def _clarion(settings: dict[str, str]) -> AsyncIterator[Announce]:
-    bus = open_bus([settings["CLARION_AMQP_URL"]], publish_timeout_s=30)
-    await bus.start()
-    feeds = [feed_key("default", name) for name in names(SESSIONS)]
-    encode = msgspec.json.encode
-
-    async def announce(version: int) -> None:
-        frame = {"type": "notification", "version": version, "unread": version}
-        body = encode(frame | {"item": item(version)})
-        frames = [FeedFrame(feed, version, body) for feed in feeds]
-        packed = msgspec.msgpack.encode(Announcement(1, frames))
-        message = Message(packed, ANNOUNCEMENT_CONTENT_TYPE, persistent=False)
-        await bus.publish(LIVE, shard_key(0), message)
-
-    yield announce
-    await bus.close()
+LOADS = (
+    Load("broadcast", 200, shared=True),
+    Load("each", 200),
+    Load("burst", 40, frames_each=BURST),
+)
+CONTENDERS: tuple[tuple[Opening, float, int], ...] = (
+    (clarion.opened, 1.0, SESSIONS),
+    (send.opened, 1.0, SESSIONS),
+    (uvicorn.opened, 0.3, SESSIONS),
+    (nchan.opened, 0.5, SESSIONS),
+    (socketio.opened, 0.05, 50),
+)
+"""With the part of the rounds that each is given, and its sessions: slow ones have less of both,
+so that a run ends in time."""
 
 
-@asynccontextmanager
-async def _naive(settings: dict[str, str]) -> AsyncIterator[Announce]:
-    async with await aio_pika.connect(settings["CLARION_AMQP_URL"]) as connection:
-        channel = await connection.channel()
-        exchange = await channel.get_exchange(NAIVE_LIVE)
+async def measure(ground: Ground) -> Report:
+    """Every contender that is here."""
+    report = Report()
+    for opening, share, sessions in CONTENDERS:
+        try:
+            async with opening(ground) as contender:
+                for load in LOADS:
+                    print(f"{load.path}, {contender.name}", flush=True)
+                    report.figures.append(await _measure(contender, load, share, sessions))
+        except MissingProgram as missing:
+            report.remarks.append(str(missing))
+        except TimeoutError:
+            if opening is clarion.opened:
+                raise
+            name = opening.__module__.rpartition(".")[2]
+            report.remarks.append(f"{name} did not end a round of fan-out in time.")
+    report.claims.extend(claims(report))
+    return report
 
-        async def announce(version: int) -> None:
-            body = {"subscribers": names(SESSIONS), "item": item(version)}
-            await exchange.publish(aio_pika.Message(json.dumps(body).encode()), "")
 
-        yield announce
-
-
-async def _both(
-    contender: str, server: Server, ready_word: str, announce: Announce
-) -> list[Figure]:
-    rounds = ROUNDS[contender]
-    arguments = [str(one) for one in (server.port, SESSIONS, ready_word)]
-    async with running_client("socket_load", *arguments) as client:
+async def _measure(contender: Contender, load: Load, share: float, sessions: int) -> Figure:
+    rounds = max(1, round(load.rounds * share))
+    warm = max(1, round(WARM_FRAMES * share / load.frames_each))
+    sockets = replace(contender.sockets, sessions=sessions, shared=load.shared)
+    async with running_client("socket_load", sockets.argument()) as client:
         await client.until("open")
-        await _steady(client, announce, range(1, WARM_ROUNDS + 1))
-        versions = range(WARM_ROUNDS + 1, WARM_ROUNDS + 1 + rounds)
-        steady = await _measured(
-            contender, "steady", server, _steady(client, announce, versions), rounds
-        )
-        versions = range(versions.stop, versions.stop + rounds)
-        await _fill(server, announce, versions)
-        burst = await _measured(
-            contender, "burst", server, _burst(server, client, versions), rounds
-        )
-    return [steady, burst]
+        await _rounds(contender, load, client, range(warm), sessions)
+        cpu_s = contender.server.cpu_s()
+        await _rounds(contender, load, client, range(warm, warm + rounds), sessions)
+        cpu_s = contender.server.cpu_s() - cpu_s
+    frames = rounds * sessions * load.frames_each
+    more = {"us each": cpu_s / frames * 1e6}
+    return Figure(load.path, contender.name, "frames per CPU s", rate=frames / cpu_s, more=more)
 
 
-async def _steady(client: Client, announce: Announce, versions: range) -> None:
-    for version in versions:
-        await announce(version)
-        await client.until("round")
+async def _rounds(
+    contender: Contender, load: Load, client: Client, numbers: range, sessions: int
+) -> None:
+    for number in numbers:
+        await contender.send(load.round(number, sessions))
+        for _ in range(load.frames_each):
+            await client.until("round")
 
 
-async def _fill(server: Server, announce: Announce, versions: range) -> None:
-    server.pause()
-    for version in versions:
-        await announce(version)
-
-
-async def _burst(server: Server, client: Client, versions: range) -> None:
-    server.resume()
-    for _ in versions:
-        await client.until("round")
-
-
-async def _measured(
-    contender: str, how: str, server: Server, load: Awaitable[None], rounds: int
-) -> Figure:
-    cpu_s, began = server.cpu_s(), time.perf_counter()
-    await load
-    took = time.perf_counter() - began
-    cpu_s = server.cpu_s() - cpu_s
-    frames = rounds * SESSIONS
-    return Figure(
-        f"fan-out {how}",
-        contender,
-        "frames per CPU s",
-        rate=frames / cpu_s,
-        goal=GOAL,
-        more={"per second": frames / took},
-    )
+def claims(report: Report) -> Iterator[Claim]:
+    """What is promised of fan-out."""
+    for load in LOADS[:2]:
+        yield from Claim.ratio(report, load.path, "clarion", "send(2)", 0.7)
+        yield from Claim.ratio(report, load.path, "clarion", "uvicorn", 2.0)
+        yield from Claim.ratio(report, load.path, "clarion", "nchan", 1.0)
+    single, burst = (report.figure(load.path, "clarion") for load in LOADS[1:])
+    if single and burst and single.rate and burst.rate:
+        said = f"fan-out: a frame in a burst of {BURST} beside a single one"
+        yield Claim(said, burst.rate / single.rate, 5.0)

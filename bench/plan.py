@@ -17,7 +17,7 @@ import asyncpg
 from bench.events import entry, envelopes
 from bench.ground import Ground
 from bench.peers.broker import QUEUE
-from bench.results import Figure
+from bench.results import Claim, Figure, Report
 from bench.server import Server, peer, service
 from clarion.bus import open_bus
 from clarion.topology import EVENTS
@@ -34,7 +34,7 @@ GOAL = 20.0
 Fill = Callable[[int], Awaitable[None]]
 
 
-async def measure(ground: Ground) -> list[Figure]:
+async def measure(ground: Ground) -> Report:
     """Clarion's notifier, then the peer."""
     async with ground.fresh() as settings, service("notifier", settings) as server:
         bus = open_bus([settings["CLARION_AMQP_URL"]], publish_timeout_s=30)
@@ -51,7 +51,9 @@ async def measure(ground: Ground) -> list[Figure]:
         await bus.close()
     async with ground.fresh(migrated=False) as settings, peer("naive_plan", settings) as server:
         theirs = await _plan("naive", server, settings, _fill_naive(settings), THEIRS)
-    return [ours, theirs]
+    report = Report([ours, theirs])
+    report.claims.extend(Claim.ratio(report, "plan", "clarion", "naive", GOAL))
+    return report
 
 
 def _fill_naive(settings: dict[str, str]) -> Fill:
@@ -91,7 +93,7 @@ async def _plan(
     finally:
         await database.close()
     more = {"per second": count / took}
-    return Figure("plan", contender, "events per CPU s", rate=count / cpu_s, goal=GOAL, more=more)
+    return Figure("plan", contender, "events per CPU s", rate=count / cpu_s, more=more)
 
 
 async def _planned(database: asyncpg.Connection, count: int) -> None:

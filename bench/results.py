@@ -1,4 +1,4 @@
-"""Figures, the table that is printed, and the file that keeps them."""
+"""Figures and claims, the table that is printed, and the file that keeps them."""
 
 from __future__ import annotations
 
@@ -9,52 +9,105 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import psutil
 
 FILE = Path(__file__).parent / "results" / "latest.json"
-LIBRARIES = ("aio-pika", "asyncpg", "fastapi", "msgspec", "sqlalchemy", "uvicorn", "uvloop")
+LIBRARIES = (
+    "aio-pika",
+    "asyncpg",
+    "fastapi",
+    "msgspec",
+    "python-socketio",
+    "sqlalchemy",
+    "uvicorn",
+    "uvloop",
+)
+OURS = "clarion"
 
 
 @dataclass(frozen=True)
 class Figure:
     """One measurement of one contender. `rate` is the one that is compared, per CPU second of
-    the server; for memory `cost` is, and less is better."""
+    the server; where `cost` is given that is, and less is better."""
 
     path: str
     contender: str
     unit: str
     rate: float | None = None
     cost: float | None = None
-    goal: float | None = None
     more: dict[str, float] = field(default_factory=dict[str, float])
 
 
-def ratio(figures: Sequence[Figure], path: str) -> float | None:
-    """How much better Clarion is than the peer on this path."""
-    of = {one.contender: one for one in figures if one.path == path}
-    ours, theirs = of.get("clarion"), of.get("naive")
-    if ours is None or theirs is None:
-        return None
-    if ours.cost and theirs.cost:
-        return theirs.cost / ours.cost
-    return ours.rate / theirs.rate if ours.rate and theirs.rate else None
+@dataclass(frozen=True)
+class Claim:
+    """What is to be shown: `reached` is at least `goal`, or with `at_most` no more than that."""
+
+    said: str
+    reached: float
+    goal: float
+    at_most: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether this run shows it."""
+        return self.reached <= self.goal if self.at_most else self.reached >= self.goal
+
+    @classmethod
+    def ratio(cls, report: Report, path: str, one: str, other: str, goal: float) -> Sequence[Self]:
+        """How many times better one contender is than another; none where one is not there."""
+        found = report.ratio(path, one, other)
+        return [cls(f"{path}: {one} beside {other}", found, goal)] if found else []
 
 
-def show(figures: Sequence[Figure]) -> str:
-    """The table."""
-    lines = [f"{'path':<16}{'contender':<10}{'figure':>12}  {'unit':<24}{'also'}"]
-    for one in figures:
-        value = one.rate if one.rate is not None else one.cost
+@dataclass(frozen=True)
+class Report:
+    """What a measurement found. `remarks` are sentences, such as who was left out and why."""
+
+    figures: list[Figure] = field(default_factory=list[Figure])
+    claims: list[Claim] = field(default_factory=list[Claim])
+    remarks: list[str] = field(default_factory=list[str])
+
+    def add(self, other: Report) -> None:
+        """Take over all of another."""
+        self.figures.extend(other.figures)
+        self.claims.extend(other.claims)
+        self.remarks.extend(other.remarks)
+
+    def figure(self, path: str, contender: str) -> Figure | None:
+        """The figure of a contender on a path, if it was measured."""
+        found = (one for one in self.figures if (one.path, one.contender) == (path, contender))
+        return next(found, None)
+
+    def ratio(self, path: str, one: str, other: str) -> float | None:
+        """How many times better `one` is."""
+        first, second = self.figure(path, one), self.figure(path, other)
+        if first is None or second is None:
+            return None
+        if first.cost and second.cost:
+            return second.cost / first.cost
+        return first.rate / second.rate if first.rate and second.rate else None
+
+
+def show(report: Report) -> str:
+    """The tables."""
+    lines = [f"{'path':<20}{'contender':<11}{'figure':>10}  {'unit':<20}{'clarion is':<12}also"]
+    for one in report.figures:
         also = ", ".join(f"{name} {_number(number)}" for name, number in one.more.items())
-        lines.append(f"{one.path:<16}{one.contender:<10}{_number(value):>12}  {one.unit:<24}{also}")
-        if one.contender == "naive":
-            lines.append(_verdict(figures, one))
-    return "\n".join(lines)
+        lines.append(
+            f"{one.path:<20}{one.contender:<11}{_number(_value(one)):>10}  {one.unit:<20}"
+            f"{_beside(report, one):<12}{also}".rstrip()
+        )
+    lines += ["", f"{'claim':<58}{'seen':>9}  {'goal':<16}verdict"] if report.claims else []
+    for claim in report.claims:
+        goal = f"{'at most' if claim.at_most else 'at least'} {claim.goal:,g}"
+        verdict = "met" if claim.holds else "MISSED"
+        lines.append(f"{claim.said:<58}{_number(claim.reached):>9}  {goal:<16}{verdict}")
+    return "\n".join([*lines, *(["", *report.remarks] if report.remarks else [])])
 
 
-def keep(figures: Sequence[Figure], broker_version: str) -> None:
+def keep(report: Report, broker_version: str) -> None:
     """Write the file anew."""
     kept = {
         "machine": {
@@ -68,32 +121,27 @@ def keep(figures: Sequence[Figure], broker_version: str) -> None:
             "rabbitmq": broker_version,
             **{name: version(name) for name in LIBRARIES},
         },
-        "figures": [_rounded(asdict(one)) for one in figures],
-        "ratios": {
-            path: round(found, 2)
-            for path in dict.fromkeys(one.path for one in figures)
-            if (found := ratio(figures, path)) is not None
-        },
+        "figures": [_rounded(asdict(one)) for one in report.figures],
+        "claims": [_rounded(asdict(one) | {"holds": one.holds}) for one in report.claims],
+        "remarks": report.remarks,
     }
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def _beside(report: Report, one: Figure) -> str:
+    ours = report.ratio(one.path, OURS, one.contender) if one.contender != OURS else None
+    return f"{ours:,.2f}x" if ours is not None else ""
+
+
+def _value(one: Figure) -> float | None:
+    return one.rate if one.rate is not None else one.cost
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _rounded(inner) for name, inner in cast("dict[str, Any]", value).items()}
     return round(value, 2) if isinstance(value, float) else value
-
-
-def _verdict(figures: Sequence[Figure], one: Figure) -> str:
-    found = ratio(figures, one.path)
-    goals = [other.goal for other in figures if other.path == one.path and other.goal]
-    if found is None:
-        return ""
-    said = f"{'':<16}{'ratio':<10}{found:>11.1f}x"
-    if goals:
-        said += f"  goal {goals[0]:g}x: {'met' if found >= goals[0] else 'MISSED'}"
-    return said
 
 
 def _number(value: float | None) -> str:

@@ -1,48 +1,84 @@
 """Memory of an open socket on which nothing happens, and what opening it costs.
 
-To open one Clarion checks the token, reads the inbox and answers `hello`; the peer checks the
-token.
+`handshake` is all from the TCP connection to a session that is known and in the hub: the upgrade,
+the token's check, what the server keeps. `handshake, hello`: and the inbox is read, and `welcome`
+and `caught_up` are written. Of the peers, uvicorn and socketio check the token; nchan checks none.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 from bench.client import running_client
-from bench.events import TOKEN_SECRET
+from bench.contenders import clarion, nchan, socketio, uvicorn
+from bench.contenders.contender import Contender, MissingProgram, Opening
 from bench.ground import Ground
-from bench.results import Figure
-from bench.server import Server, peer, service
+from bench.results import Claim, Figure, Report
 
-WARM_SESSIONS = 200
-SESSIONS = 2_000
-SETTLE_S = 1.0
+WARM_SESSIONS = 500
+SESSIONS = 10_000
+OPEN_S = 300.0
+SETTLE_S = 2.0
+MAX_KIB = 5.0
+HANDSHAKES = 2_500.0
+
+MEMORY, HANDSHAKE, HELLO = "idle session", "handshake", "handshake, hello"
+CONTENDERS: tuple[tuple[Opening, str], ...] = (
+    (partial(clarion.opened, says=""), HANDSHAKE),
+    (clarion.opened, HELLO),
+    (uvicorn.opened, HANDSHAKE),
+    (nchan.opened, HANDSHAKE),
+    (socketio.opened, HANDSHAKE),
+)
 
 
-async def measure(ground: Ground) -> list[Figure]:
-    """Clarion's pusher, then the peer."""
-    async with ground.fresh() as settings:
-        env = {**settings, "CLARION_TOKEN_SECRET": TOKEN_SECRET}
-        env["CLARION_HANDSHAKES_PER_S"] = "10000"
-        async with service("pusher", env) as server:
-            ours = await _grow("clarion", server, "caught_up")
-    async with ground.fresh(migrated=False) as settings, peer("naive_fanout", settings) as server:
-        theirs = await _grow("naive", server, "welcome")
-    return [ours, theirs]
+async def measure(ground: Ground) -> Report:
+    """Every contender that is here; of Clarion's memory the session that has said `hello`."""
+    report = Report()
+    for opening, path in CONTENDERS:
+        try:
+            async with opening(ground) as contender:
+                print(f"{path}, {contender.name}", flush=True)
+                memory, opened = await _grow(contender, path)
+        except MissingProgram as missing:
+            report.remarks.append(str(missing))
+            continue
+        report.figures.append(opened)
+        if (contender.name, path) != ("clarion", HANDSHAKE):
+            report.figures.append(memory)
+    report.figures.sort(key=lambda one: one.path)
+    report.claims.extend(claims(report))
+    return report
 
 
-async def _grow(contender: str, server: Server, ready_word: str) -> Figure:
+async def _grow(contender: Contender, path: str) -> tuple[Figure, Figure]:
     """The growth from no session to `SESSIONS`, after a first few have come and gone."""
-    async with running_client(
-        "socket_load", str(server.port), str(WARM_SESSIONS), ready_word
-    ) as client:
+    few = replace(contender.sockets, sessions=WARM_SESSIONS)
+    async with running_client("socket_load", few.argument()) as client:
         await client.until("open")
     await asyncio.sleep(SETTLE_S)
-    empty, cpu_s = server.rss_kib(), server.cpu_s()
-    async with running_client("socket_load", str(server.port), str(SESSIONS), ready_word) as client:
-        await client.until("open")
+    server = contender.server
+    many = replace(contender.sockets, sessions=SESSIONS)
+    async with running_client("socket_load", many.argument()) as client:
+        await client.until("prepared")
+        empty, cpu_s = server.rss_kib(), server.cpu_s()
+        await client.until("open", OPEN_S)
+        cpu_s = server.cpu_s() - cpu_s
         await asyncio.sleep(SETTLE_S)
-        full, cpu_s = server.rss_kib(), server.cpu_s() - cpu_s
-    more = {"opened per CPU s": SESSIONS / cpu_s}
-    cost = (full - empty) / SESSIONS
-    return Figure("idle session", contender, "KiB", cost=cost, more=more)
+        full = server.rss_kib()
+    memory = Figure(MEMORY, contender.name, "KiB", cost=(full - empty) / SESSIONS)
+    return memory, Figure(path, contender.name, "per CPU s", rate=SESSIONS / cpu_s)
+
+
+def claims(report: Report) -> Iterator[Claim]:
+    """What is promised of sessions."""
+    memory = report.figure(MEMORY, "clarion")
+    if memory is not None and memory.cost is not None:
+        yield Claim(f"KiB a session, {SESSIONS:,} of them idle", memory.cost, MAX_KIB, at_most=True)
+    for path in (HANDSHAKE, HELLO):
+        found = report.figure(path, "clarion")
+        if found is not None and found.rate is not None:
+            yield Claim(f"{path}: per CPU second", found.rate, HANDSHAKES)

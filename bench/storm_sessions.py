@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgspec
 
 from bench.events import TOKEN_SECRET
-from bench.socket_load import frame_end
+from bench.websocket import frame_end
 from clarion.tokens.subscriber import mint_token
 
 MASK = b"\0\0\0\0"

@@ -1,0 +1,42 @@
+"""As much of WebSocket as a load client needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+NO_MASK = b"\0\0\0\0"
+
+
+def masked(payload: bytes) -> bytes:
+    """A text frame of a client: masked, as it has to be, with a mask of zeros."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + bytes((0x80 | size,)) + NO_MASK + payload
+    return b"\x81\xfe" + size.to_bytes(2) + NO_MASK + payload
+
+
+class Frames:
+    """Cuts the bytes of a server into frames."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Frames, header and all, that are complete now."""
+        data, at = self._rest + data if self._rest else data, 0
+        while (end := frame_end(data, at)) is not None:
+            yield data[at:end]
+            at = end
+        self._rest = data[at:]
+
+
+def frame_end(buffer: bytes, at: int) -> int | None:
+    """Where the frame that begins at `at` ends; None where it is not complete."""
+    if len(buffer) < at + 2:
+        return None
+    size, head = buffer[at + 1] & 0x7F, 2
+    if size >= 126:
+        head = 4 if size == 126 else 10
+        size = int.from_bytes(buffer[at + 2 : at + head])
+    end = at + head + size
+    return end if len(buffer) >= max(end, at + head) else None
