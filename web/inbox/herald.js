@@ -19,8 +19,8 @@ export class Herald {
   element = element("p", { class: "spoken", "aria-live": "polite" });
   #owner;
   #shown;
-  /** @type {Item[]} */
-  #arrived = [];
+  /** Each once, though it may be heard of in two ways. @type {Map<string, Item>} */
+  #arrived = new Map();
   /** @type {Set<string>} */
   #asleep = new Set();
   #timers = new Timers();
@@ -45,7 +45,7 @@ export class Herald {
       client.on("change", () => this.#lookForWoken(client)),
       () => {
         this.#timers.stopAll();
-        this.#arrived = [];
+        this.#arrived.clear();
         this.#asleep.clear();
       },
     ];
@@ -63,8 +63,12 @@ export class Herald {
    */
   #heard(client, item) {
     if (item.archived_at || item.snoozed_until || item.read_at) return;
-    this.#arrived.push(item);
-    this.#timers.soon("tell", TOGETHER_MS, () => this.#tell(client, this.#arrived.splice(0)));
+    this.#arrived.set(item.id, item);
+    this.#timers.soon("tell", TOGETHER_MS, () => {
+      const items = [...this.#arrived.values()];
+      this.#arrived.clear();
+      this.#tell(client, items);
+    });
   }
 
   /**
