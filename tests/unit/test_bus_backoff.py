@@ -1,8 +1,8 @@
-"""How long the bus waits before it tries again."""
+"""How long the bus waits before it tries again, and for an answer."""
 
 from __future__ import annotations
 
-from clarion.bus.rabbitmq.backoff import Backoff
+from clarion.bus.rabbitmq.backoff import Backoff, Patience
 
 
 def longest(_low: float, high: float) -> float:
@@ -26,3 +26,13 @@ def test_many_clients_do_not_come_back_together() -> None:
     waits = {Backoff().next_s() for _ in range(50)}
     assert len(waits) == 50
     assert all(0 <= wait <= 0.2 for wait in waits)
+
+
+def test_a_broker_that_is_too_slow_gets_more_time_until_it_answers() -> None:
+    patience = Patience()
+    given = [patience.seconds]
+    for _ in range(2):
+        patience.failed(TimeoutError())
+        given.append(patience.seconds)
+    patience.failed(ConnectionRefusedError())
+    assert [*given, patience.seconds] == [5.0, 10.0, 10.0, 5.0]

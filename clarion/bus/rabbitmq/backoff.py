@@ -1,4 +1,4 @@
-"""How long to wait before the next try."""
+"""How long to wait before the next try, and how long for its answer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 BASE_S = 0.2
 CAP_S = 5.0
+PATIENCE_S = 5.0
+MAX_PATIENCE_S = 10.0
 
 
 class Backoff:
@@ -25,3 +27,22 @@ class Backoff:
     def reset(self) -> None:
         """It went well."""
         self._tries = 0
+
+
+class Patience:
+    """How long a broker may take to answer a try. One that was too slow is given twice the time: a
+    limit that a busy broker never meets, met by all its clients again and again, keeps it busy."""
+
+    def __init__(self) -> None:
+        self.seconds = PATIENCE_S
+
+    def failed(self, error: Exception) -> None:
+        """A try came to nothing; only where no answer came in time is more given."""
+        if isinstance(error, TimeoutError):
+            self.seconds = min(MAX_PATIENCE_S, 2 * self.seconds)
+        else:
+            self.reset()
+
+    def reset(self) -> None:
+        """It answered."""
+        self.seconds = PATIENCE_S

@@ -17,7 +17,6 @@ from clarion.errors import ConfigurationError
 HEARTBEAT_S = 6
 """The broker gives up a silent peer after two to three of these, and keeps until then what it gave
 that peer. Below 5 s a busy machine is taken for a dead one."""
-CONNECT_TIMEOUT_S = 5.0
 
 
 class Connection(aio_pika.Connection):
@@ -89,7 +88,7 @@ class _KeepTransport(TransportFactory):
         return reader, writer
 
 
-async def connect(url: str, name: str) -> Connection:
+async def connect(url: str, name: str, timeout_s: float) -> Connection:
     """An open connection, shown to the operator under `name`.
 
     Raises `ConfigurationError` where the broker refuses us, `OSError`, `TimeoutError` or
@@ -100,7 +99,7 @@ async def connect(url: str, name: str) -> Connection:
     missing = {key: value for key, value in defaults.items() if key not in parsed.query}
     try:
         return await aio_pika.connect(
-            parsed.update_query(missing), connection_class=Connection, timeout=CONNECT_TIMEOUT_S
+            parsed.update_query(missing), connection_class=Connection, timeout=timeout_s
         )
     except aiormq.exceptions.ProbableAuthenticationError as error:
         raise ConfigurationError(_refused(parsed, "check user and password")) from error

@@ -11,7 +11,7 @@ import structlog
 from aio_pika.abc import AbstractChannel
 
 from clarion.bus.metrics import LINK_UP
-from clarion.bus.rabbitmq.backoff import Backoff
+from clarion.bus.rabbitmq.backoff import Backoff, Patience
 from clarion.bus.rabbitmq.connection import Connection, connect, place_of
 from clarion.bus.rabbitmq.declaration import declare_exchanges, declare_topology
 from clarion.errors import ConfigurationError
@@ -70,6 +70,7 @@ class Link:
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
         self._declared = self._incomplete = False
+        self._patience = Patience()
         self._first: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self.detail = "The broker is not connected yet."
@@ -139,6 +140,7 @@ class Link:
             self._failed(str(error))
             self._settle_first(error)
         except FAILURES as error:
+            self._patience.failed(error)
             self._failed(f"The broker cannot be reached ({type(error).__name__}).")
             self._settle_first(None)
         except Exception as error:  # whatever it was, the next try may go better
@@ -153,7 +155,7 @@ class Link:
     async def _open(self) -> None:
         url = self._urls[0]
         self._urls.append(self._urls.pop(0))  # the next try begins at the next host
-        connection = await connect(url, f"clarion {self._name}")
+        connection = await connect(url, f"clarion {self._name}", self._patience.seconds)
         self._lost = asyncio.Event()
         connection.observe(self._blocked, self._lost.set)
         try:
@@ -166,6 +168,7 @@ class Link:
             await _end(connection)
             raise
         self._connection = connection
+        self._patience.reset()
         self._declared = True
         self._urls.insert(0, self._urls.pop())
         self.detail = ""

@@ -8,6 +8,7 @@ import aio_pika
 import aiormq
 from aiormq.exceptions import ChannelNotFoundEntity
 
+from clarion.bus.rabbitmq.backoff import PATIENCE_S
 from clarion.bus.rabbitmq.connection import connect, place_of
 from clarion.bus.rabbitmq.declaration import declare_queue
 from clarion.cli.doctor.finding import Finding
@@ -26,7 +27,7 @@ async def check_broker(urls: Sequence[str]) -> list[Finding]:
 async def _host(url: str) -> list[Finding]:
     subject = f"broker {place_of(url)}"
     try:
-        connection = await connect(url, "clarion-doctor")
+        connection = await connect(url, "clarion-doctor", PATIENCE_S)
     except ConfigurationError as error:
         return [Finding(subject, str(error), "Correct CLARION_AMQP_URL or the broker's user.")]
     except (OSError, TimeoutError, aiormq.exceptions.AMQPError) as error:
