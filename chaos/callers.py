@@ -18,6 +18,9 @@ FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 4.0
 MAX_WAITING = 2_000
 """Events of one caller that wait for their answer; past it the caller sends no more."""
+MAX_AT_ONCE = 16
+"""Requests of one caller; the next events wait their turn. A caller who asks for all that waits at
+once keeps a broker that comes up too busy to come up."""
 EMAIL_EVERY = 10
 SMS_EVERY = 25
 ACCEPTED = 202
@@ -66,6 +69,7 @@ class Caller:
         self._accepted = accepted
         self._random = random
         self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._http = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {API_KEY}"},
             timeout=TIMEOUT_S,
@@ -74,16 +78,20 @@ class Caller:
         )
 
     async def run(self, rate: float) -> None:
-        """Send `rate` events a second until cancelled; a late answer does not slow the next."""
+        """Bring up `rate` events a second until cancelled, whatever becomes of those before."""
         loop = asyncio.get_running_loop()
         start, number = loop.time(), 0
         while True:
             await asyncio.sleep(max(0.0, start + number / rate - loop.time()))
             number += 1
             if len(self._tasks) < MAX_WAITING:
-                task = asyncio.create_task(self.send(self._event(number)))
+                task = asyncio.create_task(self._send_in_turn(self._event(number)))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+
+    async def _send_in_turn(self, event: dict[str, Any]) -> None:
+        async with self._slots:
+            await self.send(event)
 
     async def finish(self, timeout_s: float) -> int:
         """Wait for the answers that are due; how many events are given up without one."""
