@@ -58,13 +58,13 @@ async def fill(database: Database, count: int) -> None:
 async def test_a_backlog_is_taken_in_short_transactions_and_urgent_first(
     memory_bus: Bus, database: Database
 ) -> None:
-    await fill(database, 5_000)
+    await fill(database, 100_000)
     dispatcher = Dispatcher(database, Publisher(memory_bus, shards=1))
-    assert await dispatcher.dispatch_due() == 5_000
+    assert await dispatcher.dispatch_due() == 100_000
     sizes = await rows(
         database, "SELECT count(*) AS n FROM deliveries WHERE state = 'queued' GROUP BY updated_at"
     )
-    assert sum(one["n"] for one in sizes) == 5_000
+    assert sum(one["n"] for one in sizes) == 100_000
     assert max(one["n"] for one in sizes) <= LIMIT
     (order,) = await rows(
         database,
