@@ -52,10 +52,11 @@ def options() -> Options:
 
 
 async def attack(given: Options, folder: Path) -> Outcome:
-    """A run that SIGTERM ends as Ctrl-C does."""
+    """A run that SIGTERM ends as Ctrl-C does, also where a shell has SIGINT ignored."""
     task = asyncio.current_task()
     if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for one in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(one, task.cancel)
     return await run(given, folder)
 
 

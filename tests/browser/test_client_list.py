@@ -97,7 +97,7 @@ async def test_publishing_resolves_when_it_is_done_and_bears_one_id_however_ofte
     await session.send(*replay())
     assert await session.receive() == sent
     await session.send({"type": "ok", "ref": sent["ref"]})
-    await until(page, "published")
+    await until(page, "window.published")
 
 
 LOOP = """(options) => {
