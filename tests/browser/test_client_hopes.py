@@ -47,7 +47,7 @@ async def test_a_refusal_takes_it_back(page: Page, server: ScriptedServer) -> No
     assert await shown(page) == [[["item-001", False, False, True]], 0]
     error = {"type": "error", "code": "unavailable", "detail": "Away.", "ref": ref}
     await session.send(error)
-    await until(page, "code === 'unavailable'")
+    await until(page, "window.code === 'unavailable'")
     assert await shown(page) == [[["item-001", False, False, False]], 1]
 
 
