@@ -97,6 +97,16 @@ class LiveSubscription(Protocol):
         """As `Subscription.take`. Old messages are dropped where the reader is too slow."""
         ...
 
+    async def bind(self, key: str) -> None:
+        """Hear this routing key too. What is announced after this has returned is heard; where
+        there is no link, only from the next epoch on. Raises `BusUnavailable` where a broker that
+        is there does not confirm in time."""
+        ...
+
+    async def unbind(self, key: str) -> None:
+        """Hear this routing key no more, soon."""
+        ...
+
     def epoch(self) -> int:
         """0 until it first listens; grows each time the link came back and each time messages
         were dropped: what was announced meanwhile was not heard."""

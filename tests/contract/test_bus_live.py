@@ -43,6 +43,23 @@ async def test_ear_hears_only_what_is_announced_while_it_listens(connect: Connec
         await ear.take(1)
 
 
+async def test_an_ear_hears_a_key_from_when_it_is_bound_until_it_is_not(connect: Connect) -> None:
+    bus = await connect()
+    ear = await hearing(bus, LIVE_ALL)
+    await announce(bus, shard_key(3), "before")
+    await ear.bind(shard_key(3))
+    await ear.bind(shard_key(3))
+    await announce(bus, shard_key(3), "during")
+    assert bodies_of(await take(ear, 1)) == ["during"]
+    await ear.unbind(shard_key(3))
+    await announce(bus, shard_key(3), "after")
+    await announce(bus, LIVE_ALL, "still")
+    assert bodies_of(await take(ear, 1)) == ["still"]
+    assert ear.epoch() == 1
+    await ear.close()
+    await ear.bind(shard_key(3))
+
+
 async def test_slow_ear_loses_the_oldest_and_is_told(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

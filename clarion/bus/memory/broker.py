@@ -95,7 +95,13 @@ class MemoryBroker:
         if queue not in bound:
             bound.append(queue)
 
-    def unbind(self, queue: Target) -> None:
+    def unbind(self, queue: Target, exchange: str, key: str) -> None:
+        """Take back `bind`."""
+        bound = self._bindings.get(self._route(exchange, key), [])
+        if queue in bound:
+            bound.remove(queue)
+
+    def forget(self, queue: Target) -> None:
         """Remove the queue from every exchange."""
         for bound in self._bindings.values():
             if queue in bound:

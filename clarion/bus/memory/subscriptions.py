@@ -87,6 +87,7 @@ class MemoryLiveSubscription:
         self._tags = count(1)
         self._heard = LiveBuffer()
         self._heard.epoch = 1
+        self._closed = False
         for key in keys:
             broker.bind(self, LIVE, key)
 
@@ -99,11 +100,19 @@ class MemoryLiveSubscription:
     async def take(self, limit: int) -> list[Received]:
         return await self._heard.take(limit)
 
+    async def bind(self, key: str) -> None:
+        if not self._closed:
+            self._broker.bind(self, LIVE, key)
+
+    async def unbind(self, key: str) -> None:
+        self._broker.unbind(self, LIVE, key)
+
     def epoch(self) -> int:
         return self._heard.epoch
 
     async def close(self) -> None:
-        self._broker.unbind(self)
+        self._closed = True
+        self._broker.forget(self)
         self._heard.close()
 
 

@@ -91,6 +91,10 @@ class Consumer:
         """Whether the broker has confirmed it and has not taken it back."""
         return self._tag is not None
 
+    def renew(self) -> None:
+        """Begin anew: what is there cannot be relied on."""
+        self._ended.set()
+
     async def stop(self) -> None:
         """Cancel the consumer; its channel stays for what is not settled yet."""
         self._stopping = True

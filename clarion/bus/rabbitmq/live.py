@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from typing import cast
 
 from aio_pika.abc import AbstractChannel, AbstractQueue
@@ -12,20 +13,25 @@ from pamqp.common import Arguments
 from clarion.bus.live_buffer import LiveBuffer
 from clarion.bus.protocol import Received
 from clarion.bus.rabbitmq.consumer import Consumer
-from clarion.bus.rabbitmq.link import Link
+from clarion.bus.rabbitmq.link import FAILURES, Link
 from clarion.bus.rabbitmq.received import received
+from clarion.errors import BusUnavailable
 from clarion.topology import LIVE, LIVE_QUEUE
+
+BIND_S = 5.0
 
 
 class RabbitMQLiveSubscription:
     """See `clarion.bus.protocol.LiveSubscription`. Its queue is new, and named by the broker, at
-    each connection: after a half-open one the old name may be locked for a while."""
+    each connection: after a half-open one the old name may be locked for a while. It begins with
+    all keys that are wanted then, in an epoch of its own."""
 
     name = LIVE
     no_ack = True
 
     def __init__(self, link: Link, keys: Sequence[str]) -> None:
-        self._keys = list(keys)
+        self._keys = set(keys)
+        self._queue: AbstractQueue | None = None
         self._heard = LiveBuffer()
         self._closed = False
         self._consumer = Consumer(link, self)
@@ -40,6 +46,16 @@ class RabbitMQLiveSubscription:
 
     async def take(self, limit: int) -> list[Received]:
         return await self._heard.take(limit)
+
+    async def bind(self, key: str) -> None:
+        self._keys.add(key)
+        if self._queue is not None:
+            await self._change(self._queue.bind(LIVE, key))
+
+    async def unbind(self, key: str) -> None:
+        self._keys.discard(key)
+        if self._queue is not None:
+            await self._change(self._queue.unbind(LIVE, key))
 
     def epoch(self) -> int:
         return self._heard.epoch
@@ -58,8 +74,12 @@ class RabbitMQLiveSubscription:
         queue = await channel.declare_queue(
             None, exclusive=True, arguments=cast(Arguments, LIVE_QUEUE)
         )
-        for key in self._keys:
-            await queue.bind(LIVE, key)
+        bound: set[str] = set()
+        while missing := self._keys - bound:  # more may be wanted meanwhile
+            for key in missing:
+                await queue.bind(LIVE, key)
+            bound |= missing
+        self._queue = queue
         return queue
 
     def began(self, generation: int) -> None:
@@ -73,3 +93,16 @@ class RabbitMQLiveSubscription:
 
     def lost(self) -> None:
         """What was heard before the loss is still good."""
+        self._queue = None
+
+    async def _change(self, asked: Awaitable[object]) -> None:
+        """Wait for a change of the bindings; one that fails is made by a new queue. Raises
+        `BusUnavailable` where the broker does not answer."""
+        try:
+            async with asyncio.timeout(BIND_S):
+                await asked
+        except TimeoutError:
+            self._consumer.renew()
+            raise BusUnavailable("The broker does not confirm what is to be heard.") from None
+        except FAILURES:
+            self._consumer.renew()
