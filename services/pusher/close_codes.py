@@ -24,7 +24,10 @@ GOING_AWAY = CloseCode(
     1012, "going_away", "The server stops: come back after the `after_ms` it said.", True
 )
 TRY_AGAIN_LATER = CloseCode(
-    1013, "try_again_later", "The process is full or the database is away.", True
+    1013,
+    "try_again_later",
+    "The process is full, or database or broker do not answer.",
+    True,
 )
 TOO_SLOW = CloseCode(4008, "too_slow", "Nothing could be written for a minute: resume.", True)
 UNAUTHORIZED = CloseCode(

@@ -39,6 +39,7 @@ from services.pusher.publishing import Publishing
 from services.pusher.receipts import Receipts
 from services.pusher.resume import Resume
 from services.pusher.session import Session
+from services.pusher.shards import Shards
 from services.pusher.states import Link, Stage
 from services.pusher.tasks import Tasks
 from services.pusher.tickets import Tickets
@@ -64,6 +65,7 @@ class Conversations:
     tickets: Tickets
     tasks: Tasks
     census: Census
+    shards: Shards
 
     def take(self, session: Session, work: Work) -> None:
         """Handle this after what came before it; small answers at once where nothing did."""
@@ -178,7 +180,9 @@ class Conversations:
             session.close(TRY_AGAIN_LATER, "tenant_full")
             return False
         self.census.prove(said.tenant)
-        session.prove(self.hub.join(said.tenant, said.subscriber, session), said, expires_at)
+        feed = self.hub.join(said.tenant, said.subscriber, session)
+        self.shards.enter(feed)
+        session.prove(feed, said, expires_at)
         return True
 
     async def _command(self, session: Session, command: Command) -> None:

@@ -27,7 +27,7 @@ from services.pusher.handshake import Accepted
 from services.pusher.history import History
 from services.pusher.hub import Hub
 from services.pusher.limits import Bucket
-from services.pusher.live import Live, shards_of
+from services.pusher.live import Live
 from services.pusher.metrics import SESSIONS
 from services.pusher.publishing import Publishing
 from services.pusher.receipts import Receipts
@@ -35,6 +35,7 @@ from services.pusher.resume import Resume
 from services.pusher.revocations import CheckedVerifier, Revocations
 from services.pusher.session import Session
 from services.pusher.settings import PusherSettings
+from services.pusher.shards import Shards, keys_at_start
 from services.pusher.surroundings import Wire
 from services.pusher.tasks import Tasks
 from services.pusher.tickets import Tickets
@@ -77,8 +78,9 @@ class Engine:
         self.gaps = Gaps(self.hub, self.history, self.tasks, loop.call_later)
         self.announcer = Announcer(bus, shards=settings.live_shards)
         self.changes = Changes(Commands(database), self.hub, self.announcer)
-        shards = shards_of(settings.shards, settings.live_shards)
-        self.live = Live(bus, self.hub, self.gaps, self.revocations, shards)
+        keys = keys_at_start(settings.live_shards)
+        self.live = Live(bus, self.hub, self.gaps, self.revocations, keys)
+        self.shards = Shards(settings.live_shards, self.live, self.tasks, loop.call_later)
         self.drain = Drain(
             lambda: self.sessions,
             sessions_per_s=settings.handshakes_per_s,
@@ -97,7 +99,9 @@ class Engine:
         )
         self._conversations = Conversations(
             hub=self.hub,
-            resume=Resume(self.history, self.hub, heartbeat_s=settings.heartbeat_s),
+            resume=Resume(
+                self.history, self.hub, self.shards, self.gaps, heartbeat_s=settings.heartbeat_s
+            ),
             changes=self.changes,
             gaps=self.gaps,
             receipts=self.receipts,
@@ -106,6 +110,7 @@ class Engine:
             tickets=self.tickets,
             tasks=self.tasks,
             census=self.census,
+            shards=self.shards,
         )
         self._frames_per_s = settings.max_frames_per_minute / 60
         self._gate = Bucket(self.clock(), settings.handshakes_per_s)
@@ -216,6 +221,8 @@ class Engine:
         self.receipts.note(session)
         self.sessions.discard(session)
         self.census.leave(session)
+        if session.feed is not None:
+            self.shards.leave(session.feed)
         SESSIONS.dec()
 
     def may_send(self, session: Session) -> bool:

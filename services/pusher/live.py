@@ -12,7 +12,7 @@ from clarion.bus import Bus, LiveSubscription, Received
 from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement
 from clarion.contracts.revocation import REVOCATION_CONTENT_TYPE, Revocation
 from clarion.errors import StoreUnavailable
-from clarion.topology import LIVE_ALL, shard_key
+from clarion.topology import LIVE_ALL
 from services.pusher.gaps import CHECK_S, Gaps
 from services.pusher.hub import Hub
 from services.pusher.revocations import Revocations
@@ -35,18 +35,18 @@ class Live:
         hub: Hub,
         gaps: Gaps,
         revocations: Revocations,
-        shards: Sequence[int],
+        keys: Sequence[str] = (),
     ) -> None:
         self._bus = bus
         self._hub = hub
         self._gaps = gaps
         self._revocations = revocations
-        self._keys = [LIVE_ALL, *(shard_key(shard) for shard in shards)]
+        self._keys = {LIVE_ALL, *keys}
         self._subscription: LiveSubscription | None = None
 
     async def listen(self) -> None:
         """Announce to the hub what comes."""
-        subscription = self._subscription = self._bus.listen(self._keys)
+        subscription = self._subscription = self._bus.listen(list(self._keys))
         try:
             while True:
                 for received in await subscription.take(TAKEN_AT_ONCE):
@@ -60,10 +60,10 @@ class Live:
         """Have the feeds compared with the store after each time the link was lost, and every
         `CHECK_S` whatever happened."""
         loop = asyncio.get_running_loop()
-        checked, checked_at = self._ear(), loop.time()
+        checked, checked_at = self.epoch(), loop.time()
         while True:
             await asyncio.sleep(LOOK_S)
-            ear = self._ear()
+            ear = self.epoch()
             if ear == checked and loop.time() - checked_at < CHECK_S:
                 continue
             try:
@@ -73,7 +73,20 @@ class Live:
                 continue
             checked, checked_at = ear, loop.time()
 
-    def _ear(self) -> tuple[int, int]:
+    async def bind(self, key: str) -> None:
+        """As `LiveSubscription.bind`."""
+        self._keys.add(key)
+        if self._subscription is not None:
+            await self._subscription.bind(key)
+
+    async def unbind(self, key: str) -> None:
+        """As `LiveSubscription.unbind`."""
+        self._keys.discard(key)
+        if self._subscription is not None:
+            await self._subscription.unbind(key)
+
+    def epoch(self) -> tuple[int, int]:
+        """As `LiveSubscription.epoch`, over all subscriptions."""
         subscription = self._subscription
         return id(subscription), subscription.epoch() if subscription is not None else 0
 
@@ -85,10 +98,3 @@ class Live:
                 self._revocations.hear(_revocation(received.body))
         except msgspec.MsgspecError:
             log.error("announcement_malformed", bytes=len(received.body))
-
-
-def shards_of(chosen: str, total: int) -> list[int]:
-    """The shards that a process hears: those in `chosen` (`0,2`), or all where it is empty."""
-    if not chosen:
-        return list(range(total))
-    return sorted({int(one) % total for one in chosen.split(",") if one.strip()})

@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge
 
 SESSIONS = Gauge("clarion_live_sessions", "Open sessions, authenticated or not.")
 FRAMES = Counter("clarion_live_frames_total", "Frames written to sessions.")
+SHARDS = Gauge("clarion_live_shards_bound", "Shards that this process hears.")
 HANDSHAKES = Counter(
     "clarion_live_handshakes_total", "WebSocket handshakes, by what became of them.", ["outcome"]
 )

@@ -1,9 +1,9 @@
 """The replay: what a session missed, from the store, up to where live frames take over.
 
-The session is in the hub before its history is read, so that nothing falls between the two: live
-frames are kept meanwhile, and those that the replay covers are dropped. Pages are read until one
-is short; its `head`, of the same snapshot, is where the replay ends. An item that changes between
-two pages moves to the end of the feed and is read there.
+The session is in the hub, and its shard is heard, before its history is read, so that nothing falls
+between the two: live frames are kept meanwhile, and those that the replay covers are dropped.
+Pages are read until one is short; its `head`, of the same snapshot, is where the replay ends. An
+item that changes between two pages moves to the end of the feed and is read there.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from clarion.contracts.frames import CaughtUp, NotificationFrame, Ref, Welcome
 from services.pusher import frames
 from services.pusher.backlog import HIGH_WATER_BYTES
+from services.pusher.gaps import Gaps
 from services.pusher.history import History, Page, Position
 from services.pusher.hub import Feed, Hub
 from services.pusher.session import Session
+from services.pusher.shards import Shards
 from services.pusher.states import STAGE_MOVES, Stage, moved
 
 PATIENCE_S = 1.0
@@ -26,22 +28,28 @@ PATIENCE_S = 1.0
 class Resume:
     """Replays for every session of a process."""
 
-    def __init__(self, history: History, hub: Hub, *, heartbeat_s: int) -> None:
+    def __init__(
+        self, history: History, hub: Hub, shards: Shards, gaps: Gaps, *, heartbeat_s: int
+    ) -> None:
         self._history = history
         self._hub = hub
+        self._shards = shards
+        self._gaps = gaps
         self._heartbeat_s = heartbeat_s
 
     async def replay(self, session: Session, since: int | None, ref: Ref = None) -> None:
         """`welcome`, the items, `caught_up`; then the session is live, unless it closed meanwhile.
 
         Without `since`, or with one that the inbox has not reached, a snapshot. Raises
-        `StoreUnavailable`.
+        `StoreUnavailable`, and `BusUnavailable` where the feed's shard cannot be heard.
         """
         feed = session.feed
         if feed is None or not session.is_open:
             return
         if session.stage is not Stage.REPLAYING:
             session.begin_replay()
+        await self._shards.hear(feed)
+        epoch = self._shards.epoch()
         page, reset = await self._first(feed, since)
         session.send(
             Welcome(
@@ -62,8 +70,12 @@ class Resume:
             del page  # who does not read holds none
             await session.backlog.drained()
             if is_last and self._take_over(session, feed, head):
-                return
+                break
+            epoch = self._shards.epoch()
             page, patience_s = await self._history.after(place), PATIENCE_S
+
+        if epoch != self._shards.epoch():  # what came after the last page was perhaps not heard
+            await self._gaps.fill(feed)
 
     async def _first(self, feed: Feed, since: int | None) -> tuple[Page, bool]:
         if since is not None:

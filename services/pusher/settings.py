@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from clarion.settings import Origins, SharedSettings, TokenSecret
@@ -48,12 +48,3 @@ class PusherSettings(SharedSettings):
     )
     """Proxies that are believed about whom they speak for."""
     handshakes_per_s: int = Field(default=500, ge=1)
-    shards: str = ""
-    """The shards that this process hears, such as `0,2`; empty for all."""
-
-    @field_validator("shards")
-    @classmethod
-    def _check_shards(cls, value: str) -> str:
-        if not all(part.strip().isdecimal() for part in value.split(",") if value):
-            raise ValueError("write numbers with commas between them, such as 0,2")
-        return value

@@ -192,7 +192,7 @@ async def test_a_new_epoch_of_the_link_brings_a_check(
         def another_epoch(_: Live) -> tuple[int, int]:
             return 0, 1
 
-        monkeypatch.setattr(Live, "_ear", another_epoch)
+        monkeypatch.setattr(Live, "epoch", another_epoch)
         frame = await client.next()
 
     assert frame["item"]["title"] == "silent"

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from clarion.errors import Invalid
 from services.pusher.cursors import Place, read_cursor, write_cursor
 from services.pusher.handshake import is_same_host
-from services.pusher.live import shards_of
 
 
 @pytest.mark.parametrize(
@@ -48,8 +47,3 @@ def test_a_cursor_comes_back_as_it_was(version: int, identifier: UUID) -> None:
 def test_what_is_no_cursor_is_invalid(text: str) -> None:
     with pytest.raises(Invalid):
         read_cursor(text, "list")
-
-
-def test_shards_are_all_or_those_chosen() -> None:
-    assert shards_of("", 3) == [0, 1, 2]
-    assert shards_of("2, 0", 4) == [0, 2]

@@ -1,0 +1,95 @@
+"""A pusher that did not hear everything finds what it missed, at once and for few queries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from prometheus_client import REGISTRY
+
+from clarion.bus import Bus
+from clarion.store.database import Database
+from services.pusher.gaps import Gaps
+from services.pusher.history import History, Page
+from services.pusher.live import Live
+from tests.support.inbox_writer import InboxWriter
+from tests.support.processes import wait_until
+from tests.support.pusher import Pusher, running_pusher
+
+
+@pytest.fixture
+async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
+    async with running_pusher(memory_bus, database) as running:
+        yield running
+
+
+@pytest.fixture
+def writer(memory_bus: Bus, database: Database) -> InboxWriter:
+    return InboxWriter(database, memory_bus)
+
+
+@pytest.fixture
+def lose_link(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Once it is set the link has been lost and is back."""
+    lost = asyncio.Event()
+
+    def epoch(_: Live) -> tuple[int, int]:
+        return 0, int(lost.is_set())
+
+    monkeypatch.setattr(Live, "epoch", epoch)
+    return lost
+
+
+async def test_what_is_lost_between_the_history_and_live_is_read(
+    pusher: Pusher,
+    writer: InboxWriter,
+    lose_link: asyncio.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked = asyncio.Event()
+    newest, check = History.newest, Gaps.check
+
+    async def read_and_lose(history: History, tenant: str, subscriber: str) -> Page:
+        page = await newest(history, tenant, subscriber)
+        await writer.store(subscriber, ["silent"])
+        lose_link.set()
+        await checked.wait()
+        return page
+
+    async def check_and_tell(gaps: Gaps) -> None:
+        await check(gaps)
+        checked.set()
+
+    monkeypatch.setattr(History, "newest", read_and_lose)
+    monkeypatch.setattr(Gaps, "check", check_and_tell)
+    async with pusher.feed("user-1") as client:
+        frame = await client.next()
+    assert (frame["version"], frame["item"]["title"]) == (1, "silent")
+
+
+async def test_after_a_lost_link_many_feeds_cost_few_queries(
+    pusher: Pusher, writer: InboxWriter, lose_link: asyncio.Event
+) -> None:
+    subscribers = [f"user-{number}" for number in range(400)]
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(pusher.feed(one)) for one in subscribers]
+        for subscriber in subscribers[:350]:
+            await writer.store(subscriber, ["one", "two"])
+        before = {kind: reads(kind) for kind in ("heads", "after", "newest")}
+        lose_link.set()
+        for client in clients[:350]:
+            got = [await client.next(), await client.next()]
+            assert [(one["version"], one["item"]["title"]) for one in got] == [
+                (1, "one"),
+                (2, "two"),
+            ]
+        after = {kind: reads(kind) - before[kind] for kind in before}
+        await wait_until(lambda: reads("heads") >= before["heads"] + 1, 5, "the check")
+    assert (after["heads"], after["newest"]) == (1, 0)
+    assert after["after"] <= 5  # 160 feeds each, and what came late to its group
+
+
+def reads(kind: str) -> float:
+    return REGISTRY.get_sample_value("clarion_live_reads_total", {"kind": kind}) or 0.0
