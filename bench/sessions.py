@@ -16,7 +16,7 @@ from bench.client import running_client
 from bench.contenders import clarion, nchan, socketio, uvicorn
 from bench.contenders.contender import Contender, MissingProgram, Opening
 from bench.ground import Ground
-from bench.results import Claim, Figure, Report
+from bench.results import OURS, Claim, Figure, Report
 
 WARM_SESSIONS = 500
 SESSIONS = 10_000
@@ -26,28 +26,33 @@ MAX_KIB = 5.0
 HANDSHAKES = 2_500.0
 
 MEMORY, HANDSHAKE, HELLO = "idle session", "handshake", "handshake, hello"
-CONTENDERS: tuple[tuple[Opening, str], ...] = (
-    (partial(clarion.opened, says=""), HANDSHAKE),
-    (clarion.opened, HELLO),
-    (uvicorn.opened, HANDSHAKE),
-    (nchan.opened, HANDSHAKE),
-    (socketio.opened, HANDSHAKE),
+CONTENDERS: tuple[tuple[str, Opening, str], ...] = (
+    (OURS, partial(clarion.opened, says=""), HANDSHAKE),
+    (OURS, clarion.opened, HELLO),
+    ("uvicorn", uvicorn.opened, HANDSHAKE),
+    ("nchan", nchan.opened, HANDSHAKE),
+    ("socketio", socketio.opened, HANDSHAKE),
 )
 
 
 async def measure(ground: Ground) -> Report:
     """Every contender that is here; of Clarion's memory the session that has said `hello`."""
     report = Report()
-    for opening, path in CONTENDERS:
+    for name, opening, path in CONTENDERS:
         try:
             async with opening(ground) as contender:
-                print(f"{path}, {contender.name}", flush=True)
+                print(f"{path}, {name}", flush=True)
                 memory, opened = await _grow(contender, path)
         except MissingProgram as missing:
             report.remarks.append(str(missing))
             continue
+        except TimeoutError:
+            if name == OURS:
+                raise
+            report.remarks.append(f"{name} did not open {SESSIONS:,} sessions in time.")
+            continue
         report.figures.append(opened)
-        if (contender.name, path) != ("clarion", HANDSHAKE):
+        if (name, path) != (OURS, HANDSHAKE):
             report.figures.append(memory)
     report.figures.sort(key=lambda one: one.path)
     report.claims.extend(claims(report))
@@ -75,10 +80,10 @@ async def _grow(contender: Contender, path: str) -> tuple[Figure, Figure]:
 
 def claims(report: Report) -> Iterator[Claim]:
     """What is promised of sessions."""
-    memory = report.figure(MEMORY, "clarion")
+    memory = report.figure(MEMORY, OURS)
     if memory is not None and memory.cost is not None:
         yield Claim(f"KiB a session, {SESSIONS:,} of them idle", memory.cost, MAX_KIB, at_most=True)
     for path in (HANDSHAKE, HELLO):
-        found = report.figure(path, "clarion")
+        found = report.figure(path, OURS)
         if found is not None and found.rate is not None:
             yield Claim(f"{path}: per CPU second", found.rate, HANDSHAKES)

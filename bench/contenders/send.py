@@ -25,8 +25,8 @@ async def opened(_: Ground) -> AsyncIterator[Contender]:
     """As `Opening`. Raises `MissingProgram`."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="clarion-bench-") as directory:
-        command = [str(compiled(Path(directory))), str(port)]
-        process = await start_process(command, ready="ready")
+        arguments = [str(compiled(Path(directory))), str(port)]
+        process = await start_process(arguments, ready="ready")
         async with process:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 from socketio import AsyncAioPikaManager
 
@@ -21,7 +22,8 @@ async def opened(ground: Ground) -> AsyncIterator[Contender]:
         ground.fresh(migrated=False) as settings,
         peer("socketio_fanout", settings) as server,
     ):
-        publisher = AsyncAioPikaManager(settings["CLARION_AMQP_URL"], write_only=True)
+        manager = AsyncAioPikaManager(settings["CLARION_AMQP_URL"], write_only=True)
+        publisher = cast("Any", manager)  # it has no types
 
         async def send(news: Sequence[News]) -> None:
             for one in news:
