@@ -1,4 +1,4 @@
-"""`python -m bench [accept|plan|fanout|sessions|token ...]`."""
+"""`python -m bench [accept|plan|fanout|sessions|token|end_to_end ...]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from bench import accept, fanout, plan, results, sessions, token_check
+from bench import accept, end_to_end, fanout, plan, results, sessions, token_check
 from bench.ground import Ground, open_ground
 from bench.results import Report
 from clarion.telemetry.logs import configure_logs
@@ -19,6 +19,7 @@ MEASURES: dict[str, Measure] = {
     "fanout": fanout.measure,
     "sessions": sessions.measure,
     "token": token_check.measure,
+    "end_to_end": end_to_end.measure,
 }
 
 

@@ -15,7 +15,7 @@ from bench.contenders.contender import Contender, MissingProgram, News, Opening
 from bench.events import names, notification
 from bench.ground import Ground
 from bench.results import Claim, Figure, Report
-from bench.socket_load import EVERYONE
+from bench.sockets import EVERYONE
 
 SESSIONS = 500
 BURST = 16

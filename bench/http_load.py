@@ -1,7 +1,7 @@
 """`python -m bench.http_load PORT CALLERS WARM_S SECONDS`: callers that post one event at a time.
 
 Writes `begin` once warm, then one line of JSON: how many were accepted, in how long, and the
-latencies. Raw sockets and no HTTP library, so that the client is not what is measured.
+latencies. The next request of a caller leaves when its last answer is complete.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ from typing import cast
 
 import uvloop
 
-from bench.events import API_KEY, plain_event
+from bench.events import plain_event
+from bench.percentiles import percentile
+from bench.posts import Answers, post
 
-BODY = json.dumps(plain_event(42)).encode()
-REQUEST = (
-    b"POST /v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-    b"authorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
-) % (API_KEY.encode(), len(BODY), BODY)
+REQUEST = post(json.dumps(plain_event(42)).encode())
 
 
 class Tally:
@@ -36,11 +34,11 @@ class Tally:
 
 
 class Caller(asyncio.Protocol):
-    """One connection: the next request leaves when the last answer is complete."""
+    """One connection."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
-        self._buffer = b""
+        self._answers = Answers()
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -48,15 +46,10 @@ class Caller(asyncio.Protocol):
         self._send()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found:
+        is_accepted = self._answers.feed(data)
+        if is_accepted is None:
             return
-        name = head.lower().index(b"content-length:") + 15
-        if len(body) < int(head[name:].split(b"\r\n", 1)[0]):
-            return
-        self._buffer = b""
-        if head.startswith(b"HTTP/1.1 202"):
+        if is_accepted:
             self._tally.latencies.append(time.perf_counter() - self._sent_at)
         else:
             self._tally.refused += 1
@@ -83,8 +76,8 @@ async def main(port: int, callers: int, warm_s: float, seconds: float) -> None:
         "accepted": len(ordered),
         "refused": tally.refused,
         "seconds": took,
-        "p50_ms": ordered[len(ordered) // 2] * 1e3 if ordered else None,
-        "p99_ms": ordered[len(ordered) * 99 // 100] * 1e3 if ordered else None,
+        "p50_ms": percentile(ordered, 50) * 1e3 if ordered else None,
+        "p99_ms": percentile(ordered, 99) * 1e3 if ordered else None,
     }
     print(json.dumps(result), flush=True)
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 NO_MASK = b"\0\0\0\0"
+TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
 
-def masked(payload: bytes) -> bytes:
-    """A text frame of a client: masked, as it has to be, with a mask of zeros."""
+def masked(payload: bytes, opcode: int = TEXT) -> bytes:
+    """A frame of a client: masked, as it has to be, with a mask of zeros."""
     size = len(payload)
     if size < 126:
-        return b"\x81" + bytes((0x80 | size,)) + NO_MASK + payload
-    return b"\x81\xfe" + size.to_bytes(2) + NO_MASK + payload
+        return bytes((opcode, 0x80 | size)) + NO_MASK + payload
+    return bytes((opcode, 0xFE)) + size.to_bytes(2) + NO_MASK + payload
+
+
+def payload_of(frame: bytes) -> bytes:
+    """What a frame of a server holds."""
+    size = frame[1]
+    return frame[2 if size < 126 else 4 if size == 126 else 10 :]
 
 
 class Frames:

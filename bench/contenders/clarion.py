@@ -13,7 +13,7 @@ from bench.contenders.contender import Contender, News, Send
 from bench.events import TOKEN_SECRET
 from bench.ground import Ground
 from bench.server import service
-from bench.socket_load import Sockets
+from bench.sockets import Sockets
 from clarion.bus import Message, open_bus
 from clarion.contracts.announcement import (
     ANNOUNCEMENT_CONTENT_TYPE,

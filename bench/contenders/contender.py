@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bench.ground import Ground
 from bench.server import Server
-from bench.socket_load import Sockets
+from bench.sockets import Sockets
 
 
 class MissingProgram(Exception):

@@ -14,7 +14,7 @@ import psutil
 from bench.contenders.contender import Contender, MissingProgram, News
 from bench.ground import Ground
 from bench.server import Server, program
-from bench.socket_load import Sockets
+from bench.sockets import Sockets
 from tests.support.processes import free_port
 
 MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.contenders.contender import Contender, MissingProgram, News
 from bench.ground import Ground
 from bench.server import Server
-from bench.socket_load import Sockets
+from bench.sockets import Sockets
 from tests.support.processes import free_port, start_process
 
 SOURCE = Path(__file__).parent.parent / "peers" / "send.c"

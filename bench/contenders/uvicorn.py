@@ -12,7 +12,7 @@ from bench.contenders.contender import Contender, News
 from bench.ground import Ground
 from bench.peers.broker import LIVE
 from bench.server import peer
-from bench.socket_load import Sockets
+from bench.sockets import Sockets
 
 
 @asynccontextmanager

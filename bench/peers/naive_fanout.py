@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import jwt
 from aio_pika.abc import AbstractQueue
@@ -16,22 +17,18 @@ from bench.events import TOKEN_SECRET
 from bench.peers.broker import connect, live_exchange
 
 sessions: defaultdict[str, set[WebSocket]] = defaultdict(set)
-versions: defaultdict[str, int] = defaultdict(int)
 
 
 async def deliver(queue: AbstractQueue) -> None:
-    """Each message: one item and the subscribers it is for."""
+    """Each message: an item and the subscriber whom it is for, as `naive_plan` announces it."""
     async with queue.iterator(no_ack=True) as messages:
         async for message in messages:
             body = json.loads(message.body)
-            for subscriber in body["subscribers"]:
-                await send(subscriber, body["item"])
+            await send(body.pop("subscriber"), body)
 
 
-async def send(subscriber: str, item: object) -> None:
-    versions[subscriber] += 1
-    version = versions[subscriber]
-    frame = {"type": "notification", "version": version, "unread": version, "item": item}
+async def send(subscriber: str, body: dict[str, Any]) -> None:
+    frame = {"type": "notification", **body}
     for socket in list(sessions[subscriber]):
         with suppress(WebSocketDisconnect, RuntimeError):
             await socket.send_json(frame)
@@ -63,7 +60,7 @@ async def live(socket: WebSocket) -> None:
     subscriber = claims["sub"]
     await socket.accept()
     sessions[subscriber].add(socket)
-    await socket.send_json({"type": "welcome", "version": versions[subscriber]})
+    await socket.send_json({"type": "welcome"})
     try:
         while True:
             await socket.receive_json()

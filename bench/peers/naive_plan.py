@@ -23,7 +23,7 @@ Sessions = async_sessionmaker[AsyncSession]
 
 
 async def plan(sessions: Sessions, body: dict[str, Any]) -> dict[str, Any] | None:
-    """The frame to announce; None for an event that was planned before."""
+    """What to announce; None for an event that was planned before."""
     async with sessions() as session:
         fields = {"tenant": "default", "source": body["source"], "event_id": body["id"]}
         event = Event(**fields, type=body["type"], body=body)
@@ -49,9 +49,24 @@ async def plan(sessions: Sessions, body: dict[str, Any]) -> dict[str, Any] | Non
             data=body["data"],
         )
         session.add(notification)
-        frame = {"subscriber": subscriber, "version": inbox.version, "unread": inbox.unread}
+        head = {"subscriber": subscriber, "version": inbox.version, "unread": inbox.unread}
         await session.commit()
-    return frame | {"item": {"title": notification.title, "url": notification.url}}
+    return head | {"item": item(event, notification)}
+
+
+def item(event: Event, notification: Notification) -> dict[str, Any]:
+    """The notification as a frame bears it."""
+    return {
+        "id": str(notification.id),
+        "event_id": event.event_id,
+        "type": event.type,
+        "title": notification.title,
+        "url": notification.url,
+        "data": notification.data,
+        "version": notification.version,
+        "created_at": notification.created_at.isoformat(),
+        "read_at": None,
+    }
 
 
 def consumer(sessions: Sessions, exchange: AbstractExchange) -> Any:

@@ -1,0 +1,64 @@
+"""Events sent when they are due, whatever became of those before.
+
+The due times of a load are drawn once from a seed, as those of many callers who know nothing of
+each other, so every contender is given the same. An event carries its due time by CLOCK_MONOTONIC;
+who sees the frame, on the same machine, subtracts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.arrivals import Arrivals
+from bench.callers import Callers
+from bench.events import plain_event
+
+SEED = 7
+TICK_S = 0.001
+"""What a timer of the loop can tell apart."""
+LEAD_S = 0.1
+
+
+@dataclass(frozen=True)
+class Load:
+    """So many events a second on average, for so long."""
+
+    rate: float
+    seconds: float
+
+    def offsets(self) -> Iterator[float]:
+        """When each is due, in seconds from the beginning."""
+        drawn = random.Random(SEED)
+        at = drawn.expovariate(self.rate)
+        while at < self.seconds:
+            yield at
+            at += drawn.expovariate(self.rate)
+
+
+async def send(
+    load: Load, callers: Callers, arrivals: Arrivals, subscribers: Sequence[str]
+) -> list[float]:
+    """Give each event to the callers when it is due, the subscribers in turn; returns by how many
+    seconds this program itself was late, in ascending order."""
+    late: list[float] = []
+    began = time.monotonic() + LEAD_S
+    for place, offset in enumerate(load.offsets()):
+        due_at = began + offset
+        while (wait := due_at - time.monotonic()) > 0:  # noqa: ASYNC110  (for a time, no event)
+            await asyncio.sleep(max(wait, TICK_S))
+        subscriber = subscribers[place % len(subscribers)]
+        callers.send(event(arrivals.expect(subscriber, due_at), subscriber, due_at))
+        late.append(time.monotonic() - due_at)
+    return sorted(late)
+
+
+def event(number: int, subscriber: str, due_at: float) -> bytes:
+    """The body of a request."""
+    made = plain_event(number)
+    data = made["data"] | {"due_at": due_at}
+    return json.dumps(made | {"to": f"user:{subscriber}", "data": data}).encode()
