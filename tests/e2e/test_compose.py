@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from tests.support.compose import (
     compose_services,
     required_variables,
 )
+from tests.support.nginx import NGINX, answering, start_nginx
 from tests.support.processes import (
     Process,
     free_port,
@@ -37,9 +37,7 @@ from tests.support.processes import (
     wait_until,
 )
 
-ROOT = COMPOSE.parent
 BIN = Path(sys.executable).parent
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 SERVICES = ("gateway", "notifier", "pusher")
 VARIABLES = {
     "POSTGRES_PASSWORD": "a" * 48,
@@ -95,10 +93,11 @@ async def installation(amqp_url: str, empty_postgres_url: str) -> AsyncIterator[
                 process = await start(service, ports, places)
                 processes[service.name] = await stack.enter_async_context(process)
         if NGINX:
-            processes["nginx"] = await stack.enter_async_context(await start_nginx(ports))
+            front = await start_nginx(ports["nginx"], ports["gateway"], [ports["pusher"]])
+            processes["nginx"] = await stack.enter_async_context(front)
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        front = urls["nginx"] if NGINX else ""
-        yield Installation(front or urls["gateway"], front or urls["pusher"], inbox, processes)
+        api, live = (urls["nginx" if NGINX else one] for one in ("gateway", "pusher"))
+        yield Installation(api, live, inbox, processes)
 
 
 async def start(service: ComposeService, ports: dict[str, int], places: dict[str, str]) -> Process:
@@ -114,36 +113,9 @@ async def start(service: ComposeService, ports: dict[str, int], places: dict[str
     command = [BIN / service.command[0], *service.command[1:]]
     process = await start_process(command, env=environment, cwd=run_directory())
     if service.name in ports:
-        await ready(f"http://127.0.0.1:{ports[service.name]}/readyz", process)
+        await answering(f"http://127.0.0.1:{ports[service.name]}/readyz", process)
     else:
         assert await process.wait(60) == 0, process.output()
-    return process
-
-
-async def ready(url: str, process: Process) -> None:
-    async with httpx2.AsyncClient() as client:
-
-        async def answers() -> bool:
-            return (await client.get(url)).status_code == 200
-
-        await wait_until(answers, 60, f"{url}: {process!r}")
-
-
-async def start_nginx(ports: dict[str, int]) -> Process:
-    """The file's nginx with the addresses of this test."""
-    config = run_directory() / "nginx.conf"
-    text = (ROOT / "deploy/nginx/nginx.conf").read_text()
-    for name in ("gateway", "pusher"):
-        text = text.replace(f"server {name}:8000;", f"server 127.0.0.1:{ports[name]};")
-    text = text.replace("listen 8080;", f"listen 127.0.0.1:{ports['nginx']};")
-    text = re.sub(r"/tmp/", f"{run_directory()}/nginx-", text)
-    text = text.replace("root /usr/share/nginx/html;", f"root {ROOT};")
-    config.write_text(text)
-    assert NGINX is not None
-    checked = await start_process([NGINX, "-t", "-c", config])
-    assert await checked.wait() == 0, checked.output()
-    process = await start_process([NGINX, "-c", config, "-g", "daemon off;"])
-    await ready(f"http://127.0.0.1:{ports['nginx']}/healthz", process)
     return process
 
 
@@ -200,6 +172,13 @@ def test_the_services_wait_for_schema_and_broker() -> None:
     )
     assert services["migrate"].waits_for == {"postgres": "service_healthy"}
     assert list(services)[-1] == "nginx"
+
+
+def test_the_pusher_believes_its_proxy_and_nobody_outside() -> None:
+    environment = compose_services(VARIABLES)["pusher"].environment
+    trusted = [ip_network(one) for one in environment["CLARION_TRUSTED_PROXIES"].split(",")]
+    for address, is_trusted in (("172.18.0.7", True), ("192.168.16.2", True), ("8.8.8.8", False)):
+        assert any(ip_address(address) in network for network in trusted) is is_trusted
 
 
 @pytest.mark.timeout(300)

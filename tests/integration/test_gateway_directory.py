@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -155,6 +156,19 @@ async def test_a_token_opens_the_feed_of_its_subscriber(
     said = await SecretVerifier(SECRET).verify(answer.json()["token"])
     assert (said.tenant, said.subscriber, said.publish) == ("default", "42", ("room:1",))
     assert said.expires_at - int(said.issued_at) == 60
+
+
+async def test_a_token_comes_with_its_shard_where_there_are_several(
+    memory_bus: Bus, database: Database
+) -> None:
+    body = {"subscriber": "42"}
+    async with gateway_client(memory_bus, database) as client:
+        of_one = (await client.post("/v1/tokens", json=body)).json()
+    async with gateway_client(memory_bus, database, live_shards=64) as client:
+        of_many = (await client.post("/v1/tokens", json=body)).json()
+    assert set(of_one) == {"token", "expires_at"}
+    assert set(of_many) == {"token", "expires_at", "shard"}
+    assert of_many["shard"] == crc32(b"default/42") % 64 != 0
 
 
 async def test_without_a_secret_tokens_are_signed_elsewhere(

@@ -90,8 +90,11 @@ class TokenBody(Given):
 
 
 class Token(BaseModel):
+    """`shard`, for `?shard=` in the address of the live feed, only where there are several."""
+
     token: str
     expires_at: Time
+    shard: int | None = None
 
 
 class RevocationQuery(Given):

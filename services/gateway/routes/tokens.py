@@ -6,9 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from clarion.contracts.announcement import feed_key
 from clarion.errors import Conflict
 from clarion.http.problems import problem_responses
 from clarion.tokens.subscriber import mint_token
+from clarion.topology import shard_of
 from services.gateway.access import Has, TokenWriter
 from services.gateway.directory.schemas import Token, TokenBody
 
@@ -19,6 +21,7 @@ router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
     "",
     status_code=201,
     response_model=Token,
+    response_model_exclude_unset=True,
     responses=problem_responses(400, 401, 403, 409, 413, 415, 422, 503),
     summary="Mint a token that opens one subscriber's feed",
 )
@@ -37,4 +40,6 @@ async def post_token(body: TokenBody, has: Has, key: TokenWriter) -> dict[str, A
         ttl_s=body.ttl_s or has.settings.token_ttl_s,
         publish=body.publish,
     )
-    return {"token": token, "expires_at": expires_at}
+    shards = has.settings.live_shards
+    placed = {"shard": shard_of(feed_key(key.tenant, body.subscriber), shards)}
+    return {"token": token, "expires_at": expires_at} | (placed if shards > 1 else {})
