@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 from pathlib import Path
@@ -9,15 +10,23 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
+import websockets
 
+from clarion.bus import Bus
+from clarion.store.database import Database
+from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import Process, free_port, start_process, wait_until
+from tests.support.pusher import SECRET, Client, token
 
 CLARION = (sys.executable, "-m", "clarion.cli")
+MOST = 150
+"""Sessions that are opened so that each process has some."""
+ITEMS = [(1, "one"), (2, "two")]
 
 
-async def started(port: int, environment: dict[str, str]) -> Process:
-    """Two gateways on one port, ready."""
-    command = [*CLARION, "gateway", "--port", str(port), "--workers", "2"]
+async def started(service: str, port: int, environment: dict[str, str]) -> Process:
+    """Two processes of a service on one port, ready."""
+    command = [*CLARION, service, "--port", str(port), "--workers", "2"]
 
     async def is_ready() -> bool:
         async with httpx2.AsyncClient() as client:
@@ -26,9 +35,15 @@ async def started(port: int, environment: dict[str, str]) -> Process:
     return await start_process(command, env=environment, ready=is_ready, timeout_s=60)
 
 
-def workers_of(process: Process) -> set[int]:
+def workers_of(process: Process, service: str = "gateway") -> set[int]:
     children = psutil.Process(process.pid).children()
-    return {child.pid for child in children if "services.gateway" in child.cmdline()}
+    return {child.pid for child in children if f"services.{service}" in child.cmdline()}
+
+
+def sessions_of(worker: int, port: int) -> int:
+    """Connections that a process has accepted."""
+    connections = psutil.Process(worker).net_connections("tcp")
+    return sum(one.status == "ESTABLISHED" and one.laddr.port == port for one in connections)
 
 
 @pytest.mark.timeout(240)
@@ -37,7 +52,7 @@ async def test_a_dead_worker_is_replaced_and_all_stop_in_order(
 ) -> None:
     port = free_port()
     environment = {"CLARION_AMQP_URL": amqp_url, "CLARION_DATABASE_URL": postgres_url}
-    process = await started(port, environment)
+    process = await started("gateway", port, environment)
     first = workers_of(process)
     assert len(first) == 2
     victim = min(first)
@@ -48,10 +63,60 @@ async def test_a_dead_worker_is_replaced_and_all_stop_in_order(
     assert await process.wait(60) == 0
     assert [pid for pid in last if psutil.pid_exists(pid)] == []
 
-    orphaned = await started(port, environment)
+    orphaned = await started("gateway", port, environment)
     left = workers_of(orphaned)
     psutil.Process(orphaned.pid).kill()
     await wait_until(lambda: not any(map(psutil.pid_exists, left)), 60, "the workers' end")
+
+
+@pytest.mark.timeout(240)
+async def test_sessions_of_two_pushers_on_one_port_miss_nothing_and_end_in_order(
+    amqp_url: str, postgres_url: str, rabbitmq_bus: Bus, database: Database
+) -> None:
+    port = free_port()
+    environment = {
+        "CLARION_AMQP_URL": amqp_url,
+        "CLARION_DATABASE_URL": postgres_url,
+        "CLARION_TOKEN_SECRET": SECRET,
+    }
+    process = await started("pusher", port, environment)
+    await wait_until(lambda: len(workers_of(process, "pusher")) == 2, 30, "both workers")
+    workers = workers_of(process, "pusher")
+    clients = await spread_over(workers, port)
+    writer = InboxWriter(database, rabbitmq_bus)
+    for number in range(10):
+        await writer.write(f"user-{number}", "one", "two")
+    for client in clients:
+        got = [await client.next(), await client.next()]
+        assert [(one["version"], one["item"]["title"]) for one in got] == ITEMS
+    process.send_signal(signal.SIGTERM)
+    for client in clients:
+        assert (await client.next())["type"] == "reconnect"
+        assert await client.closed() == (1012, "going_away")
+    assert await process.wait(60) == 0
+    assert [pid for pid in workers if psutil.pid_exists(pid)] == []
+
+
+async def spread_over(workers: set[int], port: int) -> list[Client]:
+    """Sessions of ten subscribers that have caught up; each process has some."""
+    clients: list[Client] = []
+    async with asyncio.timeout(60):
+        while not all(sessions_of(one, port) > 1 for one in workers):
+            clients.append(await connected(port, f"user-{len(clients) % 10}"))
+            if len(clients) == MOST:  # the other process is still starting
+                await asyncio.gather(*(one.connection.close() for one in clients))
+                clients.clear()
+    return clients
+
+
+async def connected(port: int, subscriber: str) -> Client:
+    """A session that has caught up."""
+    headers = {"Authorization": f"Bearer {token(subscriber)}"}
+    url = f"ws://127.0.0.1:{port}/v1/live"
+    client = Client(await websockets.connect(url, additional_headers=headers))
+    await client.hello()
+    await client.until("caught_up")
+    return client
 
 
 async def test_workers_need_a_broker(tmp_path: Path) -> None:
