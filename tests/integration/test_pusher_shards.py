@@ -17,9 +17,11 @@ from clarion.errors import BusUnavailable
 from clarion.store.database import Database
 from clarion.topology import shard_of
 from services.pusher.live import Live
+from tests.support.bus import opened, ready
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.processes import wait_until
 from tests.support.pusher import Client, Pusher, running_pusher, token
+from tests.support.rabbitmq import BrokerNode
 
 SHARDS = 2
 SUBSCRIBERS = [f"user-{number}" for number in range(8)]
@@ -151,6 +153,30 @@ async def test_a_session_that_cannot_be_heard_of_is_told_to_come_back(database: 
             await InboxWriter(database, bus, shards=SHARDS).write("user-0", "heard")
             assert await titles(client, 1) == [(1, "heard")]
     await bus.close()
+
+
+async def test_after_an_outage_of_the_broker_all_shards_are_heard_again(
+    private_rabbitmq: BrokerNode, database: Database
+) -> None:
+    async with opened(private_rabbitmq.url("/")) as bus:
+        await ready(bus)
+        writer = InboxWriter(database, bus, shards=SHARDS)
+        async with (
+            running_pusher(bus, database, live_shards=SHARDS) as pusher,
+            pusher.feed(ZERO) as before,
+        ):
+            await private_rabbitmq.kill()
+            await wait_until(lambda: not bus.status().can_consume, 10, "notices")
+            await writer.store(ZERO, ["silent"])
+            await writer.store(ONE, ["silent"])
+            async with pusher.feed(ONE) as during:  # the store serves it all the same
+                assert during.past[1]["item"]["title"] == "silent"
+                await private_rabbitmq.start()
+                await ready(bus)
+                assert await titles(before, 1) == [(1, "silent")]
+                for subscriber, client in ((ZERO, before), (ONE, during)):
+                    await writer.write(subscriber, "live")
+                    assert await titles(client, 1) == [(2, "live")]
 
 
 async def test_a_shard_without_sessions_is_given_up(
