@@ -41,6 +41,7 @@ def options() -> Options:
     parser.add_argument("--rate", type=float, default=60.0, help="events a second (default 60)")
     parser.add_argument("--clients", type=int, default=40, help="live clients (default 40)")
     parser.add_argument("--cluster", action="store_true", help="a cluster of 3 RabbitMQ nodes")
+    parser.add_argument("--shards", type=int, default=1, help="of live announcements (default 1)")
     given = parser.parse_args()
     try:
         faults = _faults(given.faults, given.cluster)
@@ -48,7 +49,8 @@ def options() -> Options:
         parser.error(str(error))
     seed = SystemRandom().randrange(1_000_000) if given.seed is None else given.seed
     nodes = NODES if given.cluster else 1
-    return Options(given.minutes * 60, seed, faults, given.rate, max(2, given.clients), nodes)
+    clients = max(2, given.clients)
+    return Options(given.minutes * 60, seed, faults, given.rate, clients, nodes, given.shards)
 
 
 async def attack(given: Options, folder: Path) -> Outcome:

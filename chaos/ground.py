@@ -48,7 +48,9 @@ class Ground:
 
 
 @asynccontextmanager
-async def open_ground(seed: int, folder: Path, nodes: int = 1) -> AsyncIterator[Ground]:
+async def open_ground(
+    seed: int, folder: Path, nodes: int = 1, shards: int = 1
+) -> AsyncIterator[Ground]:
     """Start it all, the fleet too; end it all, whatever happens."""
     async with AsyncExitStack() as stack:
         brokers = await _open_brokers(stack, folder, nodes)
@@ -58,6 +60,7 @@ async def open_ground(seed: int, folder: Path, nodes: int = 1) -> AsyncIterator[
         twilio = await stack.enter_async_context(running_twilio(FlakyTwilio(messages)))
         settings = {
             "CLARION_API_KEY": API_KEY,
+            "CLARION_LIVE_SHARDS": str(shards),
             "CLARION_TOKEN_SECRET": TOKEN_SECRET,
             "CLARION_SEND_TIMEOUT_S": str(SEND_TIMEOUT_S),
             "CLARION_EMAIL": box.url,

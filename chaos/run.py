@@ -50,6 +50,8 @@ class Options:
     clients: int
     nodes: int = 1
     """Of RabbitMQ."""
+    shards: int = 1
+    """Of live announcements; clients are placed at any pusher all the same."""
 
 
 class Run:
@@ -228,6 +230,6 @@ async def run(options: Options, folder: Path) -> Outcome:
 
     Raises `RuntimeError` where a queue has not a member on every node.
     """
-    async with open_ground(options.seed, folder, options.nodes) as ground:
+    async with open_ground(options.seed, folder, options.nodes, options.shards) as ground:
         await check_members(ground.brokers)
         return await Run(options, ground).outcome()
