@@ -1,8 +1,8 @@
-"""Sees to it that the tests find a RabbitMQ and a browser; run by `make test` before pytest.
+"""Sees to it that the tests find RabbitMQ, a browser and nginx; run by `make test` before pytest.
 
 What is given by the environment, installed, or (RabbitMQ) can run in a container is taken as it
 is. Otherwise root on Debian has it installed by apt, with services kept from starting; anybody
-else is told in a sentence what to install.
+else is told in a sentence what to install; only nginx the tests can do without.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.support.browser import find_chromium
+from tests.support.nginx import NGINX
 from tests.support.rabbitmq import find_node
 
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -29,6 +30,8 @@ def main() -> None:
     if not os.environ.get("CLARION_AMQP_URL", "").startswith("amqp"):
         ensure(find_node, "rabbitmq-server")
     ensure(lambda: find_chromium(os.environ.get("CHROMIUM")), "chromium")
+    if NGINX is None and may_install():
+        install("nginx")
 
 
 def ensure(find: Callable[[], object], package: str) -> None:
