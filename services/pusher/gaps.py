@@ -18,7 +18,7 @@ from clarion.errors import StoreUnavailable
 from services.pusher import frames
 from services.pusher.history import History, Page, Position
 from services.pusher.hub import Feed, Hub
-from services.pusher.metrics import GAPS
+from services.pusher.metrics import GAPS, UNHEARD
 from services.pusher.tasks import Tasks
 
 log = structlog.get_logger("clarion.pusher")
@@ -71,6 +71,7 @@ class Gaps:
             if head < version and feed.version == version:
                 self._restart(feed, head)
             else:
+                UNHEARD.inc(head > max(version, feed.expected) and feed.version == version)
                 self._hub.expect(feed, head)
 
     def _restart(self, feed: Feed, head: int) -> None:

@@ -18,6 +18,10 @@ REPLAYS = Counter("clarion_live_replays_total", "Replays, by what asked for them
 READS = Counter("clarion_live_reads_total", "Queries that read feeds, by kind.", ["kind"])
 FEEDS_READ = Counter("clarion_live_feeds_read_total", "Feeds that those queries read.")
 GAPS = Counter("clarion_live_gaps_total", "Gaps that were filled from the store.")
+UNHEARD = Counter(
+    "clarion_live_unheard_total",
+    "Feeds of which a comparison with the store found that an announcement had not been heard.",
+)
 COMMANDS = Counter("clarion_inbox_commands_total", "State changes asked for, by kind.", ["command"])
 PUBLISHED = Counter("clarion_live_published_total", "Frames that subscribers published to topics.")
 LOST_ANNOUNCEMENTS = Counter(

@@ -90,5 +90,25 @@ async def test_after_a_lost_link_many_feeds_cost_few_queries(
     assert after["after"] <= 5  # 160 feeds each, and what came late to its group
 
 
+async def test_shards_that_differ_between_services_are_noticed(
+    memory_bus: Bus, database: Database, writer: InboxWriter
+) -> None:
+    async with (
+        running_pusher(memory_bus, database, live_shards=256) as pusher,
+        pusher.feed("user-1") as client,
+    ):
+        await writer.write("user-1", "announced in the only shard")
+        before = unheard()
+        await pusher.engine.gaps.check()
+        assert (await client.next())["version"] == 1
+        assert unheard() == before + 1
+        await pusher.engine.gaps.check()
+        assert unheard() == before + 1
+
+
+def unheard() -> float:
+    return REGISTRY.get_sample_value("clarion_live_unheard_total") or 0.0
+
+
 def reads(kind: str) -> float:
     return REGISTRY.get_sample_value("clarion_live_reads_total", {"kind": kind}) or 0.0
