@@ -6,7 +6,8 @@ frames of its own for every session at once. The next round leaves when every so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from bench.client import Client, running_client
@@ -14,12 +15,13 @@ from bench.contenders import clarion, nchan, send, socketio, uvicorn
 from bench.contenders.contender import Contender, MissingProgram, News, Opening
 from bench.events import names, notification
 from bench.ground import Ground
-from bench.results import Claim, Figure, Report
+from bench.results import OURS, Claim, Figure, Report
 from bench.sockets import EVERYONE
 
 SESSIONS = 500
 BURST = 16
 WARM_FRAMES = 10
+TURNS = 10
 
 
 @dataclass(frozen=True)
@@ -63,56 +65,108 @@ so that a run ends in time."""
 
 
 async def measure(ground: Ground) -> Report:
-    """Every contender that is here."""
+    """Every contender that is here, load by load. All are there at once and take turns: what else
+    the machine does in that minute meets all of them alike."""
     report = Report()
-    for opening, share, sessions in CONTENDERS:
-        try:
-            async with opening(ground) as contender:
-                for load in LOADS:
-                    print(f"{load.path}, {contender.name}", flush=True)
-                    report.figures.append(await _measure(contender, load, share, sessions))
-        except MissingProgram as missing:
-            report.remarks.append(str(missing))
-        except TimeoutError:
-            if opening is clarion.opened:
-                raise
-            name = opening.__module__.rpartition(".")[2]
-            report.remarks.append(f"{name} did not end a round of fan-out in time.")
+    async with AsyncExitStack() as stack:
+        runners: list[Runner] = []
+        for opening, share, sessions in CONTENDERS:
+            try:
+                contender = await stack.enter_async_context(opening(ground))
+            except MissingProgram as missing:
+                report.remarks.append(str(missing))
+            else:
+                runners.append(Runner(contender, share, sessions))
+        for load in LOADS:
+            print(load.path, flush=True)
+            report.figures.extend(await _measure(load, runners, report.remarks))
     report.claims.extend(claims(report))
     return report
 
 
-async def _measure(contender: Contender, load: Load, share: float, sessions: int) -> Figure:
-    rounds = max(1, round(load.rounds * share))
-    warm = max(1, round(WARM_FRAMES * share / load.frames_each))
-    sockets = replace(contender.sockets, sessions=sessions, shared=load.shared)
-    async with running_client("socket_load", sockets.argument()) as client:
-        await client.until("open")
-        await _rounds(contender, load, client, range(warm), sessions)
-        cpu_s = contender.server.cpu_s()
-        await _rounds(contender, load, client, range(warm, warm + rounds), sessions)
-        cpu_s = contender.server.cpu_s() - cpu_s
-    frames = rounds * sessions * load.frames_each
-    more = {"us each": cpu_s / frames * 1e6}
-    return Figure(load.path, contender.name, "frames per CPU s", rate=frames / cpu_s, more=more)
+async def _measure(load: Load, runners: list[Runner], remarks: list[str]) -> list[Figure]:
+    async with AsyncExitStack() as stack:
+        races = [Race(runner, load) for runner in runners]
+        for race in races:
+            await stack.enter_async_context(race.lined_up())
+        for _ in range(TURNS):
+            for race in tuple(races):
+                try:
+                    await race.turn()
+                except TimeoutError:
+                    name = race.runner.contender.name
+                    if name == OURS:
+                        raise
+                    races.remove(race)
+                    runners.remove(race.runner)
+                    remarks.append(f"{name} did not end a round of {load.path} in time.")
+    return [race.figure() for race in races]
 
 
-async def _rounds(
-    contender: Contender, load: Load, client: Client, numbers: range, sessions: int
-) -> None:
-    for number in numbers:
-        await contender.send(load.round(number, sessions))
-        for _ in range(load.frames_each):
-            await client.until("round")
+@dataclass(frozen=True)
+class Runner:
+    """A contender, the part of the rounds that it is given, and its sessions."""
+
+    contender: Contender
+    share: float
+    sessions: int
+
+
+class Race:
+    """One contender under one load, in turns."""
+
+    def __init__(self, runner: Runner, load: Load) -> None:
+        self.runner = runner
+        self._load = load
+        self._rounds_a_turn = max(1, round(load.rounds * runner.share / TURNS))
+        self._next_round = 0
+        self._cpu_s = 0.0
+        self._frames = 0
+        self._client: Client | None = None
+
+    @asynccontextmanager
+    async def lined_up(self) -> AsyncIterator[None]:
+        """With its clients connected, and warm."""
+        runner, load = self.runner, self._load
+        sockets = replace(runner.contender.sockets, sessions=runner.sessions, shared=load.shared)
+        async with running_client("socket_load", sockets.argument()) as client:
+            self._client = client
+            await client.until("open")
+            await self._rounds(max(1, round(WARM_FRAMES * runner.share / load.frames_each)))
+            yield
+
+    async def turn(self) -> None:
+        """A part of its rounds. Raises `TimeoutError`."""
+        server = self.runner.contender.server
+        cpu_s = server.cpu_s()
+        await self._rounds(self._rounds_a_turn)
+        self._cpu_s += server.cpu_s() - cpu_s
+        self._frames += self._rounds_a_turn * self.runner.sessions * self._load.frames_each
+
+    def figure(self) -> Figure:
+        """Of all turns so far."""
+        rate = self._frames / self._cpu_s
+        more = {"us each": 1e6 / rate}
+        name = self.runner.contender.name
+        return Figure(self._load.path, name, "frames per CPU s", rate=rate, more=more)
+
+    async def _rounds(self, count: int) -> None:
+        assert self._client is not None
+        for _ in range(count):
+            news = self._load.round(self._next_round, self.runner.sessions)
+            self._next_round += 1
+            await self.runner.contender.send(news)
+            for _ in range(self._load.frames_each):
+                await self._client.until("round")
 
 
 def claims(report: Report) -> Iterator[Claim]:
     """What is promised of fan-out."""
     for load in LOADS[:2]:
-        yield from Claim.ratio(report, load.path, "clarion", "send(2)", 0.7)
-        yield from Claim.ratio(report, load.path, "clarion", "uvicorn", 2.0)
-        yield from Claim.ratio(report, load.path, "clarion", "nchan", 1.0)
-    single, burst = (report.figure(load.path, "clarion") for load in LOADS[1:])
+        yield from Claim.ratio(report, load.path, OURS, "send(2)", 0.7)
+        yield from Claim.ratio(report, load.path, OURS, "uvicorn", 2.0)
+        yield from Claim.ratio(report, load.path, OURS, "nchan", 1.0)
+    single, burst = (report.figure(load.path, OURS) for load in LOADS[1:])
     if single and burst and single.rate and burst.rate:
         said = f"fan-out: a frame in a burst of {BURST} beside a single one"
         yield Claim(said, burst.rate / single.rate, 5.0)

@@ -38,6 +38,7 @@ http {{
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
     keepalive_requests 100000000;
+    keepalive_timeout 1h;
     nchan_max_reserved_memory 1024M;
     server {{
         listen 127.0.0.1:{port} backlog=2048;
