@@ -1,13 +1,15 @@
-"""What was given to one socket and is not yet on its way: joined, bounded in bytes.
+"""What was given to one socket and is not yet on its way: bounded in bytes.
 
-Several frames for one session within a turn of the event loop leave in one write: under uvloop
-each write is a system call. The transport says when its buffer is past the high-water mark and
-when it is below the low one again.
+A frame of the feed leaves at once where nothing waits before it: one system call on the socket
+itself, past the transport (`bench/writing.py`). Everything else is joined and leaves at the end of
+the event loop's turn. What the socket does not take is the transport's: it says when its buffer is
+past the high-water mark and when it is below the low one again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,6 +17,8 @@ from services.pusher.metrics import FRAMES
 
 HIGH_WATER_BYTES = 64 * 1024
 LOW_WATER_BYTES = 16 * 1024
+NO_FD = -1
+"""In the place of a socket's file descriptor: all goes through the writer."""
 
 
 class Writer(Protocol):
@@ -44,8 +48,6 @@ class Outbox:
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
         self._waiting: list[Backlog] = []
-        self.joined = 0
-        """Frames that wait as a part of what another began."""
 
     def add(self, backlog: Backlog) -> None:
         """Flush this one with the others."""
@@ -56,27 +58,52 @@ class Outbox:
     def flush(self) -> None:
         """Write what is waiting, one write a session."""
         waiting, self._waiting = self._waiting, []
-        joined, self.joined = self.joined, 0
-        FRAMES.inc(sum([backlog.flush() for backlog in waiting]) + joined)
+        for backlog in waiting:
+            backlog.flush()
 
 
 class Backlog:
-    """The outgoing side of one session, of at most `max_bytes` as far as `offer` is used."""
+    """The outgoing side of one session, of at most `max_bytes` as far as `push` is not used.
 
-    __slots__ = ("_max_bytes", "_outbox", "_pending", "_waiter", "_writer", "paused_at", "size")
+    `fd` is the socket under the writer, where plain bytes may be written to it. It is not used
+    any more once the connection is lost: only then does a transport close it.
+    """
 
-    def __init__(self, writer: Writer, outbox: Outbox, max_bytes: int) -> None:
+    __slots__ = (
+        "_fd",
+        "_max_bytes",
+        "_open_fd",
+        "_outbox",
+        "_pending",
+        "_waiter",
+        "_writer",
+        "paused_at",
+        "size",
+    )
+
+    def __init__(self, writer: Writer, outbox: Outbox, max_bytes: int, fd: int = NO_FD) -> None:
         self._writer = writer
         self._outbox = outbox
         self._max_bytes = max_bytes
-        self._pending: list[bytes] | bytes | None = None
+        self._fd = fd
+        self._open_fd = fd
+        """`fd` while nothing waits, here or in the transport; else `NO_FD`."""
+        self._pending: list[bytes] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.size = 0
         """Bytes that wait for the end of this turn."""
         self.paused_at: float | None = None
         """Since when the peer has not kept up."""
 
-    def offer(self, data: bytes) -> bool:
+    def give(self, data: bytes, frames: int = 1) -> bool:
+        """As `offer`, but write now if nothing waits."""
+        if self._open_fd == NO_FD or len(data) > self._max_bytes:
+            return self.offer(data, frames)
+        self._write(data)
+        FRAMES.written += frames
+        return True
+
+    def offer(self, data: bytes, frames: int = 1) -> bool:
         """Write at the end of this turn; `False` and nothing where that would pass the bound."""
         size = self.size + len(data)
         waiting = size
@@ -84,50 +111,47 @@ class Backlog:
             waiting += self._writer.get_write_buffer_size()  # else it is below the high water
         if waiting > self._max_bytes:
             return False
-        self.size = size
-        pending = self._pending
-        if pending is None:
-            self._pending = data
-            self._outbox.add(self)
-        elif isinstance(pending, list):
-            pending.append(data)
-        else:
-            self._pending = [pending, data]
+        self.push(data, frames)
         return True
 
-    def offer_run(self, data: bytes, frames: int) -> bool:
-        """As `offer`, for so many frames that are joined already."""
-        is_taken = self.offer(data)
-        self._outbox.joined += frames - 1 if is_taken else 0
-        return is_taken
-
-    def push(self, data: bytes) -> None:
+    def push(self, data: bytes, frames: int = 1) -> None:
         """As `offer`, whatever the bound: for the last word, and for replays, which wait."""
+        self._open_fd = NO_FD
         if self._pending is None:
-            self._outbox.add(self)
             self._pending = [data]
-        elif isinstance(self._pending, list):
-            self._pending.append(data)
+            self._outbox.add(self)
         else:
-            self._pending = [self._pending, data]
+            self._pending.append(data)
         self.size += len(data)
+        FRAMES.written += frames
 
-    def flush(self) -> int:
-        """Hand what is pending to the transport; how many pieces that were."""
+    def flush(self) -> None:
+        """Write what is pending."""
         pending = self._pending
         if pending is None:
-            return 0
+            return
         self._pending = None
         self.size = 0
-        if isinstance(pending, list):
-            self._writer.write(b"".join(pending))
-            return len(pending)
-        self._writer.write(pending)
-        return 1
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        if self._fd == NO_FD or self._writer.get_write_buffer_size():
+            self._writer.write(data)
+        else:
+            self._open_fd = self._fd
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            written = os.write(self._open_fd, data)
+        except OSError:
+            written = 0  # the transport waits for room, or finds the same error and ends
+        if written != len(data):
+            self._open_fd = NO_FD
+            self._writer.write(data[written:])
 
     def lose(self) -> None:
         """The connection is gone: forget what is pending and whatever is pushed later."""
         self._writer = GONE
+        self._fd = self._open_fd = NO_FD
         self._pending = None
         self.size = 0
 

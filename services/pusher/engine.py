@@ -15,7 +15,7 @@ from clarion.store.database import Database
 from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
 from services.pusher.addresses import UNKNOWN, address_of
 from services.pusher.announcer import Announcer
-from services.pusher.backlog import Backlog, Outbox, Writer
+from services.pusher.backlog import NO_FD, Backlog, Outbox, Writer
 from services.pusher.census import Census, Limits
 from services.pusher.changes import Changes
 from services.pusher.close_codes import AUTH_TIMEOUT, FORBIDDEN, TRY_AGAIN_LATER
@@ -167,9 +167,11 @@ class Engine:
         if self.hub.count(said.tenant, said.subscriber) >= self.census.limits.per_subscriber:
             raise Conflict("This subscriber listens too often.", code="too_many_sessions")
 
-    def open(self, wire: Wire, writer: Writer, accepted: Accepted, address: str) -> Session:
+    def open(
+        self, wire: Wire, writer: Writer, accepted: Accepted, address: str, fd: int
+    ) -> Session:
         """A session for an accepted handshake; it may be closing already."""
-        session = self._session(wire, writer, address)
+        session = self._session(wire, writer, address, fd)
         session.write(accepted.response)
         if accepted.is_foreign:
             session.close(FORBIDDEN)
@@ -192,12 +194,12 @@ class Engine:
         self.take(session, Hello(since=since))
         return session
 
-    def _session(self, wire: Wire, writer: Writer, address: str) -> Session:
+    def _session(self, wire: Wire, writer: Writer, address: str, fd: int = NO_FD) -> Session:
         now = self.clock()
         session = Session(
             self,
             wire,
-            Backlog(writer, self.outbox, self.max_backlog_bytes),
+            Backlog(writer, self.outbox, self.max_backlog_bytes, fd),
             Bucket(now, self.settings.max_frames_per_minute),
             _random.uniform(0.5, 1.0) * self.heartbeat_s,
         )

@@ -6,7 +6,7 @@ A frame is encoded once, whoever many sessions it is written to. Server frames a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from struct import Struct
 
 import msgspec
@@ -24,14 +24,33 @@ _large = Struct("!BBQ").pack
 _encode = msgspec.json.Encoder().encode
 
 
+def header(size: int) -> bytes:
+    """What stands before an unfragmented text message of so many bytes (RFC 6455, 5.2)."""
+    if size <= MAX_CONTROL_BYTES:
+        return bytes((FINAL_TEXT, size))
+    if size < 1 << 16:
+        return _medium(FINAL_TEXT, 126, size)
+    return _large(FINAL_TEXT, 127, size)
+
+
+_HEADERS = tuple(header(size) for size in range(4096))
+"""Of the sizes that frames have: to pack one costs as much as to send the frame to a session."""
+
+
 def text(payload: bytes) -> bytes:
     """One unfragmented text message; `payload` is UTF-8."""
     size = len(payload)
-    if size <= MAX_CONTROL_BYTES:
-        return bytes((FINAL_TEXT, size)) + payload
-    if size < 1 << 16:
-        return _medium(FINAL_TEXT, 126, size) + payload
-    return _large(FINAL_TEXT, 127, size) + payload
+    return (_HEADERS[size] if size < len(_HEADERS) else header(size)) + payload
+
+
+def texts(payloads: Iterable[bytes]) -> bytes:
+    """One such message for each payload, joined."""
+    parts: list[bytes] = []
+    for payload in payloads:
+        size = len(payload)
+        parts.append(_HEADERS[size] if size < len(_HEADERS) else header(size))
+        parts.append(payload)
+    return b"".join(parts)
 
 
 def encode(frame: AnyServerFrame) -> bytes:

@@ -8,8 +8,6 @@ nobody costs one look-up.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import attrgetter
 from typing import Protocol
 
 from clarion.contracts.announcement import FeedFrame, feed_key
@@ -18,9 +16,6 @@ from services.pusher import frames
 
 MAX_HELD = 256
 """Frames held for one feed; what does not fit is read from the store with the gap."""
-
-
-_feed_of = attrgetter("feed")
 
 
 class Listener(Protocol):
@@ -103,8 +98,8 @@ class Hub:
             session.revoked(revocation)
 
     def announce(self, announced: Sequence[FeedFrame]) -> None:
-        """Frames from the bus or from a command here, in any order, repeated or not. Those of
-        one feed that follow each other are passed on as a run, which costs a fraction each."""
+        """Frames from the bus or from a command here, in any order, repeated or not. Several of
+        one feed are passed on as a run, which costs a fraction each."""
         feeds = self.feeds
         if len({one.feed for one in announced}) == len(announced):
             for one in announced:
@@ -112,41 +107,43 @@ class Hub:
                 if feed is not None:
                     self.offer(feed, one.version, one.body)
             return
-        for key, run in groupby(announced, _feed_of):
-            feed = feeds.get(key)
-            if feed is not None:
-                self._offer_run(feed, list(run))
-
-    def _offer_run(self, feed: Feed, announced: Sequence[FeedFrame]) -> None:
-        """At once where each follows the one before; else one by one."""
-        version = first = feed.version
-        run: list[bytes] = []
+        runs: dict[str, list[FeedFrame]] = {}
         for one in announced:
-            if version is None or one.version != version + 1:
-                break
-            version += 1
-            run.append(frames.text(one.body))
-        if first is None or version is None or len(run) < len(announced):
-            for one in announced:
+            key = one.feed
+            run = runs.get(key)
+            if run is not None:
+                run.append(one)
+            elif key in feeds:
+                runs[key] = [one]
+        for key, run in runs.items():
+            self._offer_run(feeds[key], run)
+
+    def _offer_run(self, feed: Feed, run: Sequence[FeedFrame]) -> None:
+        """At once where each follows the one before; else one by one."""
+        version = feed.version
+        first = version + 1 if version is not None else -1
+        if len(run) == 1 or [one.version for one in run] != list(range(first, first + len(run))):
+            for one in run:
                 self.offer(feed, one.version, one.body)
             return
-        feed.version = version
-        joined = b"".join(run)
+        feed.version = first + len(run) - 1
+        joined = frames.texts([one.body for one in run])
         for session in feed.sessions:
-            if not session.offer_run(first + 1, joined, len(run)):
-                for version, frame in enumerate(run, first + 1):
-                    session.offer(version, frame)
+            if not session.offer_run(first, joined, len(run)):
+                for one in run:
+                    session.offer(one.version, frames.text(one.body))
         if feed.held:
             self._release(feed)
 
     def offer(self, feed: Feed, version: int, body: bytes) -> None:
         """Pass a frame on, hold it, or drop what was passed on before."""
         current = feed.version
-        if current is None:
-            pass_on(feed, version, frames.text(body))
-        elif version == current + 1:
-            feed.version = version
-            pass_on(feed, version, frames.text(body))
+        if current is None or version == current + 1:
+            if current is not None:
+                feed.version = version
+            frame = frames.text(body)
+            for session in feed.sessions:
+                session.offer(version, frame)
             if feed.held:
                 self._release(feed)
         elif version > current:

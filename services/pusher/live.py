@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from clarion.bus import Bus, LiveSubscription, Received
-from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement
+from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement, FeedFrame
 from clarion.contracts.revocation import REVOCATION_CONTENT_TYPE, Revocation
 from clarion.errors import StoreUnavailable
 from clarion.topology import LIVE_ALL
@@ -49,8 +49,7 @@ class Live:
         subscription = self._subscription = self._bus.listen(list(self._keys))
         try:
             while True:
-                for received in await subscription.take(TAKEN_AT_ONCE):
-                    self._hear(received)
+                self._hear(await subscription.take(TAKEN_AT_ONCE))
                 await asyncio.sleep(0)
         finally:
             self._subscription = None
@@ -90,11 +89,15 @@ class Live:
         subscription = self._subscription
         return id(subscription), subscription.epoch() if subscription is not None else 0
 
-    def _hear(self, received: Received) -> None:
-        try:
-            if received.content_type == ANNOUNCEMENT_CONTENT_TYPE:
-                self._hub.announce(_announcement(received.body).frames)
-            elif received.content_type == REVOCATION_CONTENT_TYPE:
-                self._revocations.hear(_revocation(received.body))
-        except msgspec.MsgspecError:
-            log.error("announcement_malformed", bytes=len(received.body))
+    def _hear(self, arrived: Sequence[Received]) -> None:
+        """Frames that came together are announced together: those of one feed make one write."""
+        announced: list[FeedFrame] = []
+        for received in arrived:
+            try:
+                if received.content_type == ANNOUNCEMENT_CONTENT_TYPE:
+                    announced += _announcement(received.body).frames
+                elif received.content_type == REVOCATION_CONTENT_TYPE:
+                    self._revocations.hear(_revocation(received.body))
+            except msgspec.MsgspecError:
+                log.error("announcement_malformed", bytes=len(received.body))
+        self._hub.announce(announced)

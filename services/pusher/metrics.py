@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from collections.abc import Iterator
+
+from prometheus_client import REGISTRY, Counter, Gauge
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+
+class FrameCount(Collector):
+    """A counter that costs an addition: it is counted for each frame, where a `Counter` with its
+    lock costs a tenth of writing one."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def collect(self) -> Iterator[Metric]:
+        """As `Collector`."""
+        yield CounterMetricFamily(
+            "clarion_live_frames_total", "Frames written to sessions.", value=self.written
+        )
+
+
+FRAMES = FrameCount()
+REGISTRY.register(FRAMES)
 
 SESSIONS = Gauge("clarion_live_sessions", "Open sessions, authenticated or not.")
-FRAMES = Counter("clarion_live_frames_total", "Frames written to sessions.")
 SHARDS = Gauge("clarion_live_shards_bound", "Shards that this process hears.")
 HANDSHAKES = Counter(
     "clarion_live_handshakes_total", "WebSocket handshakes, by what became of them.", ["outcome"]

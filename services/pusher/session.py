@@ -28,6 +28,9 @@ from services.pusher.timers import NO_TICK
 if TYPE_CHECKING:
     from services.pusher.work import Conversation
 
+LIVE = Stage.LIVE
+"""Bound once: before Python 3.12 to look up a member of an enumeration costs as much as a call."""
+
 
 class Session:
     """See the module. `feed` and `token` are set while it is `PROVEN`, and only then."""
@@ -128,9 +131,9 @@ class Session:
 
     def offer(self, version: int, frame: bytes) -> None:
         """As `hub.Listener.offer`."""
-        if self.stage is Stage.LIVE:
+        if self.stage is LIVE:
             if version == self.version + 1:
-                if self.backlog.offer(frame):
+                if self.backlog.give(frame):
                     self.version = version
                 else:
                     self._fall_behind()
@@ -141,8 +144,8 @@ class Session:
 
     def offer_run(self, first: int, joined: bytes, count: int) -> bool:
         """As `hub.Listener.offer_run`."""
-        is_next = self.stage is Stage.LIVE and first == self.version + 1
-        is_taken = is_next and self.backlog.offer_run(joined, count)
+        is_next = self.stage is LIVE and first == self.version + 1
+        is_taken = is_next and self.backlog.give(joined, count)
         self.version += count if is_taken else 0
         return is_taken
 

@@ -8,6 +8,7 @@ frame. The engine comes through the app's lifespan state.
 from __future__ import annotations
 
 import asyncio
+from socket import socket
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -17,7 +18,7 @@ from websockets.frames import Opcode
 from clarion.errors import Problem
 from clarion.telemetry.trace import new_traceparent, trace_id_of
 from services.pusher import frames
-from services.pusher.backlog import HIGH_WATER_BYTES, LOW_WATER_BYTES
+from services.pusher.backlog import HIGH_WATER_BYTES, LOW_WATER_BYTES, NO_FD
 from services.pusher.client_frames import read_frame
 from services.pusher.close_codes import TOO_MANY_FRAMES, Violation
 from services.pusher.conversation import MAX_WAITING
@@ -143,7 +144,8 @@ class LiveProtocol(asyncio.Protocol):
         HANDSHAKES.labels("accepted").inc()
         transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
         self._inbound = Inbound(self._engine.settings.max_frame_bytes)
-        self._session = self._engine.open(self, transport, accepted, address)
+        fd = plain_fd(transport)
+        self._session = self._engine.open(self, transport, accepted, address, fd)
 
     # What the peer sends
 
@@ -186,3 +188,12 @@ class LiveProtocol(asyncio.Protocol):
         if self._transport is not None and session.link is not Link.CLOSED:
             self._is_paused = True
             self._transport.pause_reading()
+
+
+def plain_fd(transport: asyncio.Transport) -> int:
+    """The file descriptor of the transport's socket; `NO_FD` where what is written is not what
+    goes out, as under TLS."""
+    raw = cast("socket | None", transport.get_extra_info("socket"))
+    if raw is None or transport.get_extra_info("sslcontext") is not None:
+        return NO_FD
+    return raw.fileno()
