@@ -22,6 +22,7 @@ import uvloop
 
 from bench.events import TOKEN_SECRET, names
 from bench.ground import open_ground
+from bench.percentiles import percentile
 from bench.storm_feeds import Feeds
 from bench.storm_sessions import Sessions
 from clarion.telemetry.logs import configure_logs
@@ -83,11 +84,11 @@ async def main(sessions: int) -> None:
         await feeds.open()
         await feeds.write(names(sessions))
         crowd = Sessions(feeds.subscribers, [first.port, second.port])
-        await crowd.open(at=0)
-        print(f"{sessions} sessions on the first pusher", flush=True)
-        await killed(feeds, crowd, first, second)
-        await first.start()
-        await drained(feeds, crowd, second, first)
+        async with crowd.opened(first.port):
+            print(f"{sessions} sessions on the first pusher", flush=True)
+            await killed(feeds, crowd, first, second)
+            await first.start()
+            await drained(feeds, crowd, second, first)
         await feeds.close()
 
 
@@ -102,7 +103,7 @@ async def killed(feeds: Feeds, crowd: Sessions, lost: Pusher, other: Pusher) -> 
             await crowd.lost(PATIENCE_S)
             await crowd.back(PATIENCE_S)
         await crowd.reach(feeds.heads, PATIENCE_S)
-    assert crowd.wrong == [], crowd.wrong[:5]
+    assert crowd.seen.wrong == [], crowd.seen.wrong[:5]
 
 
 async def drained(feeds: Feeds, crowd: Sessions, leaving: Pusher, other: Pusher) -> None:
@@ -115,29 +116,29 @@ async def drained(feeds: Feeds, crowd: Sessions, leaving: Pusher, other: Pusher)
             await crowd.moved(other.port, PATIENCE_S)
         await crowd.reach(feeds.heads, PATIENCE_S)
         assert await leaving.process.wait(PATIENCE_S) == 0
-    assert crowd.wrong == [], crowd.wrong[:5]
-    assert crowd.refused == 0, f"{crowd.refused} handshakes were refused"
-    assert set(crowd.closes) <= {1012, 1000}, crowd.closes
+    assert crowd.seen.wrong == [], crowd.seen.wrong[:5]
+    assert crowd.seen.refused == 0, f"{crowd.seen.refused} handshakes were refused"
+    assert set(crowd.seen.closes) <= {1012, 1000}, crowd.seen.closes
 
 
 @asynccontextmanager
 async def told(what: str, crowd: Sessions, serving: Pusher) -> AsyncIterator[None]:
     """Print what it took the sessions and the pusher that they came back to."""
     before, began = await serving.counts(), time.monotonic()
-    crowd.begin()
+    crowd.seen.clear()
     yield
     took = time.monotonic() - began
     counts = {name: value - before[name] for name, value in (await serving.counts()).items()}
     transactions, reads, read = (counts[name] for name in COUNTED)
-    away = sorted(crowd.away_s)
+    away = sorted(crowd.seen.away_s)
     print(
         f"{what}: {len(crowd)} sessions back and exact in {took:.1f} s; away p50 "
-        f"{away[len(away) // 2]:.1f} s, p99 {away[len(away) * 99 // 100]:.1f} s, "
+        f"{percentile(away, 50):.1f} s, p99 {percentile(away, 99):.1f} s, "
         f"longest {away[-1]:.1f} s\n"
         f"  database: {transactions:.0f} transactions, {transactions / len(crowd):.3f} a session; "
         f"{reads:.0f} reads of feeds for {read:.0f} feeds\n"
-        f"  handshakes refused {crowd.refused}, closes {dict(crowd.closes)}, "
-        f"wrong frames {len(crowd.wrong)}",
+        f"  handshakes refused {crowd.seen.refused}, closes {dict(crowd.seen.closes)}, "
+        f"wrong frames {len(crowd.seen.wrong)}",
         flush=True,
     )
 
