@@ -1,4 +1,4 @@
-"""`python -m bench [accept|plan|fanout|sessions|token|end_to_end ...]`."""
+"""`python -m bench [accept|plan|fanout|sessions|token|end_to_end|stalled ...]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from bench import accept, end_to_end, fanout, plan, results, sessions, token_check
+from bench import accept, end_to_end, fanout, plan, results, sessions, stalled, token_check
 from bench.ground import Ground, open_ground
 from bench.results import Report
 from clarion.telemetry.logs import configure_logs
@@ -20,6 +20,7 @@ MEASURES: dict[str, Measure] = {
     "sessions": sessions.measure,
     "token": token_check.measure,
     "end_to_end": end_to_end.measure,
+    "stalled": stalled.measure,
 }
 
 

@@ -20,38 +20,16 @@ import uvloop
 
 from bench.arrivals import Arrivals
 from bench.callers import calling
-from bench.open_loop import Load, send
+from bench.marks import news
+from bench.open_loop import Load, in_turn, send
 from bench.percentiles import percentile
-from bench.sockets import Hear, Sockets, connect, sockets_of
-from bench.websocket import TEXT, payload_of
+from bench.sockets import Sockets, connect, socket_of
 from tests.support.processes import wait_until
 
 WARM_RATE = 200.0
 WARM_DRAIN_S = 30.0
 LINGER_S = 1.0
 """For frames that come twice."""
-
-
-class Mark(msgspec.Struct):
-    """What `open_loop` put into the data of an event."""
-
-    number: int
-    due_at: float
-
-
-class Item(msgspec.Struct):
-    """An item of the inbox."""
-
-    data: Mark
-
-
-class News(msgspec.Struct):
-    """As much of a `notification` frame as is looked at."""
-
-    item: Item
-
-
-_news = msgspec.json.Decoder(News).decode
 
 
 @dataclass(frozen=True)
@@ -94,8 +72,9 @@ class Client:
 
     async def open(self) -> None:
         """Connect the sockets."""
-        hears: list[Hear] = [partial(self._hear, name) for name in self._subscribers]
-        await connect(self._journey.sockets.port, list(sockets_of(self._journey.sockets, hears)))
+        wanted = self._journey.sockets
+        made = [socket_of(wanted, name, partial(self._hear, name)) for name in self._subscribers]
+        await connect(wanted.port, made)
 
     async def warm(self) -> None:
         """An event for about every session, at a rate that all can keep up with."""
@@ -106,7 +85,7 @@ class Client:
         """Send, and wait for what was sent."""
         arrivals = self._arrivals = Arrivals(self._arrivals.after)
         async with calling(self._journey.gateway_port) as callers:
-            late = await send(load, callers, arrivals, self._subscribers)
+            late = await send(load, callers, in_turn(self._subscribers, arrivals))
             with suppress(TimeoutError):
                 await wait_until(lambda: not arrivals.missing, drain_s, "all to arrive")
             latencies, missing = arrivals.latencies_s(time.monotonic()), arrivals.missing
@@ -126,9 +105,8 @@ class Client:
     def _hear(self, subscriber: str, frames: Sequence[bytes]) -> None:
         now = time.monotonic()
         for frame in frames:
-            if frame[0] == TEXT:
-                mark = _news(payload_of(frame)).item.data
-                self._arrivals.arrive(mark.number, subscriber, now - mark.due_at)
+            if (one := news(frame)) is not None:
+                self._arrivals.arrive(one.mark.number, subscriber, now - one.mark.due_at)
 
 
 async def main(journey: Journey) -> None:

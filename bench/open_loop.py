@@ -8,20 +8,23 @@ who sees the frame, on the same machine, subtracts.
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from bench.arrivals import Arrivals
 from bench.callers import Callers
-from bench.events import plain_event
+from bench.marks import event
 
 SEED = 7
 TICK_S = 0.001
 """What a timer of the loop can tell apart."""
 LEAD_S = 0.1
+
+Make = Callable[[float], bytes]
+"""The next event, which is due at that time, as the body of a request."""
 
 
 @dataclass(frozen=True)
@@ -40,25 +43,26 @@ class Load:
             at += drawn.expovariate(self.rate)
 
 
-async def send(
-    load: Load, callers: Callers, arrivals: Arrivals, subscribers: Sequence[str]
-) -> list[float]:
-    """Give each event to the callers when it is due, the subscribers in turn; returns by how many
-    seconds this program itself was late, in ascending order."""
+async def send(load: Load, callers: Callers, make: Make) -> list[float]:
+    """Give each event to the callers when it is due; returns by how many seconds this program
+    itself was late, in ascending order."""
     late: list[float] = []
     began = time.monotonic() + LEAD_S
-    for place, offset in enumerate(load.offsets()):
+    for offset in load.offsets():
         due_at = began + offset
         while (wait := due_at - time.monotonic()) > 0:  # noqa: ASYNC110  (for a time, no event)
             await asyncio.sleep(max(wait, TICK_S))
-        subscriber = subscribers[place % len(subscribers)]
-        callers.send(event(arrivals.expect(subscriber, due_at), subscriber, due_at))
+        callers.send(make(due_at))
         late.append(time.monotonic() - due_at)
     return sorted(late)
 
 
-def event(number: int, subscriber: str, due_at: float) -> bytes:
-    """The body of a request."""
-    made = plain_event(number)
-    data = made["data"] | {"due_at": due_at}
-    return json.dumps(made | {"to": f"user:{subscriber}", "data": data}).encode()
+def in_turn(subscribers: Sequence[str], arrivals: Arrivals) -> Make:
+    """Events for one subscriber each, that are expected to arrive."""
+    turns = cycle(subscribers)
+
+    def make(due_at: float) -> bytes:
+        subscriber = next(turns)
+        return event(arrivals.expect(subscriber, due_at), due_at, [subscriber])
+
+    return make

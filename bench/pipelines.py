@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -44,13 +44,16 @@ Opening = Callable[[Ground], AbstractAsyncContextManager[Pipeline]]
 
 
 @asynccontextmanager
-async def clarion(ground: Ground) -> AsyncIterator[Pipeline]:
+async def clarion(
+    ground: Ground, pusher_settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Pipeline]:
     """Gateway, notifier and pusher on a fresh ground."""
+    more = SETTINGS | QUIET | dict(pusher_settings or {})
     async with (
         ground.fresh() as settings,
         service("gateway", settings | {"CLARION_API_KEY": API_KEY}) as gateway,
         service("notifier", settings) as notifier,
-        service("pusher", settings | SETTINGS | QUIET) as pusher,
+        service("pusher", settings | more) as pusher,
     ):
         sockets = Sockets(pusher.port, "/v1/live", HELLO, "caught_up")
         yield Pipeline(OURS, [gateway, notifier, pusher], sockets)

@@ -10,11 +10,10 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from itertools import repeat
 
 import uvloop
 
-from bench.sockets import Sockets, connect, sockets_of
+from bench.sockets import Sockets, connect, socket_of
 
 
 class Tally:
@@ -33,7 +32,8 @@ class Tally:
 
 
 async def main(wanted: Sockets) -> None:
-    sockets = list(sockets_of(wanted, repeat(Tally(wanted.sessions).hear)))
+    hear = Tally(wanted.sessions).hear
+    sockets = [socket_of(wanted, name, hear) for name in wanted.subscribers()]
     print("prepared", flush=True)
     await connect(wanted.port, sockets)
     print("open", flush=True)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -103,16 +103,12 @@ class Socket(asyncio.Protocol):
             self._hear(heard)
 
 
-def sockets_of(wanted: Sockets, hears: Iterable[Hear]) -> Iterator[Socket]:
-    """One for each session; what they will write is made before the first connects."""
-    made: list[tuple[bytes, bytes]] = []
-    for name in wanted.subscribers():
-        token, _ = mint_token(TOKEN_SECRET, tenant="default", subscriber=name, ttl_s=3600)
-        says = wanted.says.replace("{token}", token)
-        path = wanted.path.replace("{name}", name)
-        made.append((upgrade(path, token), masked(says.encode()) if says else b""))
-    for (request, first), hear in zip(made, hears, strict=False):
-        yield Socket(request, first, wanted.ready.encode(), hear)
+def socket_of(wanted: Sockets, subscriber: str, hear: Hear) -> Socket:
+    """One of a subscriber's; what it will write is made."""
+    token, _ = mint_token(TOKEN_SECRET, tenant="default", subscriber=subscriber, ttl_s=3600)
+    says = wanted.says.replace("{token}", token).encode()
+    request = upgrade(wanted.path.replace("{name}", subscriber), token)
+    return Socket(request, masked(says) if says else b"", wanted.ready.encode(), hear)
 
 
 def upgrade(path: str, token: str) -> bytes:

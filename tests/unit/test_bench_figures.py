@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bench.arrivals import Arrivals
+from bench.feed import Feed
+from bench.marks import event, news
 from bench.open_loop import Load
 from bench.percentiles import percentile
 from bench.posts import Answers
+from bench.websocket import TEXT
 
 
 def sent(count: int, first: int = 0) -> Arrivals:
@@ -66,3 +71,32 @@ def test_an_answer_is_complete_with_its_body() -> None:
     answer = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"
     assert [answers.feed(answer[at : at + 1]) for at in range(len(answer))][-2:] == [None, True]
     assert answers.feed(answer.replace(b"202 Accepted", b"503 Unavailable")) is False
+
+
+@pytest.mark.parametrize("versions", [[1, 3], [1, 1, 2, 3], [2, 1, 3], [1, 2]])
+def test_a_feed_with_a_gap_a_double_or_no_end_is_not_exact(versions: list[int]) -> None:
+    feed = Feed()
+    for version in versions:
+        feed.hear(version)
+    assert not feed.is_exact(3)
+
+
+def test_a_feed_with_each_version_once_is_exact() -> None:
+    feed = Feed()
+    for version in (1, 2, 3):
+        feed.hear(version)
+    assert feed.is_exact(3)
+
+
+def frame_of(text: str) -> bytes:
+    """As a server sends it, for less than 64 KiB."""
+    return bytes((TEXT, 126)) + len(text).to_bytes(2, "big") + text.encode()
+
+
+def test_a_frame_tells_the_mark_of_its_event() -> None:
+    sent_data = json.loads(event(7, 1.5, ["user-3"], padding=200))["data"]
+    frame = {"type": "notification", "version": 2, "unread": 2, "item": {"data": sent_data}}
+    read = news(frame_of(json.dumps(frame)))
+    assert read is not None
+    assert (read.version, read.mark.number, read.mark.due_at) == (2, 7, 1.5)
+    assert news(frame_of('{"type":"caught_up","version":2}')) is None
