@@ -61,8 +61,8 @@ class Session:
         for frame in frames:
             await self.connection.send(json.dumps(frame))
 
-    async def close(self, code: int) -> None:
-        await self.connection.close(code)
+    async def close(self, code: int, reason: str = "") -> None:
+        await self.connection.close(code, reason)
 
     async def opened(self) -> tuple[Any, Any]:
         """The frames that every session begins with."""

@@ -39,7 +39,7 @@ async def test_a_command_without_an_answer_is_sent_again_after_a_loss(
     session = await server.session()
     await session.opened()
     await page.evaluate(TRY, "archive")
-    await session.send(*replay(unread=1))
+    await session.send(*replay(item(1)))
     assert await session.receive() == sent
     second = await session.receive()
     assert second == {"type": "archive", "ids": ["item-001"], "ref": sent["ref"] + 1}

@@ -58,15 +58,15 @@ async def test_a_refused_token_is_replaced_once_then_told(
 ) -> None:
     session = await start_client(page, server, tokens=["old", "new"])
     await session.opened()
-    await session.close(4401)
+    await session.close(4401, "token_invalid")
     session = await server.session()
     assert (await session.opened())[0] == {"type": "auth", "token": "new"}
-    await session.close(4401)
+    await session.close(4401, "token_invalid")
     await until(page, "clarion.state.state === 'refused'")
     assert await page.evaluate("[clarion.state, asked]") == [
         {
             "state": "refused",
-            "code": "token_refused",
+            "code": "token_invalid",
             "detail": "The token was refused or has expired.",
         },
         2,

@@ -130,8 +130,8 @@ async def test_a_loop_gets_each_new_item_and_ends_with_the_feed(
 async def test_a_loop_over_a_refused_feed_throws(page: Page, server: ScriptedServer) -> None:
     session = await start_live(page, server)
     await page.evaluate(LOOP)
-    await session.close(4403)
-    await until(page, "over === 'forbidden'")
+    await session.close(4403, "origin_not_allowed")
+    await until(page, "over === 'origin_not_allowed'")
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,15 @@ async def test_a_command_of_any_tab_goes_by_the_leader_and_its_change_shows_in_a
     await all_see(tabs, "live", ["item-001"], 0, 2, [])
 
 
+async def test_a_command_of_a_tab_that_has_not_joined_yet_is_sent_when_it_has(
+    page: Page, server: ScriptedServer
+) -> None:
+    session, tabs = await three_tabs(page, server)
+    await tabs[1].evaluate("clarion.disconnect(), clarion.connect(), void clarion.read('item-001')")
+    command = await session.receive()
+    assert command == {"type": "read", "ids": ["item-001"], "ref": command["ref"]}
+
+
 async def test_a_refusal_is_the_asking_tabs_alone(page: Page, server: ScriptedServer) -> None:
     session, tabs = await three_tabs(page, server)
     for tab in tabs:

@@ -101,7 +101,7 @@ async def test_loading_and_empty_and_away_are_told_apart(
     session = await start_live(page, server)
     await page.evaluate(SHOW)
     await expect(page.get_by_text("All quiet")).to_be_visible()
-    await session.close(4409)
+    await session.close(4409, "too_many_sessions")
     await expect(page.locator(".status")).to_have_text("Refused")
     await expect(page.locator(".notice-text")).to_have_text("Too many windows are connected.")
     await page.get_by_role("button", name="Try again").click()

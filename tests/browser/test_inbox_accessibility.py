@@ -91,14 +91,14 @@ async def failed(page: Page, server: ScriptedServer) -> None:
 
 async def refused(page: Page, server: ScriptedServer) -> None:
     session = await show(page, server, *RICH)
-    await session.close(4403)
+    await session.close(4403, "origin_not_allowed")
     await expect(page.locator(".notice")).to_be_visible()
 
 
 async def refused_at_once(page: Page, server: ScriptedServer) -> None:
     session = await start_client(page, server)
     await page.evaluate(SHOW)
-    await session.close(4403)
+    await session.close(4403, "origin_not_allowed")
     await expect(page.locator(".panel-text")).to_have_text("This page may not open this feed.")
 
 

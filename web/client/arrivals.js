@@ -1,4 +1,4 @@
-import { ClarionError } from "./commands.js";
+import { ClarionError } from "./errors.js";
 
 /**
  * @typedef {import("./clarion.js").Clarion} Clarion
@@ -14,12 +14,11 @@ import { ClarionError } from "./commands.js";
  * costs no memory. The loop ends when the feed is closed; a refused feed throws.
  *
  * @param {Clarion} client
- * @param {BufferOptions} options
+ * @param {Arrival[]} waiting  for the loop already
+ * @param {BufferOptions} [options]
  * @returns {AsyncGenerator<Arrival, void, undefined>}
  */
-export async function* arrivals(client, { limit = 256, whenFull = "drop-oldest" }) {
-  /** @type {Arrival[]} */
-  const waiting = [];
+export async function* arrivals(client, waiting, { limit = 256, whenFull = "drop-oldest" } = {}) {
   let wake = () => {};
   let full = false;
   const leave = client.on("notification", (arrival) => {
@@ -34,7 +33,7 @@ export async function* arrivals(client, { limit = 256, whenFull = "drop-oldest" 
       const next = waiting.shift();
       if (next) yield next;
       else if (full) throw new ClarionError("too_slow", "The loop is too slow for the feed.");
-      else if (client.state.state === "refused") throw client.failure;
+      else if (client.state.state === "refused") throw refusal(client.state);
       else if (client.state.state === "closed") return;
       else await new Promise((resolve) => (wake = () => resolve(undefined)));
     }
@@ -42,4 +41,9 @@ export async function* arrivals(client, { limit = 256, whenFull = "drop-oldest" 
     leave();
     left();
   }
+}
+
+/** @param {import("./connection.js").StateChange} change */
+function refusal({ code = "", detail }) {
+  return new ClarionError(code, detail);
 }

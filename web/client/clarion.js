@@ -9,22 +9,15 @@
  * All tabs of a browser that show one subscriber's feed share one connection.
  */
 
-import { arrivals } from "./arrivals.js";
-import { ClarionError, commands } from "./commands.js";
-import { connection } from "./connection.js";
-import { feed } from "./feed.js";
-import { hoped, hopedCount } from "./hopes.js";
-import { receipt } from "./receipt.js";
-import { tabs } from "./tabs.js";
-import { claims, tokenSource } from "./tokens.js";
+import { ClarionError } from "./errors.js";
+import { MAX_COMMAND_IDS } from "./limits.js";
+import { live } from "./live.js";
 
 export { ClarionError };
 
 /**
  * @typedef {import("./frames.js").Item} Item
- * @typedef {import("./frames.js").ServerFrame} ServerFrame
  * @typedef {import("./frames.js").StateFrame} StateFrame
- * @typedef {import("./commands.js").Command} Command
  * @typedef {import("./arrivals.js").Arrival} Arrival
  * @typedef {import("./arrivals.js").BufferOptions} BufferOptions
  * @typedef {import("./connection.js").State} State
@@ -34,7 +27,7 @@ export { ClarionError };
  * @property {import("./tokens.js").TokenOption} token  a subscriber token, or who asks for a new one
  * @property {string} [url]  of the live endpoint; `/v1/live` of this page's host
  * @property {boolean} [share]  one connection for all tabs; else each has its own
- * @property {Partial<import("./return.js").Backoff>} [backoff]  of the way back after a loss
+ * @property {import("./connection.js").Backoff} [backoff]  of the way back after a loss
  *
  * @typedef {string | string[] | {upTo: number}} Which  one id, ids, or all up to a version
  *
@@ -54,91 +47,47 @@ export { ClarionError };
  * @property {ClarionError} error  what the server refused outside of a command
  */
 
-const MAX_COMMAND_IDS = 1_000;
-
 export class Clarion extends EventTarget {
-  #feed = feed();
-  #commands = commands();
-  #receipt = receipt((frame) => this.#connection.send(frame));
-  #url;
-  #tokens;
-  #share;
-  #connection;
-  /** @type {StateChange} */
-  #state = { state: "idle" };
-  #welcomed = false;
-  /** Whose feed this is. @type {string | undefined} */
-  #whose;
-
-  #tabs = tabs({
-    sync: () => ({ feed: this.#feed.state(), change: this.#state }),
-    onLead: () => this.#entered({ state: "connecting" }),
-    onDeposed: () => this.#connection.restart(),
-    onNews: (news) => this.#follow(news),
-    onCommand: (frame) => this.#send(frame),
-  });
+  #live;
 
   /** @param {Options} options */
-  constructor({ token, url = "/v1/live", share = true, backoff }) {
+  constructor(options) {
     super();
-    this.#url = new URL(url, location.href).href.replace(/^http/, "ws");
-    this.#tokens = tokenSource(token);
-    this.#share = share;
-    this.#connection = connection({
-      url: this.#url,
-      tokens: this.#tokens,
-      backoff: { baseMs: 500, capMs: 30_000, ...backoff },
-      admit: (said) => this.#admit(said),
-      onOpen: () => this.#ask(),
-      onFrame: (frame) => {
-        this.#tabs.tell({ frame });
-        this.#handle(frame);
-      },
-      onState: (change) => this.#entered(change),
-    });
+    this.#live = live(options, (name, detail) => this.dispatchEvent(new CustomEvent(name, { detail })));
   }
 
   /** Items, the newest first, archived ones among them; with what commands will have done. */
   get items() {
-    const hopes = this.#commands.hopes();
-    return this.#feed.items().map((item) => hoped(item, hopes));
+    return this.#live.items();
   }
 
   /** One of the items, or of those that `list()` has brought: as it is now. @param {string} id */
   item(id) {
-    const item = this.#feed.item(id);
-    return item && hoped(item, this.#commands.hopes());
+    return this.#live.item(id);
   }
 
   /** As the server counts; moved at once by commands that it has not answered. */
   get unreadCount() {
-    const { unread, version = Infinity } = this.#feed.state();
-    return hopedCount(unread, this.#feed.held(), this.#commands.hopes(), version);
+    return this.#live.unread();
   }
 
   /** The resume cursor; undefined until the feed was complete once. */
   get version() {
-    return this.#feed.state().version;
+    return this.#live.feed.state().version;
   }
 
   /** Of the connection, this tab's or the leader's. */
   get state() {
-    return this.#state;
-  }
-
-  /** Why nothing goes on, where the state is `closed` or `refused`. */
-  get failure() {
-    const { code = "disconnected", detail = "Not connected." } = this.#state;
-    return new ClarionError(code, detail);
+    return this.#live.state();
   }
 
   connect() {
-    this.#connection.start();
+    this.#live.link.start();
   }
 
   /** Stays away until `connect()`; the items stay. Commands without an answer are rejected. */
   disconnect() {
-    this.#connection.end({ state: "closed" });
+    this.#live.link.end({ state: "closed" });
   }
 
   /**
@@ -173,7 +122,12 @@ export class Clarion extends EventTarget {
    * @param {Date | string | null} until  a string as RFC 3339 writes it
    */
   async snooze(which, until) {
-    await this.#command("snooze", which, { until: until && new Date(until).toISOString() });
+    await this.#command("snooze", which, until && new Date(until).toISOString());
+  }
+
+  /** All that this client knows of. */
+  readAll() {
+    return this.read({ upTo: this.version ?? 0 });
   }
 
   /**
@@ -183,7 +137,7 @@ export class Clarion extends EventTarget {
    * @param {unknown} data
    */
   async publish(topic, data) {
-    await this.#issue({ type: "publish", topic, data, id: crypto.randomUUID() });
+    await this.#live.issue({ type: "publish", topic, data, id: crypto.randomUUID() });
   }
 
   /**
@@ -193,14 +147,8 @@ export class Clarion extends EventTarget {
    * @param {ListOptions} [options]
    * @returns {Promise<Page>}
    */
-  async list({ state = "inbox", category, cursor, limit = 50 } = {}) {
-    const query = new URLSearchParams({ state, limit: `${limit}` });
-    if (category) query.set("category", category);
-    if (cursor) query.set("cursor", cursor);
-    const { call } = await import("./rest.js");
-    const { items, next_cursor } = await call(this.#url, this.#tokens, `inbox?${query}`);
-    this.#feed.keep(items);
-    return { items, next_cursor };
+  async list(options) {
+    return (await import("./rest.js")).list(this.#live, options);
   }
 
   /**
@@ -208,18 +156,19 @@ export class Clarion extends EventTarget {
    * costs no memory. The loop ends when the feed is closed; a refused feed throws.
    *
    * @param {BufferOptions} [options]
+   * @returns {AsyncGenerator<Arrival, void, undefined>}
    */
-  notifications(options = {}) {
-    return arrivals(this, options);
+  async *notifications(options) {
+    /** @type {Arrival[]} */
+    const early = [];
+    const leave = this.on("notification", (arrival) => early.push(arrival));
+    const { arrivals } = await import("./arrivals.js");
+    leave();
+    yield* arrivals(this, early, options);
   }
 
   [Symbol.asyncIterator]() {
     return this.notifications();
-  }
-
-  /** All that this client knows of. */
-  async readAll() {
-    if (this.version !== undefined) await this.read({ upTo: this.version });
   }
 
   /**
@@ -229,144 +178,23 @@ export class Clarion extends EventTarget {
    * @returns {() => void}  takes the listener away again
    */
   on(name, listener) {
-    const handle = (/** @type {any} */ event) => listener(event.detail);
-    this.addEventListener(name, handle);
-    return () => this.removeEventListener(name, handle);
-  }
-
-  /** Waits until this tab is to connect. @param {string} token */
-  async #admit(token) {
-    const { tenant, sub } = claims(token);
-    const whose = `${tenant} ${sub}`;
-    if ((this.#whose ??= whose) !== whose) {
-      throw new ClarionError("another_subscriber", "The token is somebody else's: load the page again.");
-    }
-    await this.#tabs.admit(this.#share && sub ? `clarion.v1 ${this.#url} ${whose}` : null);
-  }
-
-  /** What the leader's tab has heard. @param {import("./tabs.js").News} news */
-  #follow(news) {
-    if ("frame" in news) this.#handle(news.frame);
-    else if ("hello" in news) this.#feed.hello();
-    else if ("change" in news) {
-      if (news.change.state === "refused") this.#connection.end(news.change);
-      else this.#entered(news.change);
-    } else {
-      const arrived = this.#feed.adopt(news.sync.feed);
-      this.#entered(news.sync.change, true);
-      this.#tellOf(arrived, true);
-      this.#emit("change", null);
-    }
-  }
-
-  /** Say what we have, and hear what we miss. */
-  #ask() {
-    if (!this.#tabs.leads()) return this.#tabs.join();
-    this.#tabs.tell({ hello: true });
-    this.#connection.send(this.#feed.hello());
-  }
-
-  /** @param {ServerFrame} frame */
-  #handle(frame) {
-    if (frame.type === "ok" || frame.type === "error") {
-      if (this.#commands.answer(frame)) this.#emit("change", null);
-      else if (frame.type === "error" && frame.ref == null) {
-        this.#emit("error", new ClarionError(frame.code, frame.detail));
-      }
-    } else if (frame.type !== "pong" && frame.type !== "reconnect") this.#apply(frame);
-  }
-
-  /** @param {import("./frames.js").FeedFrame} frame */
-  #apply(frame) {
-    const leads = this.#tabs.leads();
-    const live = () => this.#state.state === "live";
-    const { changed, arrived, ask, caughtUp } = this.#feed.apply(frame);
-    if (frame.type === "welcome") this.#welcome(frame.heartbeat_s);
-    if (ask) this.#ask();
-    this.#tellOf(arrived, !live());
-    if (caughtUp && leads) this.#connection.live();
-    if (changed && leads && live()) this.#receipt.handled(this.version ?? 0);
-    if (changed) this.#emit("change", null);
-  }
-
-  /** @param {Item[]} arrived @param {boolean} replayed */
-  #tellOf(arrived = [], replayed) {
-    for (const item of arrived) this.#emit("notification", { item, replayed });
-  }
-
-  /** @param {number} heartbeatS */
-  #welcome(heartbeatS) {
-    if (this.#tabs.leads()) this.#connection.welcomed(heartbeatS);
-    if (this.#welcomed) return;
-    this.#welcomed = true;
-    this.#commands.unanswered().forEach((frame) => this.#send(frame));
-  }
-
-  /** What cannot be sent now is sent at the next welcome. @param {import("./frames.js").CommandFrame} frame */
-  #send(frame) {
-    if (!this.#tabs.leads()) this.#tabs.send(frame);
-    else if (this.#welcomed) this.#connection.send(frame);
-  }
-
-  /** @param {StateChange} change @param {boolean} [adopted]  with its feed */
-  #entered(change, adopted) {
-    const { state } = change;
-    if (state === this.#state.state && state !== "waiting") return;
-    this.#state = change;
-    if (state !== "live") {
-      if (!adopted) this.#feed.lost();
-      this.#receipt.lost();
-      this.#welcomed = false;
-    }
-    if (state !== "closed") this.#tabs.tell({ change });
-    if (state === "closed" || state === "refused") {
-      this.#tabs.leave();
-      this.#commands.abandon(this.failure);
-      this.#emit("change", null);
-    }
-    this.#emit("state", change);
+    const leaving = new AbortController(); // it has a `signal`, as options have
+    this.addEventListener(name, (/** @type {any} */ event) => listener(event.detail), leaving);
+    return () => leaving.abort();
   }
 
   /**
    * @param {StateFrame["type"]} type
    * @param {Which} which
-   * @param {{until?: string | null}} [more]
+   * @param {string | null} [until]
    */
-  async #command(type, which, more) {
-    await Promise.all(targets(which).map((target) => this.#issue({ type, ...target, ...more })));
+  async #command(type, which, until) {
+    const { issue } = this.#live;
+    const { upTo } = /** @type {{upTo?: number}} */ (which);
+    if (upTo != null) return issue({ type, up_to: upTo, until });
+    const ids = [/** @type {string | string[]} */ (which)].flat();
+    const parts = [];
+    while (ids.length) parts.push(issue({ type, ids: ids.splice(0, MAX_COMMAND_IDS), until }));
+    await Promise.all(parts);
   }
-
-  /**
-   * @param {Command} command
-   * @returns {Promise<void>}  when the server has carried it out; kept over a lost connection
-   */
-  async #issue(command) {
-    if (["idle", "closed", "refused"].includes(this.#state.state)) throw this.failure;
-    const done = this.#commands.issue(command, (frame) => this.#send(frame));
-    this.#emit("change", null);
-    await done;
-  }
-
-  /**
-   * @template {keyof Events} Name
-   * @param {Name} name
-   * @param {Events[Name]} detail
-   */
-  #emit(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
-  }
-}
-
-/**
- * @param {Which} which
- * @returns {({ids: string[]} | {up_to: number})[]}
- */
-function targets(which) {
-  if (typeof which === "string") return [{ ids: [which] }];
-  if (!Array.isArray(which)) return [{ up_to: which.upTo }];
-  const parts = [];
-  for (let start = 0; start < which.length; start += MAX_COMMAND_IDS) {
-    parts.push({ ids: which.slice(start, start + MAX_COMMAND_IDS) });
-  }
-  return parts;
 }

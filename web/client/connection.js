@@ -1,6 +1,14 @@
+import { ClarionError } from "./errors.js";
 import { heartbeat } from "./heartbeat.js";
-import { ending, jittered } from "./return.js";
-import { openSocket } from "./socket.js";
+import {
+  CALM_DOWN_MS,
+  RENEW_AGAIN_MS,
+  SOCKETS_BEFORE_STREAM,
+  STEADY_AFTER_MS,
+  WELCOME_WITHIN_MS,
+} from "./limits.js";
+import { ABNORMAL, FINAL, TOKEN_REFUSED, TOO_MANY_FRAMES } from "./protocol.js";
+import { now, timer } from "./timer.js";
 
 /**
  * @typedef {import("./frames.js").ClientFrame} ClientFrame
@@ -10,228 +18,194 @@ import { openSocket } from "./socket.js";
  *   `waiting`: lost, comes back by itself; `refused`: will not come back, `detail` says why
  * @typedef {{state: State, code?: string, detail?: string, retryInMs?: number}} StateChange
  *
- * @typedef {object} Link  An open way to the server.
- * @property {(frame: ClientFrame) => void} send
- * @property {() => void} close  nothing more is heard of it
+ * @typedef {{baseMs?: number, capMs?: number}} Backoff
  *
- * @typedef {object} LinkOptions
- * @property {string} url
- * @property {string} token
- * @property {() => void} opened  it takes frames now
- * @property {(frame: ServerFrame) => void} heard
- * @property {(code: number, reason: string) => void} closed
+ * @typedef {object} Link  As much of a WebSocket as is needed.
+ * @property {((event: any) => void) | null} onopen
+ * @property {((event: {data: string}) => void) | null} onmessage
+ * @property {((event: {code: number, reason: string}) => unknown) | null} onclose
+ * @property {(frame: string) => void} send
+ * @property {() => void} close
  *
  * @typedef {object} ConnectionOptions
  * @property {string} url
  * @property {import("./tokens.js").TokenSource} tokens
- * @property {import("./return.js").Backoff} backoff
- * @property {(token: string) => Promise<void>} admit  when it is ours to connect; rejects for good
- * @property {() => void} onOpen  the token has been sent; say hello
- * @property {(frame: ServerFrame) => void} onFrame
- * @property {(change: StateChange) => void} onState
+ * @property {Backoff} [backoff]
+ * @property {Pick<ReturnType<typeof import("./tabs.js").tabs>, "admit" | "join">} others  say when
+ *   it is ours to connect
  */
-
-const WELCOME_WITHIN_MS = 15_000;
-const STEADY_AFTER_MS = 10_000;
-const RENEW_AGAIN_MS = 5_000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-const ABNORMAL = 1006;
-const SOCKETS_BEFORE_STREAM = 3;
 
 /**
  * One link after the other to the same feed, until `end()` or the server says not to return.
  *
  * @param {ConnectionOptions} options
+ * @param {() => void} ask  the token has been sent; say hello
+ * @param {(frame: ServerFrame) => void} hear
+ * @param {(change: StateChange) => void} enter
  */
-export function connection({ url, tokens, backoff, admit, onOpen, onFrame, onState }) {
+export function connection(
+  { url, tokens, backoff: { baseMs = 500, capMs = 30_000 } = {}, others },
+  ask,
+  hear,
+  enter,
+) {
   /** @type {Link | null} */
   let link = null;
-  /** @type {State} */
-  let state = "idle";
-  /** @type {AbortController} */
-  let listening;
-  /** @type {Record<string, ReturnType<typeof setTimeout>>} */
-  const timers = {};
+  /** From `start()` to `end()`. @type {AbortController | null} */
+  let listening = null;
   let attempt = 0;
   let failures = 0;
-  let renewed = false;
-  let greeted = false;
   let unopened = 0;
-  let liveSince = Infinity;
   let notBefore = 0;
-  const pulse = heartbeat(
-    () => send({ type: "ping" }),
-    () => lost(ABNORMAL, ""),
-  );
+  /** As the welcome says; none before. */
+  let heartbeatS = 0;
+  let isResting = false;
+  let isRenewed = false;
+  /** What comes by itself if nothing else does. */
+  const next = timer();
+  const renewal = timer();
+  const silence = timer();
+  const [beat, probe] = heartbeat(silence, () => send({ type: "ping" }), lost);
 
   /** @param {ClientFrame} frame */
-  const send = (frame) => link?.send(frame);
-  const now = () => performance.now();
-
-  /** @param {StateChange} change */
-  function enter(change) {
-    state = change.state;
-    onState(change);
-  }
-
-  /** @param {string} name @param {number} ms @param {() => void} act */
-  function after(name, ms, act) {
-    clearTimeout(timers[name]);
-    timers[name] = setTimeout(act, ms);
-  }
+  const send = (frame) => link?.send(JSON.stringify(frame));
+  const isOnline = () => navigator.onLine;
+  const begin = () => enter({ state: "connecting" });
 
   async function connect() {
-    drop();
-    const ours = ++attempt;
-    enter({ state: "connecting" });
+    const ours = drop();
+    begin();
     try {
-      await admitted(ours, await tokens.current());
-      // What waited for its turn may find that its token has aged
-      const token = await tokens.current();
-      await admitted(ours, token);
-      const streaming = unopened >= SOCKETS_BEFORE_STREAM;
-      const open = streaming ? (await import("./stream.js")).openStream : openSocket;
+      await tokens.current();
+      if (ours === attempt) await others.admit(tokens.feed());
+      const stream = unopened < SOCKETS_BEFORE_STREAM ? null : await import("./stream.js");
       if (ours !== attempt) return;
-      link = open({ url, token, opened: () => opened(token), heard, closed: lost });
-      after("welcome", WELCOME_WITHIN_MS, () => lost(ABNORMAL, ""));
+      begin(); // where another tab has led until now, this is news
+      next(WELCOME_WITHIN_MS, lost);
+      link = stream ? stream.openStream(url) : /** @type {Link} */ (new WebSocket(url, "clarion.v1"));
+      link.onopen = renew;
+      link.onmessage = ({ data }) => heard(JSON.parse(data));
+      link.onclose = ({ code, reason }) => ours === attempt && lost(code, reason);
     } catch (error) {
-      if (ours === attempt) comeBack("no_token", told(error).detail, 0);
+      if (ours !== attempt) return;
+      if (error instanceof ClarionError) refused(error.code, error.message);
+      else comeBack("no_token", /** @type {Error | null} */ (error)?.message);
     }
   }
 
-  /** @param {number} ours @param {string} token */
-  async function admitted(ours, token) {
+  /** Tell the token, or a newer one. */
+  async function renew() {
+    const ours = attempt;
+    let again = RENEW_AGAIN_MS;
     try {
-      if (ours === attempt) await admit(token);
-    } catch (error) {
-      if (ours === attempt) end({ state: "refused", ...told(error) });
+      const token = await tokens.current();
+      again = tokens.renewInMs();
+      if (ours === attempt) {
+        send({ type: "auth", token });
+        if (!heartbeatS) ask();
+      }
+    } catch {
+      // The old token may be good for a while yet; when it is not, the server says 4401
     }
-  }
-
-  /** @param {string} token */
-  function opened(token) {
-    send({ type: "auth", token });
-    renewLater();
-    pulse.start();
-    onOpen();
+    if (ours === attempt) renewal(again, renew);
   }
 
   /** @param {ServerFrame} frame */
   function heard(frame) {
-    pulse.heard();
-    if (frame.type === "reconnect") {
+    if (frame.type === "welcome") {
+      if (!heartbeatS) next(STEADY_AFTER_MS, () => (failures = 0));
+      heartbeatS = frame.heartbeat_s;
+      isRenewed = false;
+    } else if (frame.type === "reconnect") {
       notBefore = now() + frame.after_ms;
-      after("leave", frame.after_ms, connect);
-    } else if (frame.type !== "pong") onFrame(frame);
+      next(frame.after_ms, connect);
+    }
+    if (heartbeatS) beat(heartbeatS);
+    hear(frame);
   }
 
-  /** @param {number} closeCode @param {string} reason */
-  function lost(closeCode, reason) {
-    const { then, code, detail, leastMs } = ending(closeCode, reason);
-    if (now() - liveSince > STEADY_AFTER_MS) failures = 0;
-    if (closeCode === ABNORMAL && !greeted && navigator.onLine) {
-      unopened = unopened >= SOCKETS_BEFORE_STREAM ? 0 : unopened + 1;
+  function lost(closeCode = ABNORMAL, code = "") {
+    if (closeCode === ABNORMAL && !heartbeatS && isOnline()) {
+      unopened = (unopened + 1) % (SOCKETS_BEFORE_STREAM + 1);
     }
+    if (closeCode === TOO_MANY_FRAMES) notBefore = now() + CALM_DOWN_MS;
+    const detail = FINAL[code] ?? FINAL[closeCode];
+    code ||= "lost";
+    if (!detail) return comeBack(code);
+    tokens.drop();
+    if (isRenewed || detail !== FINAL[TOKEN_REFUSED]) return refused(code, detail);
+    isRenewed = true;
+    connect();
+  }
+
+  /** @param {string} code @param {string} detail */
+  function refused(code, detail) {
+    end({ state: "refused", code, detail });
+  }
+
+  /**
+   * Full jitter: any time from now to a bound that doubles with each failure, so that a crowd that
+   * lost one server does not come back as one; after what the server has asked for.
+   *
+   * @param {string} code
+   * @param {string} [detail]
+   */
+  function comeBack(code, detail) {
     drop();
-    if (then !== "retry") tokens.drop();
-    if (then === "stay_away" || (then === "renew" && renewed)) end({ state: "refused", code, detail });
-    else if (then === "renew") {
-      renewed = true;
-      connect();
-    } else comeBack(code, detail, leastMs);
-  }
-
-  /** @param {string} code @param {string} detail @param {number} leastMs */
-  function comeBack(code, detail, leastMs) {
-    failures += 1;
-    const wait = notBefore - now();
-    const retryInMs = wait > 0 ? wait : leastMs + jittered(failures, backoff);
-    if (wait <= 0 && leastMs) notBefore = now() + leastMs;
-    after("return", retryInMs, connect);
-    enter({ state: navigator.onLine ? "waiting" : "offline", code, detail, retryInMs });
-  }
-
-  function renewLater() {
-    const wait = tokens.renewInMs();
-    if (wait < LONGEST_TIMER_MS) after("renew", wait, renew);
-  }
-
-  async function renew() {
-    const old = link;
-    try {
-      const token = await tokens.current();
-      if (old !== link) return;
-      send({ type: "auth", token });
-      renewLater();
-    } catch {
-      // The old token may be good for a while yet; when it is not, the server says 4401.
-      if (old === link) after("renew", RENEW_AGAIN_MS, renew);
-    }
+    isResting = true;
+    const jittered = Math.random() * Math.min(capMs, baseMs * 2 ** ++failures);
+    const retryInMs = jittered + Math.max(0, notBefore - now());
+    next(retryInMs, connect);
+    enter({ state: isOnline() ? "waiting" : "offline", code, detail, retryInMs });
   }
 
   /** The network or the page came back: look at once, but never earlier than the server said. */
   function wake() {
-    if (document.visibilityState === "hidden") return;
-    if (state === "live") pulse.probe();
-    else if ((state === "waiting" || state === "offline") && navigator.onLine && now() >= notBefore) {
-      connect();
-    }
+    if (document.hidden) return;
+    if (heartbeatS) probe();
+    else if (!isResting) others.join();
+    else if (isOnline() && now() >= notBefore) connect();
   }
 
   /** @param {StateChange} change  `closed` or `refused` */
   function end(change) {
-    attempt += 1;
     drop();
     listening?.abort();
+    listening = null;
     enter(change);
   }
 
+  /** Whatever is under way is over. @returns {number}  of the next attempt */
   function drop() {
-    for (const name in timers) clearTimeout(timers[name]);
-    pulse.stop();
-    liveSince = Infinity;
-    greeted = false;
+    next();
+    renewal();
+    silence();
+    heartbeatS = 0;
+    isResting = false;
     link?.close();
     link = null;
+    return ++attempt;
   }
 
   return {
     start() {
-      if (!["idle", "closed", "refused"].includes(state)) return;
+      if (listening) return;
       failures = notBefore = unopened = 0;
-      renewed = false;
+      isRenewed = false;
       listening = new AbortController();
-      const { signal } = listening;
-      for (const name of ["online", "offline", "pageshow"]) addEventListener(name, wake, { signal });
-      for (const name of ["visibilitychange", "resume"]) document.addEventListener(name, wake, { signal });
+      for (const name of ["online", "offline", "pageshow", "visibilitychange"]) {
+        addEventListener(name, wake, listening); // it has a `signal`, as options have
+      }
       connect();
     },
 
     /** Begin again, after another tab has taken over. */
     restart: connect,
 
+    /** Between `start()` and `end()`. */
+    isOn: () => listening,
+
     end,
-
     send,
-
-    /** The server knows us. @param {number} heartbeatS */
-    welcomed(heartbeatS) {
-      clearTimeout(timers["welcome"]);
-      renewed = false;
-      greeted = true;
-      pulse.start(heartbeatS * 1000);
-    },
-
-    /** The feed is complete and live. */
-    live() {
-      liveSince = Math.min(liveSince, now());
-      enter({ state: "live" });
-    },
   };
-}
-
-/** @param {unknown} error @returns {{code: string, detail: string}} */
-function told(error) {
-  const { code = "failed", message = "No token could be had." } = /** @type {any} */ (error ?? {});
-  return { code, detail: message };
 }

@@ -31,15 +31,23 @@
  * @typedef {{type: "reconnect", after_ms: number}} Reconnect
  *
  * @typedef {Welcome | NotificationFrame | ChangedFrame | CaughtUp} FeedFrame
- * @typedef {FeedFrame | Ok | ErrorFrame | Pong | Reconnect} ServerFrame
+ * @typedef {Ok | ErrorFrame} Answer
+ * @typedef {FeedFrame | Answer | Pong | Reconnect} ServerFrame
  *
- * @typedef {{type: "auth", token: string} | {type: "hello", since?: number} | {type: "ping"}
- *   | {type: "ack", version: number}} ControlFrame
+ * @typedef {{type: "hello", since?: number}} Hello
+ * @typedef {{type: "auth", token: string} | Hello | {type: "ping"}
+ *   | {type: "ack", version?: number}} ControlFrame
  * @typedef {{type: "read" | "unread" | "seen" | "archive" | "snooze", ids?: string[],
  *   up_to?: number, until?: string | null, ref: number}} StateFrame  `until` with `snooze` only
  * @typedef {{type: "publish", topic: string, data: unknown, id: string, ref: number}} PublishFrame
  * @typedef {StateFrame | PublishFrame} CommandFrame
  * @typedef {ControlFrame | CommandFrame} ClientFrame
+ *
+ * Among the tabs of a browser, never to a server:
+ *
+ * @typedef {{type: "sync", feed: import("./feed.js").FeedState,
+ *   change: import("./connection.js").StateChange}} Sync  all that a tab needs to go on with
+ * @typedef {ServerFrame | Sync} TabFrame  from the leader
  */
 
 export {};

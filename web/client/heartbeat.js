@@ -1,65 +1,39 @@
-const PONG_WITHIN_MS = 10_000;
-const PROBE_WITHIN_MS = 5_000;
-const FIRST_GUESS_MS = 25_000;
-const LOOK_EVERY_MS = 10_000;
-const SLEPT_MS = 5_000;
+import { LOOK_EVERY_MS, PONG_WITHIN_MS, QUIET_MS_A_HEARTBEAT_S, SLEPT_MS } from "./limits.js";
 
 /**
  * Notices a connection that died without a word: a silence of one and a half heartbeats is asked
  * about, and no answer to that is the end. A timer that fires late tells of a sleep, after which
  * it asks at once. A browser does not show WebSocket pings to a page.
  *
+ * @param {ReturnType<typeof import("./timer.js").timer>} next  for this alone, stopped by its giver
  * @param {() => void} ping
  * @param {() => void} dead
+ * @returns what to call when something came, and when there is reason to doubt
  */
-export function heartbeat(ping, dead) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
+export function heartbeat(next, ping, dead) {
   let quietMs = 0;
-  let lastHeard = 0;
-  let asked = false;
+  let heardAt = 0;
 
-  /** @param {number} ms */
-  function look(ms) {
-    clearTimeout(timer);
-    const due = Date.now() + ms;
-    timer = setTimeout(() => {
-      const now = Date.now();
-      const left = quietMs - (now - lastHeard);
-      if (now - due > SLEPT_MS) ask(PROBE_WITHIN_MS);
-      else if (left <= 0) ask(PONG_WITHIN_MS);
-      else look(Math.min(left, LOOK_EVERY_MS));
-    }, ms);
+  function look(due = Infinity) {
+    const now = Date.now();
+    const left = heardAt + quietMs - now;
+    const wait = Math.min(left, LOOK_EVERY_MS);
+    if (left <= 0 || now - due > SLEPT_MS) probe();
+    else next(wait, () => look(now + wait));
   }
 
-  /** @param {number} withinMs */
-  function ask(withinMs) {
-    if (asked) return;
-    clearTimeout(timer);
-    asked = true;
-    timer = setTimeout(dead, withinMs);
+  /** Ask now: there is reason to doubt. */
+  function probe() {
+    next(PONG_WITHIN_MS, dead);
     ping();
   }
 
-  return {
-    /** @param {number} [heartbeatMs]  as the server's `welcome` says */
-    start(heartbeatMs = FIRST_GUESS_MS) {
-      quietMs = heartbeatMs * 1.5;
-      lastHeard = Date.now();
-      asked = false;
-      look(Math.min(quietMs, LOOK_EVERY_MS));
-    },
+  /** Something came. @param {number} heartbeatS  as the server's `welcome` says */
+  function heard(heartbeatS) {
+    quietMs = heartbeatS * QUIET_MS_A_HEARTBEAT_S;
+    heardAt = Date.now();
+    look();
+  }
 
-    stop: () => clearTimeout(timer),
-
-    /** Something came. One timer serves for all: it looks at this when it fires. */
-    heard() {
-      lastHeard = Date.now();
-      if (asked) look(LOOK_EVERY_MS);
-      asked = false;
-    },
-
-    /** Ask now: there is reason to doubt. */
-    probe: () => ask(PROBE_WITHIN_MS),
-  };
+  return /** @type {const} */ ([heard, probe]);
 }

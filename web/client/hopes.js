@@ -3,57 +3,50 @@
  *
  * @typedef {import("./frames.js").Item} Item
  * @typedef {import("./frames.js").StateFrame} StateFrame
+ * @typedef {import("./commands.js").Pending} Pending
  */
 
 /**
  * The item as it will be when all of these are carried out.
  *
  * @param {Item} item
- * @param {StateFrame[]} commands  in the order they were given
+ * @param {Pending} pending
  * @returns {Item}
  */
-export function hoped(item, commands) {
-  for (const command of commands) {
-    const { ids, up_to = 0 } = command;
-    if (ids ? ids.includes(item.id) : item.version <= up_to) item = { ...item, ...patch(item, command) };
+export function hoped(item, pending) {
+  const now = new Date().toISOString();
+  const hope = { ...item };
+  const commands = /** @type {Map<Required<StateFrame>, unknown>} */ (pending);
+  for (const [{ type, ids, up_to = 0, until }] of commands) {
+    if (ids ? !ids.includes(item.id) : item.version > up_to) continue;
+    if (type === "unread") hope.read_at = null;
+    else if (type === "snooze") hope.archived_at || (hope.snoozed_until = until);
+    else if (type === "archive") {
+      hope.archived_at ??= now;
+      hope.snoozed_until = null;
+    } else {
+      hope.seen_at ??= now;
+      if (type === "read") hope.read_at ??= now;
+    }
   }
-  return item;
+  return hope;
 }
 
 /**
  * The server's count, moved by what is hoped for. Unread items that this client does not hold
  * count too; they can only be meant by a command that reaches up to all there is.
  *
- * @param {number} unread  as the server last counted
+ * @param {import("./feed.js").FeedState} feed
  * @param {Item[]} items  all that are held, as the server last said
- * @param {StateFrame[]} commands
- * @param {number} version  of the feed
+ * @param {Pending} pending
  */
-export function hopedCount(unread, items, commands, version) {
-  if (!commands.length) return unread;
-  const reachesAll = commands.some(
-    ({ type, up_to = -1 }) => ["read", "archive", "snooze"].includes(type) && up_to >= version,
-  );
-  const elsewhere = reachesAll ? 0 : unread - count(items);
-  return Math.max(0, elsewhere + count(items.map((item) => hoped(item, commands))));
+export function hopedCount({ unread, version = Infinity }, items, pending) {
+  const isUnreadElsewhere = isUnread(hoped(/** @type {Item} */ ({ version }), pending));
+  const elsewhere = isUnreadElsewhere ? unread - items.filter(isUnread).length : 0;
+  return Math.max(0, elsewhere + items.filter((item) => isUnread(hoped(item, pending))).length);
 }
 
-/** @param {Item[]} items */
-function count(items) {
-  return items.filter((item) => !item.read_at && !item.archived_at && !item.snoozed_until).length;
-}
-
-/**
- * @param {Item} item
- * @param {StateFrame} command
- * @returns {Partial<Item>}
- */
-function patch(item, { type, until = null }) {
-  const now = new Date().toISOString();
-  const seen_at = item.seen_at ?? now;
-  if (type === "read") return { read_at: item.read_at ?? now, seen_at };
-  if (type === "unread") return { read_at: null };
-  if (type === "seen") return { seen_at };
-  if (type === "archive") return { archived_at: item.archived_at ?? now, snoozed_until: null };
-  return item.archived_at ? {} : { snoozed_until: until };
+/** @param {Item} item */
+function isUnread({ read_at, archived_at, snoozed_until }) {
+  return !(read_at || archived_at || snoozed_until);
 }

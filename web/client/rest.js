@@ -1,4 +1,4 @@
-import { ClarionError } from "./commands.js";
+import { ClarionError } from "./errors.js";
 
 /**
  * A call beside the live feed, with the page's token; a token that is refused is replaced once.
@@ -19,6 +19,22 @@ export async function call(url, tokens, path, body) {
   const said = await answer.json().catch(() => ({}));
   if (answer.ok) return said;
   throw new ClarionError(said.code ?? "failed", said.detail ?? `The server answered ${answer.status}.`);
+}
+
+/**
+ * A page of the inbox, the newest first; the feed follows what becomes of its items.
+ *
+ * @param {Pick<ReturnType<typeof import("./live.js").live>, "url" | "tokens" | "feed">} live
+ * @param {import("./clarion.js").ListOptions} [options]
+ * @returns {Promise<import("./clarion.js").Page>}
+ */
+export async function list(live, { state = "inbox", category, cursor, limit = 50 } = {}) {
+  const query = new URLSearchParams({ state, limit: `${limit}` });
+  if (category) query.set("category", category);
+  if (cursor) query.set("cursor", cursor);
+  const { items, next_cursor } = await call(live.url, live.tokens, `inbox?${query}`);
+  items.forEach(live.feed.keep);
+  return { items, next_cursor };
 }
 
 /**

@@ -1,30 +1,64 @@
-import { ClarionError } from "./commands.js";
+import { ClarionError } from "./errors.js";
+import { ABNORMAL, TOKEN_REFUSED } from "./protocol.js";
 import { call } from "./rest.js";
 
+/**
+ * @typedef {import("./connection.js").Link} Link
+ * @typedef {import("./frames.js").ServerFrame} ServerFrame
+ */
+
 const CHANGE_WITHIN_MS = 2_000;
-const ABNORMAL = 1006;
-const TOKEN_REFUSED = 4401;
 
 /**
- * The link where no WebSocket comes through: server-sent events one way, REST the other. An
+ * What a WebSocket would be where none comes through: server-sent events one way, REST the other. An
  * `EventSource` sends no header, so each begins with a ticket that is good once.
  *
- * @param {import("./connection.js").LinkOptions} options
- * @returns {import("./connection.js").Link}
+ * @param {string} url
+ * @returns {Link}
  */
-export function openStream({ url, token, opened, heard, closed }) {
+export function openStream(url) {
   /** @type {EventSource | undefined} */
   let source;
-  let over = false;
+  let token = "";
+  let isOver = false;
   let reached = 0;
   /** Answers that wait for what they have changed. @type {Map<() => void, number>} */
   const early = new Map();
   const tokens = { current: async () => token, drop() {} };
 
+  /** @type {Link} */
+  const link = {
+    onopen: null,
+    onmessage: null,
+    onclose: null,
+    send(text) {
+      /** @type {import("./frames.js").ClientFrame} */
+      const frame = JSON.parse(text);
+      if (frame.type === "hello") void listen(frame.since);
+      else if (frame.type === "auth") token = frame.token;
+      else if (frame.type === "ping") say({ type: "pong" });
+      else if (frame.type !== "ack") void carryOut(frame);
+    },
+    close() {
+      isOver = true;
+      source?.close();
+    },
+  };
+
+  /** As from the server. @param {ServerFrame} frame */
+  function say(frame) {
+    if (!isOver) link.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  /** @param {number} code @param {string} reason */
+  function end(code, reason) {
+    if (!isOver) link.onclose?.({ code, reason });
+  }
+
   /** @param {string} data */
   function hear(data) {
+    link.onmessage?.({ data });
     const frame = JSON.parse(data);
-    heard(frame);
     if (frame.type !== "welcome") reached = Math.max(reached, frame.version ?? 0);
     for (const [answer, version] of early) if (version <= reached) answer();
   }
@@ -34,7 +68,7 @@ export function openStream({ url, token, opened, heard, closed }) {
     source?.close();
     try {
       const { ticket } = await call(url, tokens, "tickets", {});
-      if (over) return;
+      if (isOver) return;
       const address = new URL("live/sse", url.replace(/^ws/, "http"));
       address.searchParams.set("ticket", ticket);
       if (since !== undefined) address.searchParams.set("since", `${since}`);
@@ -42,14 +76,14 @@ export function openStream({ url, token, opened, heard, closed }) {
       source.onmessage = ({ data }) => hear(data);
       source.addEventListener("close", ({ data }) => {
         const { code, reason } = JSON.parse(data);
-        closed(code, reason);
+        end(code, reason);
       });
       // By itself it would come back with a ticket that is spent
-      source.onerror = () => closed(ABNORMAL, "");
+      source.onerror = () => end(ABNORMAL, "");
     } catch (error) {
-      const { code } = /** @type {import("./commands.js").ClarionError} */ (error);
-      const refused = code.startsWith("token_");
-      if (!over) closed(refused ? TOKEN_REFUSED : ABNORMAL, refused ? code : "");
+      const { code } = /** @type {ClarionError} */ (error);
+      const isRefused = code.startsWith("token_");
+      end(isRefused ? TOKEN_REFUSED : ABNORMAL, isRefused ? code : "");
     }
   }
 
@@ -59,29 +93,18 @@ export function openStream({ url, token, opened, heard, closed }) {
       if (type === "publish") throw new ClarionError("unsupported", "Publishing needs a WebSocket.");
       const { version = 0 } = await call(url, tokens, `inbox/${type}`, body);
       const answer = () => {
-        if (early.delete(answer) && !over) heard({ type: "ok", ref });
+        if (early.delete(answer)) say({ type: "ok", ref });
       };
       early.set(answer, version);
       if (version <= reached) answer();
       else setTimeout(answer, CHANGE_WITHIN_MS);
     } catch (error) {
-      const { code, message } = /** @type {import("./commands.js").ClarionError} */ (error);
+      const { code, message } = /** @type {ClarionError} */ (error);
       // One that did not arrive is sent again on the next link
-      if (!over && code !== "unreachable") heard({ type: "error", ref, code, detail: message });
+      if (code !== "unreachable") say({ type: "error", ref, code, detail: message });
     }
   }
 
-  queueMicrotask(() => over || opened());
-  return {
-    send(frame) {
-      if (frame.type === "hello") void listen(frame.since);
-      else if (frame.type === "auth") token = frame.token;
-      else if (frame.type === "ping") heard({ type: "pong" });
-      else if (frame.type !== "ack") void carryOut(frame);
-    },
-    close() {
-      over = true;
-      source?.close();
-    },
-  };
+  queueMicrotask(() => isOver || link.onopen?.({}));
+  return link;
 }

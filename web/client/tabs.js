@@ -1,149 +1,110 @@
-/**
- * @typedef {import("./frames.js").ServerFrame} ServerFrame
- * @typedef {import("./frames.js").CommandFrame} CommandFrame
- * @typedef {import("./connection.js").StateChange} StateChange
- *
- * @typedef {{feed: import("./feed.js").FeedState, change: StateChange}} Sync
- * @typedef {{sync: Sync} | {change: StateChange} | {hello: true} | {frame: ServerFrame}} News
- * @typedef {News & {term: number} | {join: true} | {command: CommandFrame}} Message
- *
- * @typedef {object} TabsOptions
- * @property {() => Sync} sync  all that a tab needs to go on with
- * @property {() => void} onLead  this tab is the leader now
- * @property {() => void} onDeposed  another took its place
- * @property {(news: News) => void} onNews  from the leader, in the leader's order
- * @property {(frame: CommandFrame) => void} onCommand  from a follower
- */
+import { LAST_WORDS_MS, LEADER_ANSWERS_WITHIN_MS } from "./limits.js";
+import { timer } from "./timer.js";
 
-const ANSWER_WITHIN_MS = 5_000;
+/**
+ * @typedef {import("./frames.js").TabFrame} TabFrame
+ * @typedef {import("./frames.js").ClientFrame} ClientFrame
+ */
 
 /**
  * One connection for all tabs of a browser that show the same feed. The tab that holds a Web Lock
- * leads: it connects and tells the others all it hears, in order. When it closes or crashes the
+ * leads: it connects and tells the others what it hears, in order. When it closes or crashes the
  * browser gives the lock to the next; a leader that a person's visible tab cannot reach, because its
  * page is frozen, loses it. A browser without Web Locks has a connection for each tab.
  *
- * @param {TabsOptions} options
+ * @param {boolean} share  else this tab leads nobody but itself
+ * @param {() => void} onDeposed  another took this leader's place
+ * @param {(frame: TabFrame) => void} onTold  by the leader, from its first `sync` on
+ * @param {(frame: ClientFrame) => void} onRequest  of a follower
  */
-export function tabs({ sync, onLead, onDeposed, onNews, onCommand }) {
-  /** @type {BroadcastChannel | undefined} */
-  let channel;
+export function tabs(share, onDeposed, onTold, onRequest) {
+  /** @type {BroadcastChannel | null} */
+  let channel = null;
   let name = "";
   let leads = false;
-  /** Of the present leader; each has a higher one than those before. */
+  let isQueued = false;
+  /** Of the leader that is followed; each has a higher one than those before. */
   let term = 0;
+  /** Lets go of the lock. @type {(nothing: void) => void} */
   let release = () => {};
-  /** @type {AbortController} */
-  let waiting;
-  /** @type {ReturnType<typeof setTimeout>} */
-  let silence;
+  /** @type {(nothing: void) => void} */
+  let admitted;
+  const silence = timer();
 
-  /** @param {Message} message */
-  const post = (message) => channel?.postMessage(message);
+  /** @param {TabFrame | ClientFrame} frame */
+  const post = (frame) => channel?.postMessage({ frame, by: leads && term });
 
-  /** For followers. @param {News} news */
-  const tell = (news) => {
-    if (leads) post({ ...news, term });
-  };
-
-  /** @param {Message} message */
-  function heard(message) {
-    if ("term" in message) {
-      // A leader that was replaced while it was frozen may not know yet
-      if (leads || message.term < term) return;
-      term = message.term;
-      clearTimeout(silence);
-      onNews(message);
-    } else if (leads) {
-      if ("command" in message) onCommand(message.command);
-      else tell({ sync: sync() });
-    }
+  /** @param {MessageEvent<{frame: any, by: any}>} message */
+  function heard({ data: { frame, by } }) {
+    if (leads) return by || onRequest(frame);
+    // A leader that was replaced while it was frozen may not know yet
+    if (frame.type === "sync" && by > term) term = by;
+    if (by !== term) return;
+    silence();
+    onTold(frame);
   }
 
+  /** Ask the leader for all there is; one that does not answer is replaced. */
   function join() {
     if (!channel || leads) return;
-    post({ join: true });
-    clearTimeout(silence);
-    silence = setTimeout(() => {
-      waiting.abort();
-      request({ steal: true });
-    }, ANSWER_WITHIN_MS);
+    post({ type: "hello" });
+    silence(LEADER_ANSWERS_WITHIN_MS, () => request(true));
   }
 
-  /** @param {LockOptions} options */
-  function request(options) {
-    let granted = false;
-    const held = () => {
-      if (!channel) return;
-      granted = true;
-      clearTimeout(silence);
-      return new Promise((resolve) => {
-        release = () => resolve(undefined);
-        lead();
-      });
-    };
-    navigator.locks.request(name, options, held).catch(() => {
-      if (!granted || !leads) return;
-      leads = false;
+  /** @param {boolean} steal */
+  function request(steal) {
+    isQueued = true;
+    navigator.locks.request(name, { steal }, lead).catch(() => {
+      if (!leads) return;
       leave();
       onDeposed();
     });
   }
 
+  /** Until it is released; at once where this tab has left meanwhile. */
   function lead() {
+    isQueued = false;
+    if (!channel) return;
     leads = true;
     term = Math.max(Date.now(), term + 1);
-    onLead();
-    tell({ sync: sync() });
+    silence();
     admitted();
+    return new Promise((resolve) => (release = resolve));
   }
-
-  let admitted = () => {};
-
-  const wake = () => document.visibilityState === "visible" && join();
 
   function leave() {
     leads = false;
-    waiting?.abort();
-    release();
-    clearTimeout(silence);
+    term = 0;
+    setTimeout(release, LAST_WORDS_MS);
+    silence();
     channel?.close();
-    channel = undefined;
-    document.removeEventListener("visibilitychange", wake);
+    channel = null;
   }
 
   return {
     /** Whether the connection is this tab's. */
     leads: () => leads,
 
-    tell,
+    /** To all followers, or to the leader. */
+    post,
+
     join,
     leave,
 
-    /** To the leader. @param {CommandFrame} command */
-    send: (command) => post({ command }),
-
     /**
-     * @param {string | null} shared  names the feed; null keeps the connection to this tab
-     * @returns {Promise<void>}  when this tab leads
+     * @param {string | undefined} feed  its name; none cannot be shared
+     * @returns {Promise<void>}  when this tab leads: say `sync`
      */
-    admit(shared) {
-      if (leads) return Promise.resolve();
-      if (!shared || !navigator.locks || !window.BroadcastChannel) {
-        leads = true;
-        return Promise.resolve();
-      }
-      leave();
-      name = shared;
-      waiting = new AbortController();
-      channel = new BroadcastChannel(name);
-      channel.onmessage = ({ data }) => heard(data);
-      document.addEventListener("visibilitychange", wake);
-      return new Promise((resolve) => {
+    admit: (feed) =>
+      new Promise((resolve) => {
+        leads ||= !share || !feed || !navigator.locks;
+        if (leads) return resolve();
         admitted = resolve;
-        request({ signal: waiting.signal });
+        name = /** @type {string} */ (feed);
+        channel = new BroadcastChannel(name);
+        channel.onmessage = heard;
+        if (!isQueued) request(false);
         join();
-      });
-    },
+      }),
   };
 }

@@ -1,48 +1,61 @@
+import { ClarionError } from "./errors.js";
+import { RENEW_MS_A_LIFE_S } from "./limits.js";
+import { now } from "./timer.js";
+
 /**
  * @typedef {string | (() => string | Promise<string>)} TokenOption
+ *   One that throws is asked again after a while; a `ClarionError` is for good
  * @typedef {ReturnType<typeof tokenSource>} TokenSource
  */
 
 /**
- * The page's token: asked for when none is at hand, kept until most of its life is over.
+ * The page's token: asked for when none is at hand, kept until most of its life is over. All are
+ * of the one subscriber whom the first has named.
  *
  * @param {TokenOption} option
+ * @param {string} url  of the feed
  */
-export function tokenSource(option) {
-  /** @type {Promise<string> | null} */
-  let token = null;
-  let renewAt = Infinity;
+export function tokenSource(option, url) {
+  /** @type {Promise<string>} */
+  let token;
+  let renewAt = 0;
+  /** @type {string | undefined} */
+  let feed;
 
   async function ask() {
-    const said = typeof option === "function" ? await option() : option;
-    const { iat, exp } = claims(said);
-    // A difference, so that a wrong clock on this side does no harm
-    if (Number.isFinite(exp - iat)) renewAt = performance.now() + (exp - iat) * 800;
-    return said;
+    renewAt = Infinity;
+    try {
+      const said = typeof option === "function" ? await option() : option;
+      const { iat, exp, tenant, sub } = claims(said);
+      const theirs = sub && `clarion ${url} ${tenant} ${sub}`;
+      if ((feed ??= theirs) !== theirs) {
+        throw new ClarionError("another_subscriber", "The token is somebody else's.");
+      }
+      // A difference, so that a wrong clock on this side does no harm
+      if (exp > iat) renewAt = now() + (exp - iat) * RENEW_MS_A_LIFE_S;
+      return said;
+    } catch (error) {
+      drop();
+      throw error;
+    }
   }
 
   /** The next `current()` asks again. */
   function drop() {
-    token = null;
-    renewAt = Infinity;
+    renewAt = 0;
   }
 
   return {
     drop,
 
     /** A token that is good for a while; rejects with what the callback threw. */
-    async current() {
-      if (performance.now() >= renewAt) drop();
-      try {
-        return await (token ??= ask());
-      } catch (error) {
-        drop();
-        throw error;
-      }
-    },
+    current: () => (renewAt <= now() ? (token = ask()) : token),
 
     /** Milliseconds until the token should be renewed; `Infinity` where it does not say. */
-    renewInMs: () => Math.max(0, renewAt - performance.now()),
+    renewInMs: () => renewAt - now(),
+
+    /** Names the feed for the tabs of this browser, where a token has said whose it is. */
+    feed: () => feed,
   };
 }
 
@@ -52,13 +65,10 @@ export function tokenSource(option) {
  * @param {string} token
  * @returns {Record<string, any>}
  */
-export function claims(token) {
+function claims(token) {
   try {
     const payload = /** @type {string} */ (token.split(".")[1]);
-    const bytes = Uint8Array.from(atob(payload.replace(/-/g, "+").replace(/_/g, "/")), (one) =>
-      one.charCodeAt(0),
-    );
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));
   } catch {
     return {};
   }

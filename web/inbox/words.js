@@ -67,7 +67,11 @@ export const words = {
     closed: "Disconnected",
   },
   /** By the code of the end; where there is none, what the client says is shown. */
-  reasons: /** @type {Record<string, string>} */ ({}),
+  reasons: /** @type {Record<string, string>} */ ({
+    another_subscriber: "Somebody else has logged in: load the page again.",
+    origin_not_allowed: "This page may not open this feed.",
+    too_many_sessions: "Too many windows are connected.",
+  }),
 };
 
 /**

@@ -1,0 +1,14 @@
+/** The server refused, or the feed has ended. `code` is stable, `message` a sentence for a person. */
+export class ClarionError extends Error {
+  /** @override */
+  name = "ClarionError";
+
+  /**
+   * @param {string} code
+   * @param {string} [detail]
+   */
+  constructor(code, detail) {
+    super(detail);
+    this.code = code;
+  }
+}

@@ -1,0 +1,25 @@
+/** How long the client waits for what, and how much of it: milliseconds and counts. */
+
+export const WELCOME_WITHIN_MS = 15_000;
+export const STEADY_AFTER_MS = 10_000;
+export const CALM_DOWN_MS = 10_000;
+export const SOCKETS_BEFORE_STREAM = 3;
+
+export const PONG_WITHIN_MS = 5_000;
+export const LOOK_EVERY_MS = 10_000;
+export const SLEPT_MS = 5_000;
+/** One and a half heartbeats. */
+export const QUIET_MS_A_HEARTBEAT_S = 1_500;
+
+/** When four fifths of its life are over. */
+export const RENEW_MS_A_LIFE_S = 800;
+export const RENEW_AGAIN_MS = 5_000;
+
+export const LEADER_ANSWERS_WITHIN_MS = 5_000;
+export const LAST_WORDS_MS = 100;
+
+export const ACKNOWLEDGE_AFTER_MS = 1_000;
+export const MAX_PENDING_COMMANDS = 1_000;
+export const MAX_COMMAND_IDS = 1_000;
+/** A little less than a browser can. */
+export const LONGEST_TIMER_MS = 2_000_000_000;

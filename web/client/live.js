@@ -1,0 +1,154 @@
+import { answer, issue } from "./commands.js";
+import { connection } from "./connection.js";
+import { ClarionError } from "./errors.js";
+import { feed } from "./feed.js";
+import { hoped, hopedCount } from "./hopes.js";
+import { ACKNOWLEDGE_AFTER_MS } from "./limits.js";
+import { tabs } from "./tabs.js";
+import { tokenSource } from "./tokens.js";
+
+/**
+ * @typedef {import("./clarion.js").Events} Events
+ * @typedef {import("./clarion.js").Options} Options
+ * @typedef {import("./frames.js").ClientFrame} ClientFrame
+ * @typedef {import("./frames.js").Item} Item
+ * @typedef {import("./frames.js").FeedFrame} FeedFrame
+ * @typedef {import("./frames.js").TabFrame} TabFrame
+ * @typedef {import("./connection.js").StateChange} StateChange
+ * @typedef {import("./commands.js").Command} Command
+ * @typedef {<Name extends keyof Events>(name: Name, detail?: Events[Name]) => void} Emit
+ */
+
+/**
+ * A feed that is kept live: by this tab's connection, or by what the leader's tab hears.
+ *
+ * @param {Options} options
+ * @param {Emit} emit
+ */
+export function live({ token, url: given = "/v1/live", share = true, backoff }, emit) {
+  const url = new URL(given, location.href).href.replace(/^http/, "ws");
+  const tokens = tokenSource(token, url);
+  const ours = feed(ask);
+  /** @type {import("./commands.js").Pending} */
+  const pending = new Map();
+  /** @type {StateChange} */
+  let state = { state: "idle" };
+  /** @type {unknown} */
+  let acknowledging;
+
+  const others = tabs(
+    share,
+    () => link.restart(),
+    handle,
+    (frame) => (frame.type === "hello" ? sync() : send(frame)),
+  );
+  const link = connection({ url, tokens, backoff, others }, ask, hear, enter);
+
+  const changed = () => emit("change");
+  const isLive = () => state.state === "live";
+  const sync = () => others.post({ type: "sync", feed: ours.state(), change: state });
+  const hope = (/** @type {Item} */ item) => hoped(item, pending);
+  const over = () => new ClarionError(state.code ?? "disconnected", state.detail ?? "Not connected.");
+
+  /** Say what we have, and hear what we miss: from the server or the leader, whichever is there. */
+  function ask() {
+    link.send(ours.hello());
+    others.join();
+  }
+
+  /** A replay is told whole, when it is over. @param {import("./frames.js").ServerFrame} frame */
+  function hear(frame) {
+    if (isLive()) others.post(frame);
+    handle(frame);
+  }
+
+  /** From the server, or from the leader. @param {TabFrame} frame */
+  function handle(frame) {
+    if (frame.type === "sync") {
+      const { feed, change } = frame;
+      const arrived = ours.adopt(feed, change.state === "live");
+      if (change.state === "refused") link.end(change);
+      else enter(change);
+      tell(arrived, true);
+    } else if (frame.type === "ok" || frame.type === "error") {
+      const error = frame.type === "error" && new ClarionError(frame.code, frame.detail);
+      if (answer(pending, frame.ref, error)) changed();
+      else if (error && frame.ref == null) emit("error", error);
+    } else {
+      const arrived = ours.take(/** @type {FeedFrame} */ (frame));
+      if (!arrived) return;
+      tell(arrived, !isLive());
+      if (frame.type === "caught_up") enter({ state: "live" });
+      if (others.leads()) acknowledging ||= setTimeout(acknowledge, ACKNOWLEDGE_AFTER_MS);
+    }
+  }
+
+  /** @param {Item[]} arrived @param {boolean} replayed */
+  function tell(arrived, replayed) {
+    for (const item of arrived) emit("notification", { item, replayed });
+    changed();
+  }
+
+  /** What this page has handled, for the history: the last version only. */
+  function acknowledge() {
+    acknowledging = 0;
+    send({ type: "ack", version: ours.state().version });
+  }
+
+  /** What cannot be sent now is sent when the feed is live. @param {ClientFrame} frame */
+  function send(frame) {
+    if (!others.leads()) others.post(frame);
+    else if (isLive()) link.send(frame);
+  }
+
+  /** @param {StateChange} change */
+  function enter(change) {
+    const isNew = change.state !== state.state;
+    state = change;
+    if (others.leads() && change.state !== "closed") sync();
+    if (!isNew) return;
+    if (isLive()) pending.forEach((_, frame) => send(frame));
+    if (!link.isOn()) {
+      others.leave();
+      pending.forEach((settle) => settle(over()));
+      pending.clear();
+      changed();
+    }
+    emit("state", change);
+  }
+
+  return {
+    url,
+    tokens,
+    link,
+    feed: ours,
+    state: () => state,
+
+    /** Items, the newest first, with what commands will have done. */
+    items: () => [...ours.state().items.values()].map(hope).sort(newestFirst),
+
+    /** @param {string} id */
+    item(id) {
+      const item = ours.item(id);
+      return item && hope(item);
+    },
+
+    unread: () => hopedCount(ours.state(), ours.held(), pending),
+
+    /**
+     * @param {Command} command
+     * @returns {Promise<void>}  when the server has carried it out; kept over a lost connection
+     */
+    async issue(command) {
+      if (!link.isOn()) throw over();
+      const done = issue(pending, command, send);
+      changed();
+      await done;
+    },
+  };
+}
+
+/** @param {Item} a @param {Item} b */
+function newestFirst(a, b) {
+  return Date.parse(b.created_at) - Date.parse(a.created_at) || (a.id < b.id ? 1 : -1);
+}

@@ -1,0 +1,22 @@
+/** What the client knows of `clarion.v1` besides the frames. */
+
+export const ABNORMAL = 1006;
+export const TOKEN_REFUSED = 4401;
+export const TOO_MANY_FRAMES = 4429;
+
+const REFUSED = "The server refuses this page.";
+
+/**
+ * Where it is of no use to come back as before: a sentence, by the server's word or else the close
+ * code. @type {Record<string | number, string>}
+ */
+export const FINAL = {
+  1002: REFUSED,
+  1003: REFUSED,
+  1007: REFUSED,
+  [TOKEN_REFUSED]: "The token was refused or has expired.",
+  4403: REFUSED,
+  4409: REFUSED,
+  4413: REFUSED,
+  token_revoked: "Your access was revoked.",
+};
