@@ -6,7 +6,7 @@ import re
 
 import httpx2
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from tests.browser.demo import Demo, event
 from tests.browser.feeds import AWAY, expect_feed, open_feed, open_feeds
@@ -137,3 +137,24 @@ async def test_where_no_socket_opens_the_feed_comes_by_events(browser: Browser, 
         await expect_feed([tab, other], ["Third", "Second", "First"], 2)
         told = ["First", "Second", "Third"]
         assert [await one.evaluate("arrived") for one in (tab, other)] == [told] * 2
+
+
+async def test_the_shard_in_the_address_is_said_by_socket_and_by_event_source(
+    browser: Browser, demo: Demo
+) -> None:
+    asked: list[str] = []
+
+    def watch(tab: Page) -> None:
+        tab.on("websocket", lambda socket: asked.append(socket.url))
+        tab.on("request", lambda request: asked.append(request.url))
+
+    async with open_page(browser, bypass_csp=True) as page:
+        page.context.on("page", watch)
+        address = "/v1/live?shard=3"
+        await open_feed(page.context, demo, "ada", url=address)
+        await open_feed(page.context, demo, "grace", sockets=False, url=address)
+    live = [re.sub("ticket=.*", "ticket=", one.partition("/v1/")[2]) for one in asked]
+    assert {one for one in live if one.startswith("live")} == {
+        "live?shard=3",
+        "live/sse?shard=3&ticket=",
+    }

@@ -25,7 +25,8 @@ export { ClarionError };
  *
  * @typedef {object} Options
  * @property {import("./tokens.js").TokenOption} token  a subscriber token, or who asks for a new one
- * @property {string} [url]  of the live endpoint; `/v1/live` of this page's host
+ * @property {string} [url]  of the live endpoint; `/v1/live` of this page's host. Where there are shards
+ *   it ends in `?shard=`, with what `POST /v1/tokens` has told
  * @property {boolean} [share]  one connection for all tabs; else each has its own
  * @property {import("./connection.js").Backoff} [backoff]  of the way back after a loss
  *

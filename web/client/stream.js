@@ -69,7 +69,8 @@ export function openStream(url) {
     try {
       const { ticket } = await call(url, tokens, "tickets", {});
       if (isOver) return;
-      const address = new URL("live/sse", url.replace(/^ws/, "http"));
+      const { search } = new URL(url);
+      const address = new URL(`live/sse${search}`, url.replace(/^ws/, "http"));
       address.searchParams.set("ticket", ticket);
       if (since !== undefined) address.searchParams.set("since", `${since}`);
       source = new EventSource(address);
