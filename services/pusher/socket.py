@@ -21,8 +21,8 @@ from services.pusher import frames
 from services.pusher.backlog import HIGH_WATER_BYTES, LOW_WATER_BYTES, NO_FD
 from services.pusher.client_frames import read_frame
 from services.pusher.close_codes import TOO_MANY_FRAMES, Violation
+from services.pusher.connection import Connection
 from services.pusher.conversation import MAX_WAITING
-from services.pusher.engine import Engine
 from services.pusher.handshake import Handshake, refusal
 from services.pusher.inbound import Inbound, Received
 from services.pusher.metrics import HANDSHAKES
@@ -32,10 +32,10 @@ from services.pusher.states import Link
 STATE_KEY = "pusher"
 
 
-class LiveProtocol(asyncio.Protocol):
+class LiveProtocol(Connection):
     """One connection."""
 
-    __slots__ = ("_connections", "_engine", "_inbound", "_is_paused", "_session", "_transport")
+    __slots__ = ("_inbound", "_is_paused")
 
     def __init__(
         self,
@@ -44,19 +44,11 @@ class LiveProtocol(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._engine: Engine = app_state[STATE_KEY]
-        self._connections = cast("set[object]", server_state.connections)
-        self._transport: asyncio.Transport | None = None
-        self._session: Session | None = None
+        super().__init__(app_state[STATE_KEY], cast("set[object]", server_state.connections))
         self._inbound: Inbound | None = None
         self._is_paused = False
 
     # From the transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As `asyncio.Protocol`."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol`; the first data is the whole upgrade request."""
@@ -67,32 +59,16 @@ class LiveProtocol(asyncio.Protocol):
             self._inbound.feed(data)
             self._read_on()
 
-    def eof_received(self) -> bool | None:
-        """The peer writes no more: the transport closes when ours is written."""
-        return None
-
     def connection_lost(self, exc: Exception | None) -> None:
         """As `asyncio.Protocol`."""
-        self._connections.discard(self)
-        self._transport = self._inbound = None
-        if self._session is not None:
-            self._session.lost()
-
-    def pause_writing(self) -> None:
-        """As `asyncio.Protocol`."""
-        if self._session is not None:
-            self._session.paused()
-
-    def resume_writing(self) -> None:
-        """As `asyncio.Protocol`."""
-        if self._session is not None:
-            self._session.unpaused()
+        self._inbound = None
+        super().connection_lost(exc)
 
     # From uvicorn
 
     def shutdown(self) -> None:
-        """The server stops: the first of these begins the drain of all sessions."""
-        self._engine.drain.begin()
+        """As `Connection`; what is no session yet has nothing to drain."""
+        super().shutdown()
         if self._session is None and self._transport is not None:
             self._transport.close()
 
@@ -104,11 +80,6 @@ class LiveProtocol(asyncio.Protocol):
         self.resume_reading()
         if self._transport is not None and self._transport.can_write_eof():
             self._transport.write_eof()
-
-    def abort(self) -> None:
-        """As `surroundings.Wire`."""
-        if self._transport is not None:
-            self._transport.abort()
 
     def resume_reading(self) -> None:
         """As `surroundings.Wire`."""

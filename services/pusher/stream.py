@@ -21,10 +21,10 @@ import msgspec
 from clarion.tokens.subscriber import SubscriberToken
 from services.pusher import frames
 from services.pusher.close_codes import CLOSE_CODES
+from services.pusher.connection import Connection
 
 if TYPE_CHECKING:
     from services.pusher.engine import Engine
-    from services.pusher.session import Session
 
 LEAST_RETRY_MS, MOST_RETRY_MS = 1_000, 5_000
 HEARTBEAT = b": heartbeat\n\n"
@@ -54,66 +54,30 @@ class Ending(msgspec.Struct):
 _head = msgspec.json.Decoder(Head).decode
 
 
-class EventStream(asyncio.Protocol):
+class EventStream(Connection):
     """See the module. Made when the connection is taken over from HTTP."""
 
-    __slots__ = ("_connections", "_engine", "_session", "_transport")
+    __slots__ = ()
 
     def __init__(
         self, engine: Engine, transport: asyncio.Transport, connections: set[object]
     ) -> None:
-        self._engine = engine
-        self._transport = transport
-        self._connections = connections
-        self._session: Session | None = None
-        connections.add(self)
+        super().__init__(engine, connections)
+        self.connection_made(transport)
 
     def open(self, said: SubscriberToken, since: int | None, address: str) -> None:
         """Begin the session that the token opens."""
+        if self._transport is None:
+            return  # it left while its token was judged
         limit_silence(self._transport, 2 * self._engine.heartbeat_s)
         retry_ms = _random.randrange(LEAST_RETRY_MS, MOST_RETRY_MS)
         self._transport.write(chunk(b"retry: %d\n\n" % retry_ms))
         self._session = self._engine.stream(self, self, said, since, address)
 
-    # From the transport
-
-    def data_received(self, data: bytes) -> None:
-        """As `asyncio.Protocol`; there is nothing to be said here."""
-
-    def eof_received(self) -> bool | None:
-        """The peer writes no more: it has left."""
-        return None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """As `asyncio.Protocol`."""
-        self._connections.discard(self)
-        if self._session is not None:
-            self._session.lost()
-
-    def pause_writing(self) -> None:
-        """As `asyncio.Protocol`."""
-        if self._session is not None:
-            self._session.paused()
-
-    def resume_writing(self) -> None:
-        """As `asyncio.Protocol`."""
-        if self._session is not None:
-            self._session.unpaused()
-
-    # From uvicorn
-
-    def shutdown(self) -> None:
-        """The server stops: the first of these begins the drain of all sessions."""
-        self._engine.drain.begin()
-
     # From the session
 
     def half_close(self) -> None:
         """As `surroundings.Wire`; nothing that a peer sends here can be broken."""
-
-    def abort(self) -> None:
-        """As `surroundings.Wire`."""
-        self._transport.abort()
 
     def resume_reading(self) -> None:
         """As `surroundings.Wire`."""
@@ -122,11 +86,14 @@ class EventStream(asyncio.Protocol):
 
     def get_write_buffer_size(self) -> int:
         """As `backlog.Writer`."""
-        return self._transport.get_write_buffer_size()
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def write(self, data: bytes) -> None:
         """As `backlog.Writer`: whole frames."""
-        if self._session is not None and not self._transport.get_write_buffer_size():
+        transport = self._transport
+        if transport is None:
+            return
+        if self._session is not None and not transport.get_write_buffer_size():
             self._session.heard_at = self._engine.clock()  # it takes what it is given: it lives
         events: list[bytes] = []
         has_ended = False
@@ -139,10 +106,10 @@ class EventStream(asyncio.Protocol):
                 events.append(ending_of(payload))
                 has_ended = True
         if events:
-            self._transport.write(chunk(b"".join(events)))
+            transport.write(chunk(b"".join(events)))
         if has_ended:
-            self._transport.write(LAST_CHUNK)
-            self._transport.close()
+            transport.write(LAST_CHUNK)
+            transport.close()
 
 
 def event_of(payload: bytes) -> bytes:
