@@ -18,6 +18,7 @@ from clarion.http.tracing import TraceMiddleware
 from clarion.store.database import Database
 from clarion.tokens.jwks import open_verifier
 from services.pusher.engine import Engine
+from services.pusher.quota import QUOTA_FIELDS, QuotaMiddleware
 from services.pusher.routes import inbox, live, stream, tickets
 from services.pusher.settings import PusherSettings
 from services.pusher.socket import STATE_KEY
@@ -49,12 +50,13 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
     )
     app.add_middleware(BoundedBodyMiddleware, max_bytes=settings.max_frame_bytes)
     install_problem_handlers(app)
+    app.add_middleware(QuotaMiddleware)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
         allow_methods=["GET", "POST"],
         allow_headers=["authorization", "content-type", "last-event-id", "traceparent"],
-        expose_headers=["traceparent", "retry-after"],
+        expose_headers=["traceparent", "retry-after", *QUOTA_FIELDS],
         max_age=600,
     )
     app.add_middleware(TraceMiddleware)

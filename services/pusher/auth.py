@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qs
 
 from fastapi import Depends, Request, Security
@@ -11,6 +11,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from clarion.errors import Unauthorized
 from clarion.tokens.subscriber import SubscriberToken
+
+if TYPE_CHECKING:
+    from services.pusher.engine import Engine
 
 BEARER_SUBPROTOCOL = "bearer."
 
@@ -44,10 +47,14 @@ async def subscriber(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
 ) -> SubscriberToken:
-    """Whose inbox a request is about. Raises `Unauthorized`."""
+    """Whose inbox a request is about; it counts as one of the subscriber's. Raises `Unauthorized`,
+    and `TooMany` where the subscriber has made as many as one may."""
     if credentials is None:
         raise Unauthorized("A subscriber token is needed.", code="token_missing")
-    return await request.app.state.pusher.verifier.verify(credentials.credentials)
+    engine: Engine = request.app.state.pusher
+    said = await engine.verifier.verify(credentials.credentials)
+    engine.quota.charge(request.scope, said)
+    return said
 
 
 Subscriber = Annotated[SubscriberToken, Depends(subscriber)]

@@ -30,6 +30,7 @@ from services.pusher.limits import Bucket
 from services.pusher.live import Live
 from services.pusher.metrics import SESSIONS
 from services.pusher.publishing import Publishing
+from services.pusher.quota import Quota
 from services.pusher.receipts import Receipts
 from services.pusher.resume import Resume
 from services.pusher.revocations import CheckedVerifier, Revocations
@@ -97,6 +98,7 @@ class Engine:
         self.publishing = Publishing(
             bus, per_minute=settings.max_publishes_per_minute, clock=self.clock
         )
+        self.quota = Quota(settings.max_requests_per_minute, self.clock)
         self._conversations = Conversations(
             hub=self.hub,
             resume=Resume(

@@ -26,6 +26,11 @@ class Bucket:
         self._level -= 1
         return True
 
+    @property
+    def level(self) -> float:
+        """What was left when it was last asked."""
+        return self._level
+
     def is_full(self, now: float, per_s: float, burst: float) -> bool:
         """Whether nothing would be lost by forgetting it."""
         return self._level + (now - self._at) * per_s >= burst
@@ -41,6 +46,9 @@ class Buckets:
         self._buckets: dict[str, Bucket] = {}
         self._sweep_at = MAX_BUCKETS
 
+    def __len__(self) -> int:
+        return len(self._buckets)
+
     def take(self, name: str) -> bool:
         """Take one of this name's; `False` where there is none."""
         now = self._clock()
@@ -50,6 +58,10 @@ class Buckets:
                 self._sweep(now)
             bucket = self._buckets[name] = Bucket(now, self._burst)
         return bucket.take(now, self._per_s, self._burst)
+
+    def level(self, name: str) -> float:
+        """What the last `take` of this name's left."""
+        return self._buckets[name].level
 
     def _sweep(self, now: float) -> None:
         self._buckets = {

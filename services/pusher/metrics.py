@@ -44,6 +44,9 @@ UNHEARD = Counter(
     "Feeds of which a comparison with the store found that an announcement had not been heard.",
 )
 COMMANDS = Counter("clarion_inbox_commands_total", "State changes asked for, by kind.", ["command"])
+REQUESTS_REFUSED = Counter(
+    "clarion_inbox_requests_refused_total", "Calls of subscribers who ask too often."
+)
 PUBLISHED = Counter("clarion_live_published_total", "Frames that subscribers published to topics.")
 LOST_ANNOUNCEMENTS = Counter(
     "clarion_live_announcements_lost_total",

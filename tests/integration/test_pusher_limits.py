@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import httpx2
 import pytest
 import websockets
 
@@ -124,6 +125,45 @@ async def test_an_old_session_is_told_to_come_back_and_misses_nothing(
             assert await client.closed() == (1012, "going_away")
         async with pusher.feed("user-1", since=0) as again:
             assert again.past[-1] == {"type": "caught_up", "version": 0}
+
+
+async def test_calls_past_the_limit_are_429_and_cost_no_other_subscriber_a_thing(
+    memory_bus: Bus, database: Database
+) -> None:
+    origin = "https://app.example.com"
+    async with (
+        running_pusher(
+            memory_bus, database, max_requests_per_minute=3, allowed_origins=[origin]
+        ) as pusher,
+        httpx2.AsyncClient(base_url=pusher.http, headers={"Origin": origin}) as http,
+    ):
+
+        async def ask(
+            subscriber: str, method: str = "GET", path: str = "/v1/inbox", **more: Any
+        ) -> httpx2.Response:
+            headers = {"Authorization": f"Bearer {token(subscriber)}"}
+            return await http.request(method, path, headers=headers, **more)
+
+        answers = [
+            await ask("user-1"),
+            await ask("user-1", "POST", "/v1/tickets"),
+            await ask("user-1", "POST", "/v1/inbox/read", json={"ids": []}),
+            await ask("user-1", "POST", "/v1/inbox/read", json={"up_to": 1}),
+        ]
+        other = await ask("user-2")
+        forged = await http.get("/v1/inbox", headers={"Authorization": "Bearer forged"})
+
+    assert [one.status_code for one in answers] == [200, 201, 422, 429]
+    for one, remaining in zip(answers, (2, 1, 0, 0), strict=True):
+        assert one.headers["RateLimit-Policy"] == '"subscriber";q=3;w=60'
+        assert one.headers["RateLimit"].startswith(f'"subscriber";r={remaining};t=')
+        exposed = one.headers["Access-Control-Expose-Headers"].split(", ")
+        assert {"ratelimit", "ratelimit-policy", "retry-after"} <= set(exposed)
+    refusal = answers[-1]
+    assert refusal.json()["code"] == "too_many_requests"
+    assert refusal.headers["RateLimit"].endswith(f";t={refusal.headers['Retry-After']}")
+    assert (other.status_code, other.headers["RateLimit"]) == (200, '"subscriber";r=2;t=20')
+    assert (forged.status_code, "RateLimit" in forged.headers) == (401, False)
 
 
 async def test_networks_are_read_and_what_is_none_is_named(

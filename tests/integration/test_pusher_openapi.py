@@ -117,3 +117,13 @@ def test_every_call_of_the_design_is_documented(served_url: str) -> None:
         for method in methods
     }
     assert calls >= CALLS
+
+
+def test_every_call_of_the_design_documents_its_limit(served_url: str) -> None:
+    paths = httpx2.get(document_of(served_url)).json()["paths"]
+    for call in CALLS:
+        method, path = call.split()
+        answers = paths[path][method.lower()]["responses"]
+        good = answers["201" if path == "/v1/tickets" else "200"]
+        assert set(good["headers"]) == {"RateLimit", "RateLimit-Policy"}
+        assert set(answers["429"]["headers"]) == {"RateLimit", "RateLimit-Policy", "Retry-After"}

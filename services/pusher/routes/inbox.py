@@ -11,13 +11,13 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from clarion.contracts.item import Item
-from clarion.http.problems import problem_responses
 from services.pusher.auth import Subscriber
 from services.pusher.commands import Verb
 from services.pusher.cursors import MAX_CHARACTERS, Place, read_cursor, write_cursor
 from services.pusher.engine import Engine
 from services.pusher.history import MAX_ID, PAGE, Page, Position
 from services.pusher.listing import State, list_inbox
+from services.pusher.routes.limited import QUOTA_HEADERS, limited_problems
 from services.pusher.routes.schemas import (
     ChangesDocument,
     InboxDocument,
@@ -28,7 +28,7 @@ from services.pusher.routes.schemas import (
 )
 
 CHANGES = "changes"
-PROBLEMS = problem_responses(400, 401, 413, 422, 503)
+PROBLEMS = limited_problems(400, 401, 413, 422, 503)
 
 Limit = Annotated[int, Query(ge=1, le=PAGE)]
 Cursor = Annotated[str | None, Query(max_length=MAX_CHARACTERS, description="of the page before")]
@@ -75,7 +75,7 @@ def engine_of(request: Request) -> Engine:
 
 def documented(model: Any) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of the answer that `answer` gives."""
-    return {200: {"model": model}}
+    return {200: {"model": model, "headers": QUOTA_HEADERS}}
 
 
 @router.get("", summary="The items of an inbox, newest first", responses=documented(InboxDocument))

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, PlainSerializer
 
-from clarion.http.problems import problem_responses
 from services.pusher.auth import Subscriber
 from services.pusher.engine import Engine
+from services.pusher.routes.limited import QUOTA_HEADERS, limited_problems
 
-router = APIRouter(prefix="/v1/tickets", tags=["live"], responses=problem_responses(401, 413, 503))
+router = APIRouter(prefix="/v1/tickets", tags=["live"], responses=limited_problems(401, 413, 503))
 
 
 def rfc3339(moment: datetime) -> str:
@@ -27,7 +27,13 @@ class TicketDocument(BaseModel):
     expires_at: Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 
 
-@router.post("", status_code=201, response_model=TicketDocument, summary="A ticket for one session")
+@router.post(
+    "",
+    status_code=201,
+    response_model=TicketDocument,
+    responses={201: {"headers": QUOTA_HEADERS}},
+    summary="A ticket for one session",
+)
 async def post_ticket(
     request: Request, response: Response, subscriber: Subscriber
 ) -> dict[str, Any]:
