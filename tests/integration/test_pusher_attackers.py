@@ -6,10 +6,10 @@ import asyncio
 import gc
 import json
 import logging
+import random
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,12 +19,13 @@ from clarion.bus.memory import MemoryBus
 from clarion.lifecycle import bounded_http
 from clarion.store.database import Database
 from clarion.topology import events_queue
-from tests.support.fuzz import VERBS, fuzz
+from tests.support.attackers import FLOODS, attack_by_ids, attack_by_size, flood
+from tests.support.fuzz import Tally, fuzz
 from tests.support.inbox_writer import InboxWriter
 from tests.support.notifier import rows
 from tests.support.processes import wait_until
 from tests.support.pusher import Pusher, running_pusher
-from tests.support.raw_socket import PING, TEXT, client_frame, raw_socket
+from tests.support.raw_socket import raw_socket
 
 ALL = "SELECT * FROM notifications ORDER BY id"
 HEADS = "SELECT * FROM inboxes ORDER BY subscriber"
@@ -83,29 +84,19 @@ async def test_memory_is_where_it_was(pusher: Pusher, victim: str) -> None:
     assert kept < KEPT_BYTES
 
 
-@pytest.mark.parametrize(
-    ("opening", "tiny"),
-    [
-        (b"", client_frame(TEXT, b"0")),
-        (b"", client_frame(TEXT)),
-        (b"", client_frame(PING)),
-        (b"", client_frame(TEXT, b'{"type":"ping"}')),
-        (client_frame(TEXT, fin=False), client_frame(0, fin=False)),
-    ],
-    ids=["digit", "nothing", "ping", "frame", "endless message"],
-)
-async def test_a_flood_of_tiny_frames_is_4429(pusher: Pusher, opening: bytes, tiny: bytes) -> None:
-    async with raw_socket(pusher, "mallory") as raw:
-        reading = asyncio.create_task(raw.rest(60))
-        await raw.send(opening)
-        for _ in range(1_000):
-            if reading.done():
-                break
-            await raw.send(tiny * 100)
-            await asyncio.sleep(0)
-        frames = await reading
+@pytest.mark.parametrize("kind", FLOODS)
+async def test_a_flood_of_tiny_frames_is_4429(pusher: Pusher, kind: str) -> None:
+    frames = await flood(pusher, kind, Tally(), at_most=100_000)
     assert frames[-1].code == 4429
     assert len(frames) <= pusher.engine.settings.max_frames_per_minute + 100
+    await gone(pusher)
+
+
+async def test_a_message_past_the_bound_is_4413_however_it_comes(pusher: Pusher) -> None:
+    tally = Tally()
+    for seed in range(12):
+        await attack_by_size(pusher, random.Random(seed), "", tally)
+    assert tally.strange == []
     await gone(pusher)
 
 
@@ -136,14 +127,9 @@ async def test_another_users_ids_in_every_command_change_nothing(
     pusher: Pusher, database: Database, memory_bus: MemoryBus, victim: str
 ) -> None:
     before = (await rows(database, ALL), await rows(database, HEADS))
-    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    async with pusher.feed("mallory") as client:
-        for verb in VERBS:
-            more = {"until": until} if verb == "snooze" else {}
-            await client.send({"type": verb, "ids": [victim], "ref": verb} | more)
-            assert await client.next() == {"type": "ok", "ref": verb}
-        await client.send({"type": "publish", "topic": "victim", "data": {}})
-        assert await client.closed() == (4403, "topic_not_allowed")
+    tally = Tally()
+    await attack_by_ids(pusher, random.Random(0), victim, tally)
+    assert tally.strange == []
     assert (await rows(database, ALL), await rows(database, HEADS)) == before
     subscription = memory_bus.subscribe(events_queue("normal"), prefetch=1)
     with pytest.raises(TimeoutError):

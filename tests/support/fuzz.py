@@ -1,4 +1,4 @@
-"""A fuzzer of the pusher's socket: `python -m tests.support.fuzz SECONDS [SEED]`.
+"""A fuzzer of the pusher's socket; `tests.support.attack` is the command.
 
 It sends bytes that are nearly right, wrong, cut and shuffled, by sessions that are proven and by
 such as are not, and handshakes likewise. Whatever comes back must be a frame of `clarion.v1`, a
@@ -10,17 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import sys
-import tempfile
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from clarion.bus.memory import MemoryBus
-from clarion.resources import open_database
-from clarion.settings import SharedSettings
-from tests.support.pusher import Pusher, running_pusher, token
+from tests.support.pusher import Served, token
 from tests.support.raw_socket import (
     CLOSE,
     PING,
@@ -62,6 +56,7 @@ class Tally:
     """What came of it."""
 
     rounds: int = 0
+    tiny_frames: int = 0
     outcomes: Counter[str] = field(default_factory=Counter[str])
     strange: list[str] = field(default_factory=list[str])
 
@@ -128,7 +123,7 @@ def judged(frame: ServerFrame) -> str | None:
     return None if frame.opcode == TEXT and said["type"] in KNOWN_TYPES else f"{frame}"
 
 
-async def attack_socket(pusher: Pusher, chance: random.Random, victim: str, tally: Tally) -> None:
+async def attack_socket(pusher: Served, chance: random.Random, victim: str, tally: Tally) -> None:
     """One session that misbehaves until it is closed or tired."""
     subscriber = chance.choice((None, "mallory", "mallory", "mallory"))
     async with raw_socket(pusher, subscriber) as raw:
@@ -156,7 +151,7 @@ async def read_all(raw: RawSocket) -> list[ServerFrame]:
     return found
 
 
-async def attack_handshake(pusher: Pusher, chance: random.Random, tally: Tally) -> None:
+async def attack_handshake(pusher: Served, chance: random.Random, tally: Tally) -> None:
     """One request that is nearly a handshake."""
     reader, writer = await asyncio.open_connection("127.0.0.1", pusher.port)
     writer.write(mutated(chance, upgrade_request(pusher, f"Cookie: {'c' * chance.randint(0, 99)}")))
@@ -173,42 +168,19 @@ async def attack_handshake(pusher: Pusher, chance: random.Random, tally: Tally) 
         tally.strange.append(f"handshake: {answer[:60]!r}")
 
 
-async def fuzz(pusher: Pusher, seed: int, *, rounds: int, victim: str = OTHERS_ID) -> Tally:
+async def fuzz(pusher: Served, seed: int, *, rounds: int, victim: str = OTHERS_ID) -> Tally:
     """So many attacks, the same for the same seed."""
     chance = random.Random(seed)  # to be repeated, not to be secret
     tally = Tally()
     for _ in range(rounds):
-        if chance.random() < 0.2:
-            await attack_handshake(pusher, chance, tally)
-        else:
-            await attack_socket(pusher, chance, victim, tally)
-        tally.rounds += 1
+        await attack_by_bytes(pusher, chance, victim, tally)
     return tally
 
 
-async def main(seconds: float, seed: int) -> int:
-    """Fuzz for a while; 1 where something strange was seen."""
-    until = time.monotonic() + seconds
-    total = Tally()
-    bus = MemoryBus()
-    await bus.start()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = SharedSettings(data_dir=folder)
-        async with (
-            open_database(settings, "fuzz") as database,
-            running_pusher(bus, database, handshakes_per_s=10_000) as pusher,
-        ):
-            while time.monotonic() < until and not total.strange:
-                tally = await fuzz(pusher, seed, rounds=20)
-                total.rounds += tally.rounds
-                total.outcomes += tally.outcomes
-                total.strange += tally.strange
-                seed += 1
-    await bus.close()
-    sys.stdout.write(f"{total.rounds} rounds, last seed {seed - 1}: {dict(total.outcomes)}\n")
-    sys.stdout.writelines(f"strange: {one}\n" for one in total.strange)
-    return 1 if total.strange else 0
-
-
-if __name__ == "__main__":
-    sys.exit(asyncio.run(main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)))
+async def attack_by_bytes(pusher: Served, chance: random.Random, victim: str, tally: Tally) -> None:
+    """One socket or one handshake."""
+    if chance.random() < 0.2:
+        await attack_handshake(pusher, chance, tally)
+    else:
+        await attack_socket(pusher, chance, victim, tally)
+    tally.rounds += 1

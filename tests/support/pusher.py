@@ -38,13 +38,11 @@ class Server(uvicorn.Server):
         yield
 
 
-class Pusher:
-    """A running pusher."""
+class Served:
+    """A pusher that answers at a port of this machine, wherever it runs."""
 
-    def __init__(self, server: Server, port: int, engine: Engine) -> None:
-        self.server = server
+    def __init__(self, port: int) -> None:
         self.port = port
-        self.engine = engine
         self.http = f"http://127.0.0.1:{port}"
         self.url = f"ws://127.0.0.1:{port}/v1/live"
 
@@ -66,6 +64,15 @@ class Pusher:
             await client.hello(since)
             client.past = await client.until("caught_up")
             yield client
+
+
+class Pusher(Served):
+    """One that runs here."""
+
+    def __init__(self, server: Server, port: int, engine: Engine) -> None:
+        super().__init__(port)
+        self.server = server
+        self.engine = engine
 
 
 class Client:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from tests.support.pusher import Pusher, token
+from tests.support.pusher import Served, token
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 MASK = b"\x37\xfa\x21\x3d"
@@ -67,6 +67,8 @@ class RawSocket:
         """All at once, or `chop` bytes at a time, each read by the server on its own."""
         step = chop or max(1, len(data))
         for start in range(0, len(data), step):
+            if self.writer.is_closing():
+                break
             self.writer.write(data[start : start + step])
             if chop:
                 for _ in range(3):
@@ -97,7 +99,7 @@ class RawSocket:
         return found
 
 
-def upgrade_request(pusher: Pusher, *lines: str, path: str = "/v1/live") -> bytes:
+def upgrade_request(pusher: Served, *lines: str, path: str = "/v1/live") -> bytes:
     """A handshake, with further header lines."""
     head = [
         f"GET {path} HTTP/1.1",
@@ -113,7 +115,7 @@ def upgrade_request(pusher: Pusher, *lines: str, path: str = "/v1/live") -> byte
 
 @asynccontextmanager
 async def raw_socket(
-    pusher: Pusher, subscriber: str | None = "user-1", *lines: str
+    pusher: Served, subscriber: str | None = "user-1", *lines: str
 ) -> AsyncIterator[RawSocket]:
     """An open socket; with a token in the header where a subscriber is named."""
     reader, writer = await asyncio.open_connection("127.0.0.1", pusher.port)
