@@ -5,7 +5,8 @@ what a session writes are frames of a WebSocket, and here each becomes an event.
 limits and deadlines are those of the socket, and an idle stream has no task, queue or timer either.
 
 An event is of the default type `message`: its data is the frame, its id the version to resume
-from, where the frame is such a place. The last event is `close`, with code, reason and whether to
+from, where the frame is such a place. An event `heartbeat` tells a page, which is shown no
+comments, that the stream lives. The last event is `close`, with code, reason and whether to
 come back.
 """
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from services.pusher.engine import Engine
 
 LEAST_RETRY_MS, MOST_RETRY_MS = 1_000, 5_000
-HEARTBEAT = b": heartbeat\n\n"
+HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
 RESUMABLE = frozenset({"notification", "changed", "caught_up"})
 LAST_CHUNK = b"0\r\n\r\n"
 COME_BACK = {one.code: one.come_back for one in CLOSE_CODES}

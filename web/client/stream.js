@@ -1,4 +1,5 @@
 import { ClarionError } from "./errors.js";
+import { QUIET_MS_A_HEARTBEAT_S } from "./limits.js";
 import { ABNORMAL, TOKEN_REFUSED } from "./protocol.js";
 import { call } from "./rest.js";
 
@@ -22,6 +23,8 @@ export function openStream(url) {
   let token = "";
   let isOver = false;
   let reached = 0;
+  let heardAt = 0;
+  let quietMs = Infinity;
   /** Answers that wait for what they have changed. @type {Map<() => void, number>} */
   const early = new Map();
   const tokens = { current: async () => token, drop() {} };
@@ -36,7 +39,7 @@ export function openStream(url) {
       const frame = JSON.parse(text);
       if (frame.type === "hello") void listen(frame.since);
       else if (frame.type === "auth") token = frame.token;
-      else if (frame.type === "ping") say({ type: "pong" });
+      else if (frame.type === "ping") answerPing();
       else if (frame.type !== "ack") void carryOut(frame);
     },
     close() {
@@ -55,11 +58,23 @@ export function openStream(url) {
     if (!isOver) link.onclose?.({ code, reason });
   }
 
+  /** The server cannot be asked this way: it counts what it has said by itself. */
+  function answerPing() {
+    if (Date.now() - heardAt < quietMs) say({ type: "pong" });
+  }
+
+  function beat() {
+    heardAt = Date.now();
+    say({ type: "pong" });
+  }
+
   /** @param {string} data */
   function hear(data) {
+    heardAt = Date.now();
     link.onmessage?.({ data });
     const frame = JSON.parse(data);
-    if (frame.type !== "welcome") reached = Math.max(reached, frame.version ?? 0);
+    if (frame.type === "welcome") quietMs = frame.heartbeat_s * QUIET_MS_A_HEARTBEAT_S;
+    else reached = Math.max(reached, frame.version ?? 0);
     for (const [answer, version] of early) if (version <= reached) answer();
   }
 
@@ -75,6 +90,7 @@ export function openStream(url) {
       if (since !== undefined) address.searchParams.set("since", `${since}`);
       source = new EventSource(address);
       source.onmessage = ({ data }) => hear(data);
+      source.addEventListener("heartbeat", beat);
       source.addEventListener("close", ({ data }) => {
         const { code, reason } = JSON.parse(data);
         end(code, reason);
