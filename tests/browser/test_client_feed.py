@@ -172,6 +172,20 @@ async def test_what_another_device_did_is_merged_and_the_server_counts(
     assert await page.evaluate("clarion.unreadCount") == 17
 
 
+async def test_a_page_that_stays_open_holds_the_newest_items_only(
+    page: Page, server: ScriptedServer
+) -> None:
+    items = [item(n, created_at=f"2026-01-01T{n // 60:02}:{n % 60:02}:00Z") for n in range(1, 503)]
+    session = await start_live(page, server, *items[:500])
+    for one in items[500:]:
+        await session.send(notification(one, one["version"]))
+    await until(page, "clarion.version === 502")
+    ids = [f"item-{number:03}" for number in range(502, 2, -1)]
+    assert await held(page) == [ids, 502, 502]
+    await page.evaluate("void clarion.read('item-003')")
+    assert await page.evaluate("clarion.unreadCount") == 501
+
+
 async def test_what_was_handled_is_acknowledged_in_one_frame(
     page: Page, server: ScriptedServer
 ) -> None:

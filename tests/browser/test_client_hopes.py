@@ -38,6 +38,15 @@ async def test_a_command_shows_before_the_server_has_heard_it(
     assert await shown(page) == [hoped, 0]
 
 
+async def test_an_item_that_no_command_concerns_stays_the_same_object(
+    page: Page, server: ScriptedServer
+) -> None:
+    await start_live(page, server, item(1), item(2))
+    await page.evaluate("window.before = clarion.items, void clarion.read('item-001')")
+    same = "clarion.items.map((one, place) => one === before[place])"
+    assert await page.evaluate(same) == [True, False]
+
+
 async def test_a_refusal_takes_it_back(page: Page, server: ScriptedServer) -> None:
     session = await start_live(page, server, item(1))
     await page.evaluate(

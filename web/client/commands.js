@@ -19,18 +19,14 @@ let lastRef = Math.floor(Math.random() * 1e15);
 /**
  * @param {Pending} pending
  * @param {Command} command
- * @param {(frame: CommandFrame) => void} send
- * @returns {Promise<void>}  when the server has carried it out
+ * @param {(error: ClarionError | false) => void} settle  called with its answer
+ * @returns {CommandFrame}  to be sent
  */
-export function issue(pending, command, send) {
-  return new Promise((resolve, reject) => {
-    if (pending.size >= MAX_PENDING_COMMANDS) {
-      throw new ClarionError("too_many_commands", "Too many commands.");
-    }
-    const frame = /** @type {CommandFrame} */ ({ ...command, ref: ++lastRef });
-    pending.set(frame, (error) => (error ? reject(error) : resolve()));
-    send(frame);
-  });
+export function given(pending, command, settle) {
+  if (pending.size >= MAX_PENDING_COMMANDS) throw new ClarionError("too_many_commands");
+  const frame = /** @type {CommandFrame} */ ({ ...command, ref: ++lastRef });
+  pending.set(frame, settle);
+  return frame;
 }
 
 /**

@@ -77,8 +77,10 @@ export function connection(
     begin();
     try {
       await tokens.current();
-      if (ours === attempt) await others.admit(tokens.feed());
-      const stream = unopened < SOCKETS_BEFORE_STREAM ? null : await import("./stream.js");
+      if (ours !== attempt) return;
+      await others.admit(tokens.feed(), /** @type {AbortController} */ (listening), connect);
+      const isSocket = unopened % (SOCKETS_BEFORE_STREAM + 1) < SOCKETS_BEFORE_STREAM;
+      const stream = isSocket ? null : await import("./stream.js");
       if (ours !== attempt) return;
       begin(); // where another tab has led until now, this is news
       next(WELCOME_WITHIN_MS, lost);
@@ -126,7 +128,7 @@ export function connection(
 
   function lost(closeCode = ABNORMAL, code = "") {
     if (closeCode === ABNORMAL && !heartbeatS && isOnline()) {
-      unopened = (unopened + 1) % (SOCKETS_BEFORE_STREAM + 1);
+      unopened += 1;
     }
     if (closeCode === TOO_MANY_FRAMES) notBefore = now() + CALM_DOWN_MS;
     const detail = FINAL[code] ?? FINAL[closeCode];
@@ -190,17 +192,12 @@ export function connection(
   return {
     start() {
       if (listening) return;
-      failures = notBefore = unopened = 0;
-      isRenewed = false;
       listening = new AbortController();
       for (const name of ["online", "offline", "pageshow", "visibilitychange"]) {
         addEventListener(name, wake, listening); // it has a `signal`, as options have
       }
       connect();
     },
-
-    /** Begin again, after another tab has taken over. */
-    restart: connect,
 
     /** Between `start()` and `end()`. */
     isOn: () => listening,

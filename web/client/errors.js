@@ -5,9 +5,9 @@ export class ClarionError extends Error {
 
   /**
    * @param {string} code
-   * @param {string} [detail]
+   * @param {string} [detail]  where there is more to say
    */
-  constructor(code, detail) {
+  constructor(code, detail = code) {
     super(detail);
     this.code = code;
   }

@@ -1,3 +1,5 @@
+import { MAX_ITEMS } from "./limits.js";
+
 /**
  * @typedef {import("./frames.js").Item} Item
  * @typedef {import("./frames.js").FeedFrame} FeedFrame
@@ -30,6 +32,32 @@ export function feed(ask) {
   /** Known by lists only. @type {Map<string, Item>} */
   const listed = new Map();
 
+  /**
+   * Answers `hello()`, or comes unasked from a server that goes on after leaving something out.
+   *
+   * @param {import("./frames.js").Welcome} frame
+   */
+  function welcome(frame) {
+    if (frame.reset) filling = version = undefined;
+    else if (frame.version < (version ?? 0)) {
+      // A server that is behind us has another history: start from nothing
+      version = undefined;
+      return void ask();
+    }
+    filling = version === undefined ? (filling ?? new Map()) : items;
+    unread = frame.unread;
+    isLive = false;
+    return [];
+  }
+
+  /** What another device did. @param {import("./frames.js").ItemState} state */
+  function change(state) {
+    for (const known of [filling, listed]) {
+      const item = known?.get(state.id);
+      if (item) known?.set(item.id, { ...item, ...state });
+    }
+  }
+
   return {
     /** @returns {FeedState} */
     state: () => ({ items, version, unread }),
@@ -58,23 +86,13 @@ export function feed(ask) {
      *   nothing has changed
      */
     take(frame) {
+      if (frame.type === "welcome") return welcome(frame);
       const ahead = frame.version - (version ?? 0);
-      if (frame.type === "welcome") {
-        if (frame.reset) filling = version = undefined;
-        else if (ahead < 0) {
-          // A server that is behind us has another history: start from nothing
-          version = undefined;
-          return void ask();
-        }
-        filling = version === undefined ? (filling ?? new Map()) : items;
-        unread = frame.unread;
-        isLive = false;
-        return [];
-      }
       // Twice, or without a version
       if (!filling || !(ahead > (isLive ? 0 : -Infinity))) return;
       if (isLive && ahead > 1) return void ask();
       const isResumed = filling === items;
+      if (isResumed) version = frame.version;
       if (frame.type === "caught_up") {
         if (!isResumed) listed.clear();
         items = filling;
@@ -83,21 +101,17 @@ export function feed(ask) {
         return [];
       }
       unread = frame.unread;
-      if (isResumed) version = frame.version;
-      if (frame.type === "notification") {
-        const { item } = frame;
-        // Live, what is known already comes back from a snooze
-        const isNew = isResumed && (isLive || !items.has(item.id));
-        filling.set(item.id, item);
-        return isNew ? [item] : [];
+      if (frame.type === "changed") {
+        frame.items.forEach(change);
+        return [];
       }
-      for (const state of frame.items) {
-        for (const known of [filling, listed]) {
-          const item = known.get(state.id);
-          if (item) known.set(item.id, { ...item, ...state });
-        }
-      }
-      return [];
+      const { item } = frame;
+      // Live, what is known already comes back from a snooze
+      const isNew = isResumed && (isLive || !items.has(item.id));
+      filling.set(item.id, item);
+      const [oldest] = filling.keys();
+      if (filling.size > MAX_ITEMS) filling.delete(/** @type {string} */ (oldest));
+      return isNew ? [item] : [];
     },
 
     /**

@@ -4,32 +4,32 @@
  * @typedef {import("./frames.js").Item} Item
  * @typedef {import("./frames.js").StateFrame} StateFrame
  * @typedef {import("./commands.js").Pending} Pending
+ * @typedef {Map<Required<StateFrame>, unknown>} Hopes  one that publishes concerns no item
  */
 
 /**
- * The item as it will be when all of these are carried out.
+ * The item as it will be when all of these are carried out; itself where none concerns it.
  *
  * @param {Item} item
  * @param {Pending} pending
  * @returns {Item}
  */
 export function hoped(item, pending) {
-  const now = new Date().toISOString();
-  const hope = { ...item };
-  const commands = /** @type {Map<Required<StateFrame>, unknown>} */ (pending);
-  for (const [{ type, ids, up_to = 0, until }] of commands) {
+  for (const [{ type, ids, up_to = 0, until }] of /** @type {Hopes} */ (pending)) {
     if (ids ? !ids.includes(item.id) : item.version > up_to) continue;
-    if (type === "unread") hope.read_at = null;
-    else if (type === "snooze") hope.archived_at || (hope.snoozed_until = until);
+    const now = new Date().toISOString();
+    item = { ...item };
+    if (type === "unread") item.read_at = null;
+    else if (type === "snooze") item.archived_at || (item.snoozed_until = until);
     else if (type === "archive") {
-      hope.archived_at ??= now;
-      hope.snoozed_until = null;
+      item.archived_at ??= now;
+      item.snoozed_until = null;
     } else {
-      hope.seen_at ??= now;
-      if (type === "read") hope.read_at ??= now;
+      item.seen_at ??= now;
+      if (type === "read") item.read_at ??= now;
     }
   }
-  return hope;
+  return item;
 }
 
 /**

@@ -19,6 +19,7 @@ export const LEADER_ANSWERS_WITHIN_MS = 5_000;
 export const LAST_WORDS_MS = 100;
 
 export const ACKNOWLEDGE_AFTER_MS = 1_000;
+export const MAX_ITEMS = 500;
 export const MAX_PENDING_COMMANDS = 1_000;
 export const MAX_COMMAND_IDS = 1_000;
 /** A little less than a browser can. */

@@ -1,4 +1,4 @@
-import { answer, issue } from "./commands.js";
+import { answer, given } from "./commands.js";
 import { connection } from "./connection.js";
 import { ClarionError } from "./errors.js";
 import { feed } from "./feed.js";
@@ -25,8 +25,8 @@ import { tokenSource } from "./tokens.js";
  * @param {Options} options
  * @param {Emit} emit
  */
-export function live({ token, url: given = "/v1/live", share = true, backoff }, emit) {
-  const url = new URL(given, location.href).href.replace(/^http/, "ws");
+export function live({ token, url: place = "/v1/live", share = true, backoff }, emit) {
+  const url = new URL(place, location.href).href.replace(/^http/, "ws");
   const tokens = tokenSource(token, url);
   const ours = feed(ask);
   /** @type {import("./commands.js").Pending} */
@@ -36,12 +36,7 @@ export function live({ token, url: given = "/v1/live", share = true, backoff }, 
   /** @type {unknown} */
   let acknowledging;
 
-  const others = tabs(
-    share,
-    () => link.restart(),
-    handle,
-    (frame) => (frame.type === "hello" ? sync() : send(frame)),
-  );
+  const others = tabs(share, handle, (frame) => (frame.type === "hello" ? sync() : send(frame)));
   const link = connection({ url, tokens, backoff, others }, ask, hear, enter);
 
   const changed = () => emit("change");
@@ -139,12 +134,12 @@ export function live({ token, url: given = "/v1/live", share = true, backoff }, 
      * @param {Command} command
      * @returns {Promise<void>}  when the server has carried it out; kept over a lost connection
      */
-    async issue(command) {
-      if (!link.isOn()) throw over();
-      const done = issue(pending, command, send);
-      changed();
-      await done;
-    },
+    issue: (command) =>
+      new Promise((resolve, reject) => {
+        if (!link.isOn()) throw over();
+        send(given(pending, command, (error) => (error ? reject(error) : resolve())));
+        changed();
+      }),
   };
 }
 

@@ -13,22 +13,22 @@ import { timer } from "./timer.js";
  * page is frozen, loses it. A browser without Web Locks has a connection for each tab.
  *
  * @param {boolean} share  else this tab leads nobody but itself
- * @param {() => void} onDeposed  another took this leader's place
  * @param {(frame: TabFrame) => void} onTold  by the leader, from its first `sync` on
  * @param {(frame: ClientFrame) => void} onRequest  of a follower
  */
-export function tabs(share, onDeposed, onTold, onRequest) {
+export function tabs(share, onTold, onRequest) {
   /** @type {BroadcastChannel | null} */
   let channel = null;
   let name = "";
   let leads = false;
-  let isQueued = false;
   /** Of the leader that is followed; each has a higher one than those before. */
   let term = 0;
   /** Lets go of the lock. @type {(nothing: void) => void} */
   let release = () => {};
   /** @type {(nothing: void) => void} */
   let admitted;
+  /** @type {() => void} */
+  let deposed;
   const silence = timer();
 
   /** @param {TabFrame | ClientFrame} frame */
@@ -48,22 +48,20 @@ export function tabs(share, onDeposed, onTold, onRequest) {
   function join() {
     if (!channel || leads) return;
     post({ type: "hello" });
-    silence(LEADER_ANSWERS_WITHIN_MS, () => request(true));
+    silence(LEADER_ANSWERS_WITHIN_MS, () => request({ steal: true }));
   }
 
-  /** @param {boolean} steal */
-  function request(steal) {
-    isQueued = true;
-    navigator.locks.request(name, { steal }, lead).catch(() => {
+  /** @param {LockOptions} options */
+  function request(options) {
+    navigator.locks.request(name, options, lead).catch(() => {
       if (!leads) return;
       leave();
-      onDeposed();
+      deposed();
     });
   }
 
   /** Until it is released; at once where this tab has left meanwhile. */
   function lead() {
-    isQueued = false;
     if (!channel) return;
     leads = true;
     term = Math.max(Date.now(), term + 1);
@@ -75,7 +73,7 @@ export function tabs(share, onDeposed, onTold, onRequest) {
   function leave() {
     leads = false;
     term = 0;
-    setTimeout(release, LAST_WORDS_MS);
+    setTimeout(release, LAST_WORDS_MS); // what it has said last is heard before another leads
     silence();
     channel?.close();
     channel = null;
@@ -93,17 +91,20 @@ export function tabs(share, onDeposed, onTold, onRequest) {
 
     /**
      * @param {string | undefined} feed  its name; none cannot be shared
+     * @param {{signal: AbortSignal}} waiting  until then
+     * @param {() => void} onDeposed  another tab took this leader's place
      * @returns {Promise<void>}  when this tab leads: say `sync`
      */
-    admit: (feed) =>
+    admit: (feed, waiting, onDeposed) =>
       new Promise((resolve) => {
         leads ||= !share || !feed || !navigator.locks;
         if (leads) return resolve();
         admitted = resolve;
+        deposed = onDeposed;
         name = /** @type {string} */ (feed);
         channel = new BroadcastChannel(name);
         channel.onmessage = heard;
-        if (!isQueued) request(false);
+        request(waiting);
         join();
       }),
   };
