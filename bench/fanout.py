@@ -20,7 +20,7 @@ from bench.sockets import EVERYONE
 
 SESSIONS = 500
 BURST = 16
-WARM_FRAMES = 10
+WARM_FRAMES = 50
 TURNS = 10
 
 
@@ -85,14 +85,17 @@ async def measure(ground: Ground) -> Report:
 
 
 async def _measure(load: Load, runners: list[Runner], remarks: list[str]) -> list[Figure]:
+    """Who does not end a step in time is left out from there on."""
     async with AsyncExitStack() as stack:
-        races = [Race(runner, load) for runner in runners]
-        for race in races:
+
+        async def line_up(race: Race) -> None:
             await stack.enter_async_context(race.lined_up())
-        for _ in range(TURNS):
+
+        races = [Race(runner, load) for runner in runners]
+        for step in (line_up, *[Race.turn] * TURNS):
             for race in tuple(races):
                 try:
-                    await race.turn()
+                    await step(race)
                 except TimeoutError:
                     name = race.runner.contender.name
                     if name == OURS:
@@ -126,7 +129,7 @@ class Race:
 
     @asynccontextmanager
     async def lined_up(self) -> AsyncIterator[None]:
-        """With its clients connected, and warm."""
+        """With its clients connected, and warm. Raises `TimeoutError`."""
         runner, load = self.runner, self._load
         sockets = replace(runner.contender.sockets, sessions=runner.sessions, shared=load.shared)
         async with running_client("socket_load", sockets.argument()) as client:
