@@ -1,8 +1,8 @@
 """How many requests one subscriber may make, and what every answer says of it.
 
 The fields are those of draft-ietf-httpapi-ratelimit-headers-10, structured fields (RFC 9651):
-`RateLimit-Policy: "subscriber";q=600;w=60` is the quota and its window in seconds,
-`RateLimit: "subscriber";r=599;t=1` how many requests remain and in how many seconds there will be
+`RateLimit-Policy: "subscriber";q=3000;w=60` is the quota and its window in seconds,
+`RateLimit: "subscriber";r=2999;t=1` how many requests remain and in how many seconds there will be
 more. Where none remains, `Retry-After` says the same as `t`.
 """
 

@@ -36,7 +36,7 @@ class PusherSettings(SharedSettings):
     max_frames_per_minute: int = Field(default=600, ge=1)
     max_publishes_per_minute: int = Field(default=120, ge=1)
     """`publish` frames of one subscriber."""
-    max_requests_per_minute: int = Field(default=600, ge=0)
+    max_requests_per_minute: int = Field(default=3000, ge=0)
     """REST calls of one subscriber; 0 for no limit."""
     max_backlog_bytes: int = Field(default=1_048_576, ge=65_536)
     max_sessions: int = Field(default=20_000, ge=1)
