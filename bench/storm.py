@@ -100,7 +100,7 @@ async def killed(feeds: Feeds, crowd: Sessions, lost: Pusher, other: Pusher) -> 
             crowd.prefer(other.port)
             lost.process.send_signal(signal.SIGKILL)
             await lost.process.wait()
-            await crowd.lost(PATIENCE_S)
+            await crowd.left(lost.port, PATIENCE_S)
             await crowd.back(PATIENCE_S)
         await crowd.reach(feeds.heads, PATIENCE_S)
     assert crowd.seen.wrong == [], crowd.seen.wrong[:5]

@@ -44,9 +44,13 @@ class Sessions:
         """Who comes back goes there first."""
         self._ports.sort(key=lambda one: one != port)
 
-    async def lost(self, timeout_s: float) -> None:
-        """Return when every session has lost its connection once."""
-        await self._until(lambda: self.seen.closes.total() >= len(self), timeout_s, "all lost")
+    async def left(self, port: int, timeout_s: float) -> None:
+        """Return when no session is live there any more."""
+        await self._until(
+            lambda: not any(one.is_live and one.port == port for one in self._all),
+            timeout_s,
+            "all gone",
+        )
 
     async def back(self, timeout_s: float) -> None:
         """Return when every session is live."""
