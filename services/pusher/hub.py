@@ -120,13 +120,13 @@ class Hub:
 
     def _offer_run(self, feed: Feed, run: Sequence[FeedFrame]) -> None:
         """At once where each follows the one before; else one by one."""
-        version = feed.version
-        first = version + 1 if version is not None else -1
-        if len(run) == 1 or [one.version for one in run] != list(range(first, first + len(run))):
+        current = feed.version
+        versions = [one.version for one in run]
+        if current is None or versions != list(range(current + 1, current + 1 + len(run))):
             for one in run:
                 self.offer(feed, one.version, one.body)
             return
-        feed.version = first + len(run) - 1
+        first, feed.version = versions[0], versions[-1]
         joined = frames.texts([one.body for one in run])
         for session in feed.sessions:
             if not session.offer_run(first, joined, len(run)):
@@ -141,9 +141,7 @@ class Hub:
         if current is None or version == current + 1:
             if current is not None:
                 feed.version = version
-            frame = frames.text(body)
-            for session in feed.sessions:
-                session.offer(version, frame)
+            pass_on(feed, version, frames.text(body))
             if feed.held:
                 self._release(feed)
         elif version > current:

@@ -11,12 +11,12 @@ QUOTA_HEADERS: dict[str, Any] = {
     "RateLimit": {
         "description": "Requests that remain (`r`), and the seconds until there are more (`t`)",
         "schema": {"type": "string"},
-        "example": f'"{POLICY}";r=599;t=1',
+        "example": f'"{POLICY}";r=2999;t=1',
     },
     "RateLimit-Policy": {
         "description": "How many requests (`q`) a subscriber may make in so many seconds (`w`)",
         "schema": {"type": "string"},
-        "example": f'"{POLICY}";q=600;w={WINDOW_S}',
+        "example": f'"{POLICY}";q=3000;w={WINDOW_S}',
     },
 }
 RETRY_AFTER: dict[str, Any] = {
