@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -16,17 +15,6 @@ from services.pusher.history import History, Page
 from services.pusher.live import Live
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Pusher, running_pusher
-
-
-@pytest.fixture
-async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
-    async with running_pusher(memory_bus, database) as running:
-        yield running
-
-
-@pytest.fixture
-def writer(memory_bus: Bus, database: Database) -> InboxWriter:
-    return InboxWriter(database, memory_bus)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
@@ -15,17 +14,6 @@ from services.pusher.live import Live
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import wait_until
 from tests.support.pusher import Client, Frame, Pusher, running_pusher
-
-
-@pytest.fixture
-async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
-    async with running_pusher(memory_bus, database) as running:
-        yield running
-
-
-@pytest.fixture
-def writer(memory_bus: Bus, database: Database) -> InboxWriter:
-    return InboxWriter(database, memory_bus)
 
 
 async def test_a_client_killed_200_times_has_each_item_once_in_order(

@@ -30,11 +30,6 @@ async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
         yield running
 
 
-@pytest.fixture
-def writer(memory_bus: Bus, database: Database) -> InboxWriter:
-    return InboxWriter(database, memory_bus)
-
-
 def narrow_socket(port: int) -> socket.socket:
     """A socket whose kernel buffers little, so that a stalled reader is felt soon."""
     narrow = socket.socket()

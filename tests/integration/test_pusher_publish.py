@@ -38,12 +38,6 @@ class Doubtful(MemoryBus):
             raise PublishUnknown("No confirm came.")
 
 
-@pytest.fixture
-async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
-    async with running_pusher(memory_bus, database) as running:
-        yield running
-
-
 @asynccontextmanager
 async def joined(
     pusher: Pusher,

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from clarion.bus import Bus
 from clarion.contracts.ids import lowest_id_at
@@ -19,17 +16,6 @@ from tests.support.processes import wait_until
 from tests.support.pusher import Pusher, running_pusher
 
 Row = tuple[str, str, str, int, int]
-
-
-@pytest.fixture
-async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
-    async with running_pusher(memory_bus, database) as running:
-        yield running
-
-
-@pytest.fixture
-def writer(memory_bus: Bus, database: Database) -> InboxWriter:
-    return InboxWriter(database, memory_bus)
 
 
 async def rows(database: Database) -> list[Row]:

@@ -24,11 +24,6 @@ async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
 
 
 @pytest.fixture
-def writer(memory_bus: Bus, database: Database) -> InboxWriter:
-    return InboxWriter(database, memory_bus)
-
-
-@pytest.fixture
 async def http(pusher: Pusher) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"Authorization": f"Bearer {token('user-1')}"}
     async with httpx2.AsyncClient(base_url=pusher.http, headers=headers) as client:

@@ -11,12 +11,11 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from clarion.bus import Bus
 from clarion.store.database import Database
 from services.notifier.wake import wake_due
 from services.pusher.commands import Commands, Verb
 from tests.support.inbox_writer import TENANT, InboxWriter
-from tests.support.pusher import Client, Pusher, running_pusher, token
+from tests.support.pusher import Client, Pusher, token
 
 VERBS: tuple[Verb, ...] = ("read", "unread", "seen", "archive", "snooze")
 
@@ -24,17 +23,6 @@ RECOUNT = """
 SELECT count(*) FROM notifications WHERE tenant = $1 AND subscriber = $2
     AND read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL
 """
-
-
-@pytest.fixture
-async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
-    async with running_pusher(memory_bus, database) as running:
-        yield running
-
-
-@pytest.fixture
-def writer(memory_bus: Bus, database: Database) -> InboxWriter:
-    return InboxWriter(database, memory_bus)
 
 
 @pytest.fixture

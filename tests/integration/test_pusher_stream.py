@@ -34,11 +34,6 @@ async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
         yield running
 
 
-@pytest.fixture
-def writer(memory_bus: Bus, database: Database) -> InboxWriter:
-    return InboxWriter(database, memory_bus)
-
-
 class Stream:
     """An event source that reads events as a browser does."""
 

@@ -32,12 +32,6 @@ async def gateway(memory_bus: Bus, database: Database) -> AsyncIterator[httpx2.A
         yield client
 
 
-@pytest.fixture
-async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
-    async with running_pusher(memory_bus, database) as running:
-        yield running
-
-
 async def minted(gateway: httpx2.AsyncClient, subscriber: str) -> str:
     answer = await gateway.post("/v1/tokens", json={"subscriber": subscriber})
     assert answer.status_code == 201, answer.text
