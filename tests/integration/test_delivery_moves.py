@@ -41,7 +41,12 @@ UPDATE deliveries SET leased_until = now(), due_at = now()
 WHERE id = (SELECT id FROM deliveries WHERE state = 'sending' ORDER BY random() LIMIT 1)
 """
 """A sender that died."""
+EXPIRE = """
+UPDATE deliveries SET expires_at = now()
+WHERE id IN (SELECT id FROM deliveries WHERE state = 'scheduled' LIMIT $1)
+"""
 COUNT = 120
+EXPIRED = 20
 
 
 class Moody(Capture):
@@ -120,7 +125,7 @@ async def test_no_move_beside_the_table_is_ever_written(
 
 
 async def plan(bus: Bus, database: Database) -> None:
-    """Deliveries that wait, some of which expire soon."""
+    """Deliveries that wait, some of which have expired and some of which do so soon."""
     soon = datetime.now(UTC) + timedelta(seconds=1)
     ann = {"id": "ann", "email": "ann@example.org"}
     later = {"send_at": "2999-01-01T00:00:00Z"}
@@ -136,6 +141,7 @@ async def plan(bus: Bus, database: Database) -> None:
         await publish(bus, envelope(*events))
         await wait_for_rows(database, "SELECT 1 FROM deliveries", COUNT)
     async with database.driver() as tx:
+        await tx.execute(EXPIRE, EXPIRED)
         await tx.execute("UPDATE deliveries SET due_at = now() WHERE state = 'scheduled'")
 
 
