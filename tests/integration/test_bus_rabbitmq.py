@@ -52,6 +52,29 @@ async def test_consumer_of_a_deleted_queue_comes_back(rabbitmq_node: Broker, amq
         assert len(await take(subscription, 1)) == 1
 
 
+async def test_a_link_that_only_brings_messages_is_not_taken_for_dead(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiormq gives up who is silent for three heartbeats, and is not shown the messages."""
+    for module in ("consumer", "link"):
+        monkeypatch.setattr(f"clarion.bus.rabbitmq.{module}.PROBE_INTERVAL_S", 60)
+    async with opened(amqp_url) as other, opened(f"{amqp_url}?heartbeat=1") as bus:
+        ear = bus.listen([LIVE_ALL])
+        await ready(bus)
+        epoch, messages = ear.epoch(), 0
+        with capture_logs() as logs:
+            until = asyncio.get_running_loop().time() + 8
+            while asyncio.get_running_loop().time() < until:
+                await other.publish(LIVE, LIVE_ALL, EVENT)
+                messages += len(await take(ear, 1))
+                await asyncio.sleep(0.05)
+        assert messages > 10
+        assert (ear.epoch(), [log["event"] for log in logs if "link" in log["event"]]) == (
+            epoch,
+            [],
+        )
+
+
 async def test_connection_closed_by_an_operator_shows_in_the_epoch(
     rabbitmq_node: Broker, amqp_url: str
 ) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import aio_pika
 import aiormq
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from yarl import URL
 
+from clarion.bus.rabbitmq.deliveries import Deliveries
+from clarion.bus.rabbitmq.interception import Interception
 from clarion.bus.rabbitmq.underlay import when_closed
 from clarion.errors import ConfigurationError
 
@@ -20,12 +22,14 @@ that peer. Below 5 s a busy machine is taken for a dead one."""
 
 
 class Connection(aio_pika.Connection):
-    """Opened by `connect`. `blocked` is true between the broker's `connection.blocked` and
-    `connection.unblocked`; `on_blocked` and `on_lost` are called at once."""
+    """Opened by `connect`. Messages go to the consumers of `deliveries`. `blocked` is true between
+    the broker's `connection.blocked` and `connection.unblocked`; `on_blocked` and `on_lost` are
+    called at once."""
 
     def __init__(self, url: URL, **options: Any) -> None:
         super().__init__(url, **options)
-        self._transport_factory = _KeepTransport(url.scheme)
+        self.deliveries = Deliveries()
+        self._transport_factory = _Transports(url.scheme, self.deliveries)
         self.kwargs["transport_factory"] = self._transport_factory
         self.blocked = False
 
@@ -73,11 +77,13 @@ class _Unblocked(asyncio.Event):
         self._change(True)
 
 
-class _KeepTransport(TransportFactory):
-    """aiormq's transport, kept at hand: closing a dead peer politely takes minutes."""
+class _Transports(TransportFactory):
+    """aiormq's transport, with messages taken out of what it reads; kept at hand, for closing a
+    dead peer politely takes minutes."""
 
-    def __init__(self, scheme: str) -> None:
+    def __init__(self, scheme: str, deliveries: Deliveries) -> None:
         self._factory = TLSTransportFactory() if scheme == "amqps" else TCPTransportFactory()
+        self._deliveries = deliveries
         self.transport: asyncio.WriteTransport | None = None
 
     async def create(
@@ -85,6 +91,8 @@ class _KeepTransport(TransportFactory):
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await self._factory.create(url, **options)
         self.transport = writer.transport
+        clock = asyncio.get_running_loop().time
+        Interception(cast(asyncio.Transport, writer.transport), self._deliveries, clock)
         return reader, writer
 
 

@@ -12,8 +12,10 @@ from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel
 
 from clarion.bus.metrics import CONSUMER_RESTARTS
+from clarion.bus.protocol import Received
 from clarion.bus.rabbitmq.backoff import Backoff
 from clarion.bus.rabbitmq.connection import Connection
+from clarion.bus.rabbitmq.deliveries import Deliveries
 from clarion.bus.rabbitmq.link import FAILURES, PROBE_INTERVAL_S, PROBE_TIMEOUT_S, Link
 from clarion.bus.rabbitmq.underlay import channel_under, when_closed
 from clarion.errors import ConfigurationError
@@ -40,8 +42,8 @@ class Reader(Protocol):
         """Messages of this generation follow."""
         ...
 
-    def deliver(self, message: DeliveredMessage, generation: int) -> None:
-        """One message; of the current generation."""
+    def deliver(self, message: Received) -> None:
+        """One message; its `link` is the current generation."""
         ...
 
     def is_idle(self) -> bool:
@@ -128,47 +130,56 @@ class Consumer:
 
     async def _try(self, connection: Connection) -> bool:
         try:
-            return await self._consume(await connection.channel(publisher_confirms=False))
+            channel = await connection.channel(publisher_confirms=False)
+            return await self._consume(channel, connection.deliveries)
         except (*FAILURES, ConfigurationError, ConsumerLost) as error:
             log.warning("bus_consumer_failed", queue=self._reader.name, error=repr(error))
         except Exception:  # whatever it was, the next try may go better
             log.exception("bus_consumer_broke", queue=self._reader.name)
         return False
 
-    async def _consume(self, channel: AbstractChannel) -> bool:
+    async def _consume(self, channel: AbstractChannel, deliveries: Deliveries) -> bool:
         """Whether it was idle for so long that it is to be made anew."""
         self._channel = channel
         self._ended = asyncio.Event()
+        generation = next(_generations)
+        tag = f"{self._reader.name}-{generation}"
+        amqp = await channel_under(channel)
+        ended = self._ended
+
+        def deliver(message: Received) -> None:
+            if not ended.is_set():
+                self._know(tag)  # it may come before the answer to `basic.consume` is read
+                self._delivered += 1
+                self._reader.deliver(message)
+
         try:
             queue = await self._reader.declare(channel)
-            amqp = await channel_under(channel)
-            await self._begin(amqp, queue.name)
+            deliveries.consume(amqp.number, tag, deliver, generation)
+            await self._begin(amqp, queue.name, tag, generation)
             while not self._ended.is_set() and self._quiet_looks < QUIET_LOOKS:
                 await self._watch(amqp, queue.name)
             self._renewing = not self._ended.is_set()
             return self._renewing
         finally:
+            deliveries.forget(amqp.number, tag)
             self.amqp = self._tag = self._channel = None
             self._reader.lost()
             await _close(channel)
 
-    async def _begin(self, amqp: Channel, queue: str) -> None:
-        generation = next(_generations)
-        reader = self._reader
-        ended = self._ended
+    def _know(self, tag: str) -> None:
+        if not self._stopping:
+            self._tag = tag
 
-        async def deliver(message: DeliveredMessage) -> None:
-            if not ended.is_set():
-                self._delivered += 1
-                reader.deliver(message, generation)
-
+    async def _begin(self, amqp: Channel, queue: str, tag: str, generation: int) -> None:
+        reader, ended = self._reader, self._ended
         amqp.on_consumer_cancel_callbacks.add(lambda _: ended.set())
         when_closed(amqp, ended.set)
         self.amqp = amqp
         self._seen, self._quiet_looks = self._delivered, 0
         reader.began(generation)
-        consuming = await amqp.basic_consume(queue, deliver, no_ack=reader.no_ack)
-        self._tag = consuming.consumer_tag
+        await amqp.basic_consume(queue, _too_late, no_ack=reader.no_ack, consumer_tag=tag)
+        self._know(tag)
         self._renewing = False
         log.debug("bus_consuming", queue=reader.name)
 
@@ -189,6 +200,10 @@ class Consumer:
             self._quiet_looks += 1
         else:
             self._seen, self._quiet_looks = self._delivered, 0
+
+
+async def _too_late(message: DeliveredMessage) -> None:
+    """For a consumer that `deliveries` has forgotten: the message comes again."""
 
 
 async def _close(channel: AbstractChannel) -> None:

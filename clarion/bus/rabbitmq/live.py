@@ -7,14 +7,12 @@ from collections.abc import Awaitable, Sequence
 from typing import cast
 
 from aio_pika.abc import AbstractChannel, AbstractQueue
-from aiormq.abc import DeliveredMessage
 from pamqp.common import Arguments
 
 from clarion.bus.live_buffer import LiveBuffer
 from clarion.bus.protocol import Received
 from clarion.bus.rabbitmq.consumer import Consumer
 from clarion.bus.rabbitmq.link import FAILURES, Link
-from clarion.bus.rabbitmq.received import received
 from clarion.errors import BusUnavailable
 from clarion.topology import LIVE, LIVE_QUEUE
 
@@ -85,8 +83,8 @@ class RabbitMQLiveSubscription:
     def began(self, generation: int) -> None:
         self._heard.epoch += 1
 
-    def deliver(self, message: DeliveredMessage, generation: int) -> None:
-        self._heard.put(received(message, generation))
+    def deliver(self, message: Received) -> None:
+        self._heard.put(message)
 
     def is_idle(self) -> bool:
         return False  # a new queue begins deaf, and nobody else can touch this one

@@ -8,14 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractQueue
-from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel
 
 from clarion.bus.protocol import Received, SubscriptionClosed
 from clarion.bus.rabbitmq.consumer import Consumer
 from clarion.bus.rabbitmq.declaration import declare_queue
 from clarion.bus.rabbitmq.link import FAILURES, Link
-from clarion.bus.rabbitmq.received import received
 from clarion.topology import Queue
 
 log = structlog.get_logger("clarion.bus")
@@ -102,10 +100,9 @@ class WorkSubscription:
     def began(self, generation: int) -> None:
         self._generation = generation
 
-    def deliver(self, message: DeliveredMessage, generation: int) -> None:
-        one = received(message, generation)
-        self._unsettled[one.tag] = None
-        self._arrived.append(one)
+    def deliver(self, message: Received) -> None:
+        self._unsettled[message.tag] = None
+        self._arrived.append(message)
         self._wake.set()
 
     def is_idle(self) -> bool:

@@ -1,0 +1,147 @@
+"""Messages for our consumers, taken out of the stream that aiormq reads. No I/O.
+
+aiormq awaits each frame three times, copies it twice, and begins a task for each message. Here
+whole messages are taken out as they arrive (AMQP 0-9-1, sections 2.3.5 and 4.2); every other frame
+is left as it came. `bench/deliveries.py` has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+
+from clarion.bus.protocol import Received
+from clarion.bus.rabbitmq.content import Content, Delivery, read_content, read_delivery
+
+HEAD = Struct(">BHL")
+"""Of a frame: type, channel, and size of its payload, which one more octet ends."""
+METHOD, CONTENT, BODY, HEARTBEAT = 1, 2, 3, 8
+KINDS = {METHOD, CONTENT, BODY, HEARTBEAT}
+DELIVER = bytes((0, 60, 0, 60))
+
+Deliver = Callable[[Received], None]
+Consumer = tuple[Deliver, int]
+"""Who is given messages, and the link that they are of."""
+
+
+class Deliveries:
+    """Of one connection. `taken` counts the frames that were taken out."""
+
+    def __init__(self) -> None:
+        self._consumers: dict[tuple[int, str], Consumer] = {}
+        self._messages: dict[int, _Message] = {}
+        self._parts: list[bytes] = []
+        self._missing = 0
+        self._is_amqp = True
+        self.taken = 0
+
+    def consume(self, channel: int, tag: str, deliver: Deliver, link: int) -> None:
+        """From now on give what is for this consumer to `deliver`, as of this link."""
+        self._consumers[channel, tag] = deliver, link
+
+    def forget(self, channel: int, tag: str) -> None:
+        """What still comes for this consumer is left in the stream."""
+        self._consumers.pop((channel, tag), None)
+
+    def take(self, data: bytes) -> bytes:
+        """What is left of the stream after `data` was added to it: whole frames."""
+        if not self._is_amqp:
+            return data
+        if self._missing:
+            self._parts.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return b""
+            data = b"".join(self._parts)
+        return self._take(data)
+
+    def _take(self, data: bytes) -> bytes:
+        left: list[bytes] = []
+        size = len(data)
+        at = first = 0
+        needed = HEAD.size
+        while size - at >= HEAD.size:
+            kind, channel, length = HEAD.unpack_from(data, at)
+            if kind not in KINDS:  # another protocol, or another version of it: aiormq says so
+                self._is_amqp = False
+                at = size
+                break
+            needed = HEAD.size + length + 1
+            if size - at < needed:
+                break
+            if self._takes(kind, channel, data, at, at + needed):
+                self.taken += 1
+                left.append(data[first:at])
+                first = at + needed
+            at += needed
+            needed = HEAD.size
+        left.append(data[first:at])
+        self._parts = [data[at:]]
+        self._missing = needed - (size - at) if at < size else 0
+        return b"".join(left)
+
+    def _takes(self, kind: int, channel: int, data: bytes, start: int, end: int) -> bool:
+        """Whether the frame from `start` to `end` is part of a message for a consumer."""
+        if kind == METHOD:
+            return self._begins(channel, data, start, end)
+        message = self._messages.get(channel)
+        if message is None:
+            return False
+        if kind == BODY:
+            message.add(data[start + HEAD.size : end - 1])
+        else:
+            message.describe(read_content(data[start:end]))
+        if message.missing <= 0:
+            del self._messages[channel]
+            message.deliver()
+        return True
+
+    def _begins(self, channel: int, data: bytes, start: int, end: int) -> bool:
+        self._messages.pop(channel, None)
+        if not data.startswith(DELIVER, start + HEAD.size):
+            return False
+        delivery = read_delivery(data[start:end])
+        consumer = self._consumers.get((channel, delivery.consumer_tag))
+        if consumer is not None:
+            self._messages[channel] = _Message(consumer, delivery)
+        return consumer is not None
+
+
+NO_CONTENT = Content(0, "", {}, None)
+
+
+class _Message:
+    """One that is not complete."""
+
+    __slots__ = ("_consumer", "_content", "_delivery", "_parts", "missing")
+
+    def __init__(self, consumer: Consumer, delivery: Delivery) -> None:
+        self._consumer = consumer
+        self._delivery = delivery
+        self._content = NO_CONTENT
+        self._parts: list[bytes] = []
+        self.missing = 0
+
+    def describe(self, content: Content) -> None:
+        self._content = content
+        self.missing = content.body_bytes
+
+    def add(self, part: bytes) -> None:
+        self._parts.append(part)
+        self.missing -= len(part)
+
+    def deliver(self) -> None:
+        deliver, link = self._consumer
+        content, delivery, parts = self._content, self._delivery, self._parts
+        deliver(
+            Received(
+                parts[0] if len(parts) == 1 else b"".join(parts),
+                content.content_type,
+                content.headers,
+                delivery.routing_key,
+                delivery.redelivered,
+                content.user_id,
+                delivery.delivery_tag,
+                link,
+            )
+        )
