@@ -1,9 +1,9 @@
 """What was given to one socket and is not yet on its way: bounded in bytes.
 
-A frame of the feed leaves at once where nothing waits before it: one system call on the socket
-itself, past the transport (`bench/writing.py`). Everything else is joined and leaves at the end of
-the event loop's turn. What the socket does not take is the transport's: it says when its buffer is
-past the high-water mark and when it is below the low one again.
+A frame of the feed leaves at once where nothing waits before it: `fanout` writes it to `open_fd`,
+past the transport. Everything else is joined and leaves at the end of the event loop's turn. What
+the socket does not take is the transport's: it says when its buffer is past the high-water mark
+and when it is below the low one again.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ class Backlog:
     __slots__ = (
         "_fd",
         "_max_bytes",
-        "_open_fd",
         "_outbox",
         "_pending",
         "_waiter",
         "_writer",
+        "open_fd",
         "paused_at",
         "size",
     )
@@ -86,7 +86,7 @@ class Backlog:
         self._outbox = outbox
         self._max_bytes = max_bytes
         self._fd = fd
-        self._open_fd = fd
+        self.open_fd = fd
         """`fd` while nothing waits, here or in the transport; else `NO_FD`."""
         self._pending: list[bytes] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -94,14 +94,6 @@ class Backlog:
         """Bytes that wait for the end of this turn."""
         self.paused_at: float | None = None
         """Since when the peer has not kept up."""
-
-    def give(self, data: bytes, frames: int = 1) -> bool:
-        """As `offer`, but write now if nothing waits."""
-        if self._open_fd == NO_FD or len(data) > self._max_bytes:
-            return self.offer(data, frames)
-        self._write(data)
-        FRAMES.written += frames
-        return True
 
     def offer(self, data: bytes, frames: int = 1) -> bool:
         """Write at the end of this turn; `False` and nothing where that would pass the bound."""
@@ -116,7 +108,7 @@ class Backlog:
 
     def push(self, data: bytes, frames: int = 1) -> None:
         """As `offer`, whatever the bound: for the last word, and for replays, which wait."""
-        self._open_fd = NO_FD
+        self.open_fd = NO_FD
         if self._pending is None:
             self._pending = [data]
             self._outbox.add(self)
@@ -136,22 +128,27 @@ class Backlog:
         if self._fd == NO_FD or self._writer.get_write_buffer_size():
             self._writer.write(data)
         else:
-            self._open_fd = self._fd
             self._write(data)
 
     def _write(self, data: bytes) -> None:
         try:
-            written = os.write(self._open_fd, data)
+            size = os.write(self._fd, data)
         except OSError:
-            written = 0  # the transport waits for room, or finds the same error and ends
-        if written != len(data):
-            self._open_fd = NO_FD
-            self._writer.write(data[written:])
+            size = 0  # the transport waits for room, or finds the same error and ends
+        if size < len(data):
+            self.leave(data[size:])
+        else:
+            self.open_fd = self._fd
+
+    def leave(self, data: bytes) -> None:
+        """What the socket did not take, before all that is pending."""
+        self.open_fd = NO_FD
+        self._writer.write(data)
 
     def lose(self) -> None:
         """The connection is gone: forget what is pending and whatever is pushed later."""
         self._writer = GONE
-        self._fd = self._open_fd = NO_FD
+        self._fd = self.open_fd = NO_FD
         self._pending = None
         self.size = 0
 

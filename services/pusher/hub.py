@@ -1,4 +1,4 @@
-"""Who listens to which feed, and the order of what they hear. No I/O.
+"""Who listens to which feed, and the order of what they hear.
 
 A feed passes frames on in order of version, each once. One that is ahead is held and reported as
 a gap; whoever hears of it fills it (`gaps`). A feed exists while it has sessions, so a frame for
@@ -8,39 +8,15 @@ nobody costs one look-up.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from clarion.contracts.announcement import FeedFrame, feed_key
 from clarion.contracts.revocation import Revocation
 from services.pusher import frames
+from services.pusher.fanout import FanOut
+from services.pusher.listener import Listener
 
 MAX_HELD = 256
 """Frames held for one feed; what does not fit is read from the store with the gap."""
-
-
-class Listener(Protocol):
-    """A session, as its feed sees it."""
-
-    def offer(self, version: int, frame: bytes) -> None:
-        """The feed's next frame; it is ignored, kept or written as the session's state says."""
-        ...
-
-    def offer_run(self, first: int, joined: bytes, count: int) -> bool:
-        """As `offer` for `count` frames at once, with the versions from `first` on; `False` and
-        nothing where they have to be offered one by one."""
-        ...
-
-    def overtaken(self, version: int) -> None:
-        """The feed went on to `version` without giving the frames between."""
-        ...
-
-    def restart(self) -> None:
-        """What was given is no longer true: begin anew."""
-        ...
-
-    def revoked(self, revocation: Revocation) -> None:
-        """Tokens of the feed's subscriber hold no longer: end if its own is one of them."""
-        ...
 
 
 class Feed:
@@ -100,25 +76,41 @@ class Hub:
     def announce(self, announced: Sequence[FeedFrame]) -> None:
         """Frames from the bus or from a command here, in any order, repeated or not. Several of
         one feed are passed on as a run, which costs a fraction each."""
-        feeds = self.feeds
+        fan_out = FanOut()
         if len({one.feed for one in announced}) == len(announced):
-            for one in announced:
-                feed = feeds.get(one.feed)
-                if feed is not None:
-                    self.offer(feed, one.version, one.body)
-            return
+            self._announce_each(announced, fan_out)
+        else:
+            self._announce_runs(announced, fan_out)
+        fan_out.write()
+
+    def _announce_each(self, announced: Sequence[FeedFrame], fan_out: FanOut) -> None:
+        feeds, text = self.feeds, frames.text
+        for one in announced:
+            feed = feeds.get(one.feed)
+            if feed is None:
+                continue
+            version = one.version
+            if feed.version == version - 1 and feed.held is None:
+                feed.version = version
+                frame = text(one.body)
+                for session in fan_out.give(feed.sessions, version, frame):
+                    session.offer(version, frame)
+            else:
+                self.offer(feed, version, one.body)
+
+    def _announce_runs(self, announced: Sequence[FeedFrame], fan_out: FanOut) -> None:
         runs: dict[str, list[FeedFrame]] = {}
         for one in announced:
             key = one.feed
             run = runs.get(key)
             if run is not None:
                 run.append(one)
-            elif key in feeds:
+            elif key in self.feeds:
                 runs[key] = [one]
         for key, run in runs.items():
-            self._offer_run(feeds[key], run)
+            self._announce_run(self.feeds[key], run, fan_out)
 
-    def _offer_run(self, feed: Feed, run: Sequence[FeedFrame]) -> None:
+    def _announce_run(self, feed: Feed, run: Sequence[FeedFrame], fan_out: FanOut) -> None:
         """At once where each follows the one before; else one by one."""
         current = feed.version
         versions = [one.version for one in run]
@@ -128,7 +120,7 @@ class Hub:
             return
         first, feed.version = versions[0], versions[-1]
         joined = frames.texts([one.body for one in run])
-        for session in feed.sessions:
+        for session in fan_out.give(feed.sessions, first, joined, len(run)):
             if not session.offer_run(first, joined, len(run)):
                 for one in run:
                     session.offer(one.version, frames.text(one.body))

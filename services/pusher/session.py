@@ -133,7 +133,7 @@ class Session:
         """As `hub.Listener.offer`."""
         if self.stage is LIVE:
             if version == self.version + 1:
-                if self.backlog.give(frame):
+                if self.backlog.offer(frame):
                     self.version = version
                 else:
                     self._fall_behind()
@@ -145,7 +145,7 @@ class Session:
     def offer_run(self, first: int, joined: bytes, count: int) -> bool:
         """As `hub.Listener.offer_run`."""
         is_next = self.stage is LIVE and first == self.version + 1
-        is_taken = is_next and self.backlog.give(joined, count)
+        is_taken = is_next and self.backlog.offer(joined, count)
         self.version += count if is_taken else 0
         return is_taken
 

@@ -7,47 +7,52 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from clarion.contracts.announcement import FeedFrame
-from clarion.contracts.revocation import Revocation
 from services.pusher import frames
 from services.pusher.hub import Feed, Hub
+from services.pusher.states import Stage
+from tests.support.line import Line
 
 KEY = "t/s"
 
 
-class Ear:
+class Ear(Line):
     """A live session: takes what follows, as sessions do."""
 
-    def __init__(self, version: int) -> None:
-        self.version = version
-        self.heard: list[int] = []
+    def __init__(self, version: int, *, plain: bool = True) -> None:
+        super().__init__(version, plain=plain)
         self.behind = False
+        self._heard: list[int] = []
+
+    @property
+    def heard(self) -> list[int]:
+        """The versions that arrived, in their order."""
+        self._hear()
+        return self._heard
 
     def offer(self, version: int, frame: bytes) -> None:
         assert frame == frames.text(str(version).encode())
         if version == self.version + 1:
-            self.version = version
-            self.heard.append(version)
+            super().offer(version, frame)
         elif version > self.version:
             self.behind = True
 
     def offer_run(self, first: int, joined: bytes, count: int) -> bool:
-        run = range(first, first + count)
-        assert joined == b"".join(frames.text(str(version).encode()) for version in run)
-        if first != self.version + 1:
-            return False
-        self.version += count
-        self.heard.extend(run)
-        return True
+        return first == self.version + 1 and super().offer_run(first, joined, count)
 
     def overtaken(self, version: int) -> None:
         if version > self.version:
             self.behind = True
 
-    def restart(self) -> None:
-        self.behind = True
+    def read_store(self, version: int) -> None:
+        """Go on from there."""
+        self._hear()
+        self.behind, self.version = False, version
+        self._heard.clear()
 
-    def revoked(self, revocation: Revocation) -> None:
-        raise AssertionError(revocation)
+    def _hear(self) -> None:
+        self.end_turn()
+        self.transport.empty()
+        self._heard += [int(payload) for _, payload in frames.split(self.read())]
 
 
 class HubOrder(RuleBasedStateMachine):
@@ -63,11 +68,11 @@ class HubOrder(RuleBasedStateMachine):
 
     @initialize()
     def first_session(self) -> None:
-        self.join()
+        self.join(plain=True)
 
-    @rule()
-    def join(self) -> None:
-        ear = Ear(self.committed)
+    @rule(plain=st.booleans())
+    def join(self, plain: bool) -> None:
+        ear = Ear(self.committed, plain=plain)
         feed = self.hub.join("t", "s", ear)
         self.hub.start(feed, self.committed)
         self.ears.append((ear, feed, self.committed))
@@ -77,6 +82,7 @@ class HubOrder(RuleBasedStateMachine):
         if self.ears:
             ear, feed, _ = self.ears.pop(0)
             self.hub.leave(feed, ear)
+            ear.close()
 
     @rule(count=st.integers(1, 5))
     def commit(self, count: int) -> None:
@@ -110,7 +116,7 @@ class HubOrder(RuleBasedStateMachine):
             self.hub.skip_to(feed, self.committed)
             for position, (ear, its_feed, _) in enumerate(self.ears):
                 if ear.behind:  # it reads the store
-                    ear.behind, ear.version, ear.heard = False, self.committed, []
+                    ear.read_store(self.committed)
                     self.ears[position] = (ear, its_feed, self.committed)
 
     @invariant()
@@ -129,6 +135,10 @@ class HubOrder(RuleBasedStateMachine):
     def a_feed_exists_while_it_has_sessions(self) -> None:
         assert set(self.hub.feeds) == ({KEY} if self.ears else set())
 
+    def teardown(self) -> None:
+        for ear, _, _ in self.ears:
+            ear.close()
+
 
 HubOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestHubOrder = HubOrder.TestCase
@@ -142,21 +152,22 @@ def test_frames_for_nobody_are_ignored() -> None:
 
 def test_a_run_is_passed_on_as_one_and_frames_that_are_ahead_of_it_follow() -> None:
     hub = Hub(lambda _: None)
-    ear = Ear(0)
-    hub.start(hub.join("t", "s", ear), 0)
     frame = {n: FeedFrame(KEY, n, str(n).encode()) for n in range(1, 7)}
-    hub.announce([frame[5]])
-    hub.announce([frame[n] for n in (1, 2, 3, 4)])
-    hub.announce([frame[n] for n in (4, 5, 6)])
-    assert ear.heard == [1, 2, 3, 4, 5, 6]
+    with Ear(0) as ear:
+        hub.start(hub.join("t", "s", ear), 0)
+        hub.announce([frame[5]])
+        hub.announce([frame[n] for n in (1, 2, 3, 4)])
+        hub.announce([frame[n] for n in (4, 5, 6)])
+        assert ear.heard == [1, 2, 3, 4, 5, 6]
 
 
 def test_what_is_held_is_bounded_and_the_rest_is_a_gap() -> None:
     gaps: list[Feed] = []
     hub = Hub(gaps.append)
-    feed = hub.join("t", "s", Ear(0))
-    hub.start(feed, 0)
-    hub.announce([FeedFrame(KEY, n, str(n).encode()) for n in range(2, 1000)])
+    with Ear(0) as ear:
+        feed = hub.join("t", "s", ear)
+        hub.start(feed, 0)
+        hub.announce([FeedFrame(KEY, n, str(n).encode()) for n in range(2, 1000)])
     assert feed.held is not None
     assert len(feed.held) == 256
     assert (feed.version, feed.expected) == (0, 999)
@@ -170,6 +181,8 @@ def test_before_anyone_caught_up_frames_go_to_the_sessions_as_they_come() -> Non
         def offer(self, version: int, frame: bytes) -> None:
             heard.append(version)
 
-    hub.join("t", "s", Replaying(0))
-    hub.announce([FeedFrame(KEY, n, b"{}") for n in (3, 1)])
+    with Replaying(0) as ear:
+        ear.stage = Stage.REPLAYING
+        hub.join("t", "s", ear)
+        hub.announce([FeedFrame(KEY, n, b"{}") for n in (3, 1)])
     assert heard == [3, 1]
