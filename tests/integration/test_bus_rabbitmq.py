@@ -6,6 +6,7 @@ import asyncio
 from urllib.parse import quote, urlsplit
 
 import aio_pika
+import aiormq
 import pytest
 from structlog.testing import capture_logs
 
@@ -55,15 +56,16 @@ async def test_consumer_of_a_deleted_queue_comes_back(rabbitmq_node: Broker, amq
 async def test_a_link_that_only_brings_messages_is_not_taken_for_dead(
     amqp_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """aiormq gives up who is silent for three heartbeats, and is not shown the messages."""
+    """aiormq gives up who is silent, here for 3 s, and is not shown the messages."""
+    monkeypatch.setattr(aiormq.connection.Connection, "HEARTBEAT_GRACE_MULTIPLIER", 1)
     for module in ("consumer", "link"):
         monkeypatch.setattr(f"clarion.bus.rabbitmq.{module}.PROBE_INTERVAL_S", 60)
-    async with opened(amqp_url) as other, opened(f"{amqp_url}?heartbeat=1") as bus:
+    async with opened(amqp_url) as other, opened(f"{amqp_url}?heartbeat=2") as bus:
         ear = bus.listen([LIVE_ALL])
         await ready(bus)
         epoch, messages = ear.epoch(), 0
         with capture_logs() as logs:
-            until = asyncio.get_running_loop().time() + 8
+            until = asyncio.get_running_loop().time() + 5
             while asyncio.get_running_loop().time() < until:
                 await other.publish(LIVE, LIVE_ALL, EVENT)
                 messages += len(await take(ear, 1))
