@@ -9,9 +9,12 @@ all that is done here (`bench/writing.py`).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from clarion.contracts.announcement import FeedFrame
 from services.pusher.backlog import NO_FD, Backlog
+from services.pusher.feed import Feed
+from services.pusher.frames import text
 from services.pusher.listener import Listener
 from services.pusher.metrics import FRAMES
 from services.pusher.states import Stage
@@ -23,35 +26,67 @@ LIVE = Stage.LIVE
 
 
 class FanOut:
-    """What leaves together: at most one write a session. Nothing else may be done with a backlog
-    between `give` and `write` but to push to it."""
+    """What leaves together: at most one write a session, for those who are live, have all before,
+    and have nothing waiting. Until `write` nothing else may be done with their backlogs but to
+    push to them."""
 
     def __init__(self) -> None:
         self._backlogs: list[Backlog] = []
         self._fds: list[int] = []
         self._writes: list[bytes] = []
-        self._frames = 0
+        self._joined = 0
+        self._add = self._backlogs.append, self._fds.append, self._writes.append
 
-    def give(
-        self, listeners: Sequence[Listener], first: int, data: bytes, count: int = 1
+    def give_each(
+        self, feeds: Mapping[str, Feed], announced: Sequence[FeedFrame]
+    ) -> list[FeedFrame]:
+        """A frame at most to each feed. Those that do not follow what their feed has passed on
+        are returned, and those that are long."""
+        others: list[FeedFrame] = []
+        add_backlog, add_fd, add_write = self._add
+        for one in announced:
+            feed = feeds.get(one.feed)
+            if feed is None:
+                continue
+            version = one.version
+            before = version - 1
+            frame = text(one.body)
+            if feed.version != before or feed.held or len(frame) > ALWAYS_FITS_BYTES:
+                others.append(one)
+                continue
+            feed.version = version
+            for listener in feed.sessions:
+                backlog = listener.backlog
+                fd = backlog.open_fd
+                if fd != NO_FD and listener.version == before and listener.stage is LIVE:
+                    listener.version = version
+                    add_backlog(backlog)
+                    add_fd(fd)
+                    add_write(frame)
+                else:
+                    listener.offer(version, frame)
+        return others
+
+    def give_run(
+        self, listeners: Sequence[Listener], first: int, joined: bytes, count: int
     ) -> Sequence[Listener]:
-        """Those who are live, have all before the version `first`, and have nothing waiting get
-        `count` frames in `data`. The others are returned: to them it has to be offered."""
-        if len(data) > ALWAYS_FITS_BYTES:
+        """`count` frames, with the versions from `first` on. Those who cannot take them at once
+        are returned: to them they have to be offered."""
+        if len(joined) > ALWAYS_FITS_BYTES:
             return listeners
-        before, last = first - 1, first - 1 + count
         others: list[Listener] = []
+        add_backlog, add_fd, add_write = self._add
         for listener in listeners:
             backlog = listener.backlog
             fd = backlog.open_fd
-            if fd != NO_FD and listener.version == before and listener.stage is LIVE:
-                listener.version = last
-                self._backlogs.append(backlog)
-                self._fds.append(fd)
-                self._writes.append(data)
+            if fd != NO_FD and listener.version == first - 1 and listener.stage is LIVE:
+                listener.version += count
+                add_backlog(backlog)
+                add_fd(fd)
+                add_write(joined)
+                self._joined += count - 1
             else:
                 others.append(listener)
-        self._frames += count * (len(listeners) - len(others))
         return others
 
     def write(self) -> None:
@@ -67,4 +102,4 @@ class FanOut:
             for backlog, data, size in zip(self._backlogs, writes, taken, strict=True):
                 if size < len(data):
                     backlog.leave(data[size:])
-        FRAMES.written += self._frames
+        FRAMES.written += len(writes) + self._joined

@@ -33,14 +33,15 @@ def header(size: int) -> bytes:
     return _large(FINAL_TEXT, 127, size)
 
 
-_HEADERS = tuple(header(size) for size in range(4096))
+HEADERS = 4096
+_HEADERS = tuple(header(size) for size in range(HEADERS))
 """Of the sizes that frames have: to pack one costs as much as to send the frame to a session."""
 
 
 def text(payload: bytes) -> bytes:
     """One unfragmented text message; `payload` is UTF-8."""
     size = len(payload)
-    return (_HEADERS[size] if size < len(_HEADERS) else header(size)) + payload
+    return (_HEADERS[size] if size < HEADERS else header(size)) + payload
 
 
 def texts(payloads: Iterable[bytes]) -> bytes:
@@ -48,7 +49,7 @@ def texts(payloads: Iterable[bytes]) -> bytes:
     parts: list[bytes] = []
     for payload in payloads:
         size = len(payload)
-        parts.append(_HEADERS[size] if size < len(_HEADERS) else header(size))
+        parts.append(_HEADERS[size] if size < HEADERS else header(size))
         parts.append(payload)
     return b"".join(parts)
 

@@ -16,8 +16,9 @@ from clarion.contracts.frames import ChangedFrame, NotificationFrame
 from clarion.contracts.item import Item, ItemState
 from clarion.errors import StoreUnavailable
 from services.pusher import frames
+from services.pusher.feed import Feed
 from services.pusher.history import History, Page, Position
-from services.pusher.hub import Feed, Hub
+from services.pusher.hub import Hub
 from services.pusher.metrics import GAPS, UNHEARD
 from services.pusher.tasks import Tasks
 

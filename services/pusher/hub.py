@@ -13,30 +13,11 @@ from clarion.contracts.announcement import FeedFrame, feed_key
 from clarion.contracts.revocation import Revocation
 from services.pusher import frames
 from services.pusher.fanout import FanOut
+from services.pusher.feed import Feed
 from services.pusher.listener import Listener
 
 MAX_HELD = 256
 """Frames held for one feed; what does not fit is read from the store with the gap."""
-
-
-class Feed:
-    """One subscriber's. `version` is the last passed on, `None` until a session has caught up."""
-
-    __slots__ = ("expected", "held", "key", "sessions", "subscriber", "tenant", "version")
-
-    def __init__(self, tenant: str, subscriber: str) -> None:
-        self.tenant = tenant
-        self.subscriber = subscriber
-        self.key = feed_key(tenant, subscriber)
-        self.version: int | None = None
-        self.expected = 0
-        self.sessions: list[Listener] = []
-        self.held: dict[int, bytes] | None = None
-
-    @property
-    def has_gap(self) -> bool:
-        """Whether a version is known to exist that was not passed on."""
-        return self.version is not None and self.expected > self.version
 
 
 class Hub:
@@ -76,29 +57,16 @@ class Hub:
     def announce(self, announced: Sequence[FeedFrame]) -> None:
         """Frames from the bus or from a command here, in any order, repeated or not. Several of
         one feed are passed on as a run, which costs a fraction each."""
-        fan_out = FanOut()
+        feeds, fan_out = self.feeds, FanOut()
         if len({one.feed for one in announced}) == len(announced):
-            self._announce_each(announced, fan_out)
+            for one in fan_out.give_each(feeds, announced):
+                self.offer(feeds[one.feed], one.version, one.body)
         else:
-            self._announce_runs(announced, fan_out)
+            for key, run in self._runs(announced).items():
+                self._announce_run(feeds[key], run, fan_out)
         fan_out.write()
 
-    def _announce_each(self, announced: Sequence[FeedFrame], fan_out: FanOut) -> None:
-        feeds, text = self.feeds, frames.text
-        for one in announced:
-            feed = feeds.get(one.feed)
-            if feed is None:
-                continue
-            version = one.version
-            if feed.version == version - 1 and feed.held is None:
-                feed.version = version
-                frame = text(one.body)
-                for session in fan_out.give(feed.sessions, version, frame):
-                    session.offer(version, frame)
-            else:
-                self.offer(feed, version, one.body)
-
-    def _announce_runs(self, announced: Sequence[FeedFrame], fan_out: FanOut) -> None:
+    def _runs(self, announced: Sequence[FeedFrame]) -> dict[str, list[FeedFrame]]:
         runs: dict[str, list[FeedFrame]] = {}
         for one in announced:
             key = one.feed
@@ -107,8 +75,7 @@ class Hub:
                 run.append(one)
             elif key in self.feeds:
                 runs[key] = [one]
-        for key, run in runs.items():
-            self._announce_run(self.feeds[key], run, fan_out)
+        return runs
 
     def _announce_run(self, feed: Feed, run: Sequence[FeedFrame], fan_out: FanOut) -> None:
         """At once where each follows the one before; else one by one."""
@@ -120,7 +87,7 @@ class Hub:
             return
         first, feed.version = versions[0], versions[-1]
         joined = frames.texts([one.body for one in run])
-        for session in fan_out.give(feed.sessions, first, joined, len(run)):
+        for session in fan_out.give_run(feed.sessions, first, joined, len(run)):
             if not session.offer_run(first, joined, len(run)):
                 for one in run:
                     session.offer(one.version, frames.text(one.body))
@@ -133,7 +100,7 @@ class Hub:
         if current is None or version == current + 1:
             if current is not None:
                 feed.version = version
-            pass_on(feed, version, frames.text(body))
+            feed.pass_on(version, frames.text(body))
             if feed.held:
                 self._release(feed)
         elif version > current:
@@ -182,14 +149,8 @@ class Hub:
         while (frame := held.pop(version + 1, None)) is not None:
             version += 1
             feed.version = version
-            pass_on(feed, version, frame)
+            feed.pass_on(version, frame)
         ahead = {one: frame for one, frame in held.items() if one > version}
         feed.held = ahead or None
         if feed.has_gap:
             self._on_gap(feed)
-
-
-def pass_on(feed: Feed, version: int, frame: bytes) -> None:
-    """Offer an encoded frame to every session of the feed."""
-    for session in feed.sessions:
-        session.offer(version, frame)

@@ -23,7 +23,7 @@ from clarion.contracts.ids import new_id
 from clarion.contracts.validation import decode_event
 from clarion.errors import Invalid, Refused, Unavailable
 from clarion.telemetry.trace import new_traceparent
-from services.pusher.hub import Feed
+from services.pusher.feed import Feed
 from services.pusher.limits import Buckets
 from services.pusher.metrics import PUBLISHED
 

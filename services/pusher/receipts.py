@@ -22,7 +22,7 @@ import structlog
 from clarion.contracts.ids import lowest_id_at
 from clarion.errors import StoreUnavailable
 from clarion.store.database import Database
-from services.pusher.hub import Feed
+from services.pusher.feed import Feed
 from services.pusher.metrics import LOST_RECEIPTS
 
 log = structlog.get_logger("clarion.pusher")

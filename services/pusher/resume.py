@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from clarion.contracts.frames import CaughtUp, NotificationFrame, Ref, Welcome
 from services.pusher import frames
 from services.pusher.backlog import HIGH_WATER_BYTES
+from services.pusher.feed import Feed
 from services.pusher.gaps import Gaps
 from services.pusher.history import History, Page, Position
-from services.pusher.hub import Feed, Hub
+from services.pusher.hub import Hub
 from services.pusher.session import Session
 from services.pusher.shards import Shards
 from services.pusher.states import STAGE_MOVES, Stage, moved

@@ -17,7 +17,7 @@ from services.pusher import frames
 from services.pusher.backlog import Backlog
 from services.pusher.close_codes import TOO_SLOW, UNAUTHORIZED, CloseCode
 from services.pusher.deadlines import CLOSING_S, act, next_deadline
-from services.pusher.hub import Feed
+from services.pusher.feed import Feed
 from services.pusher.kept import Kept
 from services.pusher.limits import Bucket
 from services.pusher.metrics import CLOSES

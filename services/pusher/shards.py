@@ -16,7 +16,7 @@ import structlog
 
 from clarion.errors import BusUnavailable
 from clarion.topology import shard_key, shard_of
-from services.pusher.hub import Feed
+from services.pusher.feed import Feed
 from services.pusher.metrics import SHARDS
 from services.pusher.tasks import Tasks
 

@@ -10,7 +10,7 @@ from clarion.bus import Bus
 from clarion.contracts.ids import lowest_id_at
 from clarion.store.database import Database
 from services.pusher import receipts
-from services.pusher.hub import Feed
+from services.pusher.feed import Feed
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import wait_until
 from tests.support.pusher import Pusher, running_pusher

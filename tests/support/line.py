@@ -69,7 +69,7 @@ class Line:
     def pass_on(self, data: bytes, count: int = 1) -> None:
         """Frames that follow, as a hub passes them on."""
         fan_out = FanOut()
-        for one in fan_out.give([self], self.version + 1, data, count):
+        for one in fan_out.give_run([self], self.version + 1, data, count):
             one.offer_run(self.version + 1, data, count)
         fan_out.write()
 

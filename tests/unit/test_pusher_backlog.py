@@ -80,7 +80,7 @@ def test_one_that_takes_nothing_or_is_gone_costs_its_neighbours_no_frame() -> No
     gone.far.close()
     behind.stage = Stage.BEHIND
     fan_out = FanOut()
-    assert fan_out.give(lines, 1, b"frame") == [behind]
+    assert fan_out.give_run(lines, 1, b"frame", 1) == [behind]
     fan_out.write()
     assert [line.version for line in lines] == [1, 1, 1, 0, 1]
     assert [line.transport.buffer for line in lines] == [b"", b"frame", b"frame", b"", b""]

@@ -8,7 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from clarion.contracts.announcement import FeedFrame
 from services.pusher import frames
-from services.pusher.hub import Feed, Hub
+from services.pusher.feed import Feed
+from services.pusher.hub import Hub
 from services.pusher.states import Stage
 from tests.support.line import Line
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from clarion.errors import BusUnavailable
-from services.pusher.hub import Feed
+from services.pusher.feed import Feed
 from services.pusher.shards import Shards
 from services.pusher.tasks import Tasks
 
