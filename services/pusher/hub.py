@@ -58,7 +58,7 @@ class Hub:
         """Frames from the bus or from a command here, in any order, repeated or not. Several of
         one feed are passed on as a run, which costs a fraction each."""
         feeds, fan_out = self.feeds, FanOut()
-        if len({one.feed for one in announced}) == len(announced):
+        if _is_one_each(announced):
             for one in fan_out.give_each(feeds, announced):
                 self.offer(feeds[one.feed], one.version, one.body)
         else:
@@ -154,3 +154,11 @@ class Hub:
         feed.held = ahead or None
         if feed.has_gap:
             self._on_gap(feed)
+
+
+def _is_one_each(announced: Sequence[FeedFrame]) -> bool:
+    """Whether no feed has two of them. Where one has, its frames mostly stand together, so that
+    the first two tell."""
+    if len(announced) > 1 and announced[0].feed == announced[1].feed:
+        return False
+    return len({one.feed for one in announced}) == len(announced)

@@ -45,21 +45,25 @@ class Deliveries:
 
     def take(self, data: bytes) -> bytes:
         """What is left of the stream after `data` was added to it: whole frames."""
-        if not self._is_amqp:
-            return data
-        if self._missing:
-            self._parts.append(data)
-            self._missing -= len(data)
-            if self._missing > 0:
-                return b""
-            data = b"".join(self._parts)
-        return self._take(data)
-
-    def _take(self, data: bytes) -> bytes:
         left: list[bytes] = []
-        size = len(data)
-        at = first = 0
-        needed = HEAD.size
+        at = 0
+        while self._missing and at < len(data):
+            part = data[at : at + self._missing]
+            at += len(part)
+            self._parts.append(part)
+            self._missing -= len(part)
+            if not self._missing:
+                left.append(self._take(b"".join(self._parts), 0))
+        if at < len(data):
+            left.append(self._take(data, at))
+        return b"".join(left)
+
+    def _take(self, data: bytes, at: int) -> bytes:
+        """As `take`, of what begins with a frame at `at`."""
+        if not self._is_amqp:
+            return data[at:]
+        left: list[bytes] = []
+        size, first, needed = len(data), at, HEAD.size
         while size - at >= HEAD.size:
             kind, channel, length = HEAD.unpack_from(data, at)
             if kind not in KINDS:  # another protocol, or another version of it: aiormq says so
