@@ -79,14 +79,14 @@ class Hub:
 
     def _announce_run(self, feed: Feed, run: Sequence[FeedFrame], fan_out: FanOut) -> None:
         """At once where each follows the one before; else one by one."""
-        current = feed.version
-        versions = [one.version for one in run]
-        if current is None or versions != list(range(current + 1, current + 1 + len(run))):
+        first = run[0].version
+        bodies = [one.body for version, one in enumerate(run, first) if one.version == version]
+        if feed.version != first - 1 or len(bodies) < len(run):
             for one in run:
                 self.offer(feed, one.version, one.body)
             return
-        first, feed.version = versions[0], versions[-1]
-        joined = frames.texts([one.body for one in run])
+        feed.version = first + len(run) - 1
+        joined = frames.texts(bodies)
         for session in fan_out.give_run(feed.sessions, first, joined, len(run)):
             if not session.offer_run(first, joined, len(run)):
                 for one in run:
