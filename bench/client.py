@@ -8,7 +8,11 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 LINE_S = 120.0
 
@@ -37,6 +41,11 @@ class Client:
     async def result(self) -> dict[str, Any]:
         """The next line, which is JSON."""
         return json.loads(await self.line())
+
+
+def argument(wanted: DataclassInstance) -> str:
+    """What a client is to do, as JSON for its command line."""
+    return json.dumps(asdict(wanted))
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bench.client import running_client
+from bench.client import argument, running_client
 from bench.ground import Ground
 from bench.journey_load import Journey, Outcome
 from bench.pipelines import Opening, Pipeline, clarion, naive
@@ -47,7 +47,7 @@ async def measure(ground: Ground) -> Report:
 async def _measure(pipeline: Pipeline, rate: int, report: Report) -> None:
     sockets = replace(pipeline.sockets, sessions=SESSIONS)
     journey = Journey(pipeline.gateway_port, sockets, rate, SECONDS, DRAIN_S)
-    async with running_client("journey_load", journey.argument()) as client:
+    async with running_client("journey_load", argument(journey)) as client:
         await client.until("open", OPEN_S)
         await client.until("begin")
         cpu_s = pipeline.cpu_s()

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from bench.client import Client, running_client
+from bench.client import Client, argument, running_client
 from bench.contenders import clarion, nchan, send, socketio, uvicorn
 from bench.contenders.contender import Contender, MissingProgram, News, Opening
 from bench.events import names, notification
@@ -132,7 +132,7 @@ class Race:
         """With its clients connected, and warm. Raises `TimeoutError`."""
         runner, load = self.runner, self._load
         sockets = replace(runner.contender.sockets, sessions=runner.sessions, shared=load.shared)
-        async with running_client("socket_load", sockets.argument()) as client:
+        async with running_client("socket_load", argument(sockets)) as client:
             self._client = client
             await client.until("open")
             await self._rounds(max(1, round(WARM_FRAMES * runner.share / load.frames_each)))

@@ -42,10 +42,6 @@ class Journey:
     seconds: float
     drain_s: float
 
-    def argument(self) -> str:
-        """For the command line."""
-        return json.dumps(asdict(self))
-
 
 @dataclass(frozen=True)
 class Outcome:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import cast
 
 from bench.events import TOKEN_SECRET, names
-from bench.websocket import PING, PONG, Frames, masked, payload_of
+from bench.websocket import PING, PONG, Answer, Frames, masked, payload_of
 from clarion.tokens.subscriber import mint_token
 
 EVERYONE = "everyone"
@@ -40,10 +39,6 @@ class Sockets:
     shared: bool = False
     """All are sessions of one subscriber, `EVERYONE`."""
 
-    def argument(self) -> str:
-        """For the command line."""
-        return json.dumps(asdict(self))
-
     def subscribers(self) -> Sequence[str]:
         """Whose sessions they are."""
         return [EVERYONE] * self.sessions if self.shared else names(self.sessions)
@@ -58,7 +53,7 @@ class Socket(asyncio.Protocol):
         self._ready_word = ready_word
         self._hear = hear
         self._frames = Frames()
-        self._head = b""
+        self._answer = Answer()
         self._upgraded = False
         self.ready = asyncio.get_running_loop().create_future()
 
@@ -68,10 +63,10 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._upgraded:
-            head, found, data = (self._head + data).partition(b"\r\n\r\n")
-            if not found:
-                self._head = head
+            answer = self._answer.feed(data)
+            if answer is None:
                 return
+            head, data = answer
             self._upgrade(head)
         self._take(data)
 

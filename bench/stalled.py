@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import median
 
-from bench.client import Client, running_client
+from bench.client import Client, argument, running_client
 from bench.ground import Ground
 from bench.pipelines import clarion
 from bench.results import Claim, Figure, Report
@@ -55,7 +55,7 @@ async def measure(ground: Ground) -> Report:
             large_bytes=LARGE_BYTES,
             seconds=SECONDS,
         )
-        async with running_client("stalled_load", crowd.argument()) as client:
+        async with running_client("stalled_load", argument(crowd)) as client:
             await client.until("open", OPEN_S)
             used = {False: Used(), True: Used()}
             for stall in TURNS:

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bench.arrivals import Arrivals
@@ -46,10 +46,6 @@ class Crowd:
     large_rate: float
     large_bytes: int
     seconds: float
-
-    def argument(self) -> str:
-        """For the command line."""
-        return json.dumps(asdict(self))
 
 
 @dataclass

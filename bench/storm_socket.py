@@ -9,7 +9,7 @@ from typing import Protocol, cast
 import msgspec
 
 from bench.sockets import upgrade
-from bench.websocket import CLOSE, PING, PONG, TEXT, Frames, masked, payload_of
+from bench.websocket import CLOSE, PING, PONG, TEXT, Answer, Frames, masked, payload_of
 
 PATIENCE_S = 15.0
 """How long an upgrade may take."""
@@ -49,7 +49,7 @@ class Socket(asyncio.Protocol):
     def __init__(self, owner: Owner, token: str) -> None:
         self._owner = owner
         self._token = token
-        self._head = b""
+        self._answer = Answer()
         self._frames = Frames()
         self._upgraded = False
         self._code = 1006
@@ -62,10 +62,10 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._upgraded:
-            head, found, data = (self._head + data).partition(b"\r\n\r\n")
-            if not found:
-                self._head = head
+            answer = self._answer.feed(data)
+            if answer is None:
                 return
+            head, data = answer
             self._upgrade(head)
         for frame in self._frames.feed(data):
             self._take(frame)

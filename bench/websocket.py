@@ -22,6 +22,21 @@ def payload_of(frame: bytes) -> bytes:
     return frame[2 if size < 126 else 4 if size == 126 else 10 :]
 
 
+class Answer:
+    """The answer to a request for a WebSocket, as it comes in."""
+
+    def __init__(self) -> None:
+        self._head = b""
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """Its head and what follows it, once it is complete."""
+        head, found, rest = (self._head + data).partition(b"\r\n\r\n")
+        if found:
+            return head, rest
+        self._head = head
+        return None
+
+
 class Frames:
     """Cuts the bytes of a server into frames."""
 
