@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -22,6 +24,11 @@ class Client:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._seen = psutil.Process(process.pid)
+
+    def waits(self) -> int:
+        """How often it has slept until something came."""
+        return self._seen.num_ctx_switches().voluntary
 
     async def line(self, timeout_s: float = LINE_S) -> str:
         """The next line it writes. Raises `RuntimeError` where it has ended instead, and

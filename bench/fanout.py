@@ -2,6 +2,7 @@
 
 `broadcast`: one frame for all sessions. `each`: a frame of its own for every session. `burst`: 16
 frames of its own for every session at once. The next round leaves when every socket has the last.
+`woken` is how often the client had to be woken for a frame: a server pays for that as well.
 """
 
 from __future__ import annotations
@@ -125,6 +126,7 @@ class Race:
         self._next_round = 0
         self._cpu_s = 0.0
         self._frames = 0
+        self._waits = 0
         self._client: Client | None = None
 
     @asynccontextmanager
@@ -140,16 +142,18 @@ class Race:
 
     async def turn(self) -> None:
         """A part of its rounds. Raises `TimeoutError`."""
+        assert self._client is not None
         server = self.runner.contender.server
-        cpu_s = server.cpu_s()
+        cpu_s, waits = server.cpu_s(), self._client.waits()
         await self._rounds(self._rounds_a_turn)
         self._cpu_s += server.cpu_s() - cpu_s
+        self._waits += self._client.waits() - waits
         self._frames += self._rounds_a_turn * self.runner.sessions * self._load.frames_each
 
     def figure(self) -> Figure:
         """Of all turns so far."""
         rate = self._frames / self._cpu_s
-        more = {"us each": 1e6 / rate}
+        more = {"us each": 1e6 / rate, "woken": self._waits / self._frames}
         name = self.runner.contender.name
         return Figure(self._load.path, name, "frames per CPU s", rate=rate, more=more)
 
