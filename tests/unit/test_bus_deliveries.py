@@ -148,6 +148,18 @@ def test_what_is_no_amqp_is_left_as_it_came(answer: bytes) -> None:
     assert deliveries.take(answer[:8]) + deliveries.take(answer[8:] + rest) == answer + rest
 
 
+def test_a_frame_without_its_end_is_aiormqs_to_refuse() -> None:
+    heard: list[Received] = []
+    deliveries = Deliveries()
+    deliveries.consume(1, OURS, heard.append, 3)
+    good, broken, rest = sent(b"good"), sent(b"broken"), sent(b"rest")
+    broken.frames[1] = broken.frames[1][:-1] + b"\0"
+    tail = b"".join([*broken.frames[1:], *rest.frames])
+    assert deliveries.take(b"".join([*good.frames, broken.frames[0]]) + tail) == tail
+    assert deliveries.take(b"more") == b"more"
+    assert heard == [good.received]
+
+
 class Behind(asyncio.Protocol):
     """aiormq's place."""
 

@@ -16,6 +16,7 @@ from clarion.bus.rabbitmq.content import Content, Delivery, read_content, read_d
 HEAD = Struct(">BHL")
 """Of a frame: type, channel, and size of its payload, which one more octet ends."""
 METHOD, CONTENT, BODY, HEARTBEAT = 1, 2, 3, 8
+END = 0xCE
 KINDS = {METHOD, CONTENT, BODY, HEARTBEAT}
 DELIVER = bytes((0, 60, 0, 60))
 
@@ -66,12 +67,12 @@ class Deliveries:
         size, first, needed = len(data), at, HEAD.size
         while size - at >= HEAD.size:
             kind, channel, length = HEAD.unpack_from(data, at)
-            if kind not in KINDS:  # another protocol, or another version of it: aiormq says so
-                self._is_amqp = False
-                at = size
-                break
             needed = HEAD.size + length + 1
-            if size - at < needed:
+            is_whole = size - at >= needed
+            if kind not in KINDS or (is_whole and data[at + needed - 1] != END):
+                self._is_amqp = False  # or of another version: aiormq says what it is
+                at = size
+            if not is_whole or not self._is_amqp:
                 break
             if self._takes(kind, channel, data, at, at + needed):
                 self.taken += 1
@@ -93,8 +94,10 @@ class Deliveries:
             return False
         if kind == BODY:
             message.add(data[start + HEAD.size : end - 1])
-        else:
+        elif kind == CONTENT:
             message.describe(read_content(data[start:end]))
+        else:
+            return False
         if message.missing <= 0:
             del self._messages[channel]
             message.deliver()
