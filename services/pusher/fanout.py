@@ -91,11 +91,12 @@ class FanOut:
 
     def write(self) -> None:
         """One system call each. What a socket does not take is left to its transport."""
-        fds, writes = self._fds, self._writes
+        writes = self._writes
+        writing = map(os.write, self._fds, writes)
         taken: list[int] = []
-        while (done := len(taken)) < len(fds):
+        while len(taken) < len(writes):
             try:
-                taken.extend(map(os.write, fds[done:], writes[done:]))
+                taken.extend(writing)
             except OSError:
                 taken.append(0)  # the transport waits for room, or finds the same error and ends
         if taken != list(map(len, writes)):
