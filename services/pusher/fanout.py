@@ -15,12 +15,10 @@ from clarion.contracts.announcement import FeedFrame
 from services.pusher.backlog import NO_FD, Backlog
 from services.pusher.feed import Feed
 from services.pusher.frames import text
+from services.pusher.limits import MIN_BACKLOG_BYTES
 from services.pusher.listener import Listener
 from services.pusher.metrics import FRAMES
 from services.pusher.states import Stage
-
-ALWAYS_FITS_BYTES = 64 * 1024
-"""No backlog has a lower bound: what is longer has to be offered."""
 
 LIVE = Stage.LIVE
 
@@ -41,7 +39,7 @@ class FanOut:
         self, feeds: Mapping[str, Feed], announced: Sequence[FeedFrame]
     ) -> list[FeedFrame]:
         """A frame at most to each feed. Those that do not follow what their feed has passed on
-        are returned, and those that are long."""
+        are returned, and those that may be longer than a backlog."""
         others: list[FeedFrame] = []
         add_backlog, add_fd, add_write = self._add
         for one in announced:
@@ -51,7 +49,7 @@ class FanOut:
             version = one.version
             before = version - 1
             frame = text(one.body)
-            if feed.version != before or feed.held or len(frame) > ALWAYS_FITS_BYTES:
+            if feed.version != before or feed.held or len(frame) > MIN_BACKLOG_BYTES:
                 others.append(one)
                 continue
             feed.version = version
@@ -72,7 +70,7 @@ class FanOut:
     ) -> Sequence[Listener]:
         """`count` frames, with the versions from `first` on. Those who cannot take them at once
         are returned: to them they have to be offered."""
-        if len(joined) > ALWAYS_FITS_BYTES:
+        if len(joined) > MIN_BACKLOG_BYTES:
             return listeners
         others: list[Listener] = []
         add_backlog, add_fd, add_write = self._add

@@ -1,9 +1,11 @@
-"""Bounds that need a clock but no timer."""
+"""Bounds that need a clock but no timer, and the least that a backlog may have."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+MIN_BACKLOG_BYTES = 64 * 1024
+"""A longer frame is asked for room, whatever waits."""
 MAX_BUCKETS = 10_000
 """Of one kind; past it those that are full again are forgotten."""
 

@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 
 from clarion.settings import Origins, SharedSettings, TokenSecret
 from services.pusher.addresses import Network
+from services.pusher.limits import MIN_BACKLOG_BYTES
 
 
 def read_networks(value: object) -> object:
@@ -38,7 +39,7 @@ class PusherSettings(SharedSettings):
     """`publish` frames of one subscriber."""
     max_requests_per_minute: int = Field(default=3000, ge=0)
     """REST calls of one subscriber; 0 for no limit."""
-    max_backlog_bytes: int = Field(default=1_048_576, ge=65_536)
+    max_backlog_bytes: int = Field(default=1_048_576, ge=MIN_BACKLOG_BYTES)
     max_sessions: int = Field(default=20_000, ge=1)
     max_sessions_per_subscriber: int = Field(default=20, ge=1)
     max_sessions_per_tenant: int = Field(default=0, ge=0)

@@ -9,7 +9,8 @@ from contextlib import suppress
 import pytest
 
 from services.pusher.backlog import NO_FD
-from services.pusher.fanout import ALWAYS_FITS_BYTES, FanOut
+from services.pusher.fanout import FanOut
+from services.pusher.limits import MIN_BACKLOG_BYTES
 from services.pusher.metrics import FRAMES
 from services.pusher.socket import plain_fd
 from services.pusher.states import Stage
@@ -56,8 +57,8 @@ def test_past_the_bound_nothing_is_taken(line: Line) -> None:
 
 
 def test_what_may_not_fit_is_offered(line: Line) -> None:
-    line.pass_on(b"x" * (ALWAYS_FITS_BYTES + 1))
-    assert (line.read(), line.backlog.size) == (b"", ALWAYS_FITS_BYTES + 1)
+    line.pass_on(b"x" * (MIN_BACKLOG_BYTES + 1))
+    assert (line.read(), line.backlog.size) == (b"", MIN_BACKLOG_BYTES + 1)
 
 
 def test_a_frame_passes_none_that_went_to_the_transport_or_waits(line: Line) -> None:

@@ -1,7 +1,7 @@
 """What a consumer is told of a message before its body (AMQP 0-9-1, sections 2.3.5.2 and 1.8.3).
 
-pamqp reads any frame, for 13 to 16 us; the two of every message are read here for 1 to 2 us, where
-they are as our own publishers write them. `bench/deliveries.py` has the figures.
+pamqp reads any frame, argument by argument; the two of every message are read here, where they are
+as our own publishers write them, for a fraction of that.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from pamqp.decode import field_table
 from pamqp.frame import unmarshal
 from pamqp.header import ContentHeader
 
-FRAME_HEAD_BYTES = 7
+HEAD = Struct(">BHL")
+"""Of a frame: type, channel, and size of its payload, which one more octet ends."""
 _DELIVERED = Struct(">QB")
 _CONTENT = Struct(">QH")
-_CONTENT_AT = FRAME_HEAD_BYTES + 4
+_CONTENT_AT = HEAD.size + 4
 _LENGTH = Struct(">L")
 _OURS = 0b1011_0000_1000_0000
 """Content type, headers, delivery mode and message id: the properties that our publishers set."""
@@ -44,7 +45,7 @@ class Content(NamedTuple):
 
 def read_delivery(frame: bytes) -> Delivery:
     """From a whole frame."""
-    consumer_tag, at = _short(frame, FRAME_HEAD_BYTES + 4)
+    consumer_tag, at = _short(frame, HEAD.size + 4)
     delivery_tag, redelivered = _DELIVERED.unpack_from(frame, at)
     at += _DELIVERED.size
     routing_key, _ = _short(frame, at + 1 + frame[at])

@@ -8,13 +8,10 @@ is left as it came. `bench/deliveries.py` has the figures.
 from __future__ import annotations
 
 from collections.abc import Callable
-from struct import Struct
 
 from clarion.bus.protocol import Received
-from clarion.bus.rabbitmq.content import Content, Delivery, read_content, read_delivery
+from clarion.bus.rabbitmq.content import HEAD, Content, Delivery, read_content, read_delivery
 
-HEAD = Struct(">BHL")
-"""Of a frame: type, channel, and size of its payload, which one more octet ends."""
 METHOD, CONTENT, BODY, HEARTBEAT = 1, 2, 3, 8
 END = 0xCE
 KINDS = {METHOD, CONTENT, BODY, HEARTBEAT}
