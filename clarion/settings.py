@@ -10,12 +10,14 @@ import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_network
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from clarion.errors import ConfigurationError
+from clarion.http.client_address import Network
 from clarion.setting_names import PREFIX
 
 
@@ -23,6 +25,16 @@ def _split(value: object) -> object:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     return value
+
+
+def _read_networks(value: object) -> object:
+    """Addresses and networks with commas between them."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return [ip_network(part.strip()) for part in value.split(",") if part.strip()]
+    except ValueError:
+        raise ValueError("write networks with commas between them, such as 10.0.0.0/8") from None
 
 
 def _check_origins(value: list[str]) -> list[str]:
@@ -49,6 +61,8 @@ MIN_SECRET_BYTES = 32
 
 Origins = Annotated[list[str], BeforeValidator(_split), AfterValidator(_check_origins)]
 """Origins beside the page's own that browsers may call from; also the CORS list."""
+Networks = Annotated[list[Network], BeforeValidator(_read_networks)]
+"""Proxies that are believed about whom they speak for."""
 TokenSecret = Annotated[str, AfterValidator(_check_secret)]
 GivenKey = Annotated[str, AfterValidator(_check_key)]
 

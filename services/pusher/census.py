@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from clarion.errors import TooMany
-from services.pusher.addresses import UNKNOWN
+from clarion.http.client_address import UNKNOWN
 from services.pusher.session import Session
 
 NO_LIMIT = 0

@@ -10,10 +10,10 @@ from typing import Any, cast
 from clarion.bus import Bus
 from clarion.contracts.frames import Auth, Hello
 from clarion.errors import Conflict, Unavailable
+from clarion.http.client_address import UNKNOWN, address_of
 from clarion.lifecycle import BackgroundTasks
 from clarion.store.database import Database
 from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
-from services.pusher.addresses import UNKNOWN, address_of
 from services.pusher.announcer import Announcer
 from services.pusher.backlog import NO_FD, Backlog, Outbox, Writer
 from services.pusher.census import Census, Limits

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic_settings import NoDecode
 
-from clarion.settings import Origins, SharedSettings, TokenSecret
-from services.pusher.addresses import Network
+from clarion.http.client_address import Network
+from clarion.settings import Networks, Origins, SharedSettings, TokenSecret
 from services.pusher.limits import MIN_BACKLOG_BYTES
-
-
-def read_networks(value: object) -> object:
-    """Addresses and networks with commas between them."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return [ip_network(part.strip()) for part in value.split(",") if part.strip()]
-    except ValueError:
-        raise ValueError("write networks with commas between them, such as 10.0.0.0/8") from None
 
 
 class PusherSettings(SharedSettings):
@@ -46,8 +35,6 @@ class PusherSettings(SharedSettings):
     """0 for no limit, as with the next two."""
     max_sessions_per_address: int = Field(default=0, ge=0)
     max_session_age_s: int = Field(default=86_400, ge=0)
-    trusted_proxies: Annotated[list[Network], NoDecode, BeforeValidator(read_networks)] = Field(
-        default_factory=list[Network]
-    )
+    trusted_proxies: Annotated[Networks, NoDecode] = Field(default_factory=list[Network])
     """Proxies that are believed about whom they speak for."""
     handshakes_per_s: int = Field(default=500, ge=1)

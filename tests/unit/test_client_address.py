@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.pusher.addresses import address_of
+from clarion.http.client_address import address_of
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
