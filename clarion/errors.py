@@ -9,6 +9,7 @@
     │   ├── Forbidden  403          the credential does not allow it
     │   ├── NotFound  404           not there, or another tenant's
     │   ├── Conflict  409           the thing is in a state that does not allow it
+    │   ├── TooSlow  408            it did not arrive in time
     │   ├── TooLarge  413           past a documented bound
     │   ├── UnsupportedMedia  415   a content type we do not read
     │   ├── TooMany  429            more than one may have, or more often
@@ -104,6 +105,12 @@ class Conflict(Refused):
     status = 409
     title = "Conflict"
     default_code = "conflict"
+
+
+class TooSlow(Refused):
+    status = 408
+    title = "Request timeout"
+    default_code = "body_timeout"
 
 
 class TooLarge(Refused):

@@ -7,7 +7,7 @@ import asyncio
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from clarion.errors import BadRequest, Refused, TooLarge
+from clarion.errors import Refused, TooLarge, TooSlow
 from clarion.http.problems import problem_response
 
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
@@ -16,8 +16,8 @@ LINGER_S = 2.0
 
 
 class BoundedBodyMiddleware:
-    """Reads bodies of at most `max_bytes` before the app is asked: 413 for larger ones, 400
-    (`body_timeout`) for those that do not arrive in time."""
+    """Reads bodies of at most `max_bytes` before the app is asked: 413 for larger ones, 408
+    for those that do not arrive in time."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
@@ -32,8 +32,7 @@ class BoundedBodyMiddleware:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 body = await self._read(scope, receive)
         except TimeoutError:
-            late = BadRequest("The body did not arrive in time.", code="body_timeout")
-            await refuse(late, receive, send)
+            await refuse(TooSlow("The body did not arrive in time."), receive, send)
         except Refused as problem:
             await refuse(problem, receive, send)
         else:

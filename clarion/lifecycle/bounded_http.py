@@ -1,7 +1,7 @@
 """HTTP as uvicorn speaks it, with a bound on what it keeps of a request before the app sees it.
 
 Its parser has none: a head, a trailer or the line of a chunk that never ends would be kept for
-ever, and so would a connection whose head never comes.
+ever, and so would a connection whose head or body never comes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 MAX_KEPT_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 30.0
+PACE_WINDOW_S = 5.0
+MIN_BODY_BYTES_PER_S = 4 * 1024
+"""In each window of `PACE_WINDOW_S` so much of a body must arrive, on the average of the window."""
+LATE_S = 1.0
+"""A timer that is later than this tells of our own slowness, not of the client's."""
 CONNECTION = "clarion.connection"
 
 Taker = TypeVar("Taker", bound=asyncio.Protocol)
@@ -34,14 +39,25 @@ def take_over(scope: Scope, make: Make[Taker]) -> Taker | None:
     return connection.hand_over(make)
 
 
+def has_whole_body(scope: Scope) -> bool:
+    """Whether all of the body of a request has arrived, or another server serves it."""
+    connection: BoundedHttp | None = scope.get(CONNECTION)
+    return connection is None or connection.is_body_whole
+
+
 class BoundedHttp(HttpToolsProtocol):
     """Answers 431 past `MAX_KEPT_BYTES` (and the read they were part of) that lead to nothing,
-    408 where the head of a request takes longer than `HEAD_TIMEOUT_S`; both end the connection."""
+    408 where the head of a request takes longer than `HEAD_TIMEOUT_S` or its body comes slower than
+    `MIN_BODY_BYTES_PER_S`; all end the connection."""
 
     _came_on = False
     _in_head = False
     _kept_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
+    _in_body = False
+    _pace: asyncio.TimerHandle | None = None
+    _paced_bytes = 0
+    _pace_due_at = 0.0
 
     def connection_made(  # type: ignore[override] # as uvicorn's own
         self, transport: asyncio.Transport
@@ -53,6 +69,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """As `asyncio.Protocol`."""
         self._end_wait()
+        self._end_pace()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -66,6 +83,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._await_head()
         elif self._deadline is not None:
             self._end_wait()
+        if self._pace is not None:
+            self._paced_bytes += len(data)
+            if not self._in_body:
+                self._end_pace()
+        elif self._in_body:
+            self._begin_pace()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -76,6 +99,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._in_head = False
+        self._in_body = True
         self._came_on = True
         super().on_headers_complete()
 
@@ -83,6 +107,16 @@ class BoundedHttp(HttpToolsProtocol):
         """A part of the body; how much is kept of it is the app's to say."""
         self._came_on = True
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body is whole, or there is none."""
+        self._in_body = False
+        super().on_message_complete()
+
+    @property
+    def is_body_whole(self) -> bool:
+        """Whether all of the newest request has arrived."""
+        return not self._in_body
 
     def hand_over(self, make: Make[Taker]) -> Taker | None:
         """As `take_over`."""
@@ -93,6 +127,29 @@ class BoundedHttp(HttpToolsProtocol):
         taker = make(transport, connections)
         transport.set_protocol(taker)
         return taker
+
+    def _begin_pace(self) -> None:
+        if self.transport.is_closing():
+            return
+        self._paced_bytes = 0
+        self._pace_due_at = self.loop.time() + PACE_WINDOW_S
+        self._pace = self.loop.call_at(self._pace_due_at, self._check_pace)
+
+    def _end_pace(self) -> None:
+        if self._pace is not None:
+            self._pace.cancel()
+            self._pace = None
+
+    def _check_pace(self) -> None:
+        self._pace = None
+        if not self._in_body:
+            return
+        is_late = self.loop.time() > self._pace_due_at + LATE_S
+        is_ours = is_late or self.flow.read_paused or self.cycle.waiting_for_100_continue
+        if is_ours or self._paced_bytes >= MIN_BODY_BYTES_PER_S * PACE_WINDOW_S:
+            self._begin_pace()
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 
     def _await_head(self) -> None:
         if self._deadline is None and not self.transport.is_closing():
@@ -110,8 +167,14 @@ class BoundedHttp(HttpToolsProtocol):
     def _refuse(self, status: HTTPStatus) -> None:
         if self.transport.is_closing():
             return
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cycle is None or cycle.response_complete:
+        if self._may_answer():
             head = f"HTTP/1.1 {status} {status.phrase}\r\nconnection: close\r\n"
             self.transport.write(f"{head}content-length: 0\r\n\r\n".encode())
         self.transport.close()
+
+    def _may_answer(self) -> bool:
+        """Whether no other answer is on its way or has to come before."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is not None and self._in_body:
+            return not cycle.response_started and not self.pipeline
+        return cycle is None or cycle.response_complete

@@ -55,7 +55,7 @@ class Acceptor:
         intake = read_events(headers, body)
         given_id = idempotency_key(headers, intake)
         ids = [given_id or parsed.event.id or new_id() for parsed in intake.events]
-        problem = await self._publish(self._entries(key, traceparent, intake, ids))
+        problem = await self._publish(key.tenant, self._entries(key, traceparent, intake, ids))
         return ids, problem and _explained(problem, intake)
 
     async def close(self, timeout_s: float) -> None:
@@ -76,16 +76,16 @@ class Acceptor:
             by_lane.setdefault(parsed.event.lane or "normal", []).append(entry)
         return by_lane
 
-    async def _publish(self, by_lane: dict[str, list[bytes]]) -> Problem | None:
+    async def _publish(self, tenant: str, by_lane: dict[str, list[bytes]]) -> Problem | None:
         size = sum(len(entry) for entries in by_lane.values() for entry in entries)
-        self._room.enter(size)
+        self._room.enter(tenant, size)
         try:
             ticket = Ticket(asyncio.get_running_loop(), len(by_lane))
             for lane, entries in by_lane.items():
                 self._lanes[lane].add(entries, ticket)
             return await ticket.done
         finally:
-            self._room.leave(size)
+            self._room.leave(tenant, size)
 
 
 def _entry(identifier: str, parsed: Parsed, shared: bytes, traceparent: str) -> bytes:

@@ -20,17 +20,19 @@ from clarion.store.database import Database
 from services.gateway.accept import Acceptor
 from services.gateway.access import Resources
 from services.gateway.auth import Authenticator
+from services.gateway.bad_keys import BadKeys
 from services.gateway.body import BodyReader
 from services.gateway.cursors import Cursors
 from services.gateway.entry import Entry
 from services.gateway.headers import SecurityHeadersMiddleware
 from services.gateway.openapi import install_openapi
+from services.gateway.rates import RequestRates
 from services.gateway.routes import ROUTERS
 from services.gateway.settings import GatewaySettings
-from services.gateway.waiting_room import WaitingRoom
+from services.gateway.waiting_room import LARGEST_BODIES, MAX_WAITING_BYTES, WaitingRoom
 
 CORS_MAX_AGE_S = 600
-EXPOSED_HEADERS = ("Retry-After", "traceparent")
+EXPOSED_HEADERS = ("Retry-After", "RateLimit", "RateLimit-Policy", "traceparent")
 
 
 class Gateway:
@@ -49,9 +51,9 @@ class Gateway:
 
 def create_app(settings: GatewaySettings, *, bus: Bus, database: Database) -> Gateway:
     """The gateway on resources that are open; its lifespan starts and stops its own loops."""
-    room = WaitingRoom()
+    room = WaitingRoom(max(MAX_WAITING_BYTES, LARGEST_BODIES * settings.max_body_bytes))
     acceptor = Acceptor(bus, room)
-    authenticator = Authenticator(database, settings.api_key)
+    authenticator = Authenticator(database, settings.api_key, BadKeys(settings.trusted_proxies))
     tasks = BackgroundTasks()
 
     @asynccontextmanager
@@ -88,6 +90,7 @@ def create_app(settings: GatewaySettings, *, bus: Bus, database: Database) -> Ga
         authenticator=authenticator,
         reader=BodyReader(room, settings.max_body_bytes),
         room=room,
+        rates=RequestRates(settings.max_requests_per_s, settings.max_tenant_requests_per_s),
     )
     return Gateway(fastapi, entry, settings.allowed_origins)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from starlette.types import Scope
+
 from clarion.errors import Forbidden, StoreUnavailable, Unauthorized
 from clarion.store.database import Database
 from clarion.tokens.api_keys import SCOPES, ApiKey, hash_api_key, is_api_key
+from services.gateway.bad_keys import BadKeys
 from services.gateway.key_cache import KeyCache, KeyRecord
 from services.gateway.key_lookup import KeyLookup, KeyWatch
 from services.gateway.metrics import KEY_LOOKUPS
@@ -29,10 +32,12 @@ class Authenticator:
         self,
         database: Database,
         given_key: str | None,
+        bad_keys: BadKeys | None = None,
         *,
         clock: Clock = time.time,
     ) -> None:
         """`given_key` is `CLARION_API_KEY`: tenant `default`, every scope, no end."""
+        self._bad_keys = bad_keys or BadKeys()
         self._lookup = KeyLookup(database)
         self._cache = KeyCache()
         self._clock = clock
@@ -43,9 +48,22 @@ class Authenticator:
             )
         self.watch = KeyWatch(database.url, on_change=self._cache.drop, on_gap=self._cache.distrust)
 
-    async def authenticate(self, authorization: bytes | None) -> ApiKey:
+    async def identify(self, scope: Scope, authorization: bytes | None) -> ApiKey:
+        """`authenticate` for a request: bad keys are counted by its address. Raises `TooMany`
+        (`too_many_bad_keys`) too."""
+        try:
+            return await self.authenticate(
+                authorization, before_busy_lookup=lambda: self._bad_keys.refuse_flood(scope)
+            )
+        except Unauthorized as refusal:
+            self._bad_keys.count(scope, refusal.code)
+            raise
+
+    async def authenticate(
+        self, authorization: bytes | None, *, before_busy_lookup: Callable[[], None] = lambda: None
+    ) -> ApiKey:
         """The key. Raises `Unauthorized` (`key_missing`, `key_invalid`, `key_expired`) or
-        `StoreUnavailable`."""
+        `StoreUnavailable`. `before_busy_lookup` may refuse a key that was not yet seen to hold."""
         text = _bearer(authorization)
         digest = hash_api_key(text)
         given = self._given.get(digest)
@@ -56,6 +74,8 @@ class Authenticator:
         if record is None:
             if not is_api_key(text) or self._cache.is_unknown(digest, now):
                 raise _invalid()
+            if self._lookup.is_busy and self._cache.stale(digest) is None:
+                before_busy_lookup()
             record = await self._look_up(digest)
         if record is None:
             raise _invalid()

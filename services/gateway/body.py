@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from clarion.errors import BadRequest, TooLarge
+from clarion.errors import TooLarge, TooSlow
 from clarion.http.bodies import BODY_TIMEOUT_S
 from services.gateway.waiting_room import WaitingRoom
 
@@ -20,11 +20,11 @@ class BodyReader:
         self._room = room
         self._max_bytes = max_bytes
 
-    async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+    async def read(self, tenant: str, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """The body; the caller gives its length back to the room when the request is answered.
 
-        Raises `TooLarge` before anything past the bound is kept, `BadRequest` (`body_timeout`)
-        where it does not arrive in time, `ClientDisconnect`.
+        Raises `TooLarge` before anything past the bound is kept, `TooSlow` where it does not
+        arrive in time, what the room raises, `ClientDisconnect`.
         """
         length = headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > self._max_bytes:
@@ -35,17 +35,17 @@ class BodyReader:
         body: bytes = message.get("body", b"")
         if not message.get("more_body", False):
             self._check(len(body))
-            self._room.enter(len(body))
+            self._room.enter(tenant, len(body))
             return body
-        return await self._read_rest(body, receive)
+        return await self._read_rest(tenant, body, receive)
 
-    async def _read_rest(self, first: bytes, receive: Receive) -> bytes:
+    async def _read_rest(self, tenant: str, first: bytes, receive: Receive) -> bytes:
         chunks, held = [first], 0
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 while True:
                     self._check(held + len(chunks[-1]))
-                    self._room.enter(len(chunks[-1]))
+                    self._room.enter(tenant, len(chunks[-1]))
                     held += len(chunks[-1])
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -53,13 +53,13 @@ class BodyReader:
                     chunks.append(message.get("body", b""))
                     if not message.get("more_body", False):
                         self._check(held + len(chunks[-1]))
-                        self._room.enter(len(chunks[-1]))
+                        self._room.enter(tenant, len(chunks[-1]))
                         return b"".join(chunks)
         except TimeoutError:
-            self._room.leave(held)
-            raise BadRequest("The body did not arrive in time.", code="body_timeout") from None
+            self._room.leave(tenant, held)
+            raise TooSlow("The body did not arrive in time.") from None
         except BaseException:
-            self._room.leave(held)
+            self._room.leave(tenant, held)
             raise
 
     def _check(self, size: int) -> None:

@@ -13,9 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clarion.contracts.media import JSON, charset, media_type
 from clarion.contracts.validation import decode_json
-from clarion.errors import Problem, TooLarge, UnsupportedMedia
+from clarion.errors import Problem, TooLarge, TooSlow, UnsupportedMedia
 from clarion.http.bodies import METHODS_WITH_BODY, discard
 from clarion.http.problems import OtherProblem, problem_response
+from clarion.lifecycle.bounded_http import has_whole_body
 from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import continue_trace, set_current_trace, trace_id_of
 from clarion.tokens.api_keys import ApiKey
@@ -25,6 +26,7 @@ from services.gateway.body import BodyReader
 from services.gateway.headers import SECURITY_HEADERS
 from services.gateway.intake import Headers, refuse_encoding, refuse_parameters
 from services.gateway.metrics import REFUSED
+from services.gateway.rates import RequestRates, sending_fields, with_fields
 from services.gateway.waiting_room import WaitingRoom
 
 EVENTS_PATH = "/v1/events"
@@ -46,12 +48,14 @@ class Entry:
         authenticator: Authenticator,
         reader: BodyReader,
         room: WaitingRoom,
+        rates: RequestRates,
     ) -> None:
         self._inner = inner
         self._acceptor = acceptor
         self._authenticator = authenticator
         self._reader = reader
         self._room = room
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
@@ -74,7 +78,7 @@ class Entry:
         except Exception as error:
             problem, ids = _problem_of(error), []
         if problem is None:
-            await _answer_accepted(ids, traceparent, send)
+            await _answer_accepted(ids, traceparent, scope, send)
             return
         REFUSED.labels(problem.code).inc()
         await _answer_problem(problem, traceparent, scope, receive, send)
@@ -82,43 +86,50 @@ class Entry:
     async def _accept(
         self, scope: Scope, headers: Headers, traceparent: str, receive: Receive
     ) -> tuple[list[str], Problem | None]:
-        key = await self._authenticator.authenticate(headers.get(b"authorization"))
+        key = await self._identify(scope, headers)
         require_scope(key, "events:write")
         refuse_parameters(scope["query_string"])
         self._acceptor.refuse_if_away()
-        body = await self._reader.read(headers, receive)
+        body = await self._reader.read(key.tenant, headers, receive)
         try:
             return await self._acceptor.accept(key, traceparent, headers, body)
         finally:
-            self._room.leave(len(body))
+            self._room.leave(key.tenant, len(body))
 
     async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = dict(scope["headers"])
         traceparent = _continue(headers)
         body = b""
         try:
-            key = await self._authenticator.authenticate(headers.get(b"authorization"))
+            key = await self._identify(scope, headers)
             if scope["method"] in METHODS_WITH_BODY:
-                body = await self._read_json(headers, receive)
+                body = await self._read_json(key.tenant, headers, receive)
         except ClientDisconnect:
             return
         except Exception as error:
             await _answer_problem(_problem_of(error), traceparent, scope, receive, send)
             return
         try:
-            await self._inner(with_key(scope, key), _Replay(body, receive), send)
+            await self._inner(
+                with_key(scope, key), _Replay(body, receive), sending_fields(scope, send)
+            )
         finally:
-            self._room.leave(len(body))
+            self._room.leave(key.tenant, len(body))
 
-    async def _read_json(self, headers: Headers, receive: Receive) -> bytes:
+    async def _identify(self, scope: Scope, headers: Headers) -> ApiKey:
+        key = await self._authenticator.identify(scope, headers.get(b"authorization"))
+        self._rates.charge(scope, key)
+        return key
+
+    async def _read_json(self, tenant: str, headers: Headers, receive: Receive) -> bytes:
         refuse_encoding(headers)
-        body = await self._reader.read(headers, receive)
+        body = await self._reader.read(tenant, headers, receive)
         try:
             _refuse_other_media(headers, body)
             if body:
                 decode_json(body)
         except BaseException:
-            self._room.leave(len(body))
+            self._room.leave(tenant, len(body))
             raise
         return body
 
@@ -163,13 +174,14 @@ def _problem_of(error: Exception) -> Problem:
     return Problem("Something went wrong on our side; it has been logged.")
 
 
-async def _answer_accepted(ids: list[str], traceparent: str, send: Send) -> None:
+async def _answer_accepted(ids: list[str], traceparent: str, scope: Scope, send: Send) -> None:
     body = b'{"accepted":%d,"ids":%b}' % (len(ids), _encode(ids))
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"traceparent", traceparent.encode()),
         *SECURITY_HEADERS,
+        *with_fields(scope),
     ]
     await send({"type": "http.response.start", "status": 202, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -180,10 +192,10 @@ async def _answer_problem(
 ) -> None:
     response = problem_response(problem, trace_id_of(traceparent))
     response.headers["traceparent"] = traceparent
-    response.raw_headers.extend(SECURITY_HEADERS)
+    response.raw_headers.extend([*SECURITY_HEADERS, *with_fields(scope)])
     if isinstance(problem, OtherProblem):
         response.headers["allow"] = "POST"
-    if not isinstance(problem, TooLarge):
+    if not isinstance(problem, TooLarge | TooSlow) and has_whole_body(scope):
         await response(scope, receive, send)
         return
     response.headers["connection"] = "close"

@@ -19,6 +19,7 @@ from services.gateway.key_cache import KeyRecord
 CHANNEL = "clarion_keys"
 MAX_WAITING = 2_000
 MAX_GROUP = 500
+BUSY_WAITING = 100
 PING_EVERY_S = 15.0
 
 log = structlog.get_logger("clarion.gateway")
@@ -34,6 +35,11 @@ class KeyLookup:
         self._database = database
         self._waiting: dict[bytes, Answer] = {}
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether many keys wait for the database."""
+        return len(self._waiting) >= BUSY_WAITING
 
     async def find(self, digest: bytes) -> KeyRecord | None:
         """The key with this hash unless it was revoked. Raises `StoreUnavailable`."""

@@ -12,6 +12,20 @@ REFUSED = Counter(
 WAITING_BYTES = Gauge(
     "clarion_gateway_waiting_bytes", "Bytes of bodies being read and of events not yet confirmed."
 )
+SHARES_USED_UP = Counter(
+    "clarion_gateway_shares_used_up_total",
+    "Requests refused because their tenant held its share of the memory for requests.",
+)
+RATE_LIMITED = Counter(
+    "clarion_gateway_rate_limited_total",
+    "Requests refused by a rate limit, by what it counts: key or tenant.",
+    ["policy"],
+)
+BAD_KEYS = Counter(
+    "clarion_gateway_bad_keys_total",
+    "Requests without an API key that holds, by problem code.",
+    ["code"],
+)
 KEY_LOOKUPS = Counter(
     "clarion_gateway_key_lookups_total", "Keys looked up in the database, by result.", ["result"]
 )

@@ -14,7 +14,7 @@ from clarion.http.problems import problem_responses
 from services.gateway.schemas import NO_NUL
 
 REF = "#/components/schemas/{name}"
-REFUSALS = (400, 401, 403, 405, 413, 415, 422, 503)
+REFUSALS = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503)
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -40,6 +40,11 @@ def _document(app: FastAPI) -> dict[str, Any]:
     made["components"]["schemas"] |= {name: _portable(one) for name, one in schemas.items()}
     made["components"]["schemas"]["CloudEvent"] = CLOUD_EVENT
     made["components"]["schemas"]["Accepted"] = ACCEPTED
+    for path, operations in made["paths"].items():
+        for operation in operations.values() if path.startswith("/v1/") else ():
+            bounds = problem_responses(*((408, 429) if "requestBody" in operation else (429,)))
+            for status, one in bounds.items():
+                operation["responses"].setdefault(str(status), one)
     made["paths"]["/v1/events"] = {"post": _post_events(event)}
     return made
 

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import NoDecode
 
-from clarion.settings import GivenKey, Origins, SharedSettings, TokenSecret
+from clarion.http.client_address import Network
+from clarion.settings import GivenKey, Networks, Origins, SharedSettings, TokenSecret
 
 
 class GatewaySettings(SharedSettings):
@@ -18,4 +19,9 @@ class GatewaySettings(SharedSettings):
     token_secret: TokenSecret | None = Field(default=None, repr=False)
     token_ttl_s: int = Field(default=3600, ge=10, le=86_400)
     max_body_bytes: int = Field(default=1_048_576, ge=65_536, le=67_108_864)
+    max_requests_per_s: int = Field(default=0, ge=0, le=1_000_000)
+    """Requests of one key; 0 for no limit."""
+    max_tenant_requests_per_s: int = Field(default=0, ge=0, le=1_000_000)
+    """Requests of all keys of one tenant; 0 for no limit."""
     allowed_origins: Annotated[Origins, NoDecode] = Field(default_factory=list[str])
+    trusted_proxies: Annotated[Networks, NoDecode] = Field(default_factory=list[Network])
