@@ -64,7 +64,8 @@ CANCEL = _act(State.SCHEDULED, State.QUEUED, to=(State.CANCELLED,))
 """By a caller. One that is being sent is made to expire instead."""
 DRIVE_AGAIN = _act(State.FAILED, State.DEAD, State.BOUNCED, State.EXPIRED, to=(State.SCHEDULED,))
 """By an admin."""
-SKIP = _act(State.SCHEDULED, to=(State.SKIPPED,))
+SKIP = _act(State.SCHEDULED, State.QUEUED, State.SENDING, to=(State.SKIPPED,))
+"""It is no longer to be sent: found when it is claimed, before every attempt."""
 ARRIVE = _act(State.SENT, to=(State.DELIVERED,))
 BOUNCE = _act(State.SENT, State.DELIVERED, to=(State.BOUNCED,))
 

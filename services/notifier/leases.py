@@ -19,13 +19,14 @@ from clarion.store.database import Database
 from clarion.store.delivery_states import CLAIM, EXPIRE, SETTLE, State, found_in, move, statement
 from services.notifier import metrics
 from services.notifier.channels.provider import Content, Outgoing
+from services.notifier.recheck import Verdict, count_skipped, keep_verdicts, recheck
 
 _content = msgspec.json.Decoder(Content)
 
 TAKE = statement(
     """
 WITH wanted AS (
-  SELECT id FROM deliveries
+  SELECT id, notification FROM deliveries
   WHERE id = ANY($1::uuid[])
     AND state IN ({claimable}) AND (leased_until IS NULL OR leased_until < now())
     AND (expires_at IS NULL OR expires_at > now())
@@ -33,12 +34,13 @@ WITH wanted AS (
 UPDATE deliveries d
 SET state = '{sending}', rounds = d.rounds + 1, leased_until = now() + $2, due_at = now() + $2,
     updated_at = now()
-FROM wanted WHERE d.id = wanted.id
+FROM wanted
+LEFT JOIN notifications n ON n.id = wanted.notification
+LEFT JOIN subscribers s ON s.tenant = n.tenant AND s.id = n.subscriber
+WHERE d.id = wanted.id
 RETURNING d.id, d.tenant, d.channel, d.recipient, d.content::text AS content, d.rounds,
-  d.leased_until, d.expires_at, d.created_at,
-  CASE WHEN d.provider IS NOT NULL THEN (
-    SELECT CASE WHEN a.outcome = 'unknown' THEN a.provider END FROM attempts a
-    WHERE a.delivery = d.id ORDER BY a.n DESC LIMIT 1) END AS asked
+  d.leased_until, d.expires_at, d.created_at, d.asked,
+  n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone
 """,
     claimable=found_in(CLAIM),
     sending=move(CLAIM, State.QUEUED, State.SENDING),
@@ -95,17 +97,25 @@ class Lease:
 
 
 async def claim(database: Database, deliveries: Sequence[UUID], lease: timedelta) -> list[Lease]:
-    """Take those of `deliveries` that are to be sent, by one statement. Left out is what another
-    has, what has ended, and what has expired, which is recorded."""
+    """Take those of `deliveries` that are to be sent, to where the directory says now. Left out is
+    what another has, what has ended, and what has expired or is not to be sent any more, which is
+    recorded."""
     begun = time.monotonic()
     async with database.driver() as tx:
         rows: Any = await tx.fetch(TAKE, deliveries, lease)
         expired: Any = ()
         if len(rows) < len(deliveries):
             expired = await tx.fetch(END_IN_QUEUE, deliveries)
+        verdicts = [recheck(row) for row in rows]
+        await keep_verdicts(tx, verdicts)
     for row in expired:
         metrics.ENDED.labels(row["channel"], State.EXPIRED.value).inc()
-    return [_lease(row, begun) for row in rows]
+    count_skipped(verdicts)
+    return [
+        _lease(row, verdict, begun)
+        for row, verdict in zip(rows, verdicts, strict=True)
+        if verdict.skip is None
+    ]
 
 
 async def postpone(database: Database, lease: Lease, reason: str, until: datetime) -> None:
@@ -125,12 +135,12 @@ async def give_up(database: Database, lease: Lease) -> None:
         metrics.ENDED.labels(lease.delivery.channel, state.value).inc()
 
 
-def _lease(row: Any, begun: float) -> Lease:
+def _lease(row: Any, verdict: Verdict, begun: float) -> Lease:
     outgoing = Outgoing(
         row["id"],
         row["tenant"],
         row["channel"],
-        row["recipient"] or "",
+        verdict.address or "",
         _content.decode(row["content"] or '{"title": ""}'),
         row["created_at"],
     )

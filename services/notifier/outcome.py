@@ -51,6 +51,18 @@ class Unknown:
 Outcome = Sent | Retry | Failed | Unknown
 
 
+UNHEARD = frozenset(
+    {
+        "timeout",
+        "connection_lost",
+        "provider_unreachable",
+        "provider_unavailable",
+        "provider_refused_credentials",
+    }
+)
+"""Reasons of a `Retry` that the provider gave, or would have, before it heard of the delivery."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The state that follows, why, and when dispatch looks at the delivery next."""
@@ -87,6 +99,15 @@ def settle(
     if expires_at is not None and due_at >= expires_at:
         return Settlement(State.EXPIRED, reason, None)
     return Settlement(State.SCHEDULED, reason, due_at)
+
+
+def asked_after(asked: str | None, provider: str, outcome: Outcome) -> str | None:
+    """The provider that may have the delivery, once `provider` said `outcome`; `asked` is the one
+    before. A failure to reach it says nothing about what it took earlier."""
+    if isinstance(outcome, Unknown):
+        return provider
+    unheard = isinstance(outcome, Retry) and outcome.reason in UNHEARD
+    return asked if provider != asked or unheard else None
 
 
 def name_of(outcome: Outcome) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+from uuid import UUID
 
 from clarion.store.database import Database, Driver
 from clarion.store.delivery_states import SETTLE, State, found_in, move, statement
 from services.notifier import metrics
 from services.notifier.fail_points import reach
 from services.notifier.leases import Lease
-from services.notifier.outcome import Outcome, Sent, Settlement, name_of
+from services.notifier.outcome import Outcome, Sent, Settlement, Unknown, asked_after, name_of
 from services.notifier.plan.drafts import encode, new_uuid
+from services.notifier.recheck import count_skipped, keep_verdicts, recheck
 
 END = statement(
     """
@@ -20,8 +24,8 @@ UPDATE deliveries
 SET state = CASE WHEN $6 >= expires_at THEN '{expired}' ELSE $3 END,
     due_at = CASE WHEN $6 >= expires_at THEN NULL ELSE $6 END,
     rounds = CASE WHEN $6 < coalesce(expires_at, 'infinity') THEN rounds ELSE 0 END,
-    reason = $4, provider = $5, leased_until = NULL, attempt_count = attempt_count + 1,
-    updated_at = now()
+    reason = $4, provider = $5, asked = $7, leased_until = NULL,
+    attempt_count = attempt_count + 1, updated_at = now()
 WHERE id = $1 AND state IN ({ours}) AND leased_until = $2
 RETURNING state
 """,
@@ -32,17 +36,34 @@ RETURNING state
 
 GO_ON = statement(
     """
-UPDATE deliveries
-SET provider = $3, leased_until = now() + $4, due_at = now() + $4,
+WITH ours AS (
+  SELECT id, notification FROM deliveries
+  WHERE id = $1 AND state IN ({ours}) AND leased_until = $2
+    AND (expires_at IS NULL OR expires_at > now())
+  FOR UPDATE)
+UPDATE deliveries d
+SET provider = $3, asked = $5, leased_until = now() + $4, due_at = now() + $4,
     attempt_count = attempt_count + 1, updated_at = now()
-WHERE id = $1 AND state IN ({ours}) AND leased_until = $2
-  AND (expires_at IS NULL OR expires_at > now())
-RETURNING leased_until
+FROM ours
+LEFT JOIN notifications n ON n.id = ours.notification
+LEFT JOIN subscribers s ON s.tenant = n.tenant AND s.id = n.subscriber
+WHERE d.id = ours.id
+RETURNING d.id, d.channel, d.recipient, d.leased_until,
+  n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone
 """,
     ours=found_in(SETTLE),
 )
 
-COUNT = "UPDATE deliveries SET attempt_count = attempt_count + 1 WHERE id = $1"
+COUNT = """
+UPDATE deliveries SET attempt_count = attempt_count + 1, asked = coalesce($2, asked) WHERE id = $1
+"""
+
+RECORDED = """
+SELECT d.state, CASE WHEN d.rounds = $2 THEN d.leased_until END AS leased_until
+FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE a.id = $1
+"""
+"""Whether an earlier call committed this attempt and only its answer was lost; `rounds` grows with
+every claim, so it tells whether the delivery is still ours."""
 
 ATTEMPT = """
 INSERT INTO attempts (id, tenant, delivery, n, provider, started_at, duration_ms, outcome, code,
@@ -59,14 +80,23 @@ ON CONFLICT (delivery) DO NOTHING
 """
 
 
+class Gone(Enum):
+    """Why no other provider is asked."""
+
+    LOST = "another has it, or its time is over: the attempt is still to be kept"
+    ENDED = "the attempt is kept, and nothing is left to do"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at one provider."""
+    """One try at one provider. `id` is made once, so that it is kept once, however often it is
+    recorded: the answer to a COMMIT may be lost."""
 
     provider: str
     started_at: datetime
     duration_ms: int
     outcome: Outcome
+    id: UUID = field(default_factory=new_uuid)
 
 
 async def record_end(
@@ -74,7 +104,7 @@ async def record_end(
 ) -> State | None:
     """Keep the attempt, what was captured, and the state that follows, which is returned.
 
-    None where the lease had been lost: then the state is another's.
+    None where the lease had been lost: then the state is another's. Safe to repeat.
     """
     state = move(SETTLE, State.SENDING, settlement.state)
     async with database.driver() as tx:
@@ -86,9 +116,14 @@ async def record_end(
             settlement.reason,
             attempt.provider,
             settlement.due_at,
+            asked_after(lease.asked, attempt.provider, attempt.outcome),
         )
         if ended is None:
-            await tx.execute(COUNT, lease.delivery.id)
+            row: Any = await tx.fetchrow(RECORDED, attempt.id, lease.round)
+            if row is not None:
+                return State(row["state"])
+            unknown = attempt.provider if isinstance(attempt.outcome, Unknown) else None
+            await tx.execute(COUNT, lease.delivery.id, unknown)
         await _record(tx, lease, attempt)
         reach("send.before_commit")
     reach("send.after_commit")
@@ -102,29 +137,43 @@ async def record_end(
 
 async def record_and_go_on(
     database: Database, lease: Lease, attempt: Attempt, lease_time: timedelta
-) -> Lease | None:
-    """Keep the attempt and the delivery, for another `lease_time`: the next provider is asked.
+) -> Lease | Gone:
+    """Keep the attempt and the delivery, for another `lease_time`: the next provider is asked, with
+    the address that the directory has now. Safe to repeat.
 
-    None, and nothing is kept, where the lease had been lost or the delivery has expired meanwhile.
+    Where the lease had been lost or the delivery has expired meanwhile nothing is kept and `LOST`
+    returned; where it is not to be sent any more, that is recorded and `ENDED` returned.
     """
     begun = time.monotonic()
+    asked = asked_after(lease.asked, attempt.provider, attempt.outcome)
     async with database.driver() as tx:
-        until: datetime | None = await tx.fetchval(
-            GO_ON, lease.delivery.id, lease.until, attempt.provider, lease_time
+        row: Any = await tx.fetchrow(
+            GO_ON, lease.delivery.id, lease.until, attempt.provider, lease_time, asked
         )
-        if until is None:
-            return None
+        if row is None:
+            row = await tx.fetchrow(RECORDED, attempt.id, lease.round)
+            if row is None:
+                return Gone.LOST
+            if row["state"] != State.SENDING or row["leased_until"] is None:
+                return Gone.ENDED
+            return replace(lease, until=row["leased_until"], begun=begun, asked=asked)
+        verdict = recheck(row)
+        await keep_verdicts(tx, [verdict])
         await _record(tx, lease, attempt)
         reach("send.before_next")
     reach("send.after_next")
-    return replace(lease, until=until, begun=begun)
+    count_skipped([verdict])
+    if verdict.skip is not None:
+        return Gone.ENDED
+    delivery = replace(lease.delivery, recipient=verdict.address or "")
+    return replace(lease, delivery=delivery, until=row["leased_until"], begun=begun, asked=asked)
 
 
 async def _record(tx: Driver, lease: Lease, attempt: Attempt) -> None:
     delivery, outcome = lease.delivery, attempt.outcome
     await tx.execute(
         ATTEMPT,
-        new_uuid(),
+        attempt.id,
         delivery.tenant,
         delivery.id,
         attempt.provider,

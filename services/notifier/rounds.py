@@ -4,7 +4,8 @@
 
 A transient failure asks the next provider in the same claim; what is permanent, sent or not known
 ends the round. A provider that rests is passed over; one whose rate is used up is waited for, since
-it works. Where no provider may be asked now the delivery is given back untried.
+it works. So is one that may have the delivery, for another would send it twice: until it has told,
+no other is asked. Where no provider may be asked now the delivery is given back untried.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from services.notifier import metrics
 from services.notifier.fail_points import reach
 from services.notifier.failures import is_condition
 from services.notifier.leases import Lease, claim, give_up, postpone
-from services.notifier.outcome import Outcome, Retry, Unknown, name_of, settle
-from services.notifier.records import Attempt, record_and_go_on, record_end
+from services.notifier.outcome import Outcome, Retry, Unknown, asked_after, name_of, settle
+from services.notifier.records import Attempt, Gone, record_and_go_on, record_end
 from services.notifier.retry import max_rounds
 from services.notifier.route import OUT_OF_TURNS, Carrier, Route, Wait, in_order
 
@@ -90,12 +91,14 @@ class Rounds:
             )
             if wait is not None:
                 waits.append(wait)
-                if wait.reason == OUT_OF_TURNS:
+                if wait.reason == OUT_OF_TURNS or carrier.name == lease.asked:
                     break
                 continue
             if last is not None:
                 kept = await self._go_on(lease, last)
-                if kept is None:
+                if kept is Gone.ENDED:
+                    return
+                if kept is Gone.LOST:
                     break
                 lease = kept
             if not self._covers_a_call(lease):
@@ -103,6 +106,8 @@ class Rounds:
                 return
             last = await self._attempt(carrier, lease)
             if not isinstance(last.outcome, Retry) or self._stopping.is_set():
+                break
+            if carrier.name == asked_after(lease.asked, carrier.name, last.outcome):
                 break
         if last is not None:
             await self._end(lease, last)
@@ -135,13 +140,13 @@ class Rounds:
             log.exception("provider_raised", provider=carrier.name)
             return Unknown("internal_error", type(error).__name__)
 
-    async def _go_on(self, lease: Lease, attempt: Attempt) -> Lease | None:
+    async def _go_on(self, lease: Lease, attempt: Attempt) -> Lease | Gone:
         kept = await self._until_possible(
             lambda: record_and_go_on(self._database, lease, attempt, self._lease),
             even_if_stopping=True,
         )
-        if kept is not None:
-            self._log(lease, attempt, "sending")
+        if kept is not Gone.LOST:
+            self._log(lease, attempt, "sending" if isinstance(kept, Lease) else "skipped")
         return kept
 
     async def _end(self, lease: Lease, attempt: Attempt) -> None:

@@ -153,7 +153,9 @@ deliveries = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text),
     Column("provider", Text, comment="the last that was tried"),
-    Column("recipient", Text, comment="the address, as it was when planned"),
+    Column("asked", Text, comment="the provider that may have it: its answer is not known"),
+    Column("recipient", Text, comment="the address, as the directory had it at the last claim"),
+    Column("address_changes", JSONB, comment="[{at, from, to}]: found when it was claimed"),
     Column("content", JSONB, comment="rendered: {title, body, url}"),
     Column("attempt_count", SmallInteger, nullable=False, server_default=text("0")),
     Column(

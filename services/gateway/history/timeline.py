@@ -87,6 +87,9 @@ def _delivery(delivery: Mapping[str, Any]) -> Iterator[Entry]:
         yield entry_of(delivery["created_at"], "scheduled", detail, channel)
     elif delivery["state"] != "skipped":
         yield entry_of(delivery["created_at"], "queued", "Waits for its turn to be sent", channel)
+    for change in delivery["address_changes"] or ():
+        detail = f"The directory has another address now: {change['to']} (was {change['from']})"
+        yield entry_of(datetime.fromisoformat(change["at"]), "readdressed", detail, channel)
     for attempt in attempts:
         yield _attempt(attempt, channel)
     if delivery["state"] == "scheduled" and attempts and due_at is not None:
