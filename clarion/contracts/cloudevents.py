@@ -34,6 +34,7 @@ from clarion.contracts.validation import (
     read_each,
     split_array,
 )
+from clarion.contracts.values import compact
 from clarion.errors import BadRequest, FieldError, UnsupportedMedia
 
 STRUCTURED = "application/cloudevents+json"
@@ -41,8 +42,11 @@ BATCHED = "application/cloudevents-batch+json"
 SPECVERSION = "1.0"
 SAME_NAME = ("id", "source", "type", "time", "category", "lane")
 LISTS = ("to", "channels")
+VERBATIM = ("data", "to")
+"""What may hold the caller's numbers, which do not survive being read and written."""
 MOMENTS = {"sendat": "send_at", "expiresat": "expires_at"}
 CONTENT = ("title", "body", "url")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 AMQP_PREFIXES = ("ce-", "cloudEvents:", "cloudEvents_")
 
 
@@ -52,6 +56,9 @@ def read_structured(raw: bytes) -> Parsed:
     if not isinstance(value, dict):
         raise invalid([FieldError("body", "must be an object")])
     attributes = {key: one for key, one in cast("dict[str, Any]", value).items() if one is not None}
+    for name in VERBATIM:
+        if name in attributes and not isinstance(attributes[name], str):
+            attributes[name] = msgspec.Raw(compact(_members(raw)[name]))
     return _read(attributes)
 
 
@@ -163,7 +170,8 @@ def _data_faults(attributes: dict[str, Any]) -> Iterable[FieldError]:
 def _data_of(body: bytes, content_type: str | None) -> Any:
     media = media_type(content_type)
     if _is_json(media):
-        return decode_json(body)
+        decode_json(body)
+        return msgspec.Raw(compact(body))
     if not media.startswith("text/"):
         raise invalid([FieldError("data", "must be JSON or text")])
     try:

@@ -8,9 +8,9 @@ is in `validation`.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
 
@@ -52,7 +52,8 @@ class Recipient(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=T
     phone: Annotated[str, Meta(max_length=32)] | None = None
     locale: Annotated[str, Meta(max_length=35)] | None = None
     timezone: Annotated[str, Meta(max_length=64)] | None = None
-    attributes: dict[str, Any] | None = None
+    attributes: dict[str, Raw] | None = None
+    """Values as JSON text: what travels and is stored is what was bounded."""
 
 
 class Content(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
@@ -74,7 +75,8 @@ class Event(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True)
     source: Source | None = None
     time: Moment | None = None
     to: LoneAddress | Recipient | Audience | None = None
-    data: Any = None
+    data: Raw | UnsetType = UNSET
+    """JSON text, for numbers do not survive being read and written."""
     content: Content | None = None
     channels: Annotated[list[Channel], Meta(min_length=1, max_length=6)] | None = None
     category: Category | None = None

@@ -25,6 +25,7 @@ from clarion.contracts.event import (
 )
 from clarion.contracts.field_faults import event_faults, expected
 from clarion.contracts.values import (
+    compact,
     deep_paths,
     encoded_size,
     huge_number_paths,
@@ -42,6 +43,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 
 _event_decoder = msgspec.json.Decoder(Event)
+_value_decoder = msgspec.json.Decoder()
 _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ADDRESS = re.compile(ADDRESS_PATTERN)
@@ -160,6 +162,7 @@ def malformed(raw: bytes, error: Exception) -> Problem:
 def _examine(raw: bytes, now: datetime | None) -> tuple[Event | None, list[FieldError]]:
     try:
         event = _event_decoder.decode(raw)
+        _read_values(event)
     except RecursionError:
         return None, [too_deep("body")]
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -168,6 +171,17 @@ def _examine(raw: bytes, now: datetime | None) -> tuple[Event | None, list[Field
             faults = [*event_faults(loose), *_value_faults(raw, loose)]
         return None, faults or [FieldError("body", "is not an event")]
     return event, list(_event_value_faults(event, raw, now))
+
+
+def _read_values(event: Event) -> None:
+    """Raises what a decode of all would: `Raw` is passed over without a look at its texts."""
+    if event.data is not msgspec.UNSET:
+        _value_decoder.decode(event.data)
+    if event.to is not None and not isinstance(event.to, str):
+        for one in audience_of(event):
+            if isinstance(one, Recipient) and one.attributes:
+                for value in one.attributes.values():
+                    _value_decoder.decode(value)
 
 
 def _decode_loosely(raw: bytes) -> tuple[Any, list[FieldError]]:
@@ -195,7 +209,8 @@ def _value_faults(raw: bytes, value: object) -> Iterator[FieldError]:
 def _event_value_faults(event: Event, raw: bytes, now: datetime | None) -> Iterator[FieldError]:
     if is_deeper(raw, MAX_DEPTH) or may_hold_nul(raw) or may_hold_huge_number(raw):
         yield from _value_faults(raw, msgspec.json.decode(raw))
-    if len(raw) > MAX_DATA_BYTES and encoded_size(event.data) > MAX_DATA_BYTES:
+    data = event.data
+    if data and len(data) > MAX_DATA_BYTES and len(compact(data)) > MAX_DATA_BYTES:
         yield FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes")
     if not (event.time is event.send_at is event.expires_at is None):
         yield from _time_faults(event, now or datetime.now(UTC))

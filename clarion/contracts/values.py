@@ -13,6 +13,9 @@ import msgspec
 
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 HUGE_INTEGER = re.compile(rb"[0-9]{309}")
+REWRITTEN_NUMBER = re.compile(
+    rb"(?:^|[\[:,])-?(?:[0-9]+(?:\.[0-9]+)?[eE]|(?<=-)0(?:\.0+)?(?![0-9.]))"
+)
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
 NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 DIGITS = b"0123456789"
@@ -42,9 +45,20 @@ def may_hold_huge_number(raw: bytes) -> bool:
     return HUGE_INTEGER.search(raw) is not None
 
 
+def compact(raw: bytes | msgspec.Raw) -> bytes:
+    """The same JSON without the white space between tokens; each token stays as it was written."""
+    return msgspec.json.format(bytes(raw), indent=-1)
+
+
+def jsonb_rewrites(raw: bytes | msgspec.Raw) -> bool:
+    """Whether PostgreSQL's JSONB would write a number of this compact JSON in another way: `1e308`
+    as 309 digits, `1e22` as an integer, `-0.0` without its sign. Sometimes true of mere text."""
+    return REWRITTEN_NUMBER.search(raw) is not None
+
+
 def encoded_size(value: object) -> int:
-    """Bytes of the compact JSON of a value."""
-    return len(msgspec.json.encode(value))
+    """Bytes of the compact JSON of a value; `Raw` inside it counts as it is written."""
+    return len(compact(msgspec.json.encode(value)))
 
 
 def deep_paths(value: object, levels: int) -> Iterator[str]:

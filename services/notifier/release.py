@@ -19,7 +19,8 @@ from services.notifier.plan.write import PUBLISH_AGAIN_AFTER, take_inboxes
 
 TAKE = """
 SELECT n.id, n.tenant, n.subscriber, n.version,
-       coalesce((e.body->>'expires_at')::timestamptz <= now(), false) AS expired
+       coalesce((CASE WHEN e.document IS NULL THEN e.body->>'expires_at'
+                 ELSE e.document->>'expires_at' END)::timestamptz <= now(), false) AS expired
 FROM notifications n JOIN events e ON e.id = n.event
 WHERE n.due_at <= now() AND n.snoozed_until IS NULL
 ORDER BY n.due_at, n.id LIMIT $1 FOR UPDATE OF n SKIP LOCKED

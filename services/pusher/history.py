@@ -27,8 +27,8 @@ ROWS = 8_000
 MAX_ID = UUID(int=2**128 - 1)
 
 COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url,
-    (e.body -> 'data')::text AS data, n.lane, n.version, n.created_at, n.seen_at, n.read_at,
-    n.archived_at, n.snoozed_until, n.trace_id"""
+    coalesce((e.document -> 'data')::text, (e.body -> 'data')::text) AS data, n.lane, n.version,
+    n.created_at, n.seen_at, n.read_at, n.archived_at, n.snoozed_until, n.trace_id"""
 
 HEADS = """
 SELECT q.n, i.version

@@ -37,7 +37,8 @@ subscribers = Table(
     Column("phone", Text),
     Column("locale", Text),
     Column("timezone", Text),
-    Column("attributes", JSONB),
+    Column("attributes", JSONB, comment="unless attributes_text is set"),
+    Column("attributes_text", Text, comment="where JSONB would change numbers"),
     moment("created_at", nullable=False, now=True),
     moment("updated_at", nullable=False, now=True),
 )

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSON, JSONB, UUID
 
 from clarion.store.tables.metadata import id_column, metadata, moment, tenant_column
 
@@ -68,7 +68,8 @@ events = Table(
     moment("accepted_at", nullable=False),
     moment("planned_at", nullable=False, now=True),
     Column("state", Text, nullable=False, comment="planned | parked"),
-    Column("body", JSONB, nullable=False, comment="the event as accepted"),
+    Column("body", JSONB, nullable=False, comment="the event as accepted, unless document is set"),
+    Column("document", JSON, comment="the event as accepted, where JSONB would change numbers"),
     Column(
         "unreached",
         JSONB,
@@ -81,7 +82,7 @@ events = Table(
         JSONB,
         nullable=False,
         server_default=text("'[]'::jsonb"),
-        comment="other bodies that came under this id: [{at, digest, body}]",
+        comment="other bodies that came under this id: [{at, digest, body | text}]",
     ),
     Column(
         "duplicates",

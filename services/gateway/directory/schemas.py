@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import msgspec
 from pydantic import AfterValidator, BaseModel, Field
 
 from clarion.contracts.addresses import email_fault, locale_fault, phone_fault, timezone_fault
-from clarion.contracts.validation import MAX_ATTRIBUTES_BYTES
 from services.gateway.history.schemas import Bound
 from services.gateway.schemas import NO_NUL, Given, Identifier, Time
 
@@ -26,17 +24,11 @@ def _good(fault_of: Callable[[str], str | None]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _bounded(value: dict[str, Any]) -> dict[str, Any]:
-    if len(msgspec.json.encode(value)) > MAX_ATTRIBUTES_BYTES:
-        raise ValueError(f"is larger than {MAX_ATTRIBUTES_BYTES} bytes")
-    return value
-
-
 Email = Annotated[str, Field(max_length=320), _good(email_fault)]
 Phone = Annotated[str, Field(max_length=32), _good(phone_fault)]
 Locale = Annotated[str, Field(max_length=35), _good(locale_fault)]
 Timezone = Annotated[str, Field(max_length=64), _good(timezone_fault)]
-Attributes = Annotated[dict[str, Any], AfterValidator(_bounded)]
+Attributes = dict[str, Any]
 
 
 class SubscriberBody(Given):

@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import RowMapping, Select, Text, cast, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.store.tables import subscribers, topic_members
+from services.gateway.directory import attributes
 
 _s = subscribers.c
 
+ATTRIBUTES = func.coalesce(_s.attributes_text, cast(_s.attributes, Text)).label("attributes")
+COLUMNS = (
+    *(column for column in _s if column.name not in ("attributes", "attributes_text")),
+    ATTRIBUTES,
+)
+
 
 async def put_subscriber(
-    connection: AsyncConnection, tenant: str, identifier: str, described: dict[str, Any]
+    connection: AsyncConnection, tenant: str, identifier: str, described: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Create it, or replace its description whole."""
-    statement = insert(subscribers).values(tenant=tenant, id=identifier, **described)
+    """Create it, or replace its description whole; `attributes` are JSON text."""
+    values = _stored(described)
+    statement = insert(subscribers).values(tenant=tenant, id=identifier, **values)
     statement = statement.on_conflict_do_update(
-        index_elements=[_s.tenant, _s.id], set_={**described, "updated_at": func.now()}
-    ).returning(subscribers)
-    return dict((await connection.execute(statement)).mappings().one())
+        index_elements=[_s.tenant, _s.id], set_={**values, "updated_at": func.now()}
+    ).returning(*COLUMNS)
+    return _shown((await connection.execute(statement)).mappings().one())
+
+
+async def change_subscriber(
+    connection: AsyncConnection, tenant: str, identifier: str, described: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Set these fields of one that is there and locked; `attributes` are JSON text."""
+    statement = (
+        update(subscribers)
+        .where(_s.tenant == tenant, _s.id == identifier)
+        .values(**_stored(described), updated_at=func.now())
+        .returning(*COLUMNS)
+    )
+    return _shown((await connection.execute(statement)).mappings().one())
 
 
 async def find_subscriber(
-    connection: AsyncConnection, tenant: str, identifier: str
+    connection: AsyncConnection, tenant: str, identifier: str, *, hold: bool = False
 ) -> dict[str, Any] | None:
-    """One by its id."""
-    statement = select(subscribers).where(_s.tenant == tenant, _s.id == identifier)
+    """One by its id; `hold` keeps others from changing it until the transaction ends."""
+    statement = select(*COLUMNS).where(_s.tenant == tenant, _s.id == identifier)
+    if hold:
+        statement = statement.with_for_update()
     row = (await connection.execute(statement)).mappings().one_or_none()
-    return None if row is None else dict(row)
+    return None if row is None else _shown(row)
 
 
 async def delete_subscriber(connection: AsyncConnection, tenant: str, identifier: str) -> bool:
@@ -47,7 +71,7 @@ async def delete_subscriber(connection: AsyncConnection, tenant: str, identifier
 
 def list_statement(tenant: str, after: str | None, limit: int) -> Select[Any]:
     """The first `limit` by id, after `after`."""
-    statement = select(subscribers).where(_s.tenant == tenant).order_by(_s.id).limit(limit)
+    statement = select(*COLUMNS).where(_s.tenant == tenant).order_by(_s.id).limit(limit)
     return statement if after is None else statement.where(_s.id > after)
 
 
@@ -56,4 +80,16 @@ async def list_subscribers(
 ) -> list[dict[str, Any]]:
     """See `list_statement`."""
     rows = await connection.execute(list_statement(tenant, after, limit))
-    return [dict(row) for row in rows.mappings()]
+    return [_shown(row) for row in rows.mappings()]
+
+
+def _stored(described: Mapping[str, Any]) -> dict[str, Any]:
+    values = dict(described)
+    if "attributes" in values:
+        values |= attributes.columns_of(values["attributes"])
+    return values
+
+
+def _shown(row: RowMapping) -> dict[str, Any]:
+    text = row["attributes"]
+    return {**row, "attributes": None if text is None else attributes.read(text)}

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+import msgspec
+from sqlalchemy import Row, Text, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.store.tables import deliveries, events, notifications, slices
@@ -18,12 +19,20 @@ MAX_RECIPIENTS_SHOWN = 1_000
 MAX_EARLIER_SHOWN = 20
 
 
+DOCUMENT = func.coalesce(cast(events.c.document, Text), cast(events.c.body, Text))
+_COLUMNS = (
+    *(column for column in events.c if column.name not in ("document", "body")),
+    DOCUMENT.label("document"),
+)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
 async def newest_event(
     connection: AsyncConnection, tenant: str, event_id: str, source: str | None
 ) -> Row[Any] | None:
     """The newest event of this id (of this source, where given)."""
     statement = (
-        select(events)
+        select(*_COLUMNS)
         .where(events.c.tenant == tenant, events.c.event_id == event_id)
         .order_by(events.c.id.desc())
         .limit(1)
@@ -56,7 +65,7 @@ async def find_event(
     parking = await parking_of(connection, row) if row.state == "parked" else None
     pending = await _is_pending(connection, row.id)
     return {
-        **row.body,
+        **_members(row.document),
         "id": row.event_id,
         "source": row.source,
         "type": row.type,
@@ -69,10 +78,17 @@ async def find_event(
         "recipients": recipients[:MAX_RECIPIENTS_SHOWN],
         "more_recipients": len(recipients) > MAX_RECIPIENTS_SHOWN,
         "more_to_plan": pending,
-        "conflicts": row.conflicts,
+        "conflicts": [_conflict(one) for one in row.conflicts],
         "timeline": event_timeline(row, earlier, parking, changes),
         "trace_id": row.trace_id,
     }
+
+
+def _conflict(stored: dict[str, Any]) -> dict[str, Any]:
+    """As it is shown; rows from before the text was kept hold the body as a value."""
+    text = stored.get("text")
+    body = stored.get("body") if text is None else msgspec.Raw(text.encode())
+    return {"at": stored["at"], "digest": stored["digest"], "body": body}
 
 
 async def _reached(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select
+import msgspec
+from sqlalchemy import ColumnElement, RowMapping, Select, Text, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import cast as sql_cast
@@ -20,6 +21,8 @@ from services.gateway.history.timeline import timeline
 
 _n = notifications.c
 _e = events.c
+
+DATA = func.coalesce(sql_cast(_e.document["data"], Text), sql_cast(_e.body["data"], Text))
 
 ITEM_STATES: dict[str, ColumnElement[bool]] = {
     "seen": _n.seen_at.is_not(None),
@@ -92,7 +95,7 @@ def _with_event(found: Select[Any], *more: ColumnElement[Any]) -> Select[Any]:
             _e.time,
             _e.accepted_at,
             _e.planned_at,
-            _e.body["data"].label("data"),
+            DATA.label("data"),
             *more,
         )
         .select_from(one.outerjoin(events, events.c.id == one.c.event))
@@ -151,10 +154,15 @@ def _escaped(text: str) -> str:
 def _summary(row: RowMapping) -> dict[str, Any]:
     names = (
         "id", "type", "category", "title", "body", "url", "lane", "version", "created_at",
-        "seen_at", "read_at", "archived_at", "snoozed_until", "subscriber", "data",
+        "seen_at", "read_at", "archived_at", "snoozed_until", "subscriber",
     )  # fmt: skip
     event = {"source": row["source"], "id": row["event_id"], "time": row["time"]}
-    return {**{name: row[name] for name in names}, "event_id": row["event_id"], "event": event}
+    return {
+        **{name: row[name] for name in names},
+        "data": None if row["data"] is None else msgspec.Raw(row["data"].encode()),
+        "event_id": row["event_id"],
+        "event": event,
+    }
 
 
 async def _deliveries(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from starlette.responses import Response
 
 from clarion.http.problems import problem_responses
 from services.gateway.access import EventWriter, Has, HistoryReader
+from services.gateway.answers import answer
 from services.gateway.deliveries.cancel import cancel_event
 from services.gateway.deliveries.schemas import Cancelled
 from services.gateway.history.events import find_event, newest_event
@@ -39,7 +41,7 @@ async def get_event(
     subscriber: Annotated[
         Identifier | None, Query(description="only what became of it for this one")
     ] = None,
-) -> dict[str, Any]:
+) -> Response:
     """404 until it is planned: the gateway keeps no record of its own. With `subscriber` and no
     recipient in the answer, the event was not for that one."""
     found = None
@@ -48,7 +50,7 @@ async def get_event(
             found = await find_event(connection, key.tenant, event_id, source, subscriber)
     if found is None:
         raise missing("event")
-    return found
+    return answer(EventRecord, found)
 
 
 @router.post(

@@ -7,9 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
 
 from clarion.http.problems import problem_responses
 from services.gateway.access import EventWriter, Has, HistoryReader
+from services.gateway.answers import answer
 from services.gateway.deliveries.cancel import cancel_notification
 from services.gateway.deliveries.schemas import Cancelled
 from services.gateway.history.notifications import find_notification, list_notifications
@@ -32,11 +34,12 @@ router = APIRouter(prefix="/v1/notifications", tags=["history"])
 )
 async def get_notifications(
     page: Annotated[NotificationPage, Query()], has: Has, key: HistoryReader
-) -> dict[str, Any]:
+) -> Response:
     async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
         return await list_notifications(connection, key.tenant, page, after, limit)
 
-    return await page_of(has, key, page, load, of="notifications", read=UUID)
+    found = await page_of(has, key, page, load, of="notifications", read=UUID)
+    return answer(Items[NotificationSummary], found)
 
 
 @router.get(
@@ -45,13 +48,13 @@ async def get_notifications(
     responses=problem_responses(401, 403, 404, 503),
     summary="One notification with deliveries, attempts and timeline",
 )
-async def get_notification(notification_id: str, has: Has, key: HistoryReader) -> dict[str, Any]:
+async def get_notification(notification_id: str, has: Has, key: HistoryReader) -> Response:
     identifier = uuid_or_missing(notification_id, "notification")
     async with has.database.transaction() as connection:
         found = await find_notification(connection, key.tenant, identifier)
     if found is None:
         raise missing("notification")
-    return found
+    return answer(NotificationRecord, found)
 
 
 @router.post(

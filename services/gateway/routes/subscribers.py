@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
 
 from clarion.http.problems import problem_responses
 from services.gateway.access import DirectoryWriter, Has
+from services.gateway.answers import answer
+from services.gateway.directory import attributes
 from services.gateway.directory.schemas import Subscriber, SubscriberBody
 from services.gateway.directory.subscribers import (
     delete_subscriber,
@@ -30,11 +33,12 @@ router = APIRouter(prefix="/v1/subscribers", tags=["directory"])
 )
 async def get_subscribers(
     page: Annotated[Page, Query()], has: Has, key: DirectoryWriter
-) -> dict[str, Any]:
+) -> Response:
     async def load(connection: AsyncConnection, after: str | None, limit: int) -> list[Any]:
         return await list_subscribers(connection, key.tenant, after, limit)
 
-    return await page_of(has, key, page, load, of="subscribers", read=str)
+    found = await page_of(has, key, page, load, of="subscribers", read=str)
+    return answer(Items[Subscriber], found)
 
 
 @router.put(
@@ -44,11 +48,15 @@ async def get_subscribers(
     summary="Create a subscriber, or replace its description",
 )
 async def put(
-    subscriber_id: str, body: SubscriberBody, has: Has, key: DirectoryWriter
-) -> dict[str, Any]:
+    request: Request, subscriber_id: str, body: SubscriberBody, has: Has, key: DirectoryWriter
+) -> Response:
+    """What is left out is cleared; to change some of it, `PATCH`."""
     identifier = new_form(subscriber_id)
+    text = attributes.text_of(attributes.given_in(await request.body()))
+    described = body.model_dump() | {"attributes": text}
     async with has.database.transaction() as connection:
-        return await put_subscriber(connection, key.tenant, identifier, body.model_dump())
+        found = await put_subscriber(connection, key.tenant, identifier, described)
+    return answer(Subscriber, found)
 
 
 @router.get(
@@ -57,13 +65,13 @@ async def put(
     responses=problem_responses(401, 403, 404, 503),
     summary="One subscriber",
 )
-async def get(subscriber_id: str, has: Has, key: DirectoryWriter) -> dict[str, Any]:
+async def get(subscriber_id: str, has: Has, key: DirectoryWriter) -> Response:
     identifier = known_form(subscriber_id, "subscriber")
     async with has.database.transaction() as connection:
         found = await find_subscriber(connection, key.tenant, identifier)
     if found is None:
         raise missing("subscriber")
-    return found
+    return answer(Subscriber, found)
 
 
 @router.delete(

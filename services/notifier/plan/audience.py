@@ -8,6 +8,7 @@ from typing import Any
 
 from clarion.contracts.event import Recipient, audience_of
 from clarion.contracts.slice import SLICE_SIZE
+from clarion.contracts.values import compact, jsonb_rewrites
 from clarion.store.database import Driver
 from services.notifier.decide import Subscriber, needs_address
 from services.notifier.plan.drafts import EventDraft, encode
@@ -19,22 +20,29 @@ Person = tuple[str, str]
 """(tenant, subscriber)."""
 
 DESCRIBE = """
-INSERT INTO subscribers AS s (tenant, id, email, phone, locale, timezone, attributes)
-SELECT tenant, id, email, phone, locale, timezone, attributes::jsonb
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-     AS d (tenant, id, email, phone, locale, timezone, attributes)
+INSERT INTO subscribers AS s (tenant, id, email, phone, locale, timezone, attributes,
+                              attributes_text)
+SELECT tenant, id, email, phone, locale, timezone, attributes::jsonb, attributes_text
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::text[])
+     AS d (tenant, id, email, phone, locale, timezone, attributes, attributes_text)
 ORDER BY tenant, id
 ON CONFLICT (tenant, id) DO UPDATE SET
   email = coalesce(excluded.email, s.email),
   phone = coalesce(excluded.phone, s.phone),
   locale = coalesce(excluded.locale, s.locale),
   timezone = coalesce(excluded.timezone, s.timezone),
-  attributes = coalesce(excluded.attributes, s.attributes),
+  attributes = CASE WHEN excluded.attributes_text IS NULL
+    THEN coalesce(excluded.attributes, s.attributes) END,
+  attributes_text = CASE WHEN excluded.attributes IS NULL
+    THEN coalesce(excluded.attributes_text, s.attributes_text) END,
   updated_at = now()
-WHERE (s.email, s.phone, s.locale, s.timezone, s.attributes) IS DISTINCT FROM (
+WHERE (s.email, s.phone, s.locale, s.timezone,
+       coalesce(s.attributes_text, s.attributes::text)) IS DISTINCT FROM (
   coalesce(excluded.email, s.email), coalesce(excluded.phone, s.phone),
   coalesce(excluded.locale, s.locale), coalesce(excluded.timezone, s.timezone),
-  coalesce(excluded.attributes, s.attributes))
+  coalesce(excluded.attributes_text, excluded.attributes::text, s.attributes_text,
+           s.attributes::text))
 """
 
 LOOK_UP = """
@@ -92,6 +100,7 @@ async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
                 described[key] = _merged(earlier, one) if earlier else one
     if described:
         people = described.values()
+        attributes = [_attributes(one) for one in people]
         await tx.execute(
             DESCRIBE,
             [tenant for tenant, _ in described],
@@ -100,7 +109,8 @@ async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
             [one.phone for one in people],
             [one.locale for one in people],
             [one.timezone for one in people],
-            [_attributes(one) for one in people],
+            [value for value, _ in attributes],
+            [text for _, text in attributes],
         )
 
 
@@ -174,5 +184,9 @@ def _merged(earlier: Recipient, later: Recipient) -> Recipient:
     )
 
 
-def _attributes(one: Recipient) -> str | None:
-    return None if one.attributes is None else encode(one.attributes).decode()
+def _attributes(one: Recipient) -> tuple[str | None, str | None]:
+    """For `attributes`, or `attributes_text` where JSONB would write numbers anew."""
+    if one.attributes is None:
+        return None, None
+    text = compact(encode(one.attributes))
+    return (None, text.decode()) if jsonb_rewrites(text) else (text.decode(), None)

@@ -13,16 +13,18 @@ from uuid import UUID
 import msgspec
 
 from clarion.contracts.envelope import Entry
-from clarion.contracts.event import audience_of
+from clarion.contracts.event import Event, Recipient, audience_of
+from clarion.contracts.values import may_hold_nul, nul_paths
 from clarion.store.database import Driver
 from clarion.telemetry.trace import trace_id_of
 from services.notifier.decide import default_workflow
-from services.notifier.plan.drafts import EventDraft, encode, new_uuid
+from services.notifier.plan.drafts import EventDraft, data_of, encode, new_uuid, stored
 
 MAX_CONFLICTS = 10
 """How many other bodies are kept that came under one id."""
 
 _encode_stably = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder().decode
 
 CLAIM = """
 INSERT INTO event_keys (tenant, source, event_id, event, digest)
@@ -74,13 +76,18 @@ class Claims:
     duplicates: list[Duplicate]
 
 
-def digest_of(entry: Entry, data: msgspec.Raw) -> bytes:
-    """A hash of what an event says; its id, source and time are not part of it."""
+class Unstorable(ValueError):
+    """An event that holds what PostgreSQL cannot keep."""
+
+
+def digest_of(entry: Entry) -> bytes:
+    """A hash of what an event says, however it is written; its id, source and time are not part
+    of it. Raises `Unstorable`."""
     event = entry.event
     said = (
         event.type,
-        audience_of(event),
-        data,
+        [_described(one) for one in audience_of(event)],
+        None if event.data is msgspec.UNSET else _value_of(event.data),
         event.content,
         event.channels,
         event.category,
@@ -91,20 +98,39 @@ def digest_of(entry: Entry, data: msgspec.Raw) -> bytes:
     return hashlib.blake2b(_encode_stably(said), digest_size=16).digest()
 
 
+def _described(one: str | Recipient) -> object:
+    """A recipient whose attributes are written in the one way."""
+    if isinstance(one, str) or not one.attributes:
+        return one
+    values = {
+        name: msgspec.Raw(_encode_stably(_value_of(value)))
+        for name, value in one.attributes.items()
+    }
+    return msgspec.structs.replace(one, attributes=values)
+
+
+def _value_of(raw: msgspec.Raw) -> object:
+    value = _decode(raw)
+    if may_hold_nul(bytes(raw)) and any(nul_paths(value, "")):
+        raise Unstorable("it holds the character U+0000")
+    return value
+
+
 async def claim_keys(tx: Driver, entries: Sequence[Entry], lane: str) -> Claims:
     """Insert the keys of all; those that are ours are fresh, the others duplicates.
 
     Waits for a transaction that holds one of the keys: once this returns, what the others wrote
     under taken keys can be read.
     """
-    data = [msgspec.Raw(_encode_stably(entry.event.data)) for entry in entries]
+    digests = [digest_of(entry) for entry in entries]
     uids = [new_uuid() for _ in entries]
-    digests = [digest_of(entry, one) for entry, one in zip(entries, data, strict=True)]
     rows: Any = await tx.fetch(CLAIM, *_keys(entries), uids, digests)
     ours: set[UUID] = {row[0] for row in rows}
     fresh = [
-        EventDraft(uid, entry, default_workflow(entry.event, lane), one, _trace_of(entry))
-        for entry, uid, one in zip(entries, uids, data, strict=True)
+        EventDraft(
+            uid, entry, default_workflow(entry.event, lane), data_of(entry.event), _trace_of(entry)
+        )
+        for entry, uid in zip(entries, uids, strict=True)
         if uid in ours
     ]
     if len(fresh) == len(entries):
@@ -127,8 +153,13 @@ async def record_duplicates(tx: Driver, duplicates: Sequence[Duplicate], now: da
     conflicts = [one for one in duplicates if one.conflict is not None]
     for one in sorted(conflicts, key=lambda duplicate: duplicate.uid):
         digest = (one.conflict or b"").hex()
-        record = {"at": now, "digest": digest, "body": one.entry.event}
+        record = {"at": now, "digest": digest} | _kept(one.entry.event)
         await tx.execute(RECORD_CONFLICT, one.uid, encode([record]).decode(), MAX_CONFLICTS, digest)
+
+
+def _kept(event: Event) -> dict[str, Any]:
+    body, text = stored(event, data_of(event))
+    return {"body": msgspec.Raw(body.encode())} if text is None else {"text": text}
 
 
 async def _duplicates(tx: Driver, again: list[tuple[Entry, bytes]]) -> list[Duplicate]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -14,11 +15,41 @@ from asyncpg.pgproto.pgproto import UUID as DriverUUID
 from clarion.contracts.announcement import feed_key
 from clarion.contracts.decision import Decision
 from clarion.contracts.envelope import Entry
+from clarion.contracts.event import Event, Recipient, audience_of
 from clarion.contracts.frames import NotificationFrame
 from clarion.contracts.item import Item
+from clarion.contracts.values import compact, jsonb_rewrites
 from services.notifier.decide import Subscriber, Verdicts, Workflow, decide
 
+NULL = msgspec.Raw(b"null")
+
 encode = msgspec.json.Encoder().encode
+
+
+def data_of(event: Event) -> msgspec.Raw:
+    """The data as it travels on and is stored: as it was written, on one line."""
+    return NULL if event.data is msgspec.UNSET else msgspec.Raw(compact(event.data))
+
+
+class Stored(NamedTuple):
+    """An event as it is stored: `body`, or where JSONB would write its numbers anew, `document`."""
+
+    body: str
+    document: str | None
+
+
+def stored(event: Event, data: msgspec.Raw) -> Stored:
+    """`data` is that of the event, compact."""
+    if jsonb_rewrites(data) or any(map(jsonb_rewrites, _attributes(event))):
+        return Stored("{}", compact(encode(event)).decode())
+    return Stored(encode(event).decode(), None)
+
+
+def _attributes(event: Event) -> Iterator[bytes]:
+    if not isinstance(event.to, str):
+        for one in audience_of(event):
+            if isinstance(one, Recipient) and one.attributes:
+                yield compact(encode(one.attributes))
 
 
 def new_uuid() -> UUID:

@@ -13,7 +13,7 @@ from clarion.store.database import Driver
 from clarion.telemetry.trace import trace_id_of
 from services.notifier import metrics
 from services.notifier.intake import Malformed, single
-from services.notifier.plan.drafts import encode, new_uuid
+from services.notifier.plan.drafts import data_of, encode, new_uuid, stored
 from services.notifier.plan.parked_headers import kept_headers
 
 MAX_DETAIL = 1_000
@@ -42,8 +42,8 @@ SELECT EXISTS (
 
 PARKED_EVENT = """
 INSERT INTO events (id, tenant, source, event_id, type, category, lane, time, accepted_at,
-                    planned_at, state, body, trace_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'parked', $11::jsonb, $12)
+                    planned_at, state, body, document, trace_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'parked', $11::jsonb, $12::json, $13)
 """
 
 
@@ -80,20 +80,22 @@ async def park_event(
     detail = f"Planning failed: {type(error).__name__}: {error}"
     body = single(entry)
     found = Malformed(FAILED, detail, body, ENVELOPE_CONTENT_TYPE, entry.tenant, entry.traceparent)
-    for text in (encode(entry.event).decode(), "{}"):
+    for text, document in (stored(entry.event, data_of(entry.event)), ("{}", None)):
         try:
             async with tx.transaction():
                 key = (entry.tenant, entry.source, entry.id)
                 if not await tx.fetchval(KNOWN, *key, FAILED, text, body):
                     await park(tx, queue, [found])
-                    await tx.execute(PARKED_EVENT, *_event_row(entry, lane, now, text))
+                    await tx.execute(PARKED_EVENT, *_event_row(entry, lane, now, text, document))
             return
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError):
             continue
     await park(tx, queue, [found])
 
 
-def _event_row(entry: Entry, lane: str, now: datetime, body: str) -> tuple[Any, ...]:
+def _event_row(
+    entry: Entry, lane: str, now: datetime, body: str, document: str | None
+) -> tuple[Any, ...]:
     event = entry.event
     return (
         new_uuid(),
@@ -107,6 +109,7 @@ def _event_row(entry: Entry, lane: str, now: datetime, body: str) -> tuple[Any, 
         entry.accepted_at,
         now,
         body,
+        document,
         trace_id_of(entry.traceparent),
     )
 

@@ -29,8 +29,8 @@ WHERE n.event = ANY($1::uuid[]) AND n.id > $2 ORDER BY n.id LIMIT $3
 
 ITEMS = """
 SELECT n.id, n.tenant, n.subscriber, n.version, i.unread, e.event_id, n.type, n.category,
-       n.title, n.body, n.url, (e.body->'data')::text AS data, n.lane, n.created_at,
-       n.trace_id
+       n.title, n.body, n.url, n.lane, n.created_at, n.trace_id,
+       coalesce((e.document->'data')::text, (e.body->'data')::text) AS data
 FROM notifications n
 JOIN events e ON e.id = n.event
 JOIN inboxes i ON i.tenant = n.tenant AND i.subscriber = n.subscriber

@@ -24,7 +24,7 @@ from services.notifier.decide import Subscriber, default_workflow, needs_address
 from services.notifier.intake import Malformed
 from services.notifier.outbox import Outbox
 from services.notifier.plan.audience import audience_named, look_up
-from services.notifier.plan.drafts import Draft, EventDraft, draft_for, encode
+from services.notifier.plan.drafts import Draft, EventDraft, data_of, draft_for, encode
 from services.notifier.plan.park import park
 from services.notifier.plan.readback import outbox_of, traceparent_from
 from services.notifier.plan.write import (
@@ -49,7 +49,8 @@ WHERE event = $1 AND topic = $2 AND after = $3
 """
 
 EVENT = """
-SELECT tenant, source, event_id, lane, accepted_at, trace_id, body::text
+SELECT tenant, source, event_id, lane, accepted_at, trace_id,
+       coalesce(document::text, body::text) AS body
 FROM events WHERE id = $1
 """
 
@@ -148,8 +149,7 @@ async def _event_of(tx: Driver, piece: Slice) -> EventDraft:
         event,
     )
     workflow = default_workflow(event, row["lane"])
-    data = msgspec.Raw(encode(event.data))
-    return EventDraft(piece.event, entry, workflow, data, row["trace_id"])
+    return EventDraft(piece.event, entry, workflow, data_of(event), row["trace_id"])
 
 
 async def _members(tx: Driver, tenant: str, piece: Slice) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from clarion.store.database import Driver
 from clarion.store.delivery_states import State
 from services.notifier.plan.audience import Person
-from services.notifier.plan.drafts import Draft, EventDraft, encode
+from services.notifier.plan.drafts import Draft, EventDraft, encode, stored
 
 PUBLISH_AGAIN_AFTER = timedelta(seconds=60)
 """When dispatch publishes once more what was published and not finished."""
@@ -38,6 +38,7 @@ EVENT_COLUMNS = (
     "planned_at",
     "state",
     "body",
+    "document",
     "unreached",
     "trace_id",
 )
@@ -146,7 +147,7 @@ def _event_row(event: EventDraft, now: datetime) -> tuple[Any, ...]:
         entry.accepted_at,
         now,
         "planned",
-        encode(entry.event).decode(),
+        *stored(entry.event, event.data),
         encode(event.unreached).decode() if event.unreached else "[]",
         event.trace_id,
     )

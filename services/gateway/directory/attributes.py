@@ -1,0 +1,55 @@
+"""Attributes of a subscriber as the text that was given, for numbers do not survive being read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+from sqlalchemy import Text, cast, literal, null
+from sqlalchemy.dialects.postgresql import JSONB
+
+from clarion.contracts.validation import MAX_ATTRIBUTES_BYTES
+from clarion.contracts.values import compact, jsonb_rewrites
+from clarion.errors import FieldError, Invalid
+
+Attributes = dict[str, Raw]
+
+_decode = msgspec.json.Decoder(Attributes).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class _Given(Struct):
+    attributes: Attributes | None = None
+
+
+_given = msgspec.json.Decoder(_Given)
+
+
+def given_in(body: bytes) -> Attributes | None:
+    """The attributes in a body that was found sound."""
+    return _given.decode(body).attributes
+
+
+def text_of(attributes: Attributes | None) -> str | None:
+    """What is stored. Raises `Invalid` past `MAX_ATTRIBUTES_BYTES`."""
+    if attributes is None:
+        return None
+    text = compact(_encode(attributes))
+    if len(text) > MAX_ATTRIBUTES_BYTES:
+        fault = FieldError("attributes", f"is larger than {MAX_ATTRIBUTES_BYTES} bytes")
+        raise Invalid("The attributes are too large; nothing was changed.", errors=[fault])
+    return text.decode()
+
+
+def columns_of(text: str | None) -> dict[str, Any]:
+    """Where it is stored: JSONB, unless that would write numbers anew."""
+    if text is not None and jsonb_rewrites(text.encode()):
+        return {"attributes": null(), "attributes_text": text}
+    value = null() if text is None else cast(literal(text, Text), JSONB)
+    return {"attributes": value, "attributes_text": None}
+
+
+def read(text: str) -> Attributes:
+    """What was stored."""
+    return _decode(text)
