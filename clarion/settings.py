@@ -86,6 +86,11 @@ class SharedSettings(BaseSettings):
     log_format: str = Field(default="json", pattern="^(json|console)$")
     shutdown_timeout_s: float = Field(default=20.0, gt=0, le=300)
 
+    @property
+    def stop_timeout_s(self) -> float:
+        """How long a stop of this service may take."""
+        return self.shutdown_timeout_s
+
     @field_validator("amqp_url", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:

@@ -48,9 +48,7 @@ async def supervise(module: str, settings: SharedSettings, workers: int) -> None
     try:
         with open_listener(settings.host, settings.port) as listener:
             listener.listen(BACKLOG)
-            supervised = Supervised(
-                module, listener, lifeline, settings.shutdown_timeout_s + GRACE_S
-            )
+            supervised = Supervised(module, listener, lifeline, settings.stop_timeout_s + GRACE_S)
             async with asyncio.TaskGroup() as group:
                 for number in range(workers):
                     group.create_task(_keep(supervised, number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -28,6 +29,7 @@ from services.notifier.plan.batch import Planner
 from services.notifier.route import Route
 from services.notifier.send import Sender
 from services.notifier.settings import EVERY_USER, NotifierSettings
+from services.notifier.time_limits import RECORD_S
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -53,6 +55,7 @@ class Notifier:
         )
         self._workers: list[Worker] = []
         self._planning: dict[str, Consumer] = {}
+        self._senders: dict[str, Sender] = {}
         if settings.fail_point:
             log.warning("fail_point_armed", point=settings.fail_point)
             arm_as_written(settings.fail_point)
@@ -61,7 +64,8 @@ class Notifier:
     async def start(self) -> None:
         """Subscribe and begin to work."""
         self._planning = self._plan_workers()
-        named: dict[str, Worker] = {**self._planning, **self._send_workers()}
+        self._senders = self._send_workers()
+        named: dict[str, Worker] = {**self._planning, **self._senders}
         publisher = Publisher(self._bus, shards=self._settings.live_shards)
         named["dispatch"] = Dispatcher(self._database, publisher)
         named["parked"] = ParkedMover(self._bus, self._database, self._settings.amqp_identity)
@@ -72,11 +76,17 @@ class Notifier:
             self._tasks.start(name, worker.run)
 
     async def stop(self, timeout_s: float) -> None:
-        """Take no more, finish what is in hand, close the providers; within `timeout_s`."""
+        """Take no more, finish what is in hand, close the providers; within `timeout_s`. Attempts
+        that take longer are cut while there is time to record them."""
         for worker in self._workers:
             await worker.stop()
         await self._housekeeper.stop()
-        await self._tasks.drain(timeout_s)
+        draining = asyncio.create_task(self._tasks.drain(timeout_s))
+        await asyncio.wait([draining], timeout=max(timeout_s - RECORD_S, timeout_s / 2))
+        if not draining.done():
+            for sender in self._senders.values():
+                sender.cut()
+        await draining
         for route in self._routes.values():
             for carrier in route:
                 await carrier.provider.close()
@@ -124,7 +134,7 @@ class Notifier:
             for number in range(settings.plan_workers)
         }
 
-    def _send_workers(self) -> dict[str, Worker]:
+    def _send_workers(self) -> dict[str, Sender]:
         settings = self._settings
         return {
             f"send.{channel}.{lane}": Sender(
@@ -151,7 +161,7 @@ def create_app(settings: NotifierSettings, *, bus: Bus, database: Database) -> F
         try:
             yield
         finally:
-            await notifier.stop(settings.shutdown_timeout_s)
+            await notifier.stop(settings.stop_timeout_s)
 
     app = FastAPI(title="Clarion notifier", lifespan=lifespan, docs_url=None, redoc_url=None)
     install_problem_handlers(app)

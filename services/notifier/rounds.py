@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import structlog
@@ -30,11 +30,11 @@ from services.notifier.outcome import Outcome, Retry, Unknown, asked_after, name
 from services.notifier.records import Attempt, Gone, record_and_go_on, record_end
 from services.notifier.retry import max_rounds
 from services.notifier.route import OUT_OF_TURNS, Carrier, Route, Wait, in_order
+from services.notifier.time_limits import GRACE_S, lease_time
 
 log = structlog.get_logger("clarion.notifier")
 
-GRACE_S = 5.0
-"""Past its time limit a provider is cut off, and what came of the attempt is not known."""
+CUT = "cut_by_stop"
 
 SPREAD_S = 1.0
 """Those who wait for one moment do not all come back in it."""
@@ -46,12 +46,6 @@ Result = TypeVar("Result")
 
 class Stopped(Exception):
     """The service stops before the work was begun."""
-
-
-def lease_time(timeout_s: float) -> timedelta:
-    """How long one call may keep a delivery: twice its time limit with its grace, so that a lease
-    that has run out means a sender that died."""
-    return timedelta(seconds=2 * (timeout_s + GRACE_S))
 
 
 class Rounds:
@@ -72,6 +66,13 @@ class Rounds:
         self._timeout_s = timeout_s
         self._lease = lease_time(timeout_s)
         self._stopping = stopping
+        self._calls: set[asyncio.Task[Any]] = set()
+
+    def cut(self) -> int:
+        """End the calls that are under way; what came of them is recorded as not known."""
+        for task in self._calls:
+            task.cancel()
+        return len(self._calls)
 
     async def claim(self, deliveries: Sequence[UUID]) -> list[Lease]:
         """As `leases.claim`; waits for the database. Raises `Stopped`."""
@@ -131,14 +132,23 @@ class Rounds:
         return Attempt(carrier.name, started_at, round(seconds * 1000), kept)
 
     async def _ask(self, carrier: Carrier, lease: Lease) -> Outcome:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._calls.add(task)
         try:
             async with asyncio.timeout(self._timeout_s + GRACE_S):
                 return await carrier.provider.send(lease.delivery)
         except TimeoutError:
             return Unknown("timeout")
+        except asyncio.CancelledError:
+            # the provider may have it by now, so this is told before the task ends
+            task.uncancel()
+            log.warning("attempt_cut", provider=carrier.name, delivery=str(lease.delivery.id))
+            return Unknown(CUT)
         except Exception as error:
             log.exception("provider_raised", provider=carrier.name)
             return Unknown("internal_error", type(error).__name__)
+        finally:
+            self._calls.discard(task)
 
     async def _go_on(self, lease: Lease, attempt: Attempt) -> Lease | Gone:
         kept = await self._until_possible(

@@ -73,6 +73,10 @@ class Sender:
         if self._in_hand:
             await asyncio.wait(self._in_hand)
 
+    def cut(self) -> int:
+        """End the attempts that are under way; they are recorded as not known. How many."""
+        return self._rounds.cut()
+
     async def stop(self) -> None:
         """Begin no more attempts. Does not wait for those that are under way."""
         self._stopping.set()

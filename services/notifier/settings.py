@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
 from clarion.settings import SharedSettings
 from services.notifier.fail_points import read
+from services.notifier.time_limits import stop_time_s
 
 DEFAULT_TENANT = "default"
 DEFAULT_AMQP_SOURCE = "amqp"
@@ -38,6 +39,11 @@ class NotifierSettings(SharedSettings):
     captures_kept: int = Field(default=1_000, ge=1, le=1_000_000)
     fail_point: str = ""
     """For tests only: where the process kills itself; see `fail_points`."""
+
+    @property
+    def stop_timeout_s(self) -> float:
+        """At least as long as one attempt: one that is cut may be sent twice."""
+        return stop_time_s(self.shutdown_timeout_s, self.send_timeout_s)
 
     @field_validator("email", "sms", mode="before")
     @classmethod

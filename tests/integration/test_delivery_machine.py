@@ -33,8 +33,9 @@ from services.notifier.outbox import Publisher
 from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
 from services.notifier.plan.batch import Batch, Planner
 from services.notifier.retry import STEPS_S
-from services.notifier.rounds import Rounds, lease_time
+from services.notifier.rounds import Rounds
 from services.notifier.route import Carrier
+from services.notifier.time_limits import lease_time
 from tests.support.delivery_model import Model, Scripted, moves
 from tests.support.machines import Machine, run_machine
 from tests.support.notifier import entry, event
