@@ -8,6 +8,8 @@ Guarantees of every answer:
 - A message taken and neither acknowledged nor parked comes back, with `redelivered` set, when its
   subscription or its connection ends. It may come back although it was acknowledged: consumers
   are idempotent.
+- Whatever a publisher sends arrives as one message: what cannot be decoded is `undecodable`, and
+  neither its neighbours nor the connection are touched.
 - A subscription survives the loss of its connection: `take` waits for the broker to return.
   Settling a message of the lost connection is ignored, for it will come again.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,26 @@ class Message:
     persistent: bool = True
 
 
+class Undecodable(NamedTuple):
+    """What of a message cannot be decoded, by name, and its properties as they came (AMQP 0-9-1,
+    section 2.3.5.2: flags and list), so that nothing of it is lost."""
+
+    faults: tuple[str, ...]
+    properties: bytes
+
+    @property
+    def detail(self) -> str:
+        """A sentence for people."""
+        return f"AMQP properties that cannot be decoded: {', '.join(self.faults)}."
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message taken from a queue; `tag` and `link` belong to the bus."""
+    """A message taken from a queue; `tag` and `link` belong to the bus.
+
+    Where it is `undecodable`, the other fields hold what can be read of it; `body` is whole. It is
+    malformed: park it, or forget it where nobody settles.
+    """
 
     body: bytes
     content_type: str
@@ -41,6 +60,7 @@ class Received:
     user_id: str | None
     tag: int
     link: int
+    undecodable: Undecodable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from functools import partial
 
 import msgspec
 
-from clarion.bus.protocol import Received
+from clarion.bus.protocol import Received, Undecodable
 from clarion.contracts.cloudevents import BATCHED, read_amqp, read_batch
 from clarion.contracts.envelope import (
     ENVELOPE_CONTENT_TYPE,
@@ -19,7 +20,9 @@ from clarion.contracts.envelope import (
     RawEnvelope,
 )
 from clarion.contracts.event import DEFAULT_SOURCE, Event
+from clarion.contracts.job import JOBS_CONTENT_TYPE
 from clarion.contracts.media import media_type
+from clarion.contracts.parking import RAW_PROPERTIES, UNDECODABLE
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.errors import Invalid, Problem
 from clarion.telemetry.trace import continue_trace
@@ -29,6 +32,9 @@ _raw_envelope = msgspec.json.Decoder(RawEnvelope)
 _event = msgspec.json.Decoder(Event)
 _slice = msgspec.json.Decoder(Slice)
 _encode = msgspec.json.Encoder().encode
+
+OURS = frozenset({ENVELOPE_CONTENT_TYPE, SLICE_CONTENT_TYPE, JOBS_CONTENT_TYPE})
+"""What Clarion alone sends: whose it is stands in it, if anywhere."""
 
 Identity = Callable[[str | None], tuple[str, str] | None]
 """(tenant, source) of what an AMQP user publishes; None where it may not."""
@@ -77,7 +83,9 @@ class Intake:
         """Never raises: what is wrong is in `malformed`."""
         reading = Reading(message)
         media = media_type(message.content_type)
-        if media not in (ENVELOPE_CONTENT_TYPE, SLICE_CONTENT_TYPE):
+        if message.undecodable is not None:
+            reading.malformed.append(undecodable(message, message.undecodable, self._identity))
+        elif media not in (ENVELOPE_CONTENT_TYPE, SLICE_CONTENT_TYPE):
             self._read_published(message, media, reading)
         elif message.user_id in self._mapped_users:
             reading.malformed.append(_whole(message, "not_allowed", "Only Clarion sends these."))
@@ -118,6 +126,26 @@ class Intake:
                     event,
                 )
             )
+
+
+def undecodable(message: Received, found: Undecodable, identity: Identity) -> Malformed:
+    """A message whose properties cannot be decoded, kept with them. What others published belongs
+    to the tenant of their AMQP user."""
+    published = media_type(message.content_type) not in OURS
+    tenant, source = (identity(message.user_id) if published else None) or (None, None)
+    trace = message.headers.get("traceparent")
+    properties = {RAW_PROPERTIES: b64encode(found.properties).decode()}
+    return Malformed(
+        UNDECODABLE,
+        found.detail,
+        message.body,
+        message.content_type,
+        tenant,
+        trace if isinstance(trace, str) else None,
+        {**message.headers, **properties},
+        source,
+        again=message.redelivered,
+    )
 
 
 def _read_envelope(message: Received, reading: Reading) -> None:

@@ -7,25 +7,19 @@ import asyncio
 import structlog
 
 from clarion.bus.protocol import Bus, Received, Subscription, SubscriptionClosed
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE
-from clarion.contracts.job import JOBS_CONTENT_TYPE
 from clarion.contracts.media import media_type
-from clarion.contracts.slice import SLICE_CONTENT_TYPE
 from clarion.errors import StoreUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from clarion.topology import PARKED
 from services.notifier.fail_points import reach
 from services.notifier.failures import is_condition
-from services.notifier.intake import Identity, Malformed
+from services.notifier.intake import OURS, Identity, Malformed, undecodable
 from services.notifier.plan.park import park
 
 log = structlog.get_logger("clarion.notifier")
 
 PREFETCH = 50
-
-OURS = frozenset({ENVELOPE_CONTENT_TYPE, SLICE_CONTENT_TYPE, JOBS_CONTENT_TYPE})
-"""What Clarion alone sends: whose it is stands in it, if anywhere."""
 
 REASONS = {
     "rejected": "Refused: the message does not say what this queue works on.",
@@ -84,14 +78,17 @@ class ParkedMover:
 def dead_letter(message: Received, identity: Identity) -> tuple[str, Malformed]:
     """(queue, what is kept) of a message that the broker parked; what others published belongs to
     the tenant of their AMQP user."""
+    queue = message.headers.get("x-first-death-queue")
+    name = queue if isinstance(queue, str) else PARKED
+    if message.undecodable is not None:
+        return name, undecodable(message, message.undecodable, identity)
     published = media_type(message.content_type) not in OURS
     tenant, source = (identity(message.user_id) if published else None) or (None, None)
     reason = message.headers.get("x-first-death-reason")
-    queue = message.headers.get("x-first-death-queue")
     trace = message.headers.get("traceparent")
     word = reason if isinstance(reason, str) else "unknown"
     return (
-        queue if isinstance(queue, str) else PARKED,
+        name,
         Malformed(
             word,
             REASONS.get(word, "The broker gave no reason."),

@@ -83,6 +83,9 @@ class Sender:
         await self._subscription.close()
 
     async def _work(self, message: Received) -> None:
+        if message.undecodable is not None:
+            await self._subscription.park([message])
+            return
         try:
             jobs = _jobs.decode(message.body).jobs
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -93,6 +93,9 @@ class Live:
         """Frames that came together are announced together: those of one feed make one write."""
         announced: list[FeedFrame] = []
         for received in arrived:
+            if received.undecodable is not None:
+                log.error("announcement_undecodable", detail=received.undecodable.detail)
+                continue
             try:
                 if received.content_type == ANNOUNCEMENT_CONTENT_TYPE:
                     announced += _announcement(received.body).frames

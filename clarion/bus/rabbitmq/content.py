@@ -1,80 +1,140 @@
 """What a consumer is told of a message before its body (AMQP 0-9-1, sections 2.3.5.2 and 1.8.3).
 
-pamqp reads any frame, argument by argument; the two of every message are read here, where they are
-as our own publishers write them, for a fraction of that.
+Nothing that a publisher may send raises here: a message of which something cannot be decoded is
+told from others, and harms none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from struct import Struct
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from pamqp.decode import field_table
-from pamqp.frame import unmarshal
-from pamqp.header import ContentHeader
+from clarion.bus.protocol import Undecodable
+from clarion.bus.rabbitmq.field_table import read_table
+from clarion.bus.rabbitmq.properties import (
+    CONTENT_TYPE,
+    HEADERS,
+    NO_PROPERTY,
+    PROPERTIES,
+    UNREADABLE,
+    USER_ID,
+    must_end,
+    read_short,
+    show_short,
+)
+from clarion.bus.rabbitmq.salvage import salvage
 
 HEAD = Struct(">BHL")
 """Of a frame: type, channel, and size of its payload, which one more octet ends."""
 _DELIVERED = Struct(">QB")
 _CONTENT = Struct(">QH")
+_BODY_BYTES = Struct(">Q")
+_NO_HEADERS = b"\0\0\0\0"
 _CONTENT_AT = HEAD.size + 4
-_LENGTH = Struct(">L")
+_FLAGS_AT = _CONTENT_AT + 8
+_LIST_AT = _FLAGS_AT + 2
 _OURS = 0b1011_0000_1000_0000
 """Content type, headers, delivery mode and message id: the properties that our publishers set."""
+_USER_ID = 0b0001_0000
 
 
 class Delivery(NamedTuple):
-    """A `basic.deliver`, without the name of its exchange."""
+    """A `basic.deliver`, without the name of its exchange. `fault` says what of it cannot be
+    decoded."""
 
     consumer_tag: str
     delivery_tag: int
     redelivered: bool
     routing_key: str
+    fault: str = ""
 
 
 class Content(NamedTuple):
     """A content header, with the properties that consumers are given. Headers are as they came,
-    whatever their type; a missing content type is the empty text."""
+    whatever their type; a missing content type is the empty text.
+
+    Where it is `undecodable`, the rest is what can be read of it.
+    """
 
     body_bytes: int
     content_type: str
     headers: Mapping[str, object]
     user_id: str | None
+    undecodable: Undecodable | None = None
 
 
 def read_delivery(frame: bytes) -> Delivery:
-    """From a whole frame."""
-    consumer_tag, at = _short(frame, HEAD.size + 4)
+    """From a whole frame. Raises `SHORT_FRAME`."""
+    try:
+        return _read_delivery(frame, read_short, "")
+    except UnicodeDecodeError:
+        return _read_delivery(frame, show_short, "routing key")
+
+
+def read_content(frame: bytes, fault: str = "") -> Content:
+    """From a whole frame; with a `fault` in its `Delivery` a message is undecodable as well.
+    Raises `SHORT_FRAME` where not even the size of the body is told."""
+    try:
+        body_bytes, flags = _CONTENT.unpack_from(frame, _CONTENT_AT)
+        if flags & ~_USER_ID == _OURS and not fault:
+            return _read_ours(frame, body_bytes, flags)
+        if not fault:
+            return _read_any(frame, body_bytes, flags)
+    except UNREADABLE:
+        pass
+    (body_bytes,) = _BODY_BYTES.unpack_from(frame, _CONTENT_AT)
+    return Content(body_bytes, *salvage(frame, _FLAGS_AT, *filter(None, [fault])))
+
+
+def without_properties(frame: bytes) -> bytes:
+    """A content header for the same body, with nothing to trip over."""
+    kind, channel, _ = HEAD.unpack_from(frame)
+    payload = frame[HEAD.size : _FLAGS_AT] + b"\0\0"
+    return HEAD.pack(kind, channel, len(payload)) + payload + frame[-1:]
+
+
+def _read_delivery(
+    frame: bytes, short: Callable[[bytes, int], tuple[str, int]], fault: str
+) -> Delivery:
+    consumer_tag, at = short(frame, HEAD.size + 4)
     delivery_tag, redelivered = _DELIVERED.unpack_from(frame, at)
     at += _DELIVERED.size
-    routing_key, _ = _short(frame, at + 1 + frame[at])
-    return Delivery(consumer_tag, delivery_tag, bool(redelivered), routing_key)
+    routing_key, _ = short(frame, at + 1 + frame[at])
+    return Delivery(consumer_tag, delivery_tag, bool(redelivered), routing_key, fault)
 
 
-def read_content(frame: bytes) -> Content:
-    """From a whole frame."""
-    body_bytes, flags = _CONTENT.unpack_from(frame, _CONTENT_AT)
-    if flags != _OURS:
-        return _read_any_content(frame)
-    content_type, at = _short(frame, _CONTENT_AT + _CONTENT.size)
-    (headers_bytes,) = _LENGTH.unpack_from(frame, at)
-    headers = field_table(frame[at:])[1] if headers_bytes else {}
-    return Content(body_bytes, content_type, headers, None)
+def _read_ours(frame: bytes, body_bytes: int, flags: int) -> Content:
+    """What `_read_any` does, for a fraction of its cost."""
+    content_type, at = read_short(frame, _LIST_AT)
+    if frame.startswith(_NO_HEADERS, at):
+        headers, at = {}, at + len(_NO_HEADERS)
+    else:
+        headers, at = read_table(frame, at)
+    _, at = read_short(frame, at + 1)
+    user_id = None
+    if flags & _USER_ID:
+        user_id, at = read_short(frame, at)
+    if at != len(frame) - 1:
+        raise ValueError("the properties do not end where their frame does")
+    return Content(body_bytes, content_type, headers, user_id or None)
 
 
-def _read_any_content(frame: bytes) -> Content:
-    header = cast(ContentHeader, unmarshal(frame)[2])
-    properties = header.properties
-    return Content(
-        header.body_size,
-        properties.content_type or "",
-        properties.headers or {},
-        properties.user_id or None,
-    )
-
-
-def _short(frame: bytes, at: int) -> tuple[str, int]:
-    """The short string that begins there, and where it ends."""
-    end = at + 1 + frame[at]
-    return frame[at + 1 : end].decode(), end
+def _read_any(frame: bytes, body_bytes: int, flags: int) -> Content:
+    if flags & NO_PROPERTY:
+        raise ValueError("flags that stand for no property")
+    content_type, user_id, at = "", "", _LIST_AT
+    headers: Mapping[str, object] = {}
+    for flag, name, read in PROPERTIES:
+        if not flags & flag:
+            continue
+        if name == CONTENT_TYPE:
+            content_type, at = read_short(frame, at)
+        elif name == HEADERS:
+            headers, at = read_table(frame, at)
+        elif name == USER_ID:
+            user_id, at = read_short(frame, at)
+        else:
+            _, at = read(frame, at)
+    must_end(frame, at)
+    return Content(body_bytes, content_type, headers, user_id or None)

@@ -3,6 +3,10 @@
 aiormq awaits each frame three times, copies it twice, and begins a task for each message. Here
 whole messages are taken out as they arrive (AMQP 0-9-1, sections 2.3.5 and 4.2); every other frame
 is left as it came. `bench/deliveries.py` has the figures.
+
+aiormq ends the connection over a property that it cannot decode. So it reads none that others have
+chosen: what is delivered to a consumer that is gone is dropped here, for it comes again, and a
+content header that cannot be decoded is left without its properties.
 """
 
 from __future__ import annotations
@@ -10,7 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clarion.bus.protocol import Received
-from clarion.bus.rabbitmq.content import HEAD, Content, Delivery, read_content, read_delivery
+from clarion.bus.rabbitmq.content import (
+    HEAD,
+    Content,
+    Delivery,
+    read_content,
+    read_delivery,
+    without_properties,
+)
+from clarion.bus.rabbitmq.properties import SHORT_FRAME
 
 METHOD, CONTENT, BODY, HEARTBEAT = 1, 2, 3, 8
 END = 0xCE
@@ -38,7 +50,7 @@ class Deliveries:
         self._consumers[channel, tag] = deliver, link
 
     def forget(self, channel: int, tag: str) -> None:
-        """What still comes for this consumer is left in the stream."""
+        """What still comes for this consumer is dropped."""
         self._consumers.pop((channel, tag), None)
 
     def take(self, data: bytes) -> bytes:
@@ -71,9 +83,14 @@ class Deliveries:
                 at = size
             if not is_whole or not self._is_amqp:
                 break
-            if self._takes(kind, channel, data, at, at + needed):
-                self.taken += 1
-                left.append(data[first:at])
+            try:
+                instead = self._instead(kind, channel, data, at, at + needed)
+            except SHORT_FRAME:  # as much AMQP as one without its end
+                self._is_amqp = False
+                at = size
+                break
+            if instead is not None:
+                left += (data[first:at], instead)
                 first = at + needed
             at += needed
             needed = HEAD.size
@@ -82,35 +99,50 @@ class Deliveries:
         self._missing = needed - (size - at) if at < size else 0
         return b"".join(left)
 
-    def _takes(self, kind: int, channel: int, data: bytes, start: int, end: int) -> bool:
-        """Whether the frame from `start` to `end` is part of a message for a consumer."""
+    def _instead(self, kind: int, channel: int, data: bytes, start: int, end: int) -> bytes | None:
+        """What is left of the frame from `start` to `end`: nothing of a message that was delivered,
+        None where it stays as it is. Raises `SHORT_FRAME`."""
         if kind == METHOD:
-            return self._begins(channel, data, start, end)
-        message = self._messages.get(channel)
-        if message is None:
-            return False
-        if kind == BODY:
+            if not self._begins(channel, data, start, end):
+                return None
+        elif (message := self._messages.get(channel)) is None:
+            return _made_safe(data[start:end]) if kind == CONTENT else None
+        elif kind == BODY:
             message.add(data[start + HEAD.size : end - 1])
+            self._end_if_whole(channel, message)
         elif kind == CONTENT:
-            message.describe(read_content(data[start:end]))
+            message.describe(data[start:end])
+            self._end_if_whole(channel, message)
         else:
-            return False
-        if message.missing <= 0:
-            del self._messages[channel]
-            message.deliver()
-        return True
+            return None
+        self.taken += 1
+        return b""
 
     def _begins(self, channel: int, data: bytes, start: int, end: int) -> bool:
         self._messages.pop(channel, None)
         if not data.startswith(DELIVER, start + HEAD.size):
             return False
         delivery = read_delivery(data[start:end])
-        consumer = self._consumers.get((channel, delivery.consumer_tag))
-        if consumer is not None:
-            self._messages[channel] = _Message(consumer, delivery)
-        return consumer is not None
+        consumer = self._consumers.get((channel, delivery.consumer_tag), NOBODY)
+        self._messages[channel] = _Message(consumer, delivery)
+        return True
+
+    def _end_if_whole(self, channel: int, message: _Message) -> None:
+        if message.missing <= 0:
+            del self._messages[channel]
+            message.deliver()
 
 
+def _drop(_: Received) -> None:
+    """It comes again: its consumer was closed before it was settled."""
+
+
+def _made_safe(frame: bytes) -> bytes | None:
+    """None where aiormq can decode the content header, of what was returned to us."""
+    return None if read_content(frame).undecodable is None else without_properties(frame)
+
+
+NOBODY: Consumer = (_drop, 0)
 NO_CONTENT = Content(0, "", {}, None)
 
 
@@ -126,9 +158,9 @@ class _Message:
         self._parts: list[bytes] = []
         self.missing = 0
 
-    def describe(self, content: Content) -> None:
-        self._content = content
-        self.missing = content.body_bytes
+    def describe(self, frame: bytes) -> None:
+        self._content = read_content(frame, self._delivery.fault)
+        self.missing = self._content.body_bytes
 
     def add(self, part: bytes) -> None:
         self._parts.append(part)
@@ -147,5 +179,6 @@ class _Message:
                 content.user_id,
                 delivery.delivery_tag,
                 link,
+                content.undecodable,
             )
         )

@@ -14,7 +14,7 @@ from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, RawEntry, RawEnvel
 from clarion.contracts.event import DEFAULT_SOURCE
 from clarion.contracts.job import JOBS_CONTENT_TYPE
 from clarion.contracts.media import media_type
-from clarion.contracts.parking import CUT
+from clarion.contracts.parking import CUT, UNDECODABLE
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.contracts.validation import Parsed
 from clarion.errors import Conflict, Problem
@@ -29,6 +29,9 @@ ADDRESSES: dict[str, Address] = {
     if queue.exchange in (EVENTS, DELIVERIES)
 }
 OURS = (ENVELOPE_CONTENT_TYPE, JOBS_CONTENT_TYPE, SLICE_CONTENT_TYPE)
+
+NEVER_OURS = ("not_allowed", UNDECODABLE)
+"""Why a message is parked that somebody else may have sent under a content type of ours."""
 
 _encode = msgspec.json.Encoder().encode
 _envelope = msgspec.json.Decoder(RawEnvelope)
@@ -50,6 +53,9 @@ def message_of(row: Row[Any]) -> Message:
     (`not_allowed`, `no_tenant`, `headers_cut`, `still_malformed`).
     """
     media = media_type(row.content_type)
+    if row.reason == UNDECODABLE:
+        detail = "Its AMQP properties cannot be decoded: its sender has to send it again."
+        raise Conflict(detail, code="still_malformed")
     if media in OURS and row.reason == "not_allowed":
         raise Conflict("An AMQP user sent it that may not send these.", code="not_allowed")
     if media in OURS:
@@ -75,7 +81,7 @@ def message_of(row: Row[Any]) -> Message:
 
 def slice_of(row: Row[Any]) -> Slice | None:
     """The slice that it is, None for all else. Raises `Conflict` (`still_malformed`)."""
-    if media_type(row.content_type) != SLICE_CONTENT_TYPE or row.reason == "not_allowed":
+    if media_type(row.content_type) != SLICE_CONTENT_TYPE or row.reason in NEVER_OURS:
         return None
     try:
         return _slice.decode(row.body)
@@ -85,7 +91,7 @@ def slice_of(row: Row[Any]) -> Slice | None:
 
 def events_in(row: Row[Any]) -> list[tuple[str, str, str]]:
     """(tenant, source, id) of each event in a parked envelope; none where it is something else."""
-    if media_type(row.content_type) != ENVELOPE_CONTENT_TYPE or row.reason == "not_allowed":
+    if media_type(row.content_type) != ENVELOPE_CONTENT_TYPE or row.reason in NEVER_OURS:
         return []
     try:
         entries = _envelope.decode(row.body).events

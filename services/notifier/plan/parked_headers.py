@@ -1,7 +1,8 @@
 """Which headers of a parked message are kept, as text: what a redrive reads, and what people read.
 
 The attributes of a binary CloudEvent are its headers: they are kept whole, or not at all and then
-`CUT` says so. Of others the first `MAX_SHOWN` characters are kept.
+`CUT` says so. Of others the first `MAX_SHOWN` characters are kept; properties that cannot be
+decoded are kept whole, for a frame of AMQP bounds them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clarion.contracts.cloudevents import AMQP_PREFIXES, amqp_text
-from clarion.contracts.parking import CUT
+from clarion.contracts.parking import CUT, RAW_PROPERTIES
 
 MAX_ATTRIBUTES = 64 * 1024
 """Characters of all attributes together; a frame of AMQP bounds them to about twice as much."""
@@ -26,6 +27,8 @@ def kept_headers(headers: Mapping[str, object]) -> dict[str, str]:
     attributes = {name: text for name, text in texts.items() if _is_attribute(name)}
     others = [name for name in texts if name not in attributes and name not in CHANGING]
     kept = {name[:MAX_SHOWN]: texts[name][:MAX_SHOWN] for name in others[:MAX_HEADERS]}
+    if RAW_PROPERTIES in texts:
+        kept[RAW_PROPERTIES] = texts[RAW_PROPERTIES]
     if sum(len(name) + len(text) for name, text in attributes.items()) > MAX_ATTRIBUTES:
         return kept | {CUT: "its attributes are too large to be kept"}
     return kept | attributes
