@@ -23,13 +23,20 @@ LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,4}\Z")
 
 def email_fault(value: str) -> str | None:
     """One address, without a display name. Domains without a dot are refused, but `localhost`."""
+    return None if split_email(value) else "is not one email address"
+
+
+def split_email(value: str) -> tuple[str, str] | None:
+    """The local part and the domain in ASCII by IDNA 2008, as mail travels; None where `value` is
+    not one email address."""
     if PLAIN_EMAIL.match(value):
-        return None
+        local, _, domain = value.rpartition("@")
+        return local, domain
     try:
-        validate_email(value, check_deliverability=False)
+        checked = validate_email(value, check_deliverability=False)
     except EmailNotValidError:
-        return "is not one email address"
-    return None
+        return None
+    return checked.local_part, checked.ascii_domain
 
 
 def phone_fault(value: str) -> str | None:

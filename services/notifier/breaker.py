@@ -6,6 +6,8 @@
 | open | once the rest is over, as the one probe | closed | open |
 | half-open | when the probe has not answered for a rest | closed | open, twice as long |
 
+A call that says nothing of the provider moves nothing; where it was the probe the next call is.
+
 One per provider and process. No I/O and no clock: `now` is in seconds of any clock that only grows.
 """
 
@@ -68,6 +70,12 @@ class Breaker:
         self.state = BreakerState.CLOSED
         self._failed = 0
         self._rest_s = self._first_rest_s
+
+    def untold(self, now: float) -> None:
+        """The call said nothing of the provider. If it was the probe, the next call is."""
+        if self.state is BreakerState.HALF_OPEN:
+            self.state = BreakerState.OPEN
+            self._probe_at = now
 
     def failed(self, now: float) -> None:
         """A transient failure. Of calls that began before the rest it makes no longer one."""

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, assert_never
 
 from clarion.store.delivery_states import State
 from services.notifier.retry import delay_s
+
+
+class Health(StrEnum):
+    """What an outcome says of its provider; the circuit breaker follows this alone."""
+
+    WORKS = "works"
+    """It answered, though perhaps not what one hopes for."""
+    FAULTY = "faulty"
+    """No connection, no greeting, no login, `421`, no answer in time: nobody's would go."""
+    UNTOLD = "untold"
+    """The fault was ours, and the provider had no part in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +41,19 @@ class Retry:
     after_s: float | None = None
     code: str | None = None
     detail: str | None = None
+    health: Health = Health.FAULTY
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Never: the provider or the address says so."""
+    """Never: the provider or the address says so. `elsewhere` where it is about this provider or
+    our account there: another may still take it."""
 
     reason: str
     code: str | None = None
     detail: str | None = None
+    elsewhere: bool = False
+    health: Health = Health.WORKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,7 @@ class Unknown:
 
     reason: str
     detail: str | None = None
+    health: Health = Health.FAULTY
 
 
 Outcome = Sent | Retry | Failed | Unknown
@@ -58,6 +75,9 @@ UNHEARD = frozenset(
         "provider_unreachable",
         "provider_unavailable",
         "provider_refused_credentials",
+        "protocol_error",
+        "starttls_not_offered",
+        "login_not_offered",
     }
 )
 """Reasons of a `Retry` that the provider gave, or would have, before it heard of the delivery."""
@@ -108,6 +128,28 @@ def asked_after(asked: str | None, provider: str, outcome: Outcome) -> str | Non
         return provider
     unheard = isinstance(outcome, Retry) and outcome.reason in UNHEARD
     return asked if provider != asked or unheard else None
+
+
+def asks_next(outcome: Outcome) -> bool:
+    """Whether the next provider is asked in the same round."""
+    return isinstance(outcome, Retry) or (isinstance(outcome, Failed) and outcome.elsewhere)
+
+
+def concluded(outcomes: Sequence[Outcome], *, asked_all: bool) -> Outcome:
+    """What a round comes to, for `settle`: the last outcome; but what this provider never takes
+    fails only where every provider was asked and none said "not now"."""
+    last = outcomes[-1]
+    if not (isinstance(last, Failed) and last.elsewhere):
+        return last
+    for outcome in reversed(outcomes):
+        if isinstance(outcome, Retry):
+            return outcome
+    return last if asked_all else Retry(last.reason, None, last.code, last.detail, last.health)
+
+
+def health_of(outcome: Outcome) -> Health:
+    """What the provider's breaker is told."""
+    return Health.WORKS if isinstance(outcome, Sent) else outcome.health
 
 
 def name_of(outcome: Outcome) -> str:

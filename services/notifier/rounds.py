@@ -2,10 +2,11 @@
 
     claim -> [admitted? -> call -> record, go on] for each provider -> record the end
 
-A transient failure asks the next provider in the same claim; what is permanent, sent or not known
-ends the round. A provider that rests is passed over; one whose rate is used up is waited for, since
-it works. So is one that may have the delivery, for another would send it twice: until it has told,
-no other is asked. Where no provider may be asked now the delivery is given back untried.
+A transient failure, or a refusal that is about the provider alone, asks the next provider in the
+same claim; what is permanent, sent or not known ends the round. A provider that rests is passed
+over; one whose rate is used up is waited for, since it works. So is one that may have the delivery,
+for another would send it twice: until it has told, no other is asked. Where no provider may be
+asked now the delivery is given back untried.
 """
 
 from __future__ import annotations
@@ -26,7 +27,16 @@ from services.notifier import metrics
 from services.notifier.fail_points import reach
 from services.notifier.failures import is_condition
 from services.notifier.leases import Lease, claim, give_up, postpone
-from services.notifier.outcome import Outcome, Retry, Unknown, asked_after, name_of, settle
+from services.notifier.outcome import (
+    Health,
+    Outcome,
+    Unknown,
+    asked_after,
+    asks_next,
+    concluded,
+    name_of,
+    settle,
+)
 from services.notifier.records import Attempt, Gone, record_and_go_on, record_end
 from services.notifier.retry import max_rounds
 from services.notifier.route import OUT_OF_TURNS, Carrier, Route, Wait, in_order
@@ -85,6 +95,7 @@ class Rounds:
             await give_up(self._database, lease)
             return
         last: Attempt | None = None
+        outcomes: list[Outcome] = []
         waits: list[Wait] = []
         for carrier in in_order(self._route, lease.asked):
             wait = await self._until_possible(
@@ -106,12 +117,14 @@ class Rounds:
                 log.warning("lease_too_old", delivery=str(lease.delivery.id))
                 return
             last = await self._attempt(carrier, lease)
-            if not isinstance(last.outcome, Retry) or self._stopping.is_set():
+            outcomes.append(last.outcome)
+            if not asks_next(last.outcome) or self._stopping.is_set():
                 break
             if carrier.name == asked_after(lease.asked, carrier.name, last.outcome):
                 break
         if last is not None:
-            await self._end(lease, last)
+            asked_all = len(outcomes) == len(self._route)
+            await self._end(lease, last, concluded(outcomes, asked_all=asked_all))
         else:
             await self._postpone(lease, min(waits, key=lambda one: one.until))
 
@@ -146,7 +159,7 @@ class Rounds:
             return Unknown(CUT)
         except Exception as error:
             log.exception("provider_raised", provider=carrier.name)
-            return Unknown("internal_error", type(error).__name__)
+            return Unknown("internal_error", type(error).__name__, Health.UNTOLD)
         finally:
             self._calls.discard(task)
 
@@ -159,9 +172,9 @@ class Rounds:
             self._log(lease, attempt, "sending" if isinstance(kept, Lease) else "skipped")
         return kept
 
-    async def _end(self, lease: Lease, attempt: Attempt) -> None:
+    async def _end(self, lease: Lease, attempt: Attempt, outcome: Outcome) -> None:
         settlement = settle(
-            attempt.outcome,
+            outcome,
             channel=self._channel,
             round_=lease.round,
             expires_at=lease.expires_at,

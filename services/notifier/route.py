@@ -14,7 +14,7 @@ from clarion.store.database import Database
 from services.notifier import metrics
 from services.notifier.breaker import Breaker, BreakerState
 from services.notifier.channels.provider import Provider
-from services.notifier.outcome import Outcome, Retry, Unknown
+from services.notifier.outcome import Health, Outcome, health_of
 from services.notifier.rates import Rate, take_turn
 
 log = structlog.get_logger("clarion.notifier")
@@ -65,10 +65,13 @@ class Carrier:
     def answered(self, outcome: Outcome) -> None:
         """What came of the call: the breaker opens or closes by it."""
         before = self.breaker.state
-        if isinstance(outcome, Retry | Unknown):
-            self.breaker.failed(time.monotonic())
-        else:
-            self.breaker.succeeded()
+        match health_of(outcome):
+            case Health.WORKS:
+                self.breaker.succeeded()
+            case Health.FAULTY:
+                self.breaker.failed(time.monotonic())
+            case Health.UNTOLD:
+                self.breaker.untold(time.monotonic())
         after = self.breaker.state
         if after is not before:
             resting = after is BreakerState.OPEN

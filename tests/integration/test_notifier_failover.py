@@ -13,11 +13,15 @@ import pytest
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
 from services.notifier import breaker, retry
+from services.notifier.channels import email
+from services.notifier.channels.email import html_of
+from services.notifier.channels.provider import Content
 from services.notifier.rates import Rate, take_turn
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.processes import free_port
 from tests.support.smtp import running_smtp
+from tests.support.smtp_script import ScriptedSmtp, scripted_smtp
 from tests.support.twilio import SID, TOKEN, TwilioFake, running_twilio
 
 DELIVERIES = "SELECT * FROM deliveries WHERE state = $1"
@@ -92,7 +96,7 @@ async def test_where_all_rest_deliveries_wait_for_the_probe_and_then_go(
 ) -> None:
     monkeypatch.setattr(retry, "STEPS_S", {"email": (0.2,) * 20})
     async with running_smtp(tmp_path) as box:
-        box.answers += ["451 4.3.0 Later"] * breaker.FAILURES
+        box.answers += ["421 4.3.0 Later"] * breaker.FAILURES
         settings = NotifierSettings(email=[box.url], send_concurrency=1)
         async with running_notifiers(memory_bus, database, settings):
             await send(memory_bus, 8)
@@ -104,6 +108,104 @@ async def test_where_all_rest_deliveries_wait_for_the_probe_and_then_go(
     assert all(one["state"] == "scheduled" for one in waiting)
     outcomes = [one["outcome"] for one in await rows(database, ATTEMPTS)]
     assert (outcomes.count("retry"), outcomes.count("sent")) == (breaker.FAILURES, 8)
+
+
+async def test_eight_odd_addresses_do_not_stop_the_ninth(
+    memory_bus: Bus, database: Database, tmp_path: Path
+) -> None:
+    async with running_smtp(tmp_path, smtputf8=False) as box:
+        settings = NotifierSettings(email=[box.url], send_concurrency=1)
+        async with running_notifiers(memory_bus, database, settings):
+            odd = [{"id": f"j{n}", "email": f"jörg{n}@example.org"} for n in range(8)]
+            await publish(memory_bus, envelope(event(to=odd, channels=["email"])))
+            failed = await wait_for_rows(database, DELIVERIES, 8, "failed")
+            await send(memory_bus)
+            await wait_for_rows(database, DELIVERIES, 1, "sent")
+    assert {one["reason"] for one in failed} == {"address_needs_smtputf8"}
+    assert {one["attempt_count"] for one in failed} == {1}
+
+
+async def test_a_provider_with_smtputf8_carries_what_the_first_cannot(
+    bus: Bus, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "second").mkdir()
+    async with (
+        running_smtp(tmp_path, smtputf8=False) as first,
+        running_smtp(tmp_path / "second") as second,
+    ):
+        settings = NotifierSettings(email=[first.url, second.url])
+        async with running_notifiers(bus, database, settings):
+            to = {"id": "jörg".encode().hex(), "email": "jörg@straße.de"}
+            await publish(bus, envelope(event(to=to, channels=["email"])))
+            (delivery,) = await wait_for_rows(database, DELIVERIES, 1, "sent")
+    assert second.recipients == [["jörg@xn--strae-oqa.de"]]
+    assert (delivery["attempt_count"], delivery["rounds"]) == (2, 0)
+    assert [one["outcome"] for one in await rows(database, ATTEMPTS)] == ["failed", "sent"]
+
+
+async def test_greylisted_recipients_do_not_stop_the_others(
+    memory_bus: Bus, database: Database, tmp_path: Path
+) -> None:
+    codes = ("450 4.2.0", "451 4.7.1", "452 4.2.2")
+    async with running_smtp(tmp_path) as box:
+        grey = [{"id": f"g{n}", "email": f"g{n}@example.org"} for n in range(9)]
+        box.refused |= {one["email"]: f"{codes[n % 3]} Not now" for n, one in enumerate(grey)}
+        settings = NotifierSettings(email=[box.url], send_concurrency=1)
+        async with running_notifiers(memory_bus, database, settings):
+            await publish(memory_bus, envelope(event(to=grey, channels=["email"])))
+            waiting = await wait_for_rows(database, DELIVERIES, 9, "scheduled")
+            await send(memory_bus)
+            await wait_for_rows(database, DELIVERIES, 1, "sent")
+    assert {one["reason"] for one in waiting} == {"deferred"}
+    assert len(box.peers) == 1
+
+
+async def test_a_provider_that_denies_us_hands_on_and_all_of_them_fail_it(
+    memory_bus: Bus, database: Database
+) -> None:
+    denies = ScriptedSmtp(always={"RCPT": "554 5.7.1 <ann@example.org>: Relay access denied"})
+    helo = ScriptedSmtp(always={"RCPT": "504 5.5.2 <x>: Helo command rejected: need FQDN"})
+    async with scripted_smtp(denies), scripted_smtp(helo):
+        settings = NotifierSettings(email=[denies.url, helo.url])
+        async with running_notifiers(memory_bus, database, settings):
+            await send(memory_bus)
+            (delivery,) = await wait_for_rows(database, DELIVERIES, 1, "failed")
+    assert (delivery["reason"], delivery["attempt_count"]) == ("helo_refused", 2)
+    assert [one["outcome"] for one in await rows(database, ATTEMPTS)] == ["failed", "failed"]
+
+
+async def test_a_denial_waits_where_another_provider_said_not_now(
+    memory_bus: Bus, database: Database
+) -> None:
+    denies = ScriptedSmtp(always={"RCPT": "550 5.7.1 Unable to relay"})
+    async with scripted_smtp(denies):
+        settings = NotifierSettings(email=[nowhere(), denies.url])
+        async with running_notifiers(memory_bus, database, settings):
+            await send(memory_bus)
+            (delivery,) = await wait_for_rows(database, DELIVERIES, 1, "scheduled")
+    assert (delivery["reason"], delivery["attempt_count"]) == ("provider_unreachable", 2)
+
+
+async def test_what_cannot_be_composed_fails_at_once_and_rests_nobody(
+    memory_bus: Bus, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(content: Content) -> str:
+        if content.title == "odd":
+            raise RuntimeError("a defect")
+        return html_of(content)
+
+    monkeypatch.setattr(email, "html_of", odd)
+    async with running_smtp(tmp_path) as box:
+        settings = NotifierSettings(email=[box.url], send_concurrency=1)
+        async with running_notifiers(memory_bus, database, settings):
+            content = {"title": "odd"}
+            events = [event(to=ANN, channels=["email"], content=content) for _ in range(8)]
+            await publish(memory_bus, envelope(*events))
+            failed = await wait_for_rows(database, DELIVERIES, 8, "failed")
+            await send(memory_bus)
+            await wait_for_rows(database, DELIVERIES, 1, "sent")
+    assert {one["reason"] for one in failed} == {"compose_failed"}
+    assert len(box.messages) == 1
 
 
 async def test_what_is_not_known_is_asked_of_the_same_provider_with_the_same_key(

@@ -30,6 +30,11 @@ class Mailbox:
     url: str = ""
     port: int = 0
     messages: list[EmailMessage] = field(default_factory=list[EmailMessage])
+    octets: list[bytes] = field(default_factory=list[bytes])
+    """The messages as they came."""
+    options: list[list[str]] = field(default_factory=list[list[str]])
+    """What `MAIL FROM` announced of each."""
+    greeted_by: set[str] = field(default_factory=set[str])
     recipients: list[list[str]] = field(default_factory=list[list[str]])
     peers: set[Any] = field(default_factory=set[Any])
     answers: list[str] = field(default_factory=list[str])
@@ -56,14 +61,17 @@ class Mailbox:
             return self.answers.pop(0)
         self.peers.add(session.peer)
         self.recipients.append(envelope.rcpt_tos)
+        self.greeted_by.add(session.host_name or "")
+        self.options.append(envelope.mail_options)
         content = cast("bytes", envelope.content)
+        self.octets.append(content)
         self.messages.append(message_from_bytes(content, policy=default))
         return "250 2.0.0 OK: queued as 12345"
 
 
 @asynccontextmanager
 async def running_smtp(
-    directory: Path, *, tls: bool = False, box: Mailbox | None = None
+    directory: Path, *, tls: bool = False, box: Mailbox | None = None, smtputf8: bool = True
 ) -> AsyncIterator[Mailbox]:
     """A server on a free port that demands STARTTLS (or speaks TLS at once) and a login."""
     authority = trustme.CA()
@@ -84,6 +92,7 @@ async def running_smtp(
         auth_required=True,
         auth_require_tls=not tls,
         authenticator=_authenticate,
+        enable_SMTPUTF8=smtputf8,
         **secured,
     )
     scheme = "smtps" if tls else "smtp"

@@ -64,7 +64,21 @@ def test_failures_of_calls_that_began_before_the_rest_do_not_prolong_it() -> Non
     assert breaker.wait_s(4) == 1
 
 
-steps = st.lists(st.sampled_from(["begin", "fail", "succeed", "wait"]), max_size=60)
+def test_a_call_that_says_nothing_moves_nothing_and_is_no_probe() -> None:
+    breaker = Breaker(failures=3, rest_s=5)
+    for _ in range(2):
+        breaker.failed(0)
+    breaker.untold(0)
+    assert breaker.state is BreakerState.CLOSED
+    breaker.failed(0)
+    breaker.untold(1)
+    assert (breaker.state, breaker.wait_s(1)) == (BreakerState.OPEN, 4)
+    assert breaker.begin(5)
+    breaker.untold(5)
+    assert (breaker.begin(5), breaker.state) == (True, BreakerState.HALF_OPEN)
+
+
+steps = st.lists(st.sampled_from(["begin", "fail", "succeed", "say nothing", "wait"]), max_size=60)
 
 
 @given(steps)
@@ -78,6 +92,8 @@ def test_whatever_happens_a_call_is_let_through_within_the_longest_rest(taken: l
                 breaker.failed(now)
             case "succeed":
                 breaker.succeeded()
+            case "say nothing":
+                breaker.untold(now)
             case _:
                 now += 1.5
         assert 0 <= breaker.wait_s(now) <= MAX_REST_S

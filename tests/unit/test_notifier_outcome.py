@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from clarion.store.delivery_states import SETTLE, State, move
 from services.notifier.channels.twilio import retry_after_s
-from services.notifier.outcome import Failed, Outcome, Retry, Sent, Settlement, Unknown, settle
+from services.notifier.outcome import (
+    Failed,
+    Health,
+    Outcome,
+    Retry,
+    Sent,
+    Settlement,
+    Unknown,
+    asks_next,
+    concluded,
+    settle,
+)
 from services.notifier.retry import STEPS_S, delay_s
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -19,6 +30,7 @@ outcomes = st.one_of(
     st.just(Sent()),
     st.builds(Retry, st.just("deferred"), st.none() | st.floats(0, 1e9)),
     st.just(Failed("rejected")),
+    st.just(Failed("relay_denied", elsewhere=True)),
     st.just(Unknown("timeout")),
 )
 
@@ -58,6 +70,36 @@ def settled(
 )
 def test_what_follows_from_an_outcome(outcome: Outcome, attempt: int, expected: Settlement) -> None:
     assert settled(outcome, attempt=attempt) == expected
+
+
+DENIED, LATER = Failed("relay_denied", "554", "no", elsewhere=True), Retry("deferred")
+REFUSED = Failed("address_refused")
+
+
+@pytest.mark.parametrize(
+    ("round_", "asked_all", "expected"),
+    [
+        ([DENIED], True, DENIED),
+        ([DENIED, Failed("helo_refused", elsewhere=True)], True, "helo_refused"),
+        ([DENIED], False, Retry("relay_denied", None, "554", "no", Health.WORKS)),
+        ([LATER, DENIED], True, LATER),
+        ([DENIED, LATER], True, LATER),
+        ([DENIED, LATER], False, LATER),
+        ([LATER, DENIED, DENIED], False, LATER),
+        ([DENIED, REFUSED], False, REFUSED),
+        ([LATER, REFUSED], True, REFUSED),
+        ([DENIED, Sent()], False, Sent()),
+        ([DENIED, Unknown("timeout")], True, Unknown("timeout")),
+    ],
+)
+def test_a_refusal_of_one_provider_fails_only_where_all_were_asked(
+    round_: list[Outcome], asked_all: bool, expected: Outcome | str
+) -> None:
+    outcome = concluded(round_, asked_all=asked_all)
+    assert outcome == (
+        expected if not isinstance(expected, str) else Failed(expected, elsewhere=True)
+    )
+    assert [asks_next(one) for one in round_[:-1]] == [True] * (len(round_) - 1)
 
 
 def test_a_retry_past_the_expiry_is_not_scheduled() -> None:

@@ -5,26 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
-from email.headerregistry import Address
 from email.policy import default
 from uuid import uuid4
 
-import aiosmtplib
 import httpx2
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clarion.errors import ConfigurationError
+from services.notifier.channels import capture, email, twilio
 from services.notifier.channels.email import compose, mailbox
+from services.notifier.channels.message import MailAddress
 from services.notifier.channels.provider import Content, Outgoing
 from services.notifier.channels.sms import MAX_CHARACTERS, sms_text
-from services.notifier.channels.smtp import outcome_of as smtp_outcome
 from services.notifier.channels.twilio import outcome_of, retry_after_s
 from services.notifier.channels.urls import open_carrier
-from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
+from services.notifier.outcome import Failed, Health, Outcome, Retry, Sent, health_of
 
-SENDER = Address("Shop", "no-reply", "shop.example")
+SENDER = MailAddress("no-reply", "shop.example", "Shop")
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,11 @@ def test_a_provider_is_named_by_its_url(channel: str, url: str, name: str) -> No
         ("email", "smtp://h?from=a@b.example&from=c@d.example", "stands twice"),
         ("email", "smtp://h?from=a@b.example&ca=/nowhere.pem", "cannot be read"),
         ("email", "smtp://h?form=a@b.example", "form is not a parameter"),
+        ("email", "smtp://h?from=a@b.example&helo=", "the name of this host"),
+        ("email", "smtp://h?from=a@b.example&helo=a%20secret", "the name of this host"),
+        ("email", "smtp://h?from=a@b.example&helo=[192.0.2]", "the name of this host"),
+        ("email", "smtp://h?from=A%0D%0ABcc: <a@b.example>", "control character"),
+        ("email", "smtp://h?from=A%C2%85secret <a@b.example>", "control character"),
         ("sms", "twilio://sid@?from=+15005550006", "sid:token"),
         ("sms", "twilio://sid:secret@?from=0151", "a number such as"),
     ],
@@ -65,79 +70,6 @@ def test_a_wrong_url_stops_the_start_with_a_sentence(channel: str, url: str, sen
         open_carrier(channel, "CLARION_X", url, timeout_s=1)
     assert str(refused.value).startswith("CLARION_X: ")
     assert "secret" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("error", "content_sent", "expected"),
-    [
-        (
-            aiosmtplib.SMTPRecipientRefused(550, "5.1.1 No such user", "a@b.example"),
-            False,
-            Failed("address_refused", "550 5.1.1", "5.1.1 No such user"),
-        ),
-        (
-            aiosmtplib.SMTPDataError(552, "5.2.2 Mailbox full"),
-            True,
-            Failed("mailbox_full", "552 5.2.2", "5.2.2 Mailbox full"),
-        ),
-        (
-            aiosmtplib.SMTPRecipientRefused(550, "5.7.1 Not here", "a@b.example"),
-            False,
-            Failed("refused_by_policy", "550 5.7.1", "5.7.1 Not here"),
-        ),
-        (
-            aiosmtplib.SMTPSenderRefused(550, "5.1.8 Bad sender", "a@b.example"),
-            False,
-            Failed("sender_refused", "550 5.1.8", "5.1.8 Bad sender"),
-        ),
-        (
-            aiosmtplib.SMTPRecipientRefused(550, "4.2.0 Greylisted", "a@b.example"),
-            False,
-            Retry("deferred", None, "550 4.2.0", "4.2.0 Greylisted"),
-        ),
-        (
-            aiosmtplib.SMTPSenderRefused(530, "5.7.0 Log in first", "a@b.example"),
-            False,
-            Retry("provider_refused_credentials", None, "530 5.7.0", "5.7.0 Log in first"),
-        ),
-        (
-            aiosmtplib.SMTPDataError(554, "from 5.2.2.1 refused"),
-            True,
-            Failed("rejected", "554", "from 5.2.2.1 refused"),
-        ),
-        (aiosmtplib.SMTPDataError(554, "no spam"), True, Failed("rejected", "554", "no spam")),
-        (aiosmtplib.SMTPDataError(451, "later"), True, Retry("deferred", None, "451", "later")),
-        (
-            aiosmtplib.SMTPAuthenticationError(535, "no"),
-            False,
-            Retry("provider_refused_credentials", None, "535", "no"),
-        ),
-        (
-            aiosmtplib.SMTPReadTimeoutError("t"),
-            True,
-            Unknown("timeout", "SMTPReadTimeoutError"),
-        ),
-        (
-            aiosmtplib.SMTPReadTimeoutError("t"),
-            False,
-            Retry("timeout", detail="SMTPReadTimeoutError"),
-        ),
-        (
-            aiosmtplib.SMTPServerDisconnected("gone"),
-            True,
-            Unknown("connection_lost", "SMTPServerDisconnected"),
-        ),
-        (
-            ConnectionRefusedError(),
-            False,
-            Retry("provider_unreachable", detail="ConnectionRefusedError"),
-        ),
-    ],
-)
-def test_smtp_errors_have_one_meaning(
-    error: Exception, content_sent: bool, expected: Outcome
-) -> None:
-    assert smtp_outcome(error, content_sent=content_sent) == expected
 
 
 @pytest.mark.parametrize(
@@ -151,6 +83,8 @@ def test_smtp_errors_have_one_meaning(
             Failed("unsubscribed", "21610", "unsubscribed"),
         ),
         (400, '{"code": 21999, "message": "m"}', Failed("rejected", "21999", "m")),
+        (400, '{"code": 21606, "message": "m"}', Failed("sender_refused", "21606", "m", True)),
+        (400, '{"code": 21408, "message": "m"}', Failed("region_not_allowed", "21408", "m", True)),
         (400, '{"code": 21611, "message": "m"}', Retry("rate_limited", None, "21611", "m")),
         (429, "{}", Retry("rate_limited", None, "429")),
         (
@@ -191,7 +125,7 @@ def test_no_text_makes_a_header_or_markup(title: str, body: str | None) -> None:
     recipient = mailbox("ann@example.org")
     assert recipient is not None
     delivery = Outgoing(uuid4(), "default", "email", "ann@example.org", content, datetime.now(UTC))
-    raw = compose(delivery, SENDER, recipient).as_bytes()
+    raw = compose(delivery, SENDER, recipient)
     parsed = message_from_bytes(raw, policy=default)
     assert set(parsed.keys()) == {
         "From",
@@ -224,3 +158,48 @@ def test_an_sms_is_bounded_and_ends_with_its_link(content: Content) -> None:
 
 def _storable(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", " ")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "health"),
+    [
+        ('{"code": 21211}', 400, Health.WORKS),
+        ('{"code": 21610}', 400, Health.WORKS),
+        ('{"code": 21999}', 400, Health.WORKS),
+        ('{"code": 21606}', 400, Health.WORKS),
+        ('{"code": 20429}', 429, Health.FAULTY),
+        ('{"code": 20003}', 401, Health.FAULTY),
+        ("{}", 500, Health.FAULTY),
+        ("{}", 503, Health.FAULTY),
+    ],
+)
+def test_what_twilio_says_of_one_number_says_nothing_against_twilio(
+    body: str, status: int, health: Health
+) -> None:
+    assert health_of(outcome_of(httpx2.Response(status, content=body.encode()))) is health
+
+
+async def test_what_cannot_be_composed_fails_for_its_own_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> str:
+        raise RuntimeError("a defect")
+
+    for module in (email, capture, twilio):
+        for name in ("octets", "html_of", "sms_text"):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, broken)
+    content = Content("t")
+    for channel, url in (
+        ("email", "smtp://127.0.0.1:9?from=a@b.example"),
+        ("email", "capture://"),
+        ("sms", "capture://"),
+        ("sms", "twilio://AC0:t@?from=+15005550001&base=http://127.0.0.1:9"),
+    ):
+        provider = open_carrier(channel, "CLARION_X", url, timeout_s=1).provider
+        outgoing = Outgoing(uuid4(), "default", channel, "a@b.example", content, datetime.now(UTC))
+        with structlog.testing.capture_logs() as logs:
+            outcome = await provider.send(outgoing)
+        await provider.close()
+        assert outcome == Failed("compose_failed", health=Health.UNTOLD)
+        assert [(one["event"], one["log_level"]) for one in logs] == [("compose_failed", "error")]

@@ -1,15 +1,14 @@
-"""Content to an email: multipart, text and HTML, every header checked by the library."""
+"""Content to an email: what its headers and its two parts say."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
 
+from clarion.contracts.addresses import split_email
+from services.notifier.channels.message import Mail, MailAddress, octets
 from services.notifier.channels.provider import Content, Outgoing
 
 MAX_SUBJECT = 250
@@ -25,38 +24,42 @@ PAGE = """\
 """
 
 
-def compose(delivery: Outgoing, sender: Address, recipient: Address) -> EmailMessage:
+def compose(delivery: Outgoing, sender: MailAddress, recipient: MailAddress) -> bytes:
     """The message. Its Message-ID is the delivery's id, so the same at every attempt."""
     content = delivery.content
-    message = EmailMessage(policy=SMTP)
-    message["From"] = sender
-    message["To"] = recipient
-    message["Subject"] = subject_of(content)
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = message_id(delivery, sender)
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text_of(content))
-    message.add_alternative(html_of(content), subtype="html")
-    return message
+    return octets(
+        Mail(
+            sender=sender,
+            recipient=recipient,
+            subject=subject_of(content),
+            date=format_datetime(datetime.now(UTC)),
+            message_id=message_id(delivery, sender),
+            text=text_of(content),
+            html=html_of(content),
+            key=delivery.id.hex,
+        )
+    )
 
 
-def message_id(delivery: Outgoing, sender: Address) -> str:
+def message_id(delivery: Outgoing, sender: MailAddress) -> str:
     """The same at every attempt: a mailbox that sees it twice can tell."""
     return f"<{delivery.id}@{sender.domain}>"
 
 
-def mailbox(address: str) -> Address | None:
-    """One address for the wire: the domain in ASCII; None where the local part is not."""
-    local, _, domain = address.rpartition("@")
-    try:
-        return Address(username=local, domain=domain.encode("idna").decode())
-    except (ValueError, UnicodeError):
-        return None
+def mailbox(address: str, name: str = "") -> MailAddress | None:
+    """One address for the wire, its domain in ASCII by IDNA 2008; None where it is none."""
+    parts = split_email(address)
+    return MailAddress(*parts, name=name) if parts else None
 
 
 def subject_of(content: Content) -> str:
     """The title on one line."""
-    return re.sub(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+", " ", content.title).strip()[:MAX_SUBJECT]
+    return one_line(content.title)[:MAX_SUBJECT].rstrip()
+
+
+def one_line(text: str) -> str:
+    """`text` with a space for each run of control characters and line ends, and none around it."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()
 
 
 def text_of(content: Content) -> str:

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import httpx2
 
+from services.notifier.channels.composing import composed
 from services.notifier.channels.provider import Outgoing
 from services.notifier.channels.sms import sms_text
 from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
@@ -26,13 +27,10 @@ PERMANENT: Mapping[int, str] = {
     21211: "invalid_address",
     21214: "invalid_address",
     21217: "invalid_address",
-    21219: "address_not_verified",
     21265: "invalid_address",
-    21408: "region_not_allowed",
     21421: "invalid_address",
     21602: "rejected",
     21610: "unsubscribed",
-    21612: "unreachable_address",
     21614: "not_a_mobile_number",
     21617: "too_long",
     30003: "unreachable_address",
@@ -40,6 +38,24 @@ PERMANENT: Mapping[int, str] = {
     30006: "not_a_mobile_number",
 }
 """Twilio's codes that say never, and our word for them."""
+
+ABOUT_US: Mapping[int, str] = {
+    21212: "sender_refused",
+    21219: "address_not_verified",
+    21408: "region_not_allowed",
+    21603: "sender_refused",
+    21606: "sender_refused",
+    21608: "address_not_verified",
+    21612: "unreachable_address",
+    21659: "sender_refused",
+    21660: "sender_refused",
+    21661: "sender_refused",
+    21701: "sender_refused",
+    21703: "sender_refused",
+    21704: "sender_refused",
+    21705: "sender_refused",
+}
+"""Codes that say never of our account, its numbers and its permissions: another provider may."""
 
 TOO_MANY_REQUESTS = 429
 REFUSED = (401, 403, 404)
@@ -76,11 +92,14 @@ class Twilio:
 
     async def send(self, delivery: Outgoing) -> Outcome:
         """See `Provider.send`."""
+        body = composed(delivery, lambda: sms_text(delivery.content))
+        if isinstance(body, Failed):
+            return body
         service = self._account.sender.startswith("MG")
         form = {
             "To": delivery.recipient,
             "MessagingServiceSid" if service else "From": self._account.sender,
-            "Body": sms_text(delivery.content),
+            "Body": body,
         }
         headers = {"Idempotency-Key": str(delivery.id)}
         try:
@@ -109,6 +128,8 @@ def outcome_of(response: httpx2.Response) -> Outcome:
     never = PERMANENT.get(code)
     if never is not None:
         return Failed(never, shown, detail)
+    if code in ABOUT_US:
+        return Failed(ABOUT_US[code], shown, detail, elsewhere=True)
     asked_s = retry_after_s(response.headers.get("retry-after"))
     if status == TOO_MANY_REQUESTS or code in TRANSIENT:
         return Retry("rate_limited", asked_s, shown, detail)

@@ -1,6 +1,7 @@
 """Providers from their URLs: the one place that knows how these are spelled.
 
     smtp://user:password@host:587?from=Shop <no-reply@shop.example>&starttls=required
+                                                                &helo=clarion.shop.example
     smtps://user:password@host:465?from=no-reply@shop.example
     twilio://AC...:token@?from=+15005550006        or  ?from=MG...  (a messaging service)
     capture://
@@ -12,20 +13,26 @@ URL, which holds a password.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping, Sequence
-from email.headerregistry import Address
 from email.utils import getaddresses
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from clarion.errors import ConfigurationError
-from services.notifier.addresses import email_address, phone_number
+from services.notifier.addresses import phone_number
 from services.notifier.channels.capture import Capture
+from services.notifier.channels.client_name import is_greeting_name
+from services.notifier.channels.email import mailbox
+from services.notifier.channels.message import MailAddress
 from services.notifier.channels.provider import Provider
-from services.notifier.channels.smtp import Smtp, SmtpServer
+from services.notifier.channels.smtp import Smtp
+from services.notifier.channels.smtp_session import SmtpServer
 from services.notifier.channels.twilio import TWILIO_API, Twilio, TwilioAccount
 from services.notifier.rates import Rate, parse_rate
 from services.notifier.route import Carrier, Route
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 STARTTLS: Mapping[str, bool | None] = {"required": True, "auto": None, "no": False}
 
@@ -82,13 +89,19 @@ def _provider(
 def _smtp_server(
     parts: SplitResult, port: int | None, query: dict[str, str], setting: str
 ) -> SmtpServer:
-    _refuse_unknown(query, {"from", "starttls", "ca"}, setting)
+    _refuse_unknown(query, {"from", "starttls", "ca", "helo"}, setting)
     if not parts.hostname:
         raise ConfigurationError(f"{setting}: {parts.scheme}:// needs a host.")
     user, password = _credentials(parts)
     starttls = query.get("starttls", "required" if user else "auto")
     if starttls not in STARTTLS:
         raise ConfigurationError(f"{setting}: starttls is one of required, auto, no.")
+    helo = query.get("helo")
+    if helo is not None and not is_greeting_name(helo):
+        raise ConfigurationError(
+            f"{setting}: helo is the name of this host, such as clarion.shop.example, or its "
+            "address in brackets: [192.0.2.1]."
+        )
     tls = parts.scheme == "smtps"
     return SmtpServer(
         host=parts.hostname,
@@ -99,6 +112,7 @@ def _smtp_server(
         tls=tls,
         starttls=False if tls else STARTTLS[starttls],
         context=_context(query.get("ca"), setting),
+        helo=helo,
     )
 
 
@@ -124,16 +138,15 @@ def _rate(text: str | None, setting: str) -> Rate | None:
     return rate
 
 
-def _sender(text: str | None, setting: str) -> Address:
+def _sender(text: str | None, setting: str) -> MailAddress:
+    if _CONTROL.search(text or ""):
+        raise ConfigurationError(f"{setting}: from holds a control character.")
     written = getaddresses([text or ""])
     name, address = written[0] if len(written) == 1 else ("", "")
-    checked = email_address(address)
-    if checked is None:
+    sender = mailbox(address.strip(), name)
+    if sender is None:
         raise ConfigurationError(f"{setting}: smtp:// needs ?from= with one email address.")
-    try:
-        return Address(display_name=name, addr_spec=checked)
-    except (ValueError, IndexError):
-        raise ConfigurationError(f"{setting}: from is not an email address.") from None
+    return sender
 
 
 def _context(bundle: str | None, setting: str) -> ssl.SSLContext:

@@ -1,0 +1,185 @@
+"""An email as octets: headers quoted by us, both parts encoded, 7-bit but for UTF-8 addresses.
+
+Text becomes a header in one of two forms. Printable ASCII without `=?` stands as it is, on one
+line; everything else becomes encoded words (RFC 2047) of UTF-8, each of whole characters. Python's
+`EmailPolicy` is not asked: it parses the values of headers, so that an encoded word inside a text
+turned into a line break and another header.
+
+Standard library only: the tests run this module on every Python that they find.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+MAX_WORD = 75
+"""Octets of one encoded word (RFC 2047, section 2)."""
+MAX_LINE = 76
+"""Octets of a line that holds encoded words, or a part of the body."""
+MAX_PLAIN = 900
+"""Longer text is folded as encoded words: no line of a message has more than 998 octets."""
+
+ENCODED_WORD = "=?utf-8?{}?{}?="
+_AROUND = len(ENCODED_WORD.format("q", ""))
+
+_PLAIN = re.compile(rf"(?!.*=\?)(?! )[\x20-\x7e]{{0,{MAX_PLAIN}}}(?<! )\Z")
+_QUOTABLE = re.compile(r'[^"\\]+\Z')
+_SHORT_LINE = re.compile(rb"[\x21-\x3c\x3e-\x7e \t]{0,75}[\x21-\x3c\x3e-\x7e]|")
+_AS_IS_IN_WORDS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_AS_IS_IN_LINES = frozenset(range(33, 127)) - {ord("=")}
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class MailAddress:
+    """`local` as it was written, `domain` in ASCII; `name` is text."""
+
+    local: str
+    domain: str
+    name: str = ""
+
+    @property
+    def spec(self) -> str:
+        """For the envelope."""
+        return f"{self.local}@{self.domain}"
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether only SMTPUTF8 (RFC 6531) can carry it."""
+        return not self.local.isascii()
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What a message says. `subject` is one line of text; `key` names its parts."""
+
+    sender: MailAddress
+    recipient: MailAddress
+    subject: str
+    date: str
+    message_id: str
+    text: str
+    html: str
+    key: str
+
+
+def octets(mail: Mail) -> bytes:
+    """The message. Raises `ValueError` where an address or an id would break out of its header."""
+    boundary = f"=_{mail.key}"
+    headers = (
+        ("From", _mailbox(mail.sender)),
+        ("To", _mailbox(mail.recipient)),
+        ("Subject", unstructured("Subject", mail.subject)),
+        ("Date", _token(mail.date)),
+        ("Message-ID", _token(mail.message_id)),
+        ("Auto-Submitted", "auto-generated"),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", f'multipart/alternative; boundary="{_token(boundary)}"'),
+    )
+    lines = [f"{name}: {value}" for name, value in headers]
+    lines.append("")
+    for subtype, content in (("plain", mail.text), ("html", mail.html)):
+        lines += [f"--{boundary}", *_part(subtype, content)]
+    lines += [f"--{boundary}--", ""]
+    return "\r\n".join(lines).encode()
+
+
+def unstructured(name: str, text: str) -> str:
+    """The value of the header `name`, which is free text; decoding it gives `text` back."""
+    return text if _PLAIN.match(text) else _folded(encoded_words(name, text))
+
+
+def encoded_words(name: str, text: str) -> list[str]:
+    """`text` as encoded words, by Q or B, whichever is shorter; the first stands after `name`."""
+    first = MAX_LINE - len(f"{name}: ")
+    quoted = _words("q", first, [_q(character) for character in text])
+    pieces = [_utf8(character) for character in text]
+    based = _words("b", first, pieces)
+    return min(quoted, based, key=lambda words: sum(map(len, words)))
+
+
+def quoted_printable(text: str) -> Iterator[str]:
+    """The lines of `text` by quoted-printable (RFC 2045, section 6.7)."""
+    for line in _LINE_BREAK.split(text):
+        yield from _quoted_lines(_utf8(line))
+
+
+def _mailbox(address: MailAddress) -> str:
+    spec = address.spec
+    if re.search(r"[\x00-\x20\x7f()<>,;:\\\"\[\]]|@.*@", spec):
+        raise ValueError("an address that cannot stand in a header")
+    if not address.name:
+        return spec
+    if _PLAIN.match(address.name) and _QUOTABLE.match(address.name):
+        return f'"{address.name}" <{spec}>'
+    return _folded([*encoded_words("From", address.name), f"<{spec}>"])
+
+
+def _token(text: str) -> str:
+    if not _PLAIN.match(text):
+        raise ValueError("a header that is no plain ASCII")
+    return text
+
+
+def _folded(words: Sequence[str]) -> str:
+    return "\r\n ".join(words)
+
+
+def _words(encoding: str, first: int, pieces: Sequence[bytes]) -> list[str]:
+    """Words that hold whole `pieces`, which are characters encoded for `encoding`."""
+    words = [b""]
+    for piece in pieces:
+        room = min(MAX_WORD, first if len(words) == 1 else MAX_WORD) - _AROUND
+        if words[-1] and len(words[-1]) + len(piece) > (room if encoding == "q" else room // 4 * 3):
+            words.append(b"")
+        words[-1] += piece
+    encode = base64.b64encode if encoding == "b" else bytes
+    return [ENCODED_WORD.format(encoding, encode(word).decode()) for word in words]
+
+
+def _q(character: str) -> bytes:
+    if character == " ":
+        return b"_"
+    written = (
+        b"%c" % octet if octet in _AS_IS_IN_WORDS else b"=%02X" % octet
+        for octet in _utf8(character)
+    )
+    return b"".join(written)
+
+
+def _part(subtype: str, content: str) -> list[str]:
+    quoted = list(quoted_printable(content))
+    based = base64.b64encode(_utf8(_LINE_BREAK.sub("\r\n", content))).decode()
+    encoding, lines = "quoted-printable", quoted
+    if len(based) < sum(map(len, quoted)):
+        encoding = "base64"
+        lines = [based[at : at + MAX_LINE] for at in range(0, len(based), MAX_LINE)]
+    return [
+        f"Content-Type: text/{subtype}; charset=utf-8",
+        f"Content-Transfer-Encoding: {encoding}",
+        "",
+        *lines,
+    ]
+
+
+def _quoted_lines(line: bytes) -> Iterator[str]:
+    if _SHORT_LINE.fullmatch(line):
+        yield line.decode()
+        return
+    written = ""
+    for at, octet in enumerate(line):
+        is_inner_space = octet in b" \t" and at + 1 < len(line)
+        piece = chr(octet) if octet in _AS_IS_IN_LINES or is_inner_space else f"={octet:02X}"
+        if len(written) + len(piece) >= MAX_LINE:
+            yield written + "="
+            written = ""
+        written += piece
+    yield written
+
+
+def _utf8(text: str) -> bytes:
+    """Half a surrogate pair, which UTF-8 does not have, becomes `?`."""
+    return text.encode(errors="replace")
