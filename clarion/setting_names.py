@@ -11,6 +11,7 @@ PREFIX = "CLARION_"
 ALL_NAMES = frozenset(
     {
         "CLARION_ALLOWED_ORIGINS",
+        "CLARION_AMQP_OWN_USERS",
         "CLARION_AMQP_TENANTS",
         "CLARION_AMQP_URL",
         "CLARION_API_KEY",

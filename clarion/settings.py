@@ -64,6 +64,7 @@ Origins = Annotated[list[str], BeforeValidator(_split), AfterValidator(_check_or
 Networks = Annotated[list[Network], BeforeValidator(_read_networks)]
 """Proxies that are believed about whom they speak for."""
 TokenSecret = Annotated[str, AfterValidator(_check_secret)]
+OwnUsers = Annotated[frozenset[str], BeforeValidator(_split), NoDecode]
 GivenKey = Annotated[str, AfterValidator(_check_key)]
 
 
@@ -74,6 +75,8 @@ class SharedSettings(BaseSettings):
 
     amqp_url: Annotated[list[str], NoDecode] = Field(default=["memory://"], repr=False)
     """Several hosts of a cluster: comma-separated URLs, tried in turn."""
+    amqp_own_users: OwnUsers = Field(default_factory=frozenset[str])
+    """AMQP users whose envelopes, jobs and announcements are believed, beside our own."""
     database_url: str = Field(default="embedded:", repr=False)
     data_dir: str = ".clarion"
     database_pool_size: int = Field(default=8, ge=2, le=200)

@@ -166,6 +166,7 @@ def amqp_url(rabbitmq_node: Broker) -> Iterator[str]:
     """The URL of a fresh virtual host."""
     vhost = rabbitmq_node.create_vhost()
     yield rabbitmq_node.url(vhost)
+    rabbitmq_node.delete_users()
     rabbitmq_node.delete_vhost(vhost)
 
 

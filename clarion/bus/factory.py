@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from clarion.bus.memory import MemoryBus
 from clarion.bus.protocol import Bus
@@ -14,7 +14,8 @@ from clarion.errors import ConfigurationError
 def open_bus(urls: Sequence[str], *, publish_timeout_s: float) -> Bus:
     """A bus that is not started: `memory://`, or the hosts of one RabbitMQ cluster.
 
-    Raises `ConfigurationError` for anything else.
+    Raises `ConfigurationError` for anything else, and where a certificate logs in and the URL does
+    not say as whom.
     """
     schemes = {url.partition("://")[0] for url in urls}
     if schemes == {"memory"}:
@@ -24,7 +25,18 @@ def open_bus(urls: Sequence[str], *, publish_timeout_s: float) -> Bus:
             "CLARION_AMQP_URL: write memory://, or amqp(s)://user:password@host/vhost for each"
             " host of one cluster."
         )
+    if not all(map(_names_its_user, urls)):
+        raise ConfigurationError(
+            "CLARION_AMQP_URL: with auth=EXTERNAL write the user that the certificate stands for,"
+            " as in amqps://user@host/vhost?auth=EXTERNAL: the messages of Clarion bear its name."
+        )
     return RabbitMQBus(urls, publish_timeout_s=publish_timeout_s)
+
+
+def _names_its_user(url: str) -> bool:
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query).get("auth", [""])[-1]
+    return asked.upper() != "EXTERNAL" or bool(parts.username)
 
 
 def _is_complete(url: str) -> bool:

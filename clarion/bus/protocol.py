@@ -48,6 +48,9 @@ class Undecodable(NamedTuple):
 class Received:
     """A message taken from a queue; `tag` and `link` belong to the bus.
 
+    `user_id` is who published it, as the broker has proven; None where the publisher did not say.
+    `exchange` is where it was published; for a dead letter the dead-letter exchange.
+
     Where it is `undecodable`, the other fields hold what can be read of it; `body` is whole. It is
     malformed: park it, or forget it where nobody settles.
     """
@@ -61,6 +64,7 @@ class Received:
     tag: int
     link: int
     undecodable: Undecodable | None = None
+    exchange: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,12 @@ class LiveSubscription(Protocol):
 
 class Bus(Protocol):
     """A broker."""
+
+    @property
+    def users(self) -> frozenset[str]:
+        """By which names the broker knows this process: each message that it publishes bears one
+        of them as `user_id`."""
+        ...
 
     async def start(self) -> None:
         """Connect and declare the topology. Returns at once where the broker is away, and goes

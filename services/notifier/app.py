@@ -28,10 +28,16 @@ from services.notifier.parked import ParkedMover
 from services.notifier.plan.batch import Planner
 from services.notifier.route import Route
 from services.notifier.send import Sender
-from services.notifier.settings import EVERY_USER, NotifierSettings
+from services.notifier.settings import NotifierSettings
 from services.notifier.time_limits import RECORD_S
 
 log = structlog.get_logger("clarion.notifier")
+
+
+OWN_USER_MAPPED = (
+    "CLARION_AMQP_TENANTS maps a user of Clarion's own services to a tenant: who publishes by that"
+    " user may speak for every tenant. Give other programs users of their own."
+)
 
 
 class Worker(Protocol):
@@ -49,6 +55,7 @@ class Notifier:
         self._settings = settings
         self._bus = bus
         self._database = database
+        self._own_users = bus.users | settings.amqp_own_users
         self._tasks = BackgroundTasks()
         self._routes: Mapping[str, Route] = open_routes(
             settings.email, settings.sms, timeout_s=settings.send_timeout_s
@@ -63,12 +70,16 @@ class Notifier:
 
     async def start(self) -> None:
         """Subscribe and begin to work."""
+        if both := sorted(self._own_users & self._settings.amqp_tenants.keys()):
+            log.warning("amqp_tenant_has_own_user", users=both, detail=OWN_USER_MAPPED)
         self._planning = self._plan_workers()
         self._senders = self._send_workers()
         named: dict[str, Worker] = {**self._planning, **self._senders}
         publisher = Publisher(self._bus, shards=self._settings.live_shards)
         named["dispatch"] = Dispatcher(self._database, publisher)
-        named["parked"] = ParkedMover(self._bus, self._database, self._settings.amqp_identity)
+        named["parked"] = ParkedMover(
+            self._bus, self._database, self._settings.amqp_identity, self._own_users
+        )
         self._workers = list(named.values())
         self._tasks.start("partitions", self._housekeeper.keep_partitions)
         self._tasks.start("captures", self._housekeeper.keep_captures)
@@ -118,7 +129,6 @@ class Notifier:
 
     def _plan_workers(self) -> dict[str, Consumer]:
         settings = self._settings
-        mapped = frozenset(settings.amqp_tenants) - {EVERY_USER}
         carried = frozenset(self._routes) | {"inbox"}
         return {
             f"plan.{lane}.{number}": Consumer(
@@ -127,7 +137,7 @@ class Notifier:
                 database=self._database,
                 planner=Planner(self._database, carried=carried),
                 publisher=Publisher(self._bus, shards=settings.live_shards),
-                intake=Intake(settings.amqp_identity, mapped),
+                intake=Intake(settings.amqp_identity, self._own_users),
                 batch_size=settings.plan_batch_size,
             )
             for lane in LANES
@@ -145,6 +155,7 @@ class Notifier:
                 route=route,
                 concurrency=settings.send_concurrency,
                 timeout_s=settings.send_timeout_s,
+                own_users=self._own_users,
             )
             for channel, route in self._routes.items()
             for lane in LANES

@@ -20,9 +20,8 @@ from clarion.contracts.envelope import (
     RawEnvelope,
 )
 from clarion.contracts.event import DEFAULT_SOURCE, Event
-from clarion.contracts.job import JOBS_CONTENT_TYPE
 from clarion.contracts.media import media_type
-from clarion.contracts.parking import RAW_PROPERTIES, UNDECODABLE
+from clarion.contracts.parking import NOT_ALLOWED, OURS, RAW_PROPERTIES, UNDECODABLE
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.errors import Invalid, Problem
 from clarion.telemetry.trace import continue_trace
@@ -33,8 +32,10 @@ _event = msgspec.json.Decoder(Event)
 _slice = msgspec.json.Decoder(Slice)
 _encode = msgspec.json.Encoder().encode
 
-OURS = frozenset({ENVELOPE_CONTENT_TYPE, SLICE_CONTENT_TYPE, JOBS_CONTENT_TYPE})
-"""What Clarion alone sends: whose it is stands in it, if anywhere."""
+ONLY_CLARION = (
+    "Only Clarion sends these: the message does not bear, as its user_id, the user of a service of"
+    " Clarion (CLARION_AMQP_OWN_USERS)."
+)
 
 Identity = Callable[[str | None], tuple[str, str] | None]
 """(tenant, source) of what an AMQP user publishes; None where it may not."""
@@ -66,18 +67,25 @@ class Reading:
     piece: Slice | None = None
 
 
+def no_tenant_for(user: str | None) -> str:
+    """Why what this AMQP user published is not taken."""
+    if user is None:
+        return "The message bears no user_id, so it is nobody's: see CLARION_AMQP_TENANTS."
+    return "CLARION_AMQP_TENANTS names no tenant for this AMQP user."
+
+
 def single(entry: Entry) -> bytes:
     """An envelope of this event alone: what is parked, so that a redrive can publish it."""
     return _encode(Envelope(1, [entry]))
 
 
 class Intake:
-    """Reads messages. `identity` says for whom an AMQP user publishes; `mapped_users` may not
-    send Clarion's own messages, in which the tenant is written."""
+    """Reads messages. `identity` says for whom an AMQP user publishes; only `own_users` may send
+    Clarion's own messages, in which the tenant is written."""
 
-    def __init__(self, identity: Identity, mapped_users: frozenset[str]) -> None:
+    def __init__(self, identity: Identity, own_users: frozenset[str]) -> None:
         self._identity = identity
-        self._mapped_users = mapped_users
+        self._own_users = own_users
 
     def read(self, message: Received) -> Reading:
         """Never raises: what is wrong is in `malformed`."""
@@ -85,21 +93,20 @@ class Intake:
         media = media_type(message.content_type)
         if message.undecodable is not None:
             reading.malformed.append(undecodable(message, message.undecodable, self._identity))
-        elif media not in (ENVELOPE_CONTENT_TYPE, SLICE_CONTENT_TYPE):
-            self._read_published(message, media, reading)
-        elif message.user_id in self._mapped_users:
-            reading.malformed.append(_whole(message, "not_allowed", "Only Clarion sends these."))
+        elif media in OURS and message.user_id not in self._own_users:
+            reading.malformed.append(_whole(message, NOT_ALLOWED, ONLY_CLARION))
+        elif media == ENVELOPE_CONTENT_TYPE:
+            _read_envelope(message, reading)
         elif media == SLICE_CONTENT_TYPE:
             _read_slice(message, reading)
         else:
-            _read_envelope(message, reading)
+            self._read_published(message, media, reading)
         return reading
 
     def _read_published(self, message: Received, media: str, reading: Reading) -> None:
         identity = self._identity(message.user_id)
         if identity is None:
-            detail = "CLARION_AMQP_TENANTS names no tenant for this AMQP user."
-            reading.malformed.append(_whole(message, "not_allowed", detail))
+            reading.malformed.append(_whole(message, NOT_ALLOWED, no_tenant_for(message.user_id)))
             return
         tenant, source = identity
         try:

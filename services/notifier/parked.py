@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import structlog
 
 from clarion.bus.protocol import Bus, Received, Subscription, SubscriptionClosed
 from clarion.contracts.media import media_type
+from clarion.contracts.parking import NOT_ALLOWED, OURS
 from clarion.errors import StoreUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
-from clarion.topology import PARKED
+from clarion.topology import EVENTS, PARKED, QUEUES
 from services.notifier.fail_points import reach
 from services.notifier.failures import is_condition
-from services.notifier.intake import OURS, Identity, Malformed, undecodable
+from services.notifier.intake import (
+    ONLY_CLARION,
+    Identity,
+    Malformed,
+    no_tenant_for,
+    undecodable,
+)
 from services.notifier.plan.park import park
 
 log = structlog.get_logger("clarion.notifier")
 
 PREFETCH = 50
+
+EVENT_QUEUES = frozenset(queue.name for queue in QUEUES if queue.exchange == EVENTS)
+"""For which others publish too."""
+
+KNOWN_QUEUES = frozenset(queue.name for queue in QUEUES)
 
 REASONS = {
     "rejected": "Refused: the message does not say what this queue works on.",
@@ -32,9 +45,12 @@ REASONS = {
 class ParkedMover:
     """One worker of `clarion.parked`."""
 
-    def __init__(self, bus: Bus, database: Database, identity: Identity) -> None:
+    def __init__(
+        self, bus: Bus, database: Database, identity: Identity, own_users: frozenset[str]
+    ) -> None:
         self._database = database
         self._identity = identity
+        self._own_users = own_users
         self._subscription: Subscription = bus.subscribe(PARKED, prefetch=PREFETCH)
         self._stopping = False
 
@@ -65,7 +81,7 @@ class ParkedMover:
         try:
             async with self._database.driver() as tx:
                 for message in messages:
-                    queue, found = dead_letter(message, self._identity)
+                    queue, found = dead_letter(message, self._identity, self._own_users)
                     await park(tx, queue, [found])
         except Exception as error:
             if not isinstance(error, StoreUnavailable) and not is_condition(error):
@@ -75,23 +91,35 @@ class ParkedMover:
         return True
 
 
-def dead_letter(message: Received, identity: Identity) -> tuple[str, Malformed]:
-    """(queue, what is kept) of a message that the broker parked; what others published belongs to
-    the tenant of their AMQP user."""
-    queue = message.headers.get("x-first-death-queue")
-    name = queue if isinstance(queue, str) else PARKED
+def dead_letter(
+    message: Received, identity: Identity, own_users: frozenset[str]
+) -> tuple[str, Malformed]:
+    """(queue, what is kept) of a message that the broker dead-lettered, or that somebody published
+    to `clarion.parked`.
+
+    What others published for a queue of events belongs to the tenant of their AMQP user. What else
+    they sent was never theirs to send, whatever its headers say.
+    """
+    queue = _queue_of(message)
     if message.undecodable is not None:
-        return name, undecodable(message, message.undecodable, identity)
-    published = media_type(message.content_type) not in OURS
-    tenant, source = (identity(message.user_id) if published else None) or (None, None)
+        return queue, undecodable(message, message.undecodable, identity)
     reason = message.headers.get("x-first-death-reason")
+    word = reason if isinstance(reason, str) and reason in REASONS else "unknown"
+    detail = REASONS.get(word, "The broker gave no reason.")
+    tenant = source = None
+    if media_type(message.content_type) in OURS or queue not in EVENT_QUEUES:
+        if message.user_id not in own_users:
+            word, detail = NOT_ALLOWED, ONLY_CLARION
+    elif (found := identity(message.user_id)) is not None:
+        tenant, source = found
+    else:
+        word, detail = NOT_ALLOWED, no_tenant_for(message.user_id)
     trace = message.headers.get("traceparent")
-    word = reason if isinstance(reason, str) else "unknown"
     return (
-        name,
+        queue,
         Malformed(
             word,
-            REASONS.get(word, "The broker gave no reason."),
+            detail,
             message.body,
             message.content_type,
             tenant,
@@ -101,3 +129,13 @@ def dead_letter(message: Received, identity: Identity) -> tuple[str, Malformed]:
             again=message.redelivered,
         ),
     )
+
+
+def _queue_of(message: Received) -> str:
+    """Where it died last: the broker writes that first into `x-death`, whatever the publisher
+    wrote there."""
+    deaths = message.headers.get("x-death")
+    queue: object = message.headers.get("x-first-death-queue")
+    if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict):
+        queue = cast("dict[str, object]", deaths[0]).get("queue")
+    return queue if isinstance(queue, str) and queue in KNOWN_QUEUES else PARKED

@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from clarion.bus.protocol import Bus, Received, Subscription, SubscriptionClosed
-from clarion.contracts.job import Job, Jobs
+from clarion.contracts.job import JOBS_CONTENT_TYPE, Job, Jobs
+from clarion.contracts.media import media_type
 from clarion.store.database import Database
 from clarion.telemetry.trace import set_current_trace
 from clarion.topology import deliveries_queue
@@ -31,7 +32,8 @@ _jobs = msgspec.json.Decoder(Jobs)
 
 
 class Sender:
-    """One worker of one queue; at most `concurrency` deliveries at once."""
+    """One worker of one queue; at most `concurrency` deliveries at once. Jobs are believed from
+    `own_users` only; all else is dead-lettered."""
 
     def __init__(
         self,
@@ -43,8 +45,10 @@ class Sender:
         route: Route,
         concurrency: int,
         timeout_s: float,
+        own_users: frozenset[str],
     ) -> None:
         self._channel = channel
+        self._own_users = own_users
         self._slots = asyncio.Semaphore(concurrency)
         self._subscription: Subscription = bus.subscribe(
             deliveries_queue(channel, lane), prefetch=PREFETCH
@@ -83,12 +87,8 @@ class Sender:
         await self._subscription.close()
 
     async def _work(self, message: Received) -> None:
-        if message.undecodable is not None:
-            await self._subscription.park([message])
-            return
-        try:
-            jobs = _jobs.decode(message.body).jobs
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        jobs = self._read(message)
+        if jobs is None:
             await self._subscription.park([message])
             return
         if await self._carry_out(jobs):
@@ -96,6 +96,15 @@ class Sender:
             reach("send.after_ack")
         else:
             await self._subscription.release([message])
+
+    def _read(self, message: Received) -> list[Job] | None:
+        is_ours = message.user_id in self._own_users and message.undecodable is None
+        if not is_ours or media_type(message.content_type) != JOBS_CONTENT_TYPE:
+            return None
+        try:
+            return _jobs.decode(message.body).jobs
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
 
     async def _carry_out(self, jobs: Sequence[Job]) -> bool:
         """Whether the jobs need nobody any more."""

@@ -74,11 +74,14 @@ class NotifierSettings(SharedSettings):
     def amqp_identity(self, user: str | None) -> tuple[str, str] | None:
         """(tenant, source) of what this AMQP user publishes; `None` where it may not publish.
 
-        Where nothing is mapped, everybody publishes for the tenant `default`.
+        Where nothing is mapped, everybody publishes for the tenant `default`. Else who does not
+        say who they are may publish for nobody: `*` is any other user, not the lack of one.
         """
         if not self.amqp_tenants:
             return DEFAULT_TENANT, user or DEFAULT_AMQP_SOURCE
-        return self.amqp_tenants.get(user or EVERY_USER) or self.amqp_tenants.get(EVERY_USER)
+        if user is None:
+            return None
+        return self.amqp_tenants.get(user) or self.amqp_tenants.get(EVERY_USER)
 
 
 def _amqp_tenant(text: str) -> tuple[str, tuple[str, str]]:

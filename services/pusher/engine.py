@@ -80,7 +80,8 @@ class Engine:
         self.announcer = Announcer(bus, shards=settings.live_shards)
         self.changes = Changes(Commands(database), self.hub, self.announcer)
         keys = keys_at_start(settings.live_shards)
-        self.live = Live(bus, self.hub, self.gaps, self.revocations, keys)
+        own = bus.users | settings.amqp_own_users
+        self.live = Live(bus, self.hub, self.gaps, self.revocations, keys, own_users=own)
         self.shards = Shards(settings.live_shards, self.live, self.tasks, loop.call_later)
         self.drain = Drain(
             lambda: self.sessions,

@@ -15,19 +15,25 @@ from clarion.errors import StoreUnavailable
 from clarion.topology import LIVE_ALL
 from services.pusher.gaps import CHECK_S, Gaps
 from services.pusher.hub import Hub
+from services.pusher.metrics import NOT_ALLOWED
 from services.pusher.revocations import Revocations
 
 log = structlog.get_logger("clarion.pusher")
 
 TAKEN_AT_ONCE = 32
 LOOK_S = 0.5
+SILENT_S = 60.0
+REFUSED = (
+    "Somebody else than Clarion's own users (CLARION_AMQP_OWN_USERS) publishes to clarion.live."
+)
 
 _announcement = msgspec.msgpack.Decoder(Announcement).decode
 _revocation = msgspec.msgpack.Decoder(Revocation).decode
 
 
 class Live:
-    """The pusher's ear. `listen` and `watch` run side by side for ever."""
+    """The pusher's ear. `listen` and `watch` run side by side for ever. Only `own_users` are
+    believed: what others announce is passed over and counted."""
 
     def __init__(
         self,
@@ -36,13 +42,17 @@ class Live:
         gaps: Gaps,
         revocations: Revocations,
         keys: Sequence[str] = (),
+        *,
+        own_users: frozenset[str],
     ) -> None:
         self._bus = bus
+        self._own_users = own_users
         self._hub = hub
         self._gaps = gaps
         self._revocations = revocations
         self._keys = {LIVE_ALL, *keys}
         self._subscription: LiveSubscription | None = None
+        self._silent_until = 0.0
 
     async def listen(self) -> None:
         """Announce to the hub what comes."""
@@ -89,10 +99,20 @@ class Live:
         subscription = self._subscription
         return id(subscription), subscription.epoch() if subscription is not None else 0
 
+    def _refused(self) -> None:
+        NOT_ALLOWED.inc()
+        now = asyncio.get_running_loop().time()
+        if now >= self._silent_until:  # a stranger's flood fills no log
+            self._silent_until = now + SILENT_S
+            log.warning("announcement_not_allowed", detail=REFUSED)
+
     def _hear(self, arrived: Sequence[Received]) -> None:
         """Frames that came together are announced together: those of one feed make one write."""
         announced: list[FeedFrame] = []
         for received in arrived:
+            if received.user_id not in self._own_users:
+                self._refused()
+                continue
             if received.undecodable is not None:
                 log.error("announcement_undecodable", detail=received.undecodable.detail)
                 continue

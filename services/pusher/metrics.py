@@ -43,6 +43,10 @@ UNHEARD = Counter(
     "clarion_live_unheard_total",
     "Feeds of which a comparison with the store found that an announcement had not been heard.",
 )
+NOT_ALLOWED = Counter(
+    "clarion_live_not_allowed_total",
+    "Announcements passed over, for it was not Clarion that published them.",
+)
 COMMANDS = Counter("clarion_inbox_commands_total", "State changes asked for, by kind.", ["command"])
 REQUESTS_REFUSED = Counter(
     "clarion_inbox_requests_refused_total", "Calls of subscribers who ask too often."

@@ -8,7 +8,7 @@ import pytest
 
 from clarion.bus import Message, open_bus
 from clarion.errors import BusUnavailable, ConfigurationError, Unroutable
-from clarion.topology import EVENTS, LIVE, LIVE_ALL, shard_key
+from clarion.topology import EVENTS, LIVE, LIVE_ALL, PARKED, shard_key
 from tests.support.bus import (
     NORMAL,
     URGENT,
@@ -30,7 +30,18 @@ async def test_message_arrives_as_it_was_published(connect: Connect) -> None:
         "application/x-thing",
         {"traceparent": "00-a-b-01"},
     )
-    assert (got.routing_key, got.redelivered, got.user_id) == ("urgent", False, None)
+    assert (got.exchange, got.routing_key, got.redelivered) == (EVENTS, "urgent", False)
+    assert got.user_id in bus.users
+
+
+async def test_a_dead_letter_bears_its_publisher_still(connect: Connect) -> None:
+    bus = await connect()
+    await send(bus, "dead")
+    subscription = bus.subscribe(NORMAL, prefetch=1)
+    await subscription.park(await take(subscription, 1))
+    (got,) = await take(bus.subscribe(PARKED, prefetch=1), 1)
+    assert (got.exchange, got.headers["x-first-death-queue"]) == (PARKED, NORMAL)
+    assert got.user_id in bus.users
 
 
 async def test_queue_keeps_order(connect: Connect) -> None:

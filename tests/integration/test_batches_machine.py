@@ -206,7 +206,7 @@ class Run:
                 database=self.database,
                 planner=Planner(self.database, carried=frozenset({"inbox", "email"})),
                 publisher=Publisher(self.bus, shards=1),
-                intake=Intake(lambda _: None, frozenset()),
+                intake=Intake(lambda _: None, self.bus.users),
                 batch_size=self.plan.batch_size,
             )
             try:

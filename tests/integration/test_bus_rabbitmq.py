@@ -139,6 +139,23 @@ async def test_refused_login_and_unknown_vhost_stop_the_start(amqp_url: str) -> 
         await open_bus([missing], publish_timeout_s=5).start()
 
 
+async def test_a_broker_that_knows_us_by_another_name_stops_the_start(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that asks a certificate or an identity provider who we are."""
+
+    def somebody(_: str) -> str:
+        return "somebody"
+
+    monkeypatch.setattr("clarion.bus.rabbitmq.publisher.user_of", somebody)
+    with pytest.raises(ConfigurationError, match="by another user than 'somebody'"):
+        await open_bus([amqp_url], publish_timeout_s=5).start()
+    with pytest.raises(ConfigurationError, match="write the user that the certificate stands for"):
+        open_bus(["amqps://broker/?auth=external"], publish_timeout_s=5)
+    named = open_bus(["amqps://sh%40op@broker/?auth=EXTERNAL", "amqp://b/"], publish_timeout_s=5)
+    assert named.users == {"sh@op", "guest"}
+
+
 async def test_foreign_message_passes_as_given(amqp_url: str) -> None:
     async with opened(amqp_url) as bus:
         async with await aio_pika.connect(amqp_url) as connection:

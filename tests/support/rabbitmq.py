@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from secrets import token_hex
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from uuid import uuid4
@@ -77,6 +78,7 @@ class Broker:
         self._parts = urlsplit(url)
         user, password = self._parts.username or "guest", self._parts.password or "guest"
         self._user = unquote(user)
+        self._users: list[str] = []
         self.management = httpx2.Client(
             base_url=f"http://{self._parts.hostname}:{management_port}/api",
             auth=(self._user, unquote(password)),
@@ -97,9 +99,28 @@ class Broker:
         self.management.put(f"/permissions/{vhost}/{user}", json=allowed).raise_for_status()
         return vhost
 
+    def add_user(
+        self, vhost: str, name: str, *, configure: str = "", write: str = "", read: str = ""
+    ) -> str:
+        """The AMQP URL of a new user with these rights in a virtual host."""
+        password = token_hex(16)
+        path = quote(name, safe="")
+        made = self.management.put(f"/users/{path}", json={"password": password, "tags": ""})
+        made.raise_for_status()
+        self._users.append(path)
+        rights = {"configure": configure, "write": write, "read": read}
+        self.management.put(f"/permissions/{vhost}/{path}", json=rights).raise_for_status()
+        place = f"{path}:{password}@{self._parts.hostname}:{self._parts.port or 5672}"
+        return urlunsplit(self._parts._replace(netloc=place, path=f"/{quote(vhost, safe='')}"))
+
     def delete_vhost(self, vhost: str) -> None:
         """Remove it with all that is in it; its connections are closed."""
         self.management.delete(f"/vhosts/{vhost}").raise_for_status()
+
+    def delete_users(self) -> None:
+        """Remove those of `add_user`."""
+        while self._users:
+            self.management.delete(f"/users/{self._users.pop()}").raise_for_status()
 
     def close(self) -> None:
         """Close our connection to the management API."""

@@ -90,8 +90,10 @@ async def running_stack(
     notifiers: int = 1,
     pushers: int = 1,
     env: Mapping[str, str] | None = None,
+    amqp_urls: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Stack]:
-    """Start the services on a migrated database; they are ready when this yields."""
+    """Start the services on a migrated database; they are ready when this yields. `amqp_urls` may
+    give a service a user of its own at the broker."""
     settings = {
         "CLARION_AMQP_URL": amqp_url,
         "CLARION_DATABASE_URL": postgres_url,
@@ -109,7 +111,8 @@ async def running_stack(
         for name, count in counts.items():
             for _ in range(count):
                 port = free_port()
-                process = await start_service(name, port, settings)
+                own = {"CLARION_AMQP_URL": (amqp_urls or {}).get(name, amqp_url)}
+                process = await start_service(name, port, settings | own)
                 await exit_stack.enter_async_context(process)
                 processes[name].append(process)
                 addresses[name].append(f"http://127.0.0.1:{port}")

@@ -61,6 +61,7 @@ class Sent:
             properties.user_id or None,
             tag,
             3,
+            exchange="clarion.live",
         )
 
 

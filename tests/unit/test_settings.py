@@ -102,6 +102,9 @@ def test_amqp_users_publish_for_the_tenant_they_are_mapped_to() -> None:
     assert mapped.amqp_identity(None) is None
     rest = NotifierSettings.model_validate({"amqp_tenants": "shop=acme/web,*=other"})
     assert rest.amqp_identity("stranger") == ("other", "amqp")
+    assert rest.amqp_identity(None) is None
+    own = NotifierSettings.model_validate({"amqp_own_users": "gate way, pusher,"})
+    assert own.amqp_own_users == {"gate way", "pusher"}
 
 
 def test_a_service_of_its_own_process_needs_a_broker() -> None:

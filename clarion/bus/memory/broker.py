@@ -28,6 +28,7 @@ class Entry:
     exchange: str
     routing_key: str
     sequence: int
+    user_id: str | None
     returns: int = 0
 
 
@@ -107,7 +108,9 @@ class MemoryBroker:
             if queue in bound:
                 bound.remove(queue)
 
-    def publish(self, exchange: str, key: str, message: Message, *, mandatory: bool) -> None:
+    def publish(
+        self, exchange: str, key: str, message: Message, *, mandatory: bool, user: str | None
+    ) -> None:
         """Put a copy in every queue that is bound, or in none.
 
         Raises `Unroutable`, `PublishRefused`, and `ValueError` for an exchange that is not ours.
@@ -127,6 +130,7 @@ class MemoryBroker:
                     exchange,
                     key,
                     next(self._sequence),
+                    user,
                 )
             )
 
@@ -160,6 +164,7 @@ class MemoryBroker:
                     exchange,
                     entry.routing_key,
                     next(self._sequence),
+                    entry.user_id,
                 )
             )
 

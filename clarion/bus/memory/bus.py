@@ -15,11 +15,18 @@ from clarion.errors import BusUnavailable
 log = structlog.get_logger("clarion.bus")
 
 
-class MemoryBus:
-    """See `clarion.bus.protocol.Bus`. Two of them on one broker are two connections to it."""
+OWN_USER = "clarion"
+"""Who publishes where there are no users."""
 
-    def __init__(self, broker: MemoryBroker | None = None) -> None:
+
+class MemoryBus:
+    """See `clarion.bus.protocol.Bus`. Two of them on one broker are two connections to it, and
+    `user` is whose; None publishes without a user id."""
+
+    def __init__(self, broker: MemoryBroker | None = None, *, user: str | None = OWN_USER) -> None:
         self._broker = broker or MemoryBroker()
+        self._user = user
+        self.users = frozenset({user} if user else ())
         self._subscriptions: list[MemorySubscription] = []
         self._ears: list[MemoryLiveSubscription] = []
         self._open = False
@@ -36,7 +43,7 @@ class MemoryBus:
     ) -> None:
         if not self._open:
             raise BusUnavailable("The bus is closed.")
-        self._broker.publish(exchange, key, message, mandatory=mandatory)
+        self._broker.publish(exchange, key, message, mandatory=mandatory, user=self._user)
         await asyncio.sleep(0)  # a loop that only publishes must not starve its readers
 
     def subscribe(self, queue: str, *, prefetch: int) -> Subscription:

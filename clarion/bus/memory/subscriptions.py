@@ -123,7 +123,8 @@ def _received(entry: Entry, tag: int, link: int) -> Received:
         entry.headers,
         entry.routing_key,
         entry.returns > 0,
-        None,
+        entry.user_id,
         tag,
         link,
+        exchange=entry.exchange,
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from clarion.bus.protocol import BusStatus, LiveSubscription, Message, Subscription
-from clarion.bus.rabbitmq.connection import Connection
+from clarion.bus.rabbitmq.connection import Connection, user_of
 from clarion.bus.rabbitmq.declaration import declare_exchanges
 from clarion.bus.rabbitmq.link import Link
 from clarion.bus.rabbitmq.live import RabbitMQLiveSubscription
@@ -26,6 +26,7 @@ class RabbitMQBus:
     """See `clarion.bus.protocol.Bus`."""
 
     def __init__(self, urls: Sequence[str], *, publish_timeout_s: float) -> None:
+        self.users = frozenset(map(user_of, urls))
         self._publisher = Publisher(urls, timeout_s=publish_timeout_s)
         # who consumes declares its own queue: a broker that comes up is busy enough
         self._consuming = Link("consume", urls, _nothing_to_prepare, declare=declare_exchanges)

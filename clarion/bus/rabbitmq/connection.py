@@ -16,6 +16,9 @@ from clarion.bus.rabbitmq.interception import Interception
 from clarion.bus.rabbitmq.underlay import when_closed
 from clarion.errors import ConfigurationError
 
+DEFAULT_USER = "guest"
+"""Whom aiormq logs in where the URL names nobody."""
+
 HEARTBEAT_S = 6
 """The broker gives up a silent peer after two to three of these, and keeps until then what it gave
 that peer. Below 5 s a busy machine is taken for a dead one."""
@@ -117,6 +120,11 @@ async def connect(url: str, name: str, timeout_s: float) -> Connection:
         # the broker closed where it should have opened the virtual host; aiormq drops its words
         remedy = "check that it exists and that the user has permissions on it"
         raise ConfigurationError(_refused(parsed, remedy)) from error
+
+
+def user_of(url: str) -> str:
+    """By which name RabbitMQ knows who connects to this URL."""
+    return URL(url).user or DEFAULT_USER
 
 
 def place_of(url: str) -> str:

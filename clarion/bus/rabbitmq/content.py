@@ -34,18 +34,17 @@ _NO_HEADERS = b"\0\0\0\0"
 _CONTENT_AT = HEAD.size + 4
 _FLAGS_AT = _CONTENT_AT + 8
 _LIST_AT = _FLAGS_AT + 2
-_OURS = 0b1011_0000_1000_0000
-"""Content type, headers, delivery mode and message id: the properties that our publishers set."""
-_USER_ID = 0b0001_0000
+_OURS = 0b1011_0000_1001_0000
+"""Content type, headers, delivery mode, message id and user id: what our publishers set."""
 
 
 class Delivery(NamedTuple):
-    """A `basic.deliver`, without the name of its exchange. `fault` says what of it cannot be
-    decoded."""
+    """A `basic.deliver`. `fault` says what of it cannot be decoded."""
 
     consumer_tag: str
     delivery_tag: int
     redelivered: bool
+    exchange: str
     routing_key: str
     fault: str = ""
 
@@ -77,8 +76,8 @@ def read_content(frame: bytes, fault: str = "") -> Content:
     Raises `SHORT_FRAME` where not even the size of the body is told."""
     try:
         body_bytes, flags = _CONTENT.unpack_from(frame, _CONTENT_AT)
-        if flags & ~_USER_ID == _OURS and not fault:
-            return _read_ours(frame, body_bytes, flags)
+        if flags == _OURS and not fault:
+            return _read_ours(frame, body_bytes)
         if not fault:
             return _read_any(frame, body_bytes, flags)
     except UNREADABLE:
@@ -100,11 +99,12 @@ def _read_delivery(
     consumer_tag, at = short(frame, HEAD.size + 4)
     delivery_tag, redelivered = _DELIVERED.unpack_from(frame, at)
     at += _DELIVERED.size
-    routing_key, _ = short(frame, at + 1 + frame[at])
-    return Delivery(consumer_tag, delivery_tag, bool(redelivered), routing_key, fault)
+    exchange, at = short(frame, at)
+    routing_key, _ = short(frame, at)
+    return Delivery(consumer_tag, delivery_tag, bool(redelivered), exchange, routing_key, fault)
 
 
-def _read_ours(frame: bytes, body_bytes: int, flags: int) -> Content:
+def _read_ours(frame: bytes, body_bytes: int) -> Content:
     """What `_read_any` does, for a fraction of its cost."""
     content_type, at = read_short(frame, _LIST_AT)
     if frame.startswith(_NO_HEADERS, at):
@@ -112,9 +112,7 @@ def _read_ours(frame: bytes, body_bytes: int, flags: int) -> Content:
     else:
         headers, at = read_table(frame, at)
     _, at = read_short(frame, at + 1)
-    user_id = None
-    if flags & _USER_ID:
-        user_id, at = read_short(frame, at)
+    user_id, at = read_short(frame, at)
     if at != len(frame) - 1:
         raise ValueError("the properties do not end where their frame does")
     return Content(body_bytes, content_type, headers, user_id or None)

@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import aiormq
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from pamqp.common import Arguments
 
 from clarion.errors import ConfigurationError
 from clarion.topology import EXCHANGES, QUEUES, Exchange, Queue
+
+Declare = Callable[[AbstractChannel], Awaitable[None]]
+
+
+class MayNotDeclare(ConfigurationError):
+    """Our user has no right to declare this."""
+
+
+class NotDeclaredYet(Exception):
+    """Our user may not declare what is not there: somebody else has to."""
+
+
+async def declared(connection: AbstractConnection, declare: Declare) -> AbstractChannel:
+    """A new channel, once `declare` is done on it. Who may not declare finds it declared.
+
+    Raises as `declare_topology`, and `NotDeclaredYet`.
+    """
+    channel = await connection.channel(publisher_confirms=False)
+    try:
+        await declare(channel)
+    except MayNotDeclare:  # the broker has closed the channel
+        channel = await connection.channel(publisher_confirms=False)
+        await _find_exchanges(channel)
+    return channel
+
+
+async def _find_exchanges(channel: AbstractChannel) -> None:
+    for exchange in EXCHANGES:
+        try:  # needs no permission
+            await channel.declare_exchange(exchange.name, passive=True)
+        except aiormq.exceptions.ChannelNotFoundEntity as error:
+            raise NotDeclaredYet(
+                f"The exchange {exchange.name} is not there, and the user of CLARION_AMQP_URL may"
+                " not declare it: a notifier does when it starts."
+            ) from error
 
 
 async def declare_topology(channel: AbstractChannel) -> None:
@@ -60,8 +96,8 @@ def _other_arguments(kind: str, name: str, error: Exception) -> ConfigurationErr
     )
 
 
-def _not_allowed(kind: str, name: str) -> ConfigurationError:
-    return ConfigurationError(
+def _not_allowed(kind: str, name: str) -> MayNotDeclare:
+    return MayNotDeclare(
         f"The user of CLARION_AMQP_URL may not declare the {kind} {name}: it needs the"
-        r" permissions configure, write and read on ^(clarion\.|amq\.gen).*"
+        r" permissions configure, write and read on ^clarion\..*"
     )

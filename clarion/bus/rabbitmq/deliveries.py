@@ -180,5 +180,6 @@ class _Message:
                 delivery.delivery_tag,
                 link,
                 content.undecodable,
+                delivery.exchange,
             )
         )

@@ -11,9 +11,10 @@ import structlog
 from aio_pika.abc import AbstractChannel
 
 from clarion.bus.metrics import LINK_UP
+from clarion.bus.rabbitmq import declaration
 from clarion.bus.rabbitmq.backoff import Backoff, Patience
 from clarion.bus.rabbitmq.connection import Connection, connect, place_of
-from clarion.bus.rabbitmq.declaration import declare_exchanges, declare_topology
+from clarion.bus.rabbitmq.declaration import Declare, NotDeclaredYet, declare_exchanges
 from clarion.errors import ConfigurationError
 from clarion.topology import EVENTS
 
@@ -39,7 +40,6 @@ FAILURES = (
 log = structlog.get_logger("clarion.bus")
 
 Prepare = Callable[[Connection], Awaitable[None]]
-Declare = Callable[[AbstractChannel], Awaitable[None]]
 
 
 class Link:
@@ -55,7 +55,7 @@ class Link:
         urls: Sequence[str],
         prepare: Prepare,
         *,
-        declare: Declare = declare_topology,
+        declare: Declare = declaration.declare_topology,
         on_blocked: Callable[[bool], None] = lambda _: None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
@@ -136,9 +136,9 @@ class Link:
         try:
             async with asyncio.timeout(OPEN_S):
                 await self._open()
-        except ConfigurationError as error:
+        except (ConfigurationError, NotDeclaredYet) as error:
             self._failed(str(error))
-            self._settle_first(error)
+            self._settle_first(error if isinstance(error, ConfigurationError) else None)
         except FAILURES as error:
             self._patience.failed(error)
             self._failed(f"The broker cannot be reached ({type(error).__name__}).")
@@ -159,9 +159,9 @@ class Link:
         self._lost = asyncio.Event()
         connection.observe(self._blocked, self._lost.set)
         try:
-            self._control = await connection.channel(publisher_confirms=False)
             self._incomplete = self._declared
-            await (declare_exchanges if self._incomplete else self._declare)(self._control)
+            declare = declare_exchanges if self._incomplete else self._declare
+            self._control = await declaration.declared(connection, declare)
             await self._prepare(connection)
         except BaseException:
             connection.abort()
@@ -189,12 +189,12 @@ class Link:
     async def _declare_again(self) -> None:
         """What the broker may have lost. Not before the link is up: a queue that has no leader yet
         makes us wait, and those that have one take messages meanwhile."""
-        if self._control is None or not self._incomplete:
+        if self._connection is None or not self._incomplete:
             return
         try:
             async with asyncio.timeout(OPEN_S):
-                await self._declare(self._control)
-        except ConfigurationError as error:
+                self._control = await declaration.declared(self._connection, self._declare)
+        except (ConfigurationError, NotDeclaredYet) as error:
             self._declared = False  # the next try says so
             self.drop(str(error))
         except FAILURES as error:

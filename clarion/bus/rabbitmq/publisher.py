@@ -15,11 +15,17 @@ from pamqp.common import FieldTable
 
 from clarion.bus.metrics import BLOCKED, PUBLISHES
 from clarion.bus.protocol import Message
-from clarion.bus.rabbitmq.connection import Connection
+from clarion.bus.rabbitmq.connection import Connection, user_of
 from clarion.bus.rabbitmq.link import FAILURES, Link
 from clarion.bus.rabbitmq.underlay import channel_under, when_closed
-from clarion.errors import BusUnavailable, PublishRefused, PublishUnknown, Unroutable
-from clarion.topology import EXCHANGES
+from clarion.errors import (
+    BusUnavailable,
+    ConfigurationError,
+    PublishRefused,
+    PublishUnknown,
+    Unroutable,
+)
+from clarion.topology import EXCHANGES, LIVE
 
 _PERSISTENT = 2
 _TRANSIENT = 1
@@ -36,12 +42,14 @@ class Publisher:
     """One connection and one channel in confirm mode; any number of publishes in flight on it.
 
     A publish that is in flight when the link is lost or blocked ends at once as `PublishUnknown`.
+    Each message bears the user of the connection, which is how consumers know that it is ours.
     """
 
     def __init__(self, urls: Sequence[str], *, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._channel: AbstractChannel | None = None  # aio-pika refers to it weakly
         self._amqp: Channel | None = None
+        self._user = ""
         self._in_flight: set[asyncio.Timeout] = set()
         self._message_ids = (
             f"{prefix}{number:x}" for prefix in [token_hex(8)] for number in count()
@@ -64,6 +72,7 @@ class Publisher:
             headers=_table(message),
             delivery_mode=_PERSISTENT if message.persistent else _TRANSIENT,
             message_id=next(self._message_ids),
+            user_id=self._user,
         )
         try:
             async with asyncio.timeout(self._timeout_s) as deadline:
@@ -105,6 +114,8 @@ class Publisher:
     async def _prepare(self, connection: Connection) -> None:
         self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         amqp = await channel_under(self._channel)
+        self._user = user_of(str(connection.url))
+        await _prove_user(amqp, self._user)
         when_closed(amqp, lambda: self._channel_closed(amqp))
         self._amqp = amqp
 
@@ -128,6 +139,28 @@ class Publisher:
         now = asyncio.get_running_loop().time()
         for deadline in self._in_flight:
             deadline.reschedule(now)
+
+
+async def _prove_user(amqp: Channel, user: str) -> None:
+    """Have the broker check the user id of a message that nobody is to hear.
+
+    Raises `ConfigurationError` where it knows us by another name (a certificate or an
+    authentication backend may give one), and where we may not publish at all.
+    """
+    try:
+        properties = Basic.Properties(user_id=user, delivery_mode=_TRANSIENT)
+        await amqp.basic_publish(b"", exchange=LIVE, routing_key="", properties=properties)
+    except aiormq.exceptions.ChannelPreconditionFailed as error:
+        raise ConfigurationError(
+            f"CLARION_AMQP_URL: the broker knows this connection by another user than {user!r}."
+            " Write the name that it knows into the URL, with any password where a certificate"
+            " logs in: the messages of Clarion bear it."
+        ) from error
+    except aiormq.exceptions.ChannelAccessRefused as error:
+        raise ConfigurationError(
+            f"The user of CLARION_AMQP_URL may not publish to {LIVE};"
+            " docs/guides/run-it.md has the permissions of each service."
+        ) from error
 
 
 def _table(message: Message) -> FieldTable:

@@ -20,7 +20,13 @@ from clarion.store.tables import events, parked, slices
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.audit import changes_of, record_changes
 from services.gateway.parked.reading import whole
-from services.gateway.parked.repair import address_of, events_in, message_of, slice_of
+from services.gateway.parked.repair import (
+    address_of,
+    check_allowed,
+    events_in,
+    message_of,
+    slice_of,
+)
 
 REDRIVE = "parked.redrive"
 DELETE = "parked.delete"
@@ -41,6 +47,7 @@ async def redrive_parked(
             earlier = await changes_of(connection, key.tenant, [identifier])
             was_redriven = any(one["action"] == REDRIVE for one in earlier)
             return {"id": identifier, "redriven": False} if was_redriven else None
+    check_allowed(row)
     piece = slice_of(row)
     if piece is None:
         exchange, routing_key = address_of(row)

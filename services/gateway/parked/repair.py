@@ -12,9 +12,8 @@ from clarion.bus.protocol import Message
 from clarion.contracts.cloudevents import BATCHED, read_amqp, read_batch
 from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, RawEntry, RawEnvelope
 from clarion.contracts.event import DEFAULT_SOURCE
-from clarion.contracts.job import JOBS_CONTENT_TYPE
 from clarion.contracts.media import media_type
-from clarion.contracts.parking import CUT, UNDECODABLE
+from clarion.contracts.parking import CUT, NOT_ALLOWED, OURS, UNDECODABLE
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.contracts.validation import Parsed
 from clarion.errors import Conflict, Problem
@@ -28,9 +27,8 @@ ADDRESSES: dict[str, Address] = {
     for queue in QUEUES
     if queue.exchange in (EVENTS, DELIVERIES)
 }
-OURS = (ENVELOPE_CONTENT_TYPE, JOBS_CONTENT_TYPE, SLICE_CONTENT_TYPE)
 
-NEVER_OURS = ("not_allowed", UNDECODABLE)
+NEVER_OURS = (NOT_ALLOWED, UNDECODABLE)
 """Why a message is parked that somebody else may have sent under a content type of ours."""
 
 _encode = msgspec.json.Encoder().encode
@@ -38,10 +36,18 @@ _envelope = msgspec.json.Decoder(RawEnvelope)
 _slice = msgspec.json.Decoder(Slice)
 
 
+def check_allowed(row: Row[Any]) -> None:
+    """Raises `Conflict` (`not_allowed`): published again it would be ours, and we may do what its
+    sender may not."""
+    if row.reason == NOT_ALLOWED:
+        detail = "Its sender may not send this, so it is not sent again: delete it."
+        raise Conflict(detail, code=NOT_ALLOWED)
+
+
 def address_of(row: Row[Any]) -> Address:
     """Where it came from. Raises `Conflict` (`no_queue`)."""
     address = ADDRESSES.get(row.queue)
-    if address is None:
+    if address is None or (address[0] != EVENTS and media_type(row.content_type) not in OURS):
         raise Conflict("The message does not tell the queue it was for.", code="no_queue")
     return address
 
@@ -50,14 +56,13 @@ def message_of(row: Row[Any]) -> Message:
     """The stored body; a CloudEvent is read again and goes as its tenant's.
 
     A tenant is known by the AMQP user, and this time the user would be ours. Raises `Conflict`
-    (`not_allowed`, `no_tenant`, `headers_cut`, `still_malformed`).
+    (`no_tenant`, `headers_cut`, `still_malformed`, and as `check_allowed`).
     """
+    check_allowed(row)
     media = media_type(row.content_type)
     if row.reason == UNDECODABLE:
         detail = "Its AMQP properties cannot be decoded: its sender has to send it again."
         raise Conflict(detail, code="still_malformed")
-    if media in OURS and row.reason == "not_allowed":
-        raise Conflict("An AMQP user sent it that may not send these.", code="not_allowed")
     if media in OURS:
         return Message(row.body, row.content_type)
     if row.tenant is None:
