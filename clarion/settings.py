@@ -51,12 +51,12 @@ def _check_secret(value: str) -> str:
 
 def _check_key(value: str) -> str:
     if not GIVEN_KEY.fullmatch(value):
-        raise ValueError("give 8 to 256 printable characters without spaces, such as clr_...")
+        raise ValueError("give 32 to 256 printable characters without spaces, such as clr_...")
     return value
 
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
-GIVEN_KEY = re.compile(r"[!-~]{8,256}")
+GIVEN_KEY = re.compile(r"[!-~]{32,256}")
 MIN_SECRET_BYTES = 32
 
 Origins = Annotated[list[str], BeforeValidator(_split), AfterValidator(_check_origins)]

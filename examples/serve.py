@@ -51,7 +51,6 @@ def mint(clarion: Clarion, example: str, subscriber: str) -> dict[str, str]:
     """A token for this person's feed, and where the feed is."""
     body: dict[str, Any] = {"subscriber": subscriber, "ttl_s": 600}
     if topic := JOIN_TO_PUBLISH.get(example):
-        clarion.call("PUT", f"/v1/subscribers/{quote(subscriber)}", {})
         clarion.call("PUT", f"/v1/topics/{quote(topic)}", {"name": topic})
         clarion.call("PUT", f"/v1/topics/{quote(topic)}/subscribers/{quote(subscriber)}")
         body["publish"] = [topic]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 
 
 def media_type(content_type: str | None) -> str:

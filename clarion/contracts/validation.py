@@ -24,6 +24,7 @@ from clarion.contracts.event import (
     audience_of,
 )
 from clarion.contracts.field_faults import event_faults, expected
+from clarion.contracts.refusals import MAX_NAMED_FAULTS, invalid, malformed, too_deep
 from clarion.contracts.values import (
     compact,
     deep_paths,
@@ -34,10 +35,9 @@ from clarion.contracts.values import (
     may_hold_nul,
     nul_paths,
 )
-from clarion.errors import BadRequest, FieldError, Invalid, Problem
+from clarion.errors import FieldError, Invalid, Refused
 
 MAX_ATTRIBUTES_BYTES = 16 * 1024
-MAX_NAMED_FAULTS = 100
 MAX_DELAY = timedelta(days=366)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
@@ -45,9 +45,7 @@ LATEST = datetime.max.replace(tzinfo=UTC)
 _event_decoder = msgspec.json.Decoder(Event)
 _value_decoder = msgspec.json.Decoder()
 _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ADDRESS = re.compile(ADDRESS_PATTERN)
-_POSITION = re.compile(r"\(byte (\d+)\)")
 
 
 class Parsed(NamedTuple):
@@ -74,6 +72,17 @@ def decode_events(raw: bytes, *, now: datetime | None = None) -> list[Parsed]:
     """An array of 1 to `MAX_EVENTS` events, each with its own bytes. Errors as `decode_event`,
     with paths such as `[3].type`; one wrong event refuses all."""
     return read_each(split_array(raw), lambda part: Parsed(decode_event(part, now=now), part))
+
+
+def read_apart(parts: Sequence[bytes], read: Callable[[bytes], Parsed]) -> list[Parsed | Refused]:
+    """Read every part; one that is wrong is its problem instead."""
+    outcomes: list[Parsed | Refused] = []
+    for part in parts:
+        try:
+            outcomes.append(read(part))
+        except Refused as problem:
+            outcomes.append(problem)
+    return outcomes
 
 
 def read_each(parts: Sequence[bytes], read: Callable[[bytes], Parsed]) -> list[Parsed]:
@@ -131,32 +140,6 @@ def recipient_faults(recipient: Recipient, path: str = "") -> Iterator[FieldErro
     attributes = recipient.attributes
     if attributes and encoded_size(attributes) > MAX_ATTRIBUTES_BYTES:
         yield FieldError(prefix + "attributes", f"is larger than {MAX_ATTRIBUTES_BYTES} bytes")
-
-
-def invalid(faults: list[FieldError]) -> Invalid:
-    """The problem that names these fields."""
-    named = faults[:MAX_NAMED_FAULTS]
-    what = "1 field is" if len(named) == 1 else f"{len(named)} fields are"
-    return Invalid(f"{what} not as documented; nothing was accepted.", errors=named)
-
-
-def too_deep(field: str) -> FieldError:
-    """The fault of a value that nests past `MAX_DEPTH`."""
-    return FieldError(field, f"nests more than {MAX_DEPTH} levels deep")
-
-
-def malformed(raw: bytes, error: Exception) -> Problem:
-    """The problem of bytes that are not JSON; says where, not what."""
-    if isinstance(error, UnicodeDecodeError):
-        return BadRequest("The body is not valid UTF-8.", code="malformed_json")
-    text = str(error)
-    if _SURROGATE.search(raw) and ("surrogate" in text or "truncated" in text):
-        return BadRequest("A string holds half of a surrogate pair.", code="malformed_json")
-    if "truncated" in text:
-        return BadRequest("The body is not JSON: it ends too early.", code="malformed_json")
-    position = _POSITION.search(text)
-    where = f" at byte {position[1]}" if position else ""
-    return BadRequest(f"The body is not JSON: malformed{where}.", code="malformed_json")
 
 
 def _examine(raw: bytes, now: datetime | None) -> tuple[Event | None, list[FieldError]]:

@@ -19,6 +19,7 @@ from clarion.contracts.validation import Parsed
 from clarion.errors import BusUnavailable, Problem
 from clarion.telemetry.trace import continue_trace
 from clarion.tokens.api_keys import ApiKey
+from services.gateway.accepted import Answer, answer_to
 from services.gateway.intake import Headers, Intake, idempotency_key, read_events
 from services.gateway.waiting_room import WaitingRoom
 
@@ -46,17 +47,25 @@ class Acceptor:
             raise BusUnavailable("The broker is away or takes nothing now; nothing was accepted.")
 
     async def accept(
-        self, key: ApiKey, traceparent: str, headers: Headers, body: bytes
-    ) -> tuple[list[str], Problem | None]:
-        """The ids in the order given, once all are confirmed; or why they were not.
+        self,
+        key: ApiKey,
+        traceparent: str,
+        headers: Headers,
+        body: bytes,
+        *,
+        partial: bool = False,
+    ) -> tuple[Answer, Problem | None]:
+        """The answer, once all are confirmed; or why they were not.
 
         Raises `Refused` for what the caller must change, and `Unavailable`.
         """
-        intake = read_events(headers, body)
+        intake = read_events(headers, body, partial=partial)
         given_id = idempotency_key(headers, intake)
         ids = [given_id or parsed.event.id or new_id() for parsed in intake.events]
-        problem = await self._publish(key.tenant, self._entries(key, traceparent, intake, ids))
-        return ids, problem and _explained(problem, intake)
+        problem = None
+        if ids:
+            problem = await self._publish(key.tenant, self._entries(key, traceparent, intake, ids))
+        return answer_to(intake, ids), problem and _explained(problem, intake)
 
     async def close(self, timeout_s: float) -> None:
         """Finish what is accepted, refuse what is new."""

@@ -99,7 +99,7 @@ def _with_cors(app: ASGIApp, allowed_origins: list[str]) -> ASGIApp:
     return CORSMiddleware(
         app,
         allow_origins=allowed_origins,
-        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "traceparent"],
         expose_headers=EXPOSED_HEADERS,
         max_age=CORS_MAX_AGE_S,

@@ -6,12 +6,11 @@ through to the routes once its key is known and its body is sane JSON within the
 
 from __future__ import annotations
 
-import msgspec
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from clarion.contracts.media import JSON, charset, media_type
+from clarion.contracts.media import JSON, MERGE_PATCH, charset, media_type
 from clarion.contracts.validation import decode_json
 from clarion.errors import Problem, TooLarge, TooSlow, UnsupportedMedia
 from clarion.http.bodies import METHODS_WITH_BODY, discard
@@ -21,18 +20,17 @@ from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import continue_trace, set_current_trace, trace_id_of
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.accept import Acceptor
+from services.gateway.accepted import NOTHING, Answer
 from services.gateway.auth import Authenticator, require_scope
 from services.gateway.body import BodyReader
 from services.gateway.headers import SECURITY_HEADERS
-from services.gateway.intake import Headers, refuse_encoding, refuse_parameters
+from services.gateway.intake import Headers, refuse_encoding, wants_partial
 from services.gateway.metrics import REFUSED
 from services.gateway.rates import RequestRates, sending_fields, with_fields
 from services.gateway.waiting_room import WaitingRoom
 
 EVENTS_PATH = "/v1/events"
 API_PREFIX = "/v1/"
-
-_encode = msgspec.json.encode
 
 log = structlog.get_logger("clarion.gateway")
 
@@ -72,27 +70,27 @@ class Entry:
         try:
             if scope["method"] != "POST":
                 raise OtherProblem(405, "Events are sent by POST.")
-            ids, problem = await self._accept(scope, headers, traceparent, receive)
+            answer, problem = await self._accept(scope, headers, traceparent, receive)
         except ClientDisconnect:
             return
         except Exception as error:
-            problem, ids = _problem_of(error), []
+            answer, problem = NOTHING, _problem_of(error)
         if problem is None:
-            await _answer_accepted(ids, traceparent, scope, send)
+            await _answer_accepted(answer, traceparent, scope, send)
             return
         REFUSED.labels(problem.code).inc()
         await _answer_problem(problem, traceparent, scope, receive, send)
 
     async def _accept(
         self, scope: Scope, headers: Headers, traceparent: str, receive: Receive
-    ) -> tuple[list[str], Problem | None]:
+    ) -> tuple[Answer, Problem | None]:
         key = await self._identify(scope, headers)
         require_scope(key, "events:write")
-        refuse_parameters(scope["query_string"])
+        partial = wants_partial(scope["query_string"])
         self._acceptor.refuse_if_away()
         body = await self._reader.read(key.tenant, headers, receive)
         try:
-            return await self._acceptor.accept(key, traceparent, headers, body)
+            return await self._acceptor.accept(key, traceparent, headers, body, partial=partial)
         finally:
             self._room.leave(key.tenant, len(body))
 
@@ -162,7 +160,8 @@ def _continue(headers: Headers) -> str:
 
 def _refuse_other_media(headers: Headers, body: bytes) -> None:
     given = headers.get(b"content-type", b"").decode("latin-1")
-    if body and (media_type(given) != JSON or charset(given) not in ("utf-8", "utf8")):
+    is_json = media_type(given) in (JSON, MERGE_PATCH)
+    if body and (not is_json or charset(given) not in ("utf-8", "utf8")):
         raise UnsupportedMedia(f"Send the body as {JSON}.")
 
 
@@ -174,17 +173,16 @@ def _problem_of(error: Exception) -> Problem:
     return Problem("Something went wrong on our side; it has been logged.")
 
 
-async def _answer_accepted(ids: list[str], traceparent: str, scope: Scope, send: Send) -> None:
-    body = b'{"accepted":%d,"ids":%b}' % (len(ids), _encode(ids))
+async def _answer_accepted(answer: Answer, traceparent: str, scope: Scope, send: Send) -> None:
     headers = [
         (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
+        (b"content-length", str(len(answer.body)).encode()),
         (b"traceparent", traceparent.encode()),
         *SECURITY_HEADERS,
         *with_fields(scope),
     ]
-    await send({"type": "http.response.start", "status": 202, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _answer_problem(

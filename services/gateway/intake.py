@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -10,51 +10,71 @@ from clarion.contracts.cloudevents import (
     BATCHED,
     STRUCTURED,
     http_attributes,
-    read_batch,
     read_binary,
     read_structured,
 )
 from clarion.contracts.media import JSON, charset, media_type
-from clarion.contracts.validation import Parsed, decode_event, decode_events
+from clarion.contracts.validation import (
+    Parsed,
+    decode_event,
+    read_apart,
+    read_each,
+    split_array,
+)
 from clarion.contracts.values import PLAIN_NAME
-from clarion.errors import BadRequest, FieldError, Invalid, UnsupportedMedia
+from clarion.errors import BadRequest, FieldError, Invalid, Refused, UnsupportedMedia
 
 MAX_ID_CHARACTERS = 256
+PARTIAL = "partial"
 
 Headers = Mapping[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What one request brought."""
+    """What one request brought. `outcomes`, where it may be accepted in part: for each event in
+    the order given, that it is among `events`, or why it is not."""
 
     events: list[Parsed]
     single: bool
+    outcomes: list[Parsed | Refused] | None = None
 
 
-def read_events(headers: Headers, body: bytes) -> Intake:
-    """The events of a request, in the order given. Raises `BadRequest`, `Invalid`,
-    `UnsupportedMedia`."""
+def read_events(headers: Headers, body: bytes, *, partial: bool = False) -> Intake:
+    """The events of a request, in the order given. Raises `BadRequest`, `Invalid` and
+    `UnsupportedMedia`; for a single wrong event only unless `partial`."""
+    read, single = _reader_of(headers, body)
+    if partial:
+        outcomes = read_apart([body] if single else split_array(body), read)
+        events = [one for one in outcomes if isinstance(one, Parsed)]
+        return Intake(events, single, outcomes)
+    if single:
+        return Intake([read(body)], single)
+    return Intake(read_each(split_array(body), read), single)
+
+
+def _reader_of(headers: Headers, body: bytes) -> tuple[Callable[[bytes], Parsed], bool]:
+    """What reads one event of this body, and whether the body is one."""
     given = headers.get(b"content-type")
     if given is None or given == b"application/json":
         media = JSON
     else:
         media = _readable_media(given.decode("latin-1"))
     refuse_encoding(headers)
-    if media == STRUCTURED:
-        return Intake([read_structured(body)], single=True)
-    if media == BATCHED:
-        return Intake(read_batch(body), single=False)
+    if media in (STRUCTURED, BATCHED):
+        return read_structured, media == STRUCTURED
     if b"ce-specversion" in headers:
         attributes = http_attributes(headers.items())
-        return Intake([read_binary(attributes, _text(given), body)], single=True)
+        return lambda part: read_binary(attributes, _text(given), part), True
     if media != JSON:
         raise UnsupportedMedia(
             f"Send {JSON}, {STRUCTURED}, {BATCHED}, or a CloudEvent in binary mode."
         )
-    if body.lstrip(b" \t\r\n")[:1] == b"[":
-        return Intake(decode_events(body), single=False)
-    return Intake([Parsed(decode_event(body), body)], single=True)
+    return _read_plain, body.lstrip(b" \t\r\n")[:1] != b"["
+
+
+def _read_plain(part: bytes) -> Parsed:
+    return Parsed(decode_event(part), part)
 
 
 def refuse_encoding(headers: Headers) -> None:
@@ -78,7 +98,7 @@ def idempotency_key(headers: Headers, intake: Intake) -> str | None:
     if not 1 <= len(key) <= MAX_ID_CHARACTERS or "\0" in key:
         fault = FieldError("Idempotency-Key", "must be UTF-8 of 1 to 256 characters")
         raise Invalid("The Idempotency-Key is not valid.", errors=[fault])
-    if intake.events[0].event.id not in (None, key):
+    if intake.events and intake.events[0].event.id not in (None, key):
         fault = FieldError("id", "is not the same as the Idempotency-Key")
         raise Invalid(
             "Two different ids were given.", code="idempotency_key_differs", errors=[fault]
@@ -86,16 +106,32 @@ def idempotency_key(headers: Headers, intake: Intake) -> str | None:
     return key
 
 
-def refuse_parameters(query: bytes) -> None:
-    """Raises `BadRequest` that names a query parameter: none is known here, and one that asks for
-    a trial must not be taken for the real thing."""
+def wants_partial(query: bytes) -> bool:
+    """Whether `?partial=true` is asked for.
+
+    Raises `BadRequest` that names any other parameter: one that asks for a trial must not be taken
+    for the real thing.
+    """
     if not query:
+        return False
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    values = {value for name, value in given if name == PARTIAL}
+    if not values <= {"true", "false"} or len(values) > 1:
+        fault = FieldError(PARTIAL, "must be true or false")
+        raise Invalid("The query is not valid; nothing was accepted.", errors=[fault])
+    _refuse_parameters({name for name, _ in given} - {PARTIAL}, malformed=not given)
+    return "true" in values
+
+
+def _refuse_parameters(names: set[str], *, malformed: bool) -> None:
+    if not names and not malformed:
         return
-    names = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
     faults = [
         FieldError(
             name if PLAIN_NAME.match(name) else "?",
-            "is not available yet" if name == "dry_run" else "is not a parameter of this call",
+            "is not available yet"
+            if name == "dry_run"
+            else f"is not a parameter of this call: there is {PARTIAL}",
         )
         for name in sorted(names)
     ]

@@ -10,7 +10,8 @@ from fastapi.openapi.utils import get_openapi
 
 from clarion.contracts.cloudevents import BATCHED, STRUCTURED
 from clarion.contracts.event import MAX_EVENTS, Event
-from clarion.http.problems import problem_responses
+from clarion.http.problems import PROBLEM_SCHEMA, problem_responses
+from services.gateway.intake import PARTIAL
 from services.gateway.schemas import NO_NUL
 
 REF = "#/components/schemas/{name}"
@@ -40,6 +41,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     made["components"]["schemas"] |= {name: _portable(one) for name, one in schemas.items()}
     made["components"]["schemas"]["CloudEvent"] = CLOUD_EVENT
     made["components"]["schemas"]["Accepted"] = ACCEPTED
+    made["components"]["schemas"]["Outcomes"] = OUTCOMES
     for path, operations in made["paths"].items():
         for operation in operations.values() if path.startswith("/v1/") else ():
             bounds = problem_responses(*((408, 429) if "requestBody" in operation else (429,)))
@@ -61,7 +63,7 @@ def _post_events(event: dict[str, Any]) -> dict[str, Any]:
             "may be sent again: an event that has an id counts once."
         ),
         "security": [{"apiKey": []}],
-        "parameters": [IDEMPOTENCY_KEY],
+        "parameters": [PARTIAL_PARAMETER, IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {
@@ -71,6 +73,10 @@ def _post_events(event: dict[str, Any]) -> dict[str, Any]:
             },
         },
         "responses": {
+            "207": {
+                "description": "With `?partial=true`: an outcome for each event, in order",
+                "content": {"application/json": {"schema": {"$ref": REF.format(name="Outcomes")}}},
+            },
             "202": {
                 "description": "Stored",
                 "content": {"application/json": {"schema": {"$ref": REF.format(name="Accepted")}}},
@@ -95,6 +101,43 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "required": False,
     "description": "Another spelling of `id`, for a single event",
     "schema": {"type": "string", "minLength": 1, "maxLength": 256, "pattern": NO_NUL},
+}
+
+PARTIAL_PARAMETER: dict[str, Any] = {
+    "name": PARTIAL,
+    "in": "query",
+    "required": False,
+    "description": "Accept the good events of an array, and answer for each one",
+    "schema": {"type": "boolean", "default": False},
+}
+
+OUTCOMES: dict[str, Any] = {
+    "type": "object",
+    "required": ["accepted", "items"],
+    "properties": {
+        "accepted": {"type": "integer", "minimum": 0, "maximum": MAX_EVENTS},
+        "items": {
+            "type": "array",
+            "description": "in the order given",
+            "items": {
+                "oneOf": [
+                    {
+                        "type": "object",
+                        "required": ["id"],
+                        "properties": {"id": {"type": "string"}},
+                    },
+                    {
+                        "type": "object",
+                        "required": ["code", "detail", "errors"],
+                        "properties": {
+                            name: PROBLEM_SCHEMA["properties"][name]
+                            for name in ("code", "detail", "errors")
+                        },
+                    },
+                ]
+            },
+        },
+    },
 }
 
 ACCEPTED: dict[str, Any] = {

@@ -134,9 +134,9 @@ async def test_key_and_secret_are_kept_for_their_owner_only(run_data: Path) -> N
 
 
 async def test_credentials_of_the_environment_are_used_as_they_are(run_data: Path) -> None:
-    env = {"CLARION_API_KEY": "a-key-of-my-own", "CLARION_TOKEN_SECRET": "x" * 32}
+    env = {"CLARION_API_KEY": "a-key-of-my-own-0123456789-012345", "CLARION_TOKEN_SECRET": "x" * 32}
     async with dev(run_data, env=env) as process:
-        assert "Authorization: Bearer a-key-of-my-own" in curl_line_of(process)
+        assert "Authorization: Bearer a-key-of-my-own-0123456789-012345" in curl_line_of(process)
         token, _ = mint_token("x" * 32, tenant="default", subscriber="ada", ttl_s=60)
         await paste(curl_line_of(process))
         assert (await next_notification(url_of(process), token))["version"] == 1

@@ -21,3 +21,13 @@ async def pusher(memory_bus: Bus, database: Database) -> AsyncIterator[Pusher]:
 @pytest.fixture
 def writer(memory_bus: Bus, database: Database) -> InboxWriter:
     return InboxWriter(database, memory_bus)
+
+
+@pytest.fixture
+async def no_database() -> AsyncIterator[Database]:
+    """A database that is away: the way of an event does without."""
+    database = Database(
+        "postgresql://nobody@127.0.0.1:1/none", pool_size=2, timeout_s=1, application_name="test"
+    )
+    yield database
+    await database.close()

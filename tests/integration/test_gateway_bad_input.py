@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
@@ -78,16 +77,6 @@ MEDIA = {
 }
 
 
-@pytest.fixture
-async def no_database() -> AsyncIterator[Database]:
-    """A database that is away: the way of an event does without."""
-    database = Database(
-        "postgresql://nobody@127.0.0.1:1/none", pool_size=2, timeout_s=1, application_name="test"
-    )
-    yield database
-    await database.close()
-
-
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 async def test_what_is_not_json_is_400(memory_bus: Bus, no_database: Database, body: bytes) -> None:
     async with gateway_client(memory_bus, no_database) as client:
@@ -128,7 +117,9 @@ async def test_binary_data_of_a_cloudevent_is_422(memory_bus: Bus, no_database: 
         await only_the_next_is_published(memory_bus, client)
 
 
-@pytest.mark.parametrize("query", ["dry_run=true", "dry_run", "x=1&y=2", "=", "%00=1"])
+@pytest.mark.parametrize(
+    "query", ["dry_run=true", "dry_run", "x=1&y=2", "=", "%00=1", "&", "Partial=true"]
+)
 async def test_a_query_is_never_taken_for_a_real_run(
     memory_bus: Bus, no_database: Database, query: str
 ) -> None:

@@ -161,8 +161,8 @@ async def test_a_redrive_spreads_what_matches_over_time_and_counts_it_first(
 
         preview = await ask(preview=True)
         untouched = [(await row_of(database, one)).state for one in dead]
-        first = (await ask(rate_per_s=2)).json()
-        again = (await ask(rate_per_s=2)).json()
+        first = (await ask(rate_per_s=2, all=True)).json()
+        again = (await ask(rate_per_s=2, state="dead")).json()
         wrong = [await ask(state="sent"), await ask(rate_per_s=0), await ask(unknown=1)]
     rows = [await row_of(database, one) for one in dead]
     assert (preview.json(), untouched) == ({"count": 5}, ["dead"] * 5)
@@ -177,6 +177,22 @@ async def test_a_redrive_spreads_what_matches_over_time_and_counts_it_first(
     assert [change[2] for change in await changes_in(database)] == [str(one) for one in dead]
 
 
+@pytest.mark.parametrize(
+    "given", [{}, {"rate_per_s": 5}, {"channel": None}, {"all": False}, {"preview": False}]
+)
+async def test_a_redrive_of_everything_must_be_asked_for(
+    memory_bus: Bus, database: Database, given: dict[str, Any]
+) -> None:
+    dead = await put_delivery(database, await put_notified(database), state="dead")
+    async with gateway_client(memory_bus, database) as client:
+        answer = await client.post("/v1/deliveries/redrive", json=given)
+    assert answer.status_code == 422
+    (fault,) = answer.json()["errors"]
+    assert fault["field"] == "body"
+    assert '"all": true' in fault["message"]
+    assert (await row_of(database, dead)).state == "dead"
+
+
 async def test_another_tenants_deliveries_are_neither_seen_nor_driven(
     memory_bus: Bus, database: Database
 ) -> None:
@@ -185,7 +201,7 @@ async def test_another_tenants_deliveries_are_neither_seen_nor_driven(
     reader = await make_key(database, scopes=["history:read"])
     async with gateway_client(memory_bus, database) as client:
         listed = await client.get("/v1/deliveries", headers=headers)
-        redriven = await client.post("/v1/deliveries/redrive", json={}, headers=headers)
+        redriven = await client.post("/v1/deliveries/redrive", json={"all": True}, headers=headers)
         answers = [
             await client.post(f"/v1/deliveries/{one}/retry", headers=headers)
             for one in (delivery, new_id(), "not-an-id")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 from zlib import crc32
 
@@ -39,6 +41,48 @@ async def test_put_creates_and_replaces_whole(memory_bus: Bus, database: Databas
     assert without_times(changed.json()) == cleared | {"id": "user@x:1", "email": "c@d.example"}
     assert changed.json()["created_at"] == made.json()["created_at"]
     assert changed.json()["updated_at"] > made.json()["updated_at"]
+
+
+async def test_patch_merges_and_null_clears(memory_bus: Bus, database: Database) -> None:
+    nested = {"plan": {"name": "pro", "seats": 5}, "tags": ["a"], "n": 1}
+    change: dict[str, Any] = {
+        "phone": None,
+        "locale": "de",
+        "attributes": {"plan": {"seats": None, "trial": {"until": None, "on": True}}, "n": None},
+    }
+    headers = {"content-type": "application/merge-patch+json"}
+    async with gateway_client(memory_bus, database) as client:
+        missing = await client.patch("/v1/subscribers/ada", json={"email": "a@b.example"})
+        await client.put("/v1/subscribers/ada", json=DESCRIBED | {"attributes": nested})
+        same = await client.patch("/v1/subscribers/ada", json={})
+        changed = await client.patch(
+            "/v1/subscribers/ada", content=json.dumps(change), headers=headers
+        )
+        read = await client.get("/v1/subscribers/ada")
+        cleared = await client.patch("/v1/subscribers/ada", json={"attributes": None})
+        wrong = await client.patch("/v1/subscribers/ada", json={"email": "x", "mail": 1})
+        big = await client.patch("/v1/subscribers/ada", json={"attributes": {"a": "x" * 17_000}})
+        after = await client.get("/v1/subscribers/ada")
+    assert missing.status_code == 404
+    assert without_times(same.json()) == {"id": "ada", **DESCRIBED, "attributes": nested}
+    merged = {"plan": {"name": "pro", "trial": {"on": True}}, "tags": ["a"]}
+    expected = {"id": "ada", **DESCRIBED, "phone": None, "locale": "de", "attributes": merged}
+    assert without_times(changed.json()) == expected
+    assert read.json() == changed.json()
+    assert without_times(cleared.json()) == expected | {"attributes": None}
+    assert wrong.status_code == big.status_code == 422
+    assert after.json() == cleared.json()
+
+
+async def test_changes_at_the_same_time_are_all_kept(memory_bus: Bus, database: Database) -> None:
+    async with gateway_client(memory_bus, database) as client:
+        await client.put("/v1/subscribers/ada", json={})
+        patches = [
+            client.patch("/v1/subscribers/ada", json={"attributes": {f"a{n}": n}}) for n in range(6)
+        ]
+        await asyncio.gather(*patches)
+        read = await client.get("/v1/subscribers/ada")
+    assert read.json()["attributes"] == {f"a{n}": n for n in range(6)}
 
 
 async def test_a_deleted_subscriber_leaves_every_topic(memory_bus: Bus, database: Database) -> None:

@@ -26,7 +26,7 @@ from tests.support.fuzz import Tally, attack_by_bytes
 from tests.support.processes import Process, run_directory, start_process, wait_until
 from tests.support.pusher import SECRET, Served, token
 
-KEY = "clr_attacked-0123456789"
+KEY = "clr_attacked-0123456789-0123456789-0123"
 SETTINGS = {
     "CLARION_API_KEY": KEY,
     "CLARION_TOKEN_SECRET": SECRET,

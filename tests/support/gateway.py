@@ -22,7 +22,7 @@ from clarion.topology import events_queue
 from services.gateway.app import create_app
 from services.gateway.settings import GatewaySettings
 
-KEY = "a-key-of-the-settings"
+KEY = "a-key-of-the-settings-0123456789"
 SECRET = "0123456789abcdef0123456789abcdef"
 
 

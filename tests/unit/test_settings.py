@@ -48,7 +48,8 @@ def test_the_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None
         ("CLARION_PORT", "http", "CLARION_PORT: Input should be a valid integer"),
         ("CLARION_PORT", "70000", "CLARION_PORT: Input should be less than or equal to 65535"),
         ("CLARION_TOKEN_SECRET", "short", "CLARION_TOKEN_SECRET: give at least 32 bytes"),
-        ("CLARION_API_KEY", "a b c d e", "CLARION_API_KEY: give 8 to 256 printable"),
+        ("CLARION_API_KEY", "a b " * 10, "CLARION_API_KEY: give 32 to 256 printable"),
+        ("CLARION_API_KEY", "clr_" + "a" * 27, "CLARION_API_KEY: give 32 to 256 printable"),
         ("CLARION_ALLOWED_ORIGINS", "*", "CLARION_ALLOWED_ORIGINS: write origins"),
         ("CLARION_ALLOWED_ORIGINS", "https://a.example/", "CLARION_ALLOWED_ORIGINS: write origins"),
     ],
@@ -82,7 +83,7 @@ def test_providers_keep_their_order() -> None:
 def test_secrets_do_not_show() -> None:
     shown = repr(
         GatewaySettings(
-            api_key="clr_canary-key",
+            api_key="clr_canary-key-0123456789-0123456789",
             token_secret="canary-secret" * 3,
             amqp_url=["amqp://u:canary-amqp@h/"],
             database_url="postgresql://u:canary-database@h/d",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from clarion.contracts.event import Channel
 from clarion.store.delivery_states import State
@@ -36,13 +36,24 @@ class DeliveryPage(Filters, Page):
 
 
 class Redrive(Filters):
-    """Which deliveries to send again, and how fast."""
+    """Which deliveries to send again, and how fast: a filter is needed, or `"all": true`."""
 
     state: DrivableState = "dead"
+    all: bool = Field(default=False, description="needed where no filter is given")
     preview: bool = Field(default=False, description="only count; nothing is changed")
     rate_per_s: float = Field(
         default=50, gt=0, le=1_000, description="how many are due each second, from now on"
     )
+
+    @model_validator(mode="after")
+    def _check_filter(self) -> Redrive:
+        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        if not (self.all or self.preview or given & FILTERS):
+            raise ValueError(f'give a filter ({", ".join(sorted(FILTERS))}) or "all": true')
+        return self
+
+
+FILTERS = frozenset(Filters.model_fields) | {"state"}
 
 
 class DeliverySummary(BaseModel):

@@ -27,7 +27,7 @@ _given = msgspec.json.Decoder(_Given)
 
 
 def given_in(body: bytes) -> Attributes | None:
-    """The attributes in a body that was found sound."""
+    """The attributes in a body that was found sound; None where they are null or left out."""
     return _given.decode(body).attributes
 
 
@@ -40,6 +40,26 @@ def text_of(attributes: Attributes | None) -> str | None:
         fault = FieldError("attributes", f"is larger than {MAX_ATTRIBUTES_BYTES} bytes")
         raise Invalid("The attributes are too large; nothing was changed.", errors=[fault])
     return text.decode()
+
+
+def merged(stored: Attributes, patch: Attributes) -> Attributes:
+    """RFC 7386: a member that is null is removed, one that is an object is merged into that of the
+    same name, any other takes its place."""
+    result = dict(stored)
+    for name, value in patch.items():
+        if bytes(value) == b"null":
+            result.pop(name, None)
+        elif _is_object(value):
+            before = result.get(name)
+            inner = _decode(before) if before is not None and _is_object(before) else {}
+            result[name] = Raw(_encode(merged(inner, _decode(value))))
+        else:
+            result[name] = value
+    return result
+
+
+def _is_object(value: Raw) -> bool:
+    return bytes(value).lstrip()[:1] == b"{"
 
 
 def columns_of(text: str | None) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
+from clarion.contracts.media import MERGE_PATCH
 from clarion.http.problems import problem_responses
 from services.gateway.access import DirectoryWriter, Has
 from services.gateway.answers import answer
 from services.gateway.directory import attributes
 from services.gateway.directory.schemas import Subscriber, SubscriberBody
 from services.gateway.directory.subscribers import (
+    change_subscriber,
     delete_subscriber,
     find_subscriber,
     list_subscribers,
@@ -21,6 +23,8 @@ from services.gateway.directory.subscribers import (
 )
 from services.gateway.paging import known_form, missing, new_form, page_of
 from services.gateway.schemas import Items, Page
+
+BODY = {"$ref": "#/components/schemas/SubscriberBody"}
 
 router = APIRouter(prefix="/v1/subscribers", tags=["directory"])
 
@@ -56,6 +60,34 @@ async def put(
     described = body.model_dump() | {"attributes": text}
     async with has.database.transaction() as connection:
         found = await put_subscriber(connection, key.tenant, identifier, described)
+    return answer(Subscriber, found)
+
+
+@router.patch(
+    "/{subscriber_id}",
+    response_model=Subscriber,
+    responses=problem_responses(400, 401, 403, 404, 413, 415, 422, 503),
+    summary="Change some of what is known of a subscriber",
+    openapi_extra={"requestBody": {"content": {MERGE_PATCH: {"schema": BODY}}}},
+)
+async def patch(
+    request: Request, subscriber_id: str, body: SubscriberBody, has: Has, key: DirectoryWriter
+) -> Response:
+    """A merge (RFC 7386): what is left out stays, `null` clears. Attributes are merged member by
+    member. 404 where there is no such subscriber; `PUT` creates one."""
+    identifier = known_form(subscriber_id, "subscriber")
+    changed = body.model_dump(exclude_unset=True)
+    async with has.database.transaction() as connection:
+        found = await find_subscriber(connection, key.tenant, identifier, hold=True)
+        if found is None:
+            raise missing("subscriber")
+        if "attributes" in changed:
+            given = attributes.given_in(await request.body())
+            stored: attributes.Attributes = found["attributes"] or {}
+            merged = None if given is None else attributes.merged(stored, given)
+            changed["attributes"] = attributes.text_of(merged)
+        if changed:
+            found = await change_subscriber(connection, key.tenant, identifier, changed)
     return answer(Subscriber, found)
 
 
