@@ -8,6 +8,7 @@
 | `no_provider` | skip | nothing is configured that carries the channel |
 | `no_address` | skip | the directory has no address of that kind |
 | `invalid_address` | skip | it has one that cannot be one |
+| `cancelled` | skip | the event was cancelled before it could be planned |
 | `no_audience` | skip | the event names nobody, or topics without members |
 """
 
@@ -102,9 +103,9 @@ def decide(
     return verdicts
 
 
-def nobody(workflow: Workflow) -> list[Decision]:
-    """The decisions of an event that has no audience."""
-    return [Decision(channel, "skip", "no_audience") for channel in workflow.channels]
+def nobody(workflow: Workflow, reason: str = "no_audience") -> list[Decision]:
+    """The decisions of an event that is told to nobody."""
+    return [Decision(channel, "skip", reason) for channel in workflow.channels]
 
 
 def _reaches_inbox(workflow: Workflow, when: datetime) -> bool:

@@ -19,7 +19,14 @@ from clarion.store.database import Database
 from clarion.store.delivery_states import CLAIM, EXPIRE, SETTLE, State, found_in, move, statement
 from services.notifier import metrics
 from services.notifier.channels.provider import Content, Outgoing
-from services.notifier.recheck import Verdict, count_skipped, keep_verdicts, recheck
+from services.notifier.recheck import (
+    FACT_COLUMNS,
+    Verdict,
+    count_skipped,
+    facts_of,
+    keep_verdicts,
+    recheck,
+)
 
 _content = msgspec.json.Decoder(Content)
 
@@ -34,14 +41,13 @@ WITH wanted AS (
 UPDATE deliveries d
 SET state = '{sending}', rounds = d.rounds + 1, leased_until = now() + $2, due_at = now() + $2,
     updated_at = now()
-FROM wanted
-LEFT JOIN notifications n ON n.id = wanted.notification
-LEFT JOIN subscribers s ON s.tenant = n.tenant AND s.id = n.subscriber
+FROM wanted {facts}
 WHERE d.id = wanted.id
 RETURNING d.id, d.tenant, d.channel, d.recipient, d.content::text AS content, d.rounds,
-  d.leased_until, d.expires_at, d.created_at, d.asked,
-  n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone
+  d.leased_until, d.expires_at, d.created_at, d.asked, {fact_columns}
 """,
+    facts=facts_of("wanted"),
+    fact_columns=FACT_COLUMNS,
     claimable=found_in(CLAIM),
     sending=move(CLAIM, State.QUEUED, State.SENDING),
 )

@@ -1,7 +1,7 @@
 """Whether a delivery is still to be sent, and where to, asked before every attempt.
 
-An address is looked up when an event is planned, and much may happen until it is used: a hold, a
-retry, a redrive. What was true then counts for nothing.
+Much may happen between the planning of an event and an attempt: a hold, a retry, a redrive. Whether
+it was cancelled is asked again, and the directory for the address.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from clarion.store.cancellations import IS_CANCELLED
 from clarion.store.database import Driver
 from clarion.store.delivery_states import SKIP, State, found_in, move, statement
 from services.notifier import metrics
@@ -18,6 +19,10 @@ from services.notifier.decide import ADDRESSES, Subscriber
 
 MAX_CHANGES = 20
 """Changes of address that a delivery keeps: the first, and the newest."""
+
+FACT_COLUMNS = f"""n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone,
+  n.cancelled_at IS NOT NULL OR {IS_CANCELLED} AS cancelled"""
+"""What `recheck` looks at, beside the delivery's `id`, `channel` and `recipient`."""
 
 END_SKIPPED = statement(
     """
@@ -45,6 +50,14 @@ WHERE d.id = q.id
 """
 
 
+def facts_of(table: str) -> str:
+    """The joins that `FACT_COLUMNS` needs, for rows with a column `notification`."""
+    return f"""
+LEFT JOIN notifications n ON n.id = {table}.notification
+LEFT JOIN events e ON e.id = n.event
+LEFT JOIN subscribers s ON s.tenant = n.tenant AND s.id = n.subscriber"""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Where a delivery goes now, or in `skip` why it goes nowhere."""
@@ -57,8 +70,10 @@ class Verdict:
 
 
 def recheck(row: Any) -> Verdict:
-    """Of a delivery with `subscriber`, `in_directory` and the addresses in the directory."""
+    """Of a delivery with its `FACT_COLUMNS`."""
     delivery, channel, planned = row["id"], row["channel"], row["recipient"]
+    if row["cancelled"]:
+        return Verdict(delivery, channel, None, skip="cancelled")
     kind = ADDRESSES.get(channel)
     if kind is None or row["subscriber"] is None:
         return Verdict(delivery, channel, planned)

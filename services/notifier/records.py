@@ -16,7 +16,13 @@ from services.notifier.fail_points import reach
 from services.notifier.leases import Lease
 from services.notifier.outcome import Outcome, Sent, Settlement, Unknown, asked_after, name_of
 from services.notifier.plan.drafts import encode, new_uuid
-from services.notifier.recheck import count_skipped, keep_verdicts, recheck
+from services.notifier.recheck import (
+    FACT_COLUMNS,
+    count_skipped,
+    facts_of,
+    keep_verdicts,
+    recheck,
+)
 
 END = statement(
     """
@@ -44,13 +50,12 @@ WITH ours AS (
 UPDATE deliveries d
 SET provider = $3, asked = $5, leased_until = now() + $4, due_at = now() + $4,
     attempt_count = attempt_count + 1, updated_at = now()
-FROM ours
-LEFT JOIN notifications n ON n.id = ours.notification
-LEFT JOIN subscribers s ON s.tenant = n.tenant AND s.id = n.subscriber
+FROM ours {facts}
 WHERE d.id = ours.id
-RETURNING d.id, d.channel, d.recipient, d.leased_until,
-  n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone
+RETURNING d.id, d.channel, d.recipient, d.leased_until, {fact_columns}
 """,
+    facts=facts_of("ours"),
+    fact_columns=FACT_COLUMNS,
     ours=found_in(SETTLE),
 )
 

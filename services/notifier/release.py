@@ -13,30 +13,37 @@ from typing import Any
 from uuid import UUID
 
 from clarion.contracts.announcement import FeedFrame
+from clarion.store.cancellations import IS_CANCELLED
 from clarion.store.database import Driver
+from clarion.store.delivery_states import statement
 from services.notifier.plan.readback import frames_of
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER, take_inboxes
 
-TAKE = """
+TAKE = statement(
+    """
 SELECT n.id, n.tenant, n.subscriber, n.version,
        coalesce((CASE WHEN e.document IS NULL THEN e.body->>'expires_at'
-                 ELSE e.document->>'expires_at' END)::timestamptz <= now(), false) AS expired
+                 ELSE e.document->>'expires_at' END)::timestamptz <= now(), false) AS expired,
+       {is_cancelled} AS cancelled
 FROM notifications n JOIN events e ON e.id = n.event
 WHERE n.due_at <= now() AND n.snoozed_until IS NULL
 ORDER BY n.due_at, n.id LIMIT $1 FOR UPDATE OF n SKIP LOCKED
-"""
+""",
+    is_cancelled=IS_CANCELLED,
+)
 
 ENTER = """
 UPDATE notifications n SET version = coalesce(e.version, n.version), due_at = now() + $3
 FROM unnest($1::uuid[], $2::bigint[]) AS e (id, version) WHERE n.id = e.id
 """
 
-EXPIRE = """
-UPDATE notifications SET due_at = NULL, decisions = (
+SKIP = """
+UPDATE notifications n SET due_at = NULL, decisions = (
   SELECT jsonb_agg(CASE WHEN d->>'channel' = 'inbox'
-    THEN '{"channel": "inbox", "decision": "skip", "reason": "expired"}'::jsonb ELSE d END)
-  FROM jsonb_array_elements(decisions) d)
-WHERE id = ANY($1::uuid[])
+    THEN jsonb_build_object('channel', 'inbox', 'decision', 'skip', 'reason', q.reason)
+    ELSE d END)
+  FROM jsonb_array_elements(n.decisions) d)
+FROM unnest($1::uuid[], $2::text[]) AS q (id, reason) WHERE n.id = q.id
 """
 
 CONFIRM = """
@@ -47,7 +54,7 @@ UPDATE notifications SET due_at = NULL WHERE id = ANY($1::uuid[]) AND snoozed_un
 
 @dataclass(slots=True)
 class Released:
-    """What entered inboxes: to be announced, then confirmed. `taken` counts expired ones too."""
+    """What entered inboxes: to be announced, then confirmed. `taken` counts skipped ones too."""
 
     taken: int = 0
     ids: list[UUID] = field(default_factory=list[UUID])
@@ -55,13 +62,13 @@ class Released:
 
 
 async def release_due(tx: Driver, limit: int) -> Released:
-    """Stamp what is due with its version; what has expired meanwhile never enters."""
-    rows: Any = await tx.fetch(TAKE, limit)
-    expired: list[UUID] = [row["id"] for row in rows if row["expired"] and row["version"] is None]
-    if expired:
-        await tx.execute(EXPIRE, expired)
-    rows = [row for row in rows if not row["expired"] or row["version"] is not None]
-    released = Released(len(rows) + len(expired), [row["id"] for row in rows])
+    """Stamp what is due with its version; what has expired or was cancelled never enters."""
+    found: Any = await tx.fetch(TAKE, limit)
+    skipped = {row["id"]: reason for row in found if (reason := _why_not(row))}
+    if skipped:
+        await tx.execute(SKIP, list(skipped), list(skipped.values()))
+    rows = [row for row in found if row["id"] not in skipped]
+    released = Released(len(found), [row["id"] for row in rows])
     if not rows:
         return released
     entering = [row for row in rows if row["version"] is None]
@@ -78,6 +85,12 @@ async def release_due(tx: Driver, limit: int) -> Released:
     await tx.execute(ENTER, released.ids, stamps, PUBLISH_AGAIN_AFTER)
     released.frames = await frames_of(tx, released.ids, unread)
     return released
+
+
+def _why_not(row: Any) -> str | None:
+    if row["version"] is not None:
+        return None  # it is in the inbox already, and only to be announced
+    return "cancelled" if row["cancelled"] else "expired" if row["expired"] else None
 
 
 async def confirm_release(tx: Driver, notifications: Sequence[UUID]) -> None:

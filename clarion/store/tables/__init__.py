@@ -6,6 +6,7 @@
 from clarion.store.tables.directory import api_keys, subscribers, tenants, topic_members, topics
 from clarion.store.tables.history import (
     attempts,
+    cancellations,
     deliveries,
     event_keys,
     events,
@@ -25,6 +26,7 @@ __all__ = [
     "api_keys",
     "attempts",
     "audit",
+    "cancellations",
     "captures",
     "deliveries",
     "event_keys",

@@ -39,6 +39,19 @@ event_keys = Table(
     Column("digest", LargeBinary, nullable=False, comment="of what the event says"),
 )
 
+cancellations = Table(
+    "cancellations",
+    metadata,
+    tenant_column(primary_key=True),
+    Column("event_id", Text, primary_key=True, comment="the id that the caller gave"),
+    Column("source", Text, primary_key=True, comment="empty for any"),
+    moment(
+        "accepted_before", comment="NULL where the event was known; else what was accepted then"
+    ),
+    moment("cancelled_at", nullable=False, now=True),
+    Column("actor", Text, nullable=False, comment="the name of the API key"),
+)
+
 slices = Table(
     "slices",
     metadata,
@@ -124,6 +137,7 @@ notifications = Table(
     moment("read_at"),
     moment("archived_at"),
     moment("snoozed_until"),
+    moment("cancelled_at", comment="by a caller, for this person alone"),
     moment("due_at", comment="held until then; or not known to be announced"),
     Column("trace_id", Text, nullable=False),
     Index(

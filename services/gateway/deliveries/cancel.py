@@ -3,21 +3,26 @@
 Stopped are deliveries that are `scheduled` or `queued`, items held back from an inbox, and slices
 of the audience that are not planned yet. A delivery that is being sent goes on, for the row lock
 was its sender's; it is made to expire, so that it is not tried again.
+
+A record stays, which planning and every attempt ask: what is dead-lettered, failed or not planned
+yet stays untold, whoever has it worked on later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.store.database import Database
 from clarion.store.delivery_states import CANCEL, State
-from clarion.store.tables import deliveries, notifications, slices
+from clarion.store.tables import cancellations, deliveries, notifications, slices
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.audit import record_changes
 
@@ -30,6 +35,9 @@ GONE = frozenset({State.SENDING, State.SENT, State.DELIVERED})
 _d = deliveries.c
 _n = notifications.c
 _s = slices.c
+_c = cancellations.c
+
+ANY_SOURCE = ""
 
 HELD_BACK = text(
     """
@@ -70,19 +78,32 @@ async def cancel_notification(
         known = select(_n.id).where(_n.id == notification, _n.tenant == key.tenant)
         if await connection.scalar(known) is None:
             return None
+        mark = update(notifications).where(_n.id == notification, _n.cancelled_at.is_(None))
+        await connection.execute(mark.values(cancelled_at=func.now()))
         await _stop(connection, [notification], stopped)
         await _record(connection, key, "notification.cancel", notification, stopped)
     return stopped.answer()
 
 
-async def cancel_event(database: Database, key: ApiKey, event: UUID) -> dict[str, Any]:
-    """Stop all of an event, `BATCH` people a transaction. Safe to repeat.
+async def cancel_unknown(
+    database: Database, key: ApiKey, event_id: str, source: str | None, moment: datetime
+) -> None:
+    """Keep that what was accepted before `moment` under this id is not to be told: it may be in a
+    queue, or among the dead letters."""
+    async with database.transaction() as connection:
+        await _keep(connection, key, event_id, source or ANY_SOURCE, moment)
+
+
+async def cancel_event(database: Database, key: ApiKey, found: Row[Any]) -> dict[str, Any]:
+    """Stop all of the event of this row, `BATCH` people a transaction. Safe to repeat.
 
     What is stopped stays so where a later batch fails: the caller repeats the call.
     """
-    stopped = Stopped()
+    stopped, event = Stopped(), found.id
     async with database.transaction() as connection:
+        news = await _keep(connection, key, found.event_id, found.source, None)
         stopped.unplanned = await _stop_planning(connection, event)
+        stopped.unplanned |= news and found.state == "parked"
         await _record(connection, key, "event.cancel", event, stopped)
     after: str | None = ""
     while after is not None:
@@ -98,6 +119,21 @@ async def cancel_event(database: Database, key: ApiKey, event: UUID) -> dict[str
             await _record(connection, key, "event.cancel", event, stopped)
         after = people[-1].subscriber if len(people) == BATCH else None
     return stopped.answer()
+
+
+async def _keep(
+    connection: AsyncConnection, key: ApiKey, event_id: str, source: str, moment: datetime | None
+) -> bool:
+    """Whether this says more than what is kept already."""
+    given = {"tenant": key.tenant, "event_id": event_id, "source": source, "actor": key.name}
+    statement = insert(cancellations).values(**given, accepted_before=moment)
+    until = statement.excluded.accepted_before
+    kept = statement.on_conflict_do_update(
+        index_elements=[_c.tenant, _c.event_id, _c.source],
+        set_={"accepted_before": until},
+        where=_c.accepted_before.is_not(None) & (_c.accepted_before < until).is_not(False),
+    )
+    return (await connection.execute(kept)).rowcount > 0
 
 
 async def _stop(connection: AsyncConnection, ids: Sequence[UUID], stopped: Stopped) -> None:

@@ -1,7 +1,7 @@
 """Sending again what has ended: `failed`, `dead`, `bounced` or `expired` becomes `scheduled`.
 
 It gets as many rounds of attempts as at first; the attempts that were made stay in the history and
-their numbers go on. What has passed its `expires_at` is left alone.
+their numbers go on. What has passed its `expires_at` or was cancelled is left alone.
 """
 
 from __future__ import annotations
@@ -12,12 +12,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.errors import Conflict
 from clarion.store.delivery_states import DRIVE_AGAIN, State, move
-from clarion.store.tables import deliveries
+from clarion.store.tables import cancellations, deliveries, events, notifications
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.audit import record_changes
 from services.gateway.deliveries.listing import conditions
@@ -26,6 +36,27 @@ from services.gateway.deliveries.schemas import MAX_REDRIVEN, Redrive
 _d = deliveries.c
 
 IN_TIME = or_(_d.expires_at.is_(None), _d.expires_at > func.now())
+
+_e = events.c
+_n = notifications.c
+_c = cancellations.c
+
+CANCELLED = exists(
+    select(1)
+    .select_from(notifications.outerjoin(events, _e.id == _n.event))
+    .outerjoin(
+        cancellations,
+        and_(
+            _c.tenant == _e.tenant,
+            _c.event_id == _e.event_id,
+            _c.source.in_([_e.source, ""]),
+            (_e.accepted_at <= _c.accepted_before).is_not(False),
+        ),
+    )
+    .where(_n.id == _d.notification, or_(_n.cancelled_at.is_not(None), _c.tenant.is_not(None)))
+    .correlate(deliveries)
+)
+"""As `clarion.store.cancellations` has it: of a delivery, its notification or the event."""
 
 NEVER = {
     State.SKIPPED: "It was decided that this is not sent.",
@@ -50,19 +81,25 @@ async def retry(connection: AsyncConnection, key: ApiKey, delivery: UUID) -> dic
     One that is on its way or sent is answered as it is, so that a repeated call does no harm.
     Raises `Conflict` (`delivery_skipped`, `delivery_cancelled`, `delivery_expired`).
     """
-    wanted = (_d.id == delivery, _d.tenant == key.tenant, IN_TIME)
+    wanted = (_d.id == delivery, _d.tenant == key.tenant, IN_TIME, ~CANCELLED)
     driven = await _drive(connection, wanted, limit=1, rate_per_s=1)
     await _record(connection, key, "delivery.retry", driven)
     now = (
         await connection.execute(
-            select(_d.id, _d.state, _d.due_at, _d.expires_at <= func.now()).where(
-                _d.id == delivery, _d.tenant == key.tenant
-            )
+            select(
+                _d.id,
+                _d.state,
+                _d.due_at,
+                (_d.expires_at <= func.now()).label("late"),
+                CANCELLED.label("cancelled"),
+            ).where(_d.id == delivery, _d.tenant == key.tenant)
         )
     ).one_or_none()
     if now is None:
         return None
-    state = State.EXPIRED if now.state in DRIVE_AGAIN.sources and now[3] else now.state
+    state = now.state
+    if state in DRIVE_AGAIN.sources:
+        state = State.CANCELLED if now.cancelled else State.EXPIRED if now.late else state
     if state in NEVER:
         raise Conflict(
             f"{NEVER[state]} Send a new event instead.",
@@ -93,7 +130,7 @@ async def redrive(connection: AsyncConnection, key: ApiKey, given: Redrive) -> d
 def _chosen_by(tenant: str, given: Redrive) -> list[ColumnElement[bool]]:
     state = State(given.state)
     move(DRIVE_AGAIN, state, State.SCHEDULED)
-    return [_d.tenant == tenant, _d.state == state, IN_TIME, *conditions(given)]
+    return [_d.tenant == tenant, _d.state == state, IN_TIME, ~CANCELLED, *conditions(given)]
 
 
 async def _drive(

@@ -42,7 +42,9 @@ def _unreached(row: Row[Any]) -> list[Entry]:
         return []
     decisions = [one for person in row.unreached for one in person["decisions"]]
     reasons = sorted({f"{one['channel']} {one['reason']}" for one in decisions})
-    if all(person["subscriber"] is None for person in row.unreached):
+    if {one["reason"] for one in decisions} == {"cancelled"}:
+        detail = "Nobody is told: it was cancelled before it was planned"
+    elif all(person["subscriber"] is None for person in row.unreached):
         detail = "Reached nobody: it names no one, or topics without members"
     else:
         people = (

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from sqlalchemy import Row
 from starlette.responses import Response
 
+from clarion.errors import NotFound
 from clarion.http.problems import problem_responses
+from clarion.store.database import Database
+from clarion.tokens.api_keys import ApiKey
 from services.gateway.access import EventWriter, Has, HistoryReader
 from services.gateway.answers import answer
-from services.gateway.deliveries.cancel import cancel_event
+from services.gateway.deliveries.cancel import cancel_event, cancel_unknown
 from services.gateway.deliveries.schemas import Cancelled
 from services.gateway.history.events import find_event, newest_event
 from services.gateway.history.schemas import EventRecord
@@ -20,6 +25,10 @@ from services.gateway.schemas import NO_NUL, Identifier
 router = APIRouter(prefix="/v1/events", tags=["history"])
 
 MAX_ID_CHARACTERS = 256
+
+NOT_YET = (
+    "There is no such event. Should it have been accepted and wait to be planned, it is cancelled."
+)
 
 
 Source = Annotated[
@@ -64,15 +73,26 @@ async def post_cancel(
     event_id: str, has: Has, key: EventWriter, source: Source = None
 ) -> dict[str, Any]:
     """As for one notification; members of a topic who are not planned yet will not be. 404 until
-    the event is planned. A large audience is gone through in steps, which are kept where a later
-    one fails: repeat the call after a 503."""
-    found = None
-    if _can_be(event_id):
-        async with has.database.transaction() as connection:
-            found = await newest_event(connection, key.tenant, event_id, source)
-    if found is None:
+    the event is planned, and the cancellation is kept all the same: what was accepted under this id
+    before it is not told, whenever it is planned. A large audience is gone through in steps, which
+    are kept where a later one fails: repeat the call after a 503."""
+    if not _can_be(event_id):
         raise missing("event")
-    return await cancel_event(has.database, key, found.id)
+    moment = datetime.now(UTC)
+    found = await _newest(has.database, key, event_id, source)
+    if found is None:
+        await cancel_unknown(has.database, key, event_id, source, moment)
+        found = await _newest(has.database, key, event_id, source)  # planned meanwhile
+    if found is None:
+        raise NotFound(NOT_YET)
+    return await cancel_event(has.database, key, found)
+
+
+async def _newest(
+    database: Database, key: ApiKey, event_id: str, source: str | None
+) -> Row[Any] | None:
+    async with database.transaction() as connection:
+        return await newest_event(connection, key.tenant, event_id, source)
 
 
 def _can_be(event_id: str) -> bool:

@@ -10,7 +10,7 @@ from clarion.contracts.event import Recipient, audience_of
 from clarion.contracts.slice import SLICE_SIZE
 from clarion.contracts.values import compact, jsonb_rewrites
 from clarion.store.database import Driver
-from services.notifier.decide import Subscriber, needs_address
+from services.notifier.decide import Subscriber, needs_address, nobody
 from services.notifier.plan.drafts import EventDraft, encode
 
 USER = "user:"
@@ -84,6 +84,16 @@ def audience_named(event: EventDraft) -> Audience:
             topics.add(one[len(TOPIC) :])
     audience.topics = sorted(topics)
     return audience
+
+
+def call_off(event: EventDraft) -> None:
+    """Nobody is told of an event that was cancelled; topics get one answer for all."""
+    audience = audience_named(event)
+    decisions = nobody(event.workflow, "cancelled")
+    topics = [None] if audience.topics or not audience.people else []
+    event.unreached = [
+        {"subscriber": one, "decisions": decisions} for one in (*audience.people, *topics)
+    ]
 
 
 async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:

@@ -26,6 +26,7 @@ from services.notifier.outbox import Outbox
 from services.notifier.plan.audience import (
     Audience,
     Person,
+    call_off,
     describe_recipients,
     look_up,
     open_topics,
@@ -113,11 +114,12 @@ class Planner:
         async with self._database.driver() as tx:
             await park(tx, batch.queue, batch.malformed)
             claims = await claim_keys(tx, batch.entries, batch.lane)
-            await describe_recipients(tx, claims.fresh)
-            audiences = await open_topics(tx, claims.fresh)
+            events = _not_cancelled(claims.fresh)
+            await describe_recipients(tx, events)
+            audiences = await open_topics(tx, events)
             _check_size(batch, audiences)
-            people = await look_up(tx, people_with_addresses(claims.fresh, audiences))
-            drafts = self._decide(claims.fresh, audiences, people, now)
+            people = await look_up(tx, people_with_addresses(events, audiences))
+            drafts = self._decide(events, audiences, people, now)
             await stamp_versions(tx, drafts)
             await write_events(tx, claims.fresh, now)
             await write_notifications(tx, drafts, now)
@@ -151,6 +153,13 @@ class Planner:
                 else:
                     event.unreached.append({"subscriber": name, "decisions": draft.decisions})
         return drafts
+
+
+def _not_cancelled(fresh: Sequence[EventDraft]) -> list[EventDraft]:
+    for event in fresh:
+        if event.cancelled:
+            call_off(event)
+    return [event for event in fresh if not event.cancelled]
 
 
 def _check_size(batch: Batch, audiences: Sequence[Audience]) -> None:

@@ -31,8 +31,13 @@ INSERT INTO event_keys (tenant, source, event_id, event, digest)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bytea[])
          AS k (tenant, source, event_id, event, digest)
 ORDER BY tenant, source, event_id
-ON CONFLICT DO NOTHING RETURNING event
+ON CONFLICT DO NOTHING
+RETURNING event, (
+  SELECT max(coalesce(c.accepted_before, '9999-01-01Z')) FROM cancellations c
+  WHERE c.tenant = event_keys.tenant AND c.event_id = event_keys.event_id
+    AND c.source IN (event_keys.source, ''))
 """
+"""With the time before which what was accepted under this key is cancelled, where it is."""
 
 TAKEN = """
 SELECT k.tenant, k.source, k.event_id, k.event, k.digest
@@ -125,10 +130,15 @@ async def claim_keys(tx: Driver, entries: Sequence[Entry], lane: str) -> Claims:
     digests = [digest_of(entry) for entry in entries]
     uids = [new_uuid() for _ in entries]
     rows: Any = await tx.fetch(CLAIM, *_keys(entries), uids, digests)
-    ours: set[UUID] = {row[0] for row in rows}
+    ours: dict[UUID, datetime | None] = {row[0]: row[1] for row in rows}
     fresh = [
         EventDraft(
-            uid, entry, default_workflow(entry.event, lane), data_of(entry.event), _trace_of(entry)
+            uid,
+            entry,
+            default_workflow(entry.event, lane),
+            data_of(entry.event),
+            _trace_of(entry),
+            cancelled=_is_before(entry, ours[uid]),
         )
         for entry, uid in zip(entries, uids, strict=True)
         if uid in ours
@@ -180,6 +190,10 @@ def _keys(entries: Sequence[Entry]) -> tuple[list[str], list[str], list[str]]:
         [entry.source for entry in entries],
         [entry.id for entry in entries],
     )
+
+
+def _is_before(entry: Entry, moment: datetime | None) -> bool:
+    return moment is not None and entry.accepted_at <= moment
 
 
 def _trace_of(entry: Entry) -> str:

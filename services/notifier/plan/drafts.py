@@ -69,6 +69,8 @@ class EventDraft:
     workflow: Workflow
     data: msgspec.Raw
     trace_id: str
+    cancelled: bool = False
+    """Before it could be planned: nobody is told."""
     unreached: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     first_slice: str | None = None
     """The topic from which slices go on, where the audience is too large for one transaction."""

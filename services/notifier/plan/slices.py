@@ -18,7 +18,9 @@ import msgspec
 from clarion.contracts.envelope import Entry
 from clarion.contracts.event import Event
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, SLICE_SIZE, Slice
+from clarion.store.cancellations import IS_CANCELLED
 from clarion.store.database import Driver
+from clarion.store.delivery_states import statement
 from clarion.telemetry.trace import continue_trace
 from services.notifier.decide import Subscriber, default_workflow, needs_address
 from services.notifier.intake import Malformed
@@ -48,11 +50,14 @@ UPDATE slices SET due_at = NULL, next_topic = $4, next_after = $5
 WHERE event = $1 AND topic = $2 AND after = $3
 """
 
-EVENT = """
+EVENT = statement(
+    """
 SELECT tenant, source, event_id, lane, accepted_at, trace_id,
-       coalesce(document::text, body::text) AS body
-FROM events WHERE id = $1
-"""
+       coalesce(document::text, body::text) AS body, {is_cancelled} AS cancelled
+FROM events e WHERE id = $1
+""",
+    is_cancelled=IS_CANCELLED,
+)
 
 MEMBERS = """
 SELECT subscriber FROM topic_members
@@ -93,6 +98,9 @@ async def plan_slice(
     if row["due_at"] is None:
         return [], await _planned_before(tx, piece, row)
     event = await _event_of(tx, piece)
+    if event.cancelled:
+        await tx.execute(FINISH, piece.event, piece.topic, piece.after, None, None)
+        return [], Outbox()
     members = await _members(tx, event.entry.tenant, piece)
     drafts = await _drafts(tx, event, members, carried, now)
     await stamp_versions(tx, drafts)
@@ -149,7 +157,8 @@ async def _event_of(tx: Driver, piece: Slice) -> EventDraft:
         event,
     )
     workflow = default_workflow(event, row["lane"])
-    return EventDraft(piece.event, entry, workflow, data_of(event), row["trace_id"])
+    data, trace_id = data_of(event), row["trace_id"]
+    return EventDraft(piece.event, entry, workflow, data, trace_id, row["cancelled"])
 
 
 async def _members(tx: Driver, tenant: str, piece: Slice) -> list[str]:
