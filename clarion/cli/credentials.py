@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from clarion.errors import ConfigurationError
@@ -52,6 +53,11 @@ def kept_api_key(directory: Path) -> str:
     return os.environ.get(API_KEY) or _keep(directory / API_KEY_FILE, new_api_key())
 
 
+def api_key_file(directory: Path) -> Path | None:
+    """Where `kept_api_key` keeps the key; `None` where the environment gives it."""
+    return None if os.environ.get(API_KEY) else directory / API_KEY_FILE
+
+
 def kept_token_secret(directory: Path) -> str:
     """The secret from the environment, or the one kept in `directory`, made if there is none."""
     fresh = secrets.token_hex(32)
@@ -69,22 +75,31 @@ def _find(name: str, file_name: str) -> str:
 
 
 def _keep(path: Path, fresh: str) -> str:
+    """What the file holds; `fresh`, and a file for its owner only, where there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-    except FileExistsError:
-        return _read(path) or _replace(path, fresh)
+        if path.exists():
+            path.chmod(OWNER_ONLY)
+        return _read(path) or _write(path, fresh)
     except OSError as error:
         raise ConfigurationError(f"Cannot write {path}: {error.strerror}.") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(fresh + "\n")
+
+
+def _write(path: Path, fresh: str) -> str:
+    """The file appears whole, or not at all; of two who write at once the first one's is kept."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    written = Path(name)  # mkstemp makes it readable by its owner only
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(fresh + "\n")
+        if path.exists() and not _read(path):
+            path.unlink()  # left empty by a crash
+        os.link(written, path)
+    except FileExistsError:
+        return _read(path)
+    finally:
+        written.unlink()
     return fresh
-
-
-def _replace(path: Path, fresh: str) -> str:
-    """A file left empty by a crash is written anew."""
-    path.unlink()
-    return _keep(path, fresh)
 
 
 def _read(path: Path) -> str:

@@ -14,6 +14,7 @@ import os
 import random
 import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import connect
@@ -36,8 +37,9 @@ def ask(url: str, body: dict[str, Any] | None = None, key: str = "") -> Any:
 
 
 def new_token(clarion: str, subscriber: str) -> str:
-    """As a backend mints it; a local `make up` gives its key away."""
-    key = os.environ.get("CLARION_API_KEY") or ask(f"{clarion}/demo/config.json")["api_key"]
+    """As a backend mints it; a local `make up` keeps its key with its data."""
+    data = Path(os.environ.get("CLARION_DATA_DIR") or ".clarion")
+    key = os.environ.get("CLARION_API_KEY") or (data / "api-key").read_text().strip()
     return ask(f"{clarion}/v1/tokens", {"subscriber": subscriber}, key)["token"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -17,6 +17,7 @@ from clarion.http.problems import install_problem_handlers
 from clarion.http.tracing import TraceMiddleware
 from clarion.lifecycle import BackgroundTasks
 from clarion.store.database import Database
+from clarion.tokens.api_keys import ApiKey
 from services.gateway.accept import Acceptor
 from services.gateway.access import Resources
 from services.gateway.auth import Authenticator
@@ -49,11 +50,20 @@ class Gateway:
         await app(scope, receive, send)
 
 
-def create_app(settings: GatewaySettings, *, bus: Bus, database: Database) -> Gateway:
-    """The gateway on resources that are open; its lifespan starts and stops its own loops."""
+def create_app(
+    settings: GatewaySettings,
+    *,
+    bus: Bus,
+    database: Database,
+    own_keys: Mapping[str, ApiKey] | None = None,
+) -> Gateway:
+    """The gateway on resources that are open; its lifespan starts and stops its own loops.
+    `own_keys` are API keys that hold while this process runs."""
     room = WaitingRoom(max(MAX_WAITING_BYTES, LARGEST_BODIES * settings.max_body_bytes))
     acceptor = Acceptor(bus, room)
-    authenticator = Authenticator(database, settings.api_key, BadKeys(settings.trusted_proxies))
+    authenticator = Authenticator(
+        database, settings.api_key, BadKeys(settings.trusted_proxies), own_keys=own_keys
+    )
     tasks = BackgroundTasks()
 
     @asynccontextmanager

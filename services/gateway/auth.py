@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.types import Scope
 
@@ -34,14 +34,16 @@ class Authenticator:
         given_key: str | None,
         bad_keys: BadKeys | None = None,
         *,
+        own_keys: Mapping[str, ApiKey] | None = None,
         clock: Clock = time.time,
     ) -> None:
-        """`given_key` is `CLARION_API_KEY`: tenant `default`, every scope, no end."""
+        """`given_key` is `CLARION_API_KEY`: tenant `default`, every scope, no end. `own_keys` hold
+        while this process runs."""
         self._bad_keys = bad_keys or BadKeys()
         self._lookup = KeyLookup(database)
         self._cache = KeyCache()
         self._clock = clock
-        self._given: dict[bytes, ApiKey] = {}
+        self._given = {hash_api_key(text): key for text, key in (own_keys or {}).items()}
         if given_key:
             self._given[hash_api_key(given_key)] = ApiKey(
                 GIVEN_KEY_ID, DEFAULT_TENANT, "CLARION_API_KEY", frozenset(SCOPES)

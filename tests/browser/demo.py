@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 from playwright.async_api import Locator, Page, expect
 
+from clarion.cli.dev.demo_key import demo_key_of
 from tests.support.processes import Process, start_process
 
 NOT_PLANNED_YET = "status of 404"
@@ -32,6 +33,16 @@ class Demo:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def key(self) -> str:
+        """The page's key, as the link on a terminal has it."""
+        return demo_key_of((self.data / "token-secret").read_text().strip())
+
+    @property
+    def link(self) -> str:
+        """What a terminal shows to open."""
+        return f"{self.url}/#key={self.key}"
+
     async def post(self, *events: dict[str, Any]) -> None:
         """Send events with the page's key."""
         await self.call("POST", "/v1/events", list(events))
@@ -39,8 +50,7 @@ class Demo:
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """The answer of a call with the page's key, which must succeed."""
         async with httpx2.AsyncClient(base_url=self.url, timeout=20) as http:
-            key = (await http.get("/demo/config.json")).json()["api_key"]
-            headers = {"Authorization": f"Bearer {key}"}
+            headers = {"Authorization": f"Bearer {self.key}"}
             answer = await http.request(method, path, json=body, headers=headers)
             assert answer.is_success, answer.text
             return answer.json() if answer.content else None
@@ -71,7 +81,7 @@ async def start_dev(port: int, data: Path, postgres_url: str, env: Mapping[str, 
 
 async def open_demo(page: Page, demo: Demo) -> None:
     """Both inboxes are live when this returns."""
-    await page.goto(demo.url)
+    await page.goto(demo.link)
     for person in ("ada", "grace"):
         await expect_status(page, person, "Live")
 

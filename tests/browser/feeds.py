@@ -9,12 +9,11 @@ from playwright.async_api import BrowserContext, Page
 from tests.browser.demo import Demo
 from tests.browser.scripted import until
 
-START = """async ({ subscriber, ttl_s, options }) => {
+START = """async ({ key, subscriber, ttl_s, options }) => {
   const { Clarion } = await import("/web/client/clarion.js");
   window.minted = 0;
   const token = async () => {
-    const { api_key } = await (await fetch("/demo/config.json")).json();
-    const headers = { authorization: `Bearer ${api_key}`, "content-type": "application/json" };
+    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
     const body = JSON.stringify({ subscriber, ttl_s });
     const answer = await fetch("/v1/tokens", { method: "POST", headers, body });
     if (!answer.ok) throw new Error(`no token: ${answer.status}`);
@@ -63,7 +62,7 @@ async def open_feed(
         await tab.add_init_script(NO_SOCKETS)
     # A page of the server's own that runs nothing; one made up here would not be a local one
     await tab.goto(f"{demo.url}/web/demo/favicon.svg")
-    given = {"subscriber": subscriber, "ttl_s": ttl_s, "options": options}
+    given = {"key": demo.key, "subscriber": subscriber, "ttl_s": ttl_s, "options": options}
     await tab.evaluate(START, given)
     await until(tab, "clarion.state.state === 'live'", timeout_s=60)
     return tab

@@ -101,8 +101,7 @@ async def curl(demo: Demo, status: str, title: str) -> None:
     body = json.loads(arguments[-1])
     body["data"]["status"] = status
     body["content"]["title"] = title
-    key = (await demo.call("GET", "/demo/config.json"))["api_key"]
-    arguments = [one.replace("$KEY", key) for one in arguments[:-1]] + [json.dumps(body)]
+    arguments = [one.replace("$KEY", demo.key) for one in arguments[:-1]] + [json.dumps(body)]
     sent = [one.replace("http://127.0.0.1:8000", demo.url) for one in arguments]
     process = await start_process(sent)
     assert await process.wait() == 0
@@ -112,7 +111,8 @@ async def curl(demo: Demo, status: str, title: str) -> None:
 async def test_a_feed_in_a_terminal_goes_on_after_a_restart(demo: Demo) -> None:
     await demo.post(event("Before", "ada"))
     command = [sys.executable, EXAMPLES / "terminal" / "feed.py", "ada", "--clarion", demo.url]
-    async with await start_process(command, ready="-- live at version 1 --") as process:
+    env = {"CLARION_DATA_DIR": str(demo.data)}
+    async with await start_process(command, env=env, ready="-- live at version 1 --") as process:
         await demo.stop()
         await demo.start()
         await demo.post(event("Meanwhile", "ada"), event("After", "ada"))

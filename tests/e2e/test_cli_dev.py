@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import pty
 import re
 import shlex
 import shutil
@@ -11,6 +14,7 @@ import signal
 import stat
 import sys
 import tempfile
+import tty
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,8 +25,10 @@ import psutil
 import pytest
 import websockets
 
+from clarion.cli.dev.demo_key import demo_key_of
 from clarion.tokens.subscriber import mint_token
 from tests.support.processes import Process, run_directory, start_process, wait_until
+from tests.support.sources import ROOT
 
 CLARION = (sys.executable, "-m", "clarion.cli")
 READY = "Stop with Ctrl-C."
@@ -58,19 +64,58 @@ async def run(*command: str | Path, env: Mapping[str, str] | None = None) -> tup
     return await process.wait(30), process.output()
 
 
-def curl_line_of(process: Process) -> list[str]:
-    return shlex.split(next(x for x in process.output().splitlines() if x.startswith("curl ")))
+def curl_line_of(output: str) -> str:
+    return next(x for x in output.splitlines() if x.startswith("curl "))
 
 
-async def paste(line: list[str]) -> Any:
-    """Run the line; where there is no curl, do what it says."""
+async def paste(line: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Any:
+    """Run the line in a shell; where there is no curl, do what it says."""
     if shutil.which("curl"):
-        status, output = await run(*line)
+        status, output = await run(
+            "bash", "-c", f"cd {shlex.quote(str(cwd or ROOT))}; {line}", env=env
+        )
         assert status == 0, output
         return json.loads(output)
-    headers = dict(line[i + 1].split(": ", 1) for i, x in enumerate(line) if x == "-H")
+    echo = f"cd {shlex.quote(str(cwd or ROOT))}; printf '%s\\0' {line}"
+    _, output = await run("bash", "-c", echo, env=env)
+    words = output.split("\0")
+    headers = dict(words[i + 1].split(": ", 1) for i, x in enumerate(words) if x == "-H")
     async with httpx2.AsyncClient(headers=headers) as client:
-        return (await client.post(line[2], content=line[line.index("-d") + 1])).json()
+        return (await client.post(words[2], content=words[words.index("-d") + 1])).json()
+
+
+@asynccontextmanager
+async def dev_on_terminal(data: Path, env: Mapping[str, str] | None = None) -> AsyncIterator[str]:
+    """What a started `clarion dev` shows where its output is a terminal."""
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    process = await asyncio.create_subprocess_exec(
+        *[*CLARION, "dev", "--port", "0", "--data", data],
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, **(env or {})},
+        cwd=ROOT,
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        async with asyncio.timeout(60):
+            while READY.encode() not in shown:
+                shown += await asyncio.to_thread(os.read, ours, 65_536)
+        yield shown.decode()
+    finally:
+        process.terminate()
+        reading = asyncio.create_task(asyncio.to_thread(_drain, ours))
+        async with asyncio.timeout(30):
+            await process.wait()
+        await reading
+        os.close(ours)
+
+
+def _drain(terminal: int) -> None:
+    with contextlib.suppress(OSError):  # the other side has closed it
+        while os.read(terminal, 65_536):
+            pass
 
 
 def kept_in(data: Path) -> set[str]:
@@ -111,7 +156,7 @@ async def test_the_printed_line_makes_a_notification(run_data: Path) -> None:
         url = url_of(process)
         secret = (run_data / "token-secret").read_text().strip()
         token, _ = mint_token(secret, tenant="default", subscriber="ada", ttl_s=60)
-        accepted = await paste(curl_line_of(process))
+        accepted = await paste(curl_line_of(process.output()))
         frame = await next_notification(url, token)
         assert accepted == {"accepted": 1, "ids": [frame["item"]["event_id"]]}
         assert frame["item"]["title"] == "Your order is on its way"
@@ -123,43 +168,77 @@ async def test_the_printed_line_makes_a_notification(run_data: Path) -> None:
 
 async def test_key_and_secret_are_kept_for_their_owner_only(run_data: Path) -> None:
     async with dev(run_data) as process:
-        first = curl_line_of(process)
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
     kept = {one: (run_data / one).read_text() for one in ("api-key", "token-secret")}
     assert {stat.S_IMODE((run_data / one).stat().st_mode) for one in kept} == {0o600}
-    async with dev(run_data) as process:
-        assert curl_line_of(process)[4] == first[4]
+    async with dev(run_data):
+        pass
     assert {one: (run_data / one).read_text() for one in kept} == kept
 
 
 async def test_credentials_of_the_environment_are_used_as_they_are(run_data: Path) -> None:
-    env = {"CLARION_API_KEY": "a-key-of-my-own-0123456789-012345", "CLARION_TOKEN_SECRET": "x" * 32}
+    env = {"CLARION_API_KEY": "a-key-of-my-own-" * 2, "CLARION_TOKEN_SECRET": "x" * 32}
     async with dev(run_data, env=env) as process:
-        assert "Authorization: Bearer a-key-of-my-own-0123456789-012345" in curl_line_of(process)
+        assert "a-key-of-my-own" not in process.output()
         token, _ = mint_token("x" * 32, tenant="default", subscriber="ada", ttl_s=60)
-        await paste(curl_line_of(process))
+        await paste(curl_line_of(process.output()), env)
         assert (await next_notification(url_of(process), token))["version"] == 1
     assert kept_in(run_data) == {"postgres"}
 
 
-async def test_pages_and_the_demo_key_are_for_this_machine_only(run_data: Path) -> None:
+async def test_a_key_of_the_environment_has_at_least_32_characters(run_data: Path) -> None:
+    env = {"CLARION_API_KEY": "a-key-of-31-characters-is-short"}
+    status, output = await run(*CLARION, "dev", "--port", "0", "--data", run_data, env=env)
+    assert status == 2
+    assert "CLARION_API_KEY" in output
+    assert "Traceback" not in output
+    assert kept_in(run_data) == set()
+
+
+async def test_a_log_holds_no_key_and_says_where_it_is(tmp_path: Path, run_data: Path) -> None:
+    data = os.path.relpath(run_data, ROOT)
+    async with dev(Path(data)) as process:
+        output = process.output()
+        kept = [(run_data / name).read_text().strip() for name in ("api-key", "token-secret")]
+        line = curl_line_of(output)
+        accepted = await paste(line)
+    assert f'"Authorization: Bearer $(cat {data}/api-key)"' in line
+    assert f"The API key, for the page too, is in {data}/api-key." in output
+    assert accepted["accepted"] == 1
+    assert [one for one in [*kept, demo_key_of(kept[1])] if one in process.output()] == []
+
+
+async def test_a_terminal_shows_the_key_and_a_link_that_has_the_page_s(run_data: Path) -> None:
+    async with dev_on_terminal(run_data) as shown:
+        api_key = (run_data / "api-key").read_text().strip()
+        found = re.search(r"Open (http://127\.0\.0\.1:\d+)/#key=(clr_\w+) and send", shown)
+        assert found is not None
+        line = curl_line_of(shown)
+        assert f"-H 'Authorization: Bearer {api_key}'" in line
+        assert (await paste(line))["accepted"] == 1
+        key = {"authorization": f"Bearer {found[2]}"}
+        async with httpx2.AsyncClient(base_url=found[1], headers=key) as client:
+            allowed = await client.post("/v1/events", json={"type": "a", "to": "user:ada"})
+            forbidden = await client.put("/v1/subscribers/ada", json={})
+    assert (allowed.status_code, forbidden.status_code) == (202, 403)
+
+
+async def test_no_answer_holds_a_key(run_data: Path) -> None:
     async with dev(run_data) as process, httpx2.AsyncClient(base_url=url_of(process)) as client:
         home = await client.get("/")
         script = await client.get("/web/client/clarion.js")
-        demo = await client.get("/demo/config.json")
-        rebound = await client.get("/demo/config.json", headers={"host": "evil.example"})
+        paths = ("/", "/demo/config.json", "/demo", "/web/demo/", "/api-key", "/.clarion/api-key")
+        answers = [await client.get(path) for path in paths]
         outside = await client.get("/web/../pyproject.toml")
-        key = {"authorization": f"Bearer {demo.json()['api_key']}"}
-        allowed = await client.post("/v1/events", json={"type": "a"}, headers=key)
-        forbidden = await client.put("/v1/subscribers/ada", json={}, headers=key)
+        secret = (run_data / "token-secret").read_text().strip()
+        keys = [(run_data / "api-key").read_text().strip(), secret, demo_key_of(secret)]
     assert "<html" in home.text
     assert "unsafe" not in home.headers["content-security-policy"]
     assert script.headers["content-type"].startswith("text/javascript")
     assert script.headers["x-content-type-options"] == "nosniff"
-    assert set(demo.json()) == {"api_key", "tenant"}
-    assert (rebound.status_code, outside.status_code) == (404, 404)
-    assert (allowed.status_code, forbidden.status_code) == (202, 403)
+    assert (answers[1].status_code, outside.status_code) == (404, 404)
+    assert [one.url for one in answers if any(key in one.text for key in keys)] == []
 
 
 async def test_health_and_readiness_speak_for_all_three(run_data: Path) -> None:

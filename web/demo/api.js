@@ -34,13 +34,9 @@ export class ApiError extends Error {
  */
 
 export class Api {
-  /**
-   * @param {string} key
-   * @param {() => Promise<string | null>} anotherKey  asked once where `key` is refused
-   */
-  constructor(key, anotherKey) {
+  /** @param {string} key */
+  constructor(key) {
     this.key = key;
-    this.anotherKey = anotherKey;
   }
 
   /**
@@ -86,11 +82,7 @@ export class Api {
    * @param {unknown} [body]
    */
   async #call(method, path, body) {
-    let answer = await this.#ask(method, path, body);
-    if (answer.status === 401) {
-      this.key = (await this.anotherKey()) ?? this.key;
-      answer = await this.#ask(method, path, body);
-    }
+    const answer = await this.#ask(method, path, body);
     if (!answer.ok) throw new ApiError(answer.status, await sentenceOf(answer));
     return answer.json();
   }

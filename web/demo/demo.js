@@ -7,6 +7,7 @@ import { Journey } from "./journey.js";
 import { connectPeople } from "./people.js";
 
 const STORED_KEY = "clarion.api_key";
+const LINK_KEY = "clarion.link_key";
 
 const page = /** @type {HTMLElement} */ (document.querySelector("#demo"));
 const keyForm = /** @type {HTMLFormElement} */ (document.querySelector("#key-form"));
@@ -16,29 +17,33 @@ const keyError = /** @type {HTMLElement} */ (document.querySelector("#key-error"
 await start();
 
 async function start() {
-  const given = await givenKey();
+  addEventListener("hashchange", () => keyOfAddress() && location.reload());
+  const linked = keyOfAddress() ?? sessionStorage.getItem(LINK_KEY);
   const stored = sessionStorage.getItem(STORED_KEY);
-  if (given) await open(given, true);
+  if (linked) await open(linked, true);
   else if (stored) await open(stored, false);
   else ask("");
 }
 
-/** On the developer's own machine the server gives a key, a new one at each of its starts. */
-async function givenKey() {
-  try {
-    const answer = await fetch("/demo/config.json");
-    return answer.ok ? /** @type {{api_key: string}} */ (await answer.json()).api_key : null;
-  } catch {
-    return null;
-  }
+/**
+ * The link that `clarion dev` prints has the key in its fragment, which no browser sends to a
+ * server. It is kept in this tab and taken out of the address, so that no history or shared
+ * link holds it.
+ */
+function keyOfAddress() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (!key) return null;
+  sessionStorage.setItem(LINK_KEY, key);
+  history.replaceState(null, "", location.pathname + location.search);
+  return key;
 }
 
 /**
  * @param {string} key
- * @param {boolean} keyIsShown  it is nobody's secret: it works on this machine only
+ * @param {boolean} keyIsShown  the link's: it can do what this page does, and ends with the server
  */
 async function open(key, keyIsShown) {
-  const api = new Api(key, keyIsShown ? givenKey : async () => null);
+  const api = new Api(key);
   const captures = new Captures(api);
   const journey = new Journey(api);
   try {
@@ -70,6 +75,7 @@ async function open(key, keyIsShown) {
 /** @param {string} complaint */
 function ask(complaint) {
   sessionStorage.removeItem(STORED_KEY);
+  sessionStorage.removeItem(LINK_KEY);
   keyForm.hidden = false;
   keyError.textContent = complaint;
   keyField.focus();

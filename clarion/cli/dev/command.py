@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clarion.cli.credentials import data_directory
-from clarion.cli.dev.addresses import is_loopback
 from clarion.lifecycle import run
 from clarion.setting_names import PREFIX
 
 if TYPE_CHECKING:
+    from clarion.cli.dev.settings import DevSettings
     from services.gateway.settings import GatewaySettings
 
 FIRST_EVENT = {
@@ -56,31 +57,45 @@ def dev(
     )
 
     def greet(port: int) -> None:
-        typer.echo(greeting(settings.gateway, port))
+        typer.echo(greeting(settings, port, on_terminal=sys.stdout.isatty()))
 
     run(lambda: serve_all(settings, greet))
 
 
-def greeting(settings: GatewaySettings, port: int) -> str:
-    """What to open and what to paste."""
+def greeting(dev_settings: DevSettings, port: int, *, on_terminal: bool) -> str:
+    """What to open and what to paste. Keys are shown on a terminal only: elsewhere this is a log,
+    and says where they are."""
+    settings = dev_settings.gateway
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104 - only compared
+    kept_in = dev_settings.api_key_file
+    if on_terminal:
+        key, page = settings.api_key or "", f"{url}/#key={dev_settings.demo_key}"
+    elif kept_in is not None:
+        key, page = f"$(cat {shlex.quote(str(kept_in))})", f"{url}/"
+    else:
+        key, page = f"${PREFIX}API_KEY", f"{url}/"
     lines = [
         "",
         f"Clarion runs at {url}",
-        f"Open {url}/ and send an event, or paste:",
+        f"Open {page} and send an event, or paste:",
         "",
-        curl_line(url, settings.api_key or ""),
+        curl_line(
+            url,
+            shlex.quote(f"Authorization: Bearer {key}")
+            if on_terminal
+            else f'"Authorization: Bearer {key}"',
+        ),
         "",
         f"Data: {settings.data_dir}. Stop with Ctrl-C.",
     ]
+    if not on_terminal:
+        lines.append(f"The API key, for the page too, is in {kept_in or PREFIX + 'API_KEY'}.")
     if any(one.startswith("memory:") for one in settings.amqp_url):
         lines.append("The broker is in memory: what is under way ends with this process.")
     elsewhere = environment_for(settings, port)
     if elsewhere:
         lines.append(f"For `clarion` in another terminal: export {elsewhere}")
-    if not is_loopback(settings.host):
-        lines.append("Others can reach this address, so the demo page gets no key there.")
     return "\n".join(lines) + "\n"
 
 
@@ -95,10 +110,10 @@ def environment_for(settings: GatewaySettings, port: int) -> str:
     )
 
 
-def curl_line(url: str, api_key: str) -> str:
-    """One line that sends an event to subscriber `ada`."""
+def curl_line(url: str, authorization: str) -> str:
+    """One line that sends an event to subscriber `ada`; the header is quoted for a shell."""
     body = json.dumps(FIRST_EVENT, separators=(",", ":"))
     return (
-        f"curl -sS {url}/v1/events -H 'Authorization: Bearer {api_key}' "
+        f"curl -sS {url}/v1/events -H {authorization} "
         f"-H 'Content-Type: application/json' -d '{body}'"
     )

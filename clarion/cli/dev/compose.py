@@ -14,7 +14,7 @@ from clarion.cli.dev.lifespans import lifespan_of
 from clarion.http.operations import readiness
 
 PUSHER_PATHS = ("/v1/live", "/v1/inbox", "/v1/tickets")
-PAGE_PATHS = ("/web", "/demo")
+PAGE_PATHS = ("/web",)
 
 MergedChecks = dict[str, str]
 

@@ -1,9 +1,4 @@
-"""The static pages and the demo's configuration.
-
-The demo page gets a key of its own, but only where nobody else can ask: the server is bound to a
-loopback address, and the browser was sent to a loopback name (so that no foreign name that
-resolves to this machine can read it).
-"""
+"""The static pages. They are the same for everybody: no answer holds a key."""
 
 from __future__ import annotations
 
@@ -12,14 +7,10 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from clarion.cli.dev.addresses import LOOPBACK_NAMES, host_name, is_loopback
-from clarion.errors import NotFound
-from clarion.http.problems import problem_response
 
 WEB = Path(__file__).resolve().parents[3] / "web"
 
@@ -32,23 +23,14 @@ SECURITY_HEADERS = {
 }
 
 
-def create_pages(host: str, demo: dict[str, str]) -> ASGIApp:
-    """`/`, `/web/...` and `/demo/config.json`, with `demo` in it; `host` is what is bound."""
+def create_pages() -> ASGIApp:
+    """`/` and `/web/...`."""
 
     async def home(_request: Request) -> Response:
         return FileResponse(WEB / "demo" / "index.html")
 
-    async def config(request: Request) -> Response:
-        if not (is_loopback(host) and host_name(request) in LOOPBACK_NAMES):
-            return problem_response(NotFound("The demo is served on loopback addresses only."))
-        return JSONResponse(demo)
-
     return Starlette(
-        routes=[
-            Route("/", home),
-            Route("/demo/config.json", config),
-            Mount("/web", StaticFiles(directory=WEB, html=True)),
-        ],
+        routes=[Route("/", home), Mount("/web", StaticFiles(directory=WEB, html=True))],
         middleware=[Middleware(HeadersMiddleware)],
     )
 

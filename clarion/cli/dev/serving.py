@@ -9,7 +9,7 @@ from pathlib import Path
 from clarion.cli.database import told
 from clarion.cli.dev.compose import ComposedApp
 from clarion.cli.dev.data import locked
-from clarion.cli.dev.demo_key import TENANT, demo_key
+from clarion.cli.dev.demo_key import KEY
 from clarion.cli.dev.pages import create_pages
 from clarion.cli.dev.settings import DevSettings
 from clarion.lifecycle import serve
@@ -33,15 +33,19 @@ async def serve_all(settings: DevSettings, on_started: Callable[[int], None]) ->
             if not is_embedded(shared.database_url):
                 await migrate(shared.database_url)
             database = await stack.enter_async_context(open_database(shared, "clarion-dev"))
-            key = await stack.enter_async_context(demo_key(database))
         bus = await stack.enter_async_context(open_bus_from(shared))
         app = ComposedApp(
             {
                 "pusher": create_pusher(settings.pusher, bus=bus, database=database),
                 "notifier": create_notifier(settings.notifier, bus=bus, database=database),
-                "gateway": create_gateway(settings.gateway, bus=bus, database=database),
+                "gateway": create_gateway(
+                    settings.gateway,
+                    bus=bus,
+                    database=database,
+                    own_keys={settings.demo_key: KEY},
+                ),
             },
-            create_pages(shared.host, {"api_key": key, "tenant": TENANT}),
+            create_pages(),
         )
         await serve(
             app,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clarion.cli.credentials import kept_api_key, kept_token_secret
+from clarion.cli.credentials import api_key_file, kept_api_key, kept_token_secret
+from clarion.cli.dev.demo_key import demo_key_of
 from clarion.setting_names import ALL_NAMES
 from clarion.settings import SharedSettings
 from services.gateway.settings import GatewaySettings
@@ -21,6 +22,9 @@ class DevSettings:
     gateway: GatewaySettings
     notifier: NotifierSettings
     pusher: PusherSettings
+    demo_key: str = field(repr=False)
+    api_key_file: Path | None
+    """Where the all-scope key is kept; `None` where the environment gave it."""
 
 
 def read_settings(directory: Path, **given: Any) -> DevSettings:
@@ -35,4 +39,6 @@ def read_settings(directory: Path, **given: Any) -> DevSettings:
         GatewaySettings.read(ALL_NAMES, **shared, api_key=api_key, token_secret=secret),
         NotifierSettings.read(ALL_NAMES, **shared),
         PusherSettings.read(ALL_NAMES, **shared, token_secret=secret),
+        demo_key_of(secret),
+        api_key_file(directory.expanduser()),
     )
