@@ -12,7 +12,9 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -37,6 +39,9 @@ class Supervised:
     module: str
     listener: socket.socket
     lifeline: int
+    directory: Path
+    """Where the workers find one another."""
+    workers: int
     stop_timeout_s: float
 
 
@@ -46,9 +51,19 @@ async def supervise(module: str, settings: SharedSettings, workers: int) -> None
     configure_logs(settings.log_level, settings.log_format)
     lifeline, held = os.pipe()
     try:
-        with open_listener(settings.host, settings.port) as listener:
+        with (
+            open_listener(settings.host, settings.port) as listener,
+            tempfile.TemporaryDirectory(prefix="clarion-workers-") as directory,
+        ):
             listener.listen(BACKLOG)
-            supervised = Supervised(module, listener, lifeline, settings.stop_timeout_s + GRACE_S)
+            supervised = Supervised(
+                module,
+                listener,
+                lifeline,
+                Path(directory),
+                workers,
+                settings.stop_timeout_s + GRACE_S,
+            )
             async with asyncio.TaskGroup() as group:
                 for number in range(workers):
                     group.create_task(_keep(supervised, number))
@@ -64,7 +79,7 @@ async def _keep(supervised: Supervised, number: int) -> None:
     deaths = 0
     while True:
         started_at = loop.time()
-        child = await _start(supervised)
+        child = await _start(supervised, number)
         log.info("worker_started", worker=number, pid=child.pid)
         status = await _wait(child, supervised.stop_timeout_s)
         if status == CONFIGURATION_STATUS:
@@ -74,7 +89,7 @@ async def _keep(supervised: Supervised, number: int) -> None:
         await asyncio.sleep(backoff_s(deaths))
 
 
-async def _start(supervised: Supervised) -> asyncio.subprocess.Process:
+async def _start(supervised: Supervised, number: int) -> asyncio.subprocess.Process:
     descriptor = supervised.listener.fileno()
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -84,6 +99,9 @@ async def _start(supervised: Supervised) -> asyncio.subprocess.Process:
         str(descriptor),
         "--lifeline",
         str(supervised.lifeline),
+        "--worker",
+        f"{number}/{supervised.workers}",
+        str(supervised.directory),
         pass_fds=(descriptor, supervised.lifeline),
         start_new_session=True,  # a terminal's Ctrl-C comes to us alone, and once
     )

@@ -9,11 +9,13 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import uvloop
 
 from clarion.errors import ClarionError, ConfigurationError
 from clarion.lifecycle.serving import STOP_SIGNALS
+from clarion.lifecycle.workers import Worker
 
 CONFIGURATION_STATUS = 2
 """A supervisor does not start again what ended with this."""
@@ -38,26 +40,29 @@ def status_of(error: ClarionError) -> int:
     return CONFIGURATION_STATUS if isinstance(error, ConfigurationError) else 1
 
 
-def run_service(main: Callable[[int | None], Awaitable[None]]) -> None:
-    """`run` for `python -m services.x`. A supervisor gives `--fd N`, its listening socket, and
-    `--lifeline N`, a pipe whose end tells that the supervisor is gone."""
-    listener, lifeline = inherited(sys.argv[1:])
+def run_service(main: Callable[[Worker | None], Awaitable[None]]) -> None:
+    """`run` for `python -m services.x`. A supervisor gives `--fd N`, its listening socket,
+    `--lifeline N`, a pipe whose end tells that the supervisor is gone, and its place among the
+    others, `--worker I/N DIRECTORY`."""
+    worker, lifeline = inherited(sys.argv[1:])
 
     async def supervised() -> None:
         if lifeline is not None:
             asyncio.get_running_loop().add_reader(lifeline, _lost, lifeline)
-        await main(listener)
+        await main(worker)
 
     run(supervised)
 
 
-def inherited(arguments: list[str]) -> tuple[int | None, int | None]:
-    """Listening socket and lifeline; both `None` for a process that stands alone."""
+def inherited(arguments: list[str]) -> tuple[Worker | None, int | None]:
+    """Place and lifeline; both `None` for a process that stands alone."""
     match arguments:
         case []:
             return None, None
-        case ["--fd", listener, "--lifeline", lifeline]:
-            return int(listener), int(lifeline)
+        case ["--fd", listener, "--lifeline", lifeline, "--worker", place, directory]:
+            number, _, count = place.partition("/")
+            worker = Worker(int(listener), Path(directory), int(number), int(count))
+            return worker, int(lifeline)
         case _:
             sys.stderr.write("clarion: settings come from the environment; see .env.example.\n")
             sys.exit(CONFIGURATION_STATUS)

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 
 from clarion.errors import Broken, ConfigurationError
 from clarion.lifecycle.bounded_http import BoundedHttp
+from clarion.lifecycle.workers import Worker, WorkerOperations
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 BACKLOG = 2048
@@ -36,7 +37,7 @@ async def serve(
     *,
     host: str,
     port: int,
-    fd: int | None = None,
+    worker: Worker | None = None,
     ws: type[asyncio.Protocol] | str = "none",
     shutdown_timeout_s: float,
     on_started: Callable[[int], None] | None = None,
@@ -44,13 +45,20 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then stop in order.
 
-    `fd` is a listening socket inherited from a supervisor; without it `host` and `port` are bound
-    (port 0: any free one). `on_started` is told the real port once requests are answered.
-    `find_fault` is asked every second: where it answers with a sentence, the service stops in order
-    and this raises `Broken`. Raises `ConfigurationError` where the address cannot be had.
+    `worker` is the place among several processes that a supervisor gave; without it `host` and
+    `port` are bound (port 0: any free one). `on_started` is told the real port once requests are
+    answered. `find_fault` is asked every second: where it answers with a sentence, the service
+    stops in order and this raises `Broken`. Raises `ConfigurationError` where the address cannot
+    be had.
     """
-    listener = socket.socket(fileno=fd) if fd is not None else open_listener(host, port)
-    with listener:
+    async with contextlib.AsyncExitStack() as stack:
+        if worker is None:
+            listener = stack.enter_context(open_listener(host, port))
+        else:
+            listener = stack.enter_context(socket.socket(fileno=worker.listener))
+            operations = WorkerOperations(app, worker)
+            await stack.enter_async_context(operations.answering())
+            app = operations
         config = uvicorn.Config(
             app,
             loop="none",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clarion.lifecycle import serve
+from clarion.lifecycle import Worker, serve
 from clarion.resources import open_bus_from, open_database
 from clarion.setting_names import ALL_NAMES
 from clarion.settings import require_broker
@@ -11,8 +11,8 @@ from services.gateway.app import create_app
 from services.gateway.settings import GatewaySettings
 
 
-async def main(fd: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; `fd` is a supervisor's listening socket."""
+async def main(worker: Worker | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `worker` is the place a supervisor gave."""
     settings = GatewaySettings.read(ALL_NAMES)
     require_broker(settings)
     configure_logs(settings.log_level, settings.log_format)
@@ -24,7 +24,7 @@ async def main(fd: int | None = None) -> None:
             create_app(settings, bus=bus, database=database),
             host=settings.host,
             port=settings.port,
-            fd=fd,
+            worker=worker,
             shutdown_timeout_s=settings.shutdown_timeout_s,
             find_fault=lambda: bus.status().lost,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from clarion.store.database import Database
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import Process, free_port, start_process, wait_until
 from tests.support.pusher import SECRET, Client, token
+from tests.support.stack import API_KEY
 
 CLARION = (sys.executable, "-m", "clarion.cli")
 MOST = 150
@@ -24,9 +26,11 @@ MOST = 150
 ITEMS = [(1, "one"), (2, "two")]
 
 
-async def started(service: str, port: int, environment: dict[str, str]) -> Process:
-    """Two processes of a service on one port, ready."""
-    command = [*CLARION, service, "--port", str(port), "--workers", "2"]
+async def started(
+    service: str, port: int, environment: dict[str, str], workers: int = 2
+) -> Process:
+    """Some processes of a service on one port, all of them ready."""
+    command = [*CLARION, service, "--port", str(port), "--workers", str(workers)]
 
     async def is_ready() -> bool:
         async with httpx2.AsyncClient() as client:
@@ -117,6 +121,75 @@ async def connected(port: int, subscriber: str) -> Client:
     await client.hello()
     await client.until("caught_up")
     return client
+
+
+@pytest.mark.timeout(300)
+async def test_metrics_and_readiness_are_those_of_all_workers_whichever_is_asked(
+    amqp_url: str, postgres_url: str
+) -> None:
+    port = free_port()
+    environment = {
+        "CLARION_AMQP_URL": amqp_url,
+        "CLARION_DATABASE_URL": postgres_url,
+        "CLARION_API_KEY": API_KEY,
+    }
+    process = await started("gateway", port, environment, workers=3)
+    sent = 30
+    for _ in range(sent):
+        assert await post_bad_event(port) == 422
+    refused = 'clarion_gateway_requests_refused_total{code="invalid"}'
+    for _ in range(10):
+        metrics = await metrics_of(port)
+        assert metrics[refused] == sent
+        assert metrics['clarion_bus_link_up{link="publish"}'] == 1
+        assert metrics["clarion_gateway_waiting_bytes"] == 0
+
+    workers = workers_of(process)
+    victim = psutil.Process(min(workers))
+    victim.suspend()
+    for _ in range(6):
+        assert await readiness_of(port) == 503
+    victim.resume()
+    await wait_until(lambda: is_ready(port), 30, "all of them ready")
+    victim.kill()
+    seen: list[float] = []
+
+    async def is_whole_again() -> bool:
+        seen.append((await metrics_of(port))[refused])
+        return len(workers_of(process) - {victim.pid}) == 3 and await is_ready(port)
+
+    await wait_until(is_whole_again, 60, "another worker in its place")
+    assert set(seen) == {sent}
+    for _ in range(sent):
+        assert await post_bad_event(port) == 422
+    assert {(await metrics_of(port))[refused] for _ in range(10)} == {2 * sent}
+    assert await process.stop(60) == 0
+
+
+async def is_ready(port: int) -> bool:
+    return await readiness_of(port) == 200
+
+
+async def readiness_of(port: int) -> int:
+    """Asked anew until a worker takes the connection that is not stopped."""
+    while True:
+        with contextlib.suppress(httpx2.TimeoutException):
+            async with httpx2.AsyncClient(timeout=8) as client:
+                return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code
+
+
+async def metrics_of(port: int) -> dict[str, float]:
+    """Samples of one scrape, on a connection of its own."""
+    async with httpx2.AsyncClient(timeout=20) as client:
+        text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+    lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+async def post_bad_event(port: int) -> int:
+    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {API_KEY}"}) as client:
+        url = f"http://127.0.0.1:{port}/v1/events"
+        return (await client.post(url, json={"type": "not a type!"})).status_code
 
 
 async def test_workers_need_a_broker(tmp_path: Path) -> None:
