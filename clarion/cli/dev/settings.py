@@ -9,7 +9,6 @@ from typing import Any
 from clarion.cli.credentials import api_key_file, kept_api_key, kept_token_secret
 from clarion.cli.dev.demo_key import demo_key_of
 from clarion.setting_names import ALL_NAMES
-from clarion.settings import SharedSettings
 from services.gateway.settings import GatewaySettings
 from services.notifier.settings import NotifierSettings
 from services.pusher.settings import PusherSettings
@@ -30,7 +29,8 @@ class DevSettings:
 def read_settings(directory: Path, **given: Any) -> DevSettings:
     """Settings with the credentials of the environment, or those kept in `directory`."""
     shared = {**given, "data_dir": str(directory.expanduser())}
-    SharedSettings.read(ALL_NAMES, **shared)  # refuses what is wrong before a file is written
+    for kind in (GatewaySettings, NotifierSettings, PusherSettings):
+        kind.read(ALL_NAMES, **shared)  # refuses what is wrong before a file is written
     api_key, secret = (
         kept_api_key(directory.expanduser()),
         kept_token_secret(directory.expanduser()),
