@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
+from clarion.contracts.visible import VISIBLE_PATTERN
 
 Channel = Literal["inbox", "email", "sms", "push", "chat", "webhook"]
 Lane = Literal["urgent", "normal"]
@@ -39,6 +40,11 @@ Category = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:@-]{1,128}\Z")]
 """The id of a topic may be one: that of what subscribers publish is."""
 Moment = Annotated[datetime, Meta(tz=True)]
 ShortText = Annotated[str, Meta(max_length=1_000)]
+Title = Annotated[
+    str,
+    Meta(max_length=1_000, extra_json_schema={"minLength": 1, "pattern": VISIBLE_PATTERN}),
+]
+"""`validation` checks that it shows something: a blank one of an older version is still planned."""
 LongText = Annotated[str, Meta(max_length=20_000)]
 Url = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://|mailto:|/(?!/)|#|\?)")]
 """Schemes that can run script (`javascript:`, `data:`) and protocol-relative links are refused."""
@@ -59,7 +65,7 @@ class Recipient(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=T
 class Content(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
     """What is shown where no workflow says it: plain text, never markup."""
 
-    title: ShortText
+    title: Title
     body: LongText | None = None
     url: Url | None = None
 

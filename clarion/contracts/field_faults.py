@@ -25,6 +25,7 @@ from clarion.contracts.event import (
     Recipient,
 )
 from clarion.contracts.values import member_path
+from clarion.contracts.visible import is_blank
 from clarion.errors import FieldError
 
 EXPECTED = {
@@ -42,7 +43,7 @@ EXPECTED = {
     "to[].timezone": "a string of at most 64 characters",
     "to[].attributes": "an object",
     "content": "an object",
-    "content.title": "a string of at most 1,000 characters",
+    "content.title": "a string of 1 to 1,000 characters, one of them visible",
     "content.body": "a string of at most 20,000 characters",
     "content.url": "an http, https or mailto URL or a path of at most 2,000 characters",
     "channels": "a list of 1 to 6 channels",
@@ -85,11 +86,15 @@ def _field_faults(value: Any, annotation: Any, path: str, kind: str) -> Iterator
     if kind == "to":
         yield from _to_faults(value)
         return
+    if kind == "content" and isinstance(value, dict):
+        yield from _struct_faults(cast("dict[str, Any]", value), Content, path, kind)
+        return
+    if kind == "content.title" and isinstance(value, str) and is_blank(value):
+        yield FieldError(path, expected(kind))
+        return
     if _converts(value, annotation):
         return
     match kind, value:
-        case "content", dict():
-            yield from _struct_faults(cast("dict[str, Any]", value), Content, path, kind)
         case "channels", list() if 0 < len(cast("list[Any]", value)) <= len(CHANNELS):
             for index, one in enumerate(cast("list[Any]", value)):
                 yield from _field_faults(one, Channel, f"{path}[{index}]", "channels[]")

@@ -35,6 +35,7 @@ from clarion.contracts.values import (
     may_hold_nul,
     nul_paths,
 )
+from clarion.contracts.visible import is_blank
 from clarion.errors import FieldError, Invalid, Refused
 
 MAX_ATTRIBUTES_BYTES = 16 * 1024
@@ -195,6 +196,8 @@ def _event_value_faults(event: Event, raw: bytes, now: datetime | None) -> Itera
     data = event.data
     if data and len(data) > MAX_DATA_BYTES and len(compact(data)) > MAX_DATA_BYTES:
         yield FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes")
+    if event.content is not None and is_blank(event.content.title):
+        yield FieldError("content.title", expected("content.title"))
     if not (event.time is event.send_at is event.expires_at is None):
         yield from _time_faults(event, now or datetime.now(UTC))
     if isinstance(event.to, str):

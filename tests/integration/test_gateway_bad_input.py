@@ -54,6 +54,15 @@ INVALID = {
         ["type", "id", "to[1]", "to[2].id", "content.title", "content.url", "channels[0]",
          "lane", "send_at"],
     ),
+    "no title": (b'{"type":"a","content":{"title":""}}', ["content.title"]),
+    "a blank title": (
+        '{"type":"a","content":{"title":" \u200b\u3164\ufe0f\U000e0020\u2800"}}'.encode(),
+        ["content.title"],
+    ),
+    "a blank title beside others": (
+        b'[{"type":"a","content":{"title":"a"}},{"type":7,"content":{"title":"\\t","url":"x:"}}]',
+        ["[1].type", "[1].content.title", "[1].content.url"],
+    ),
     "wrong addresses": (
         b'{"type":"a","to":{"id":"1","email":"a@b.de, c@d.de","phone":"0170","locale":"??",'
         b'"timezone":"Mars/Base"}}',

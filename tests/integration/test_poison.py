@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from clarion.bus.protocol import Bus, Message
@@ -125,3 +126,30 @@ async def test_a_malformed_cloudevent_among_a_hundred_says_which_field_is_wrong(
         redriven = await client.post(f"/v1/parked/{parked['id']}/redrive")
     assert (parked["reason"], parked["detail"]) == ("invalid", "type is required")
     assert (redriven.status_code, redriven.json()["code"]) == (409, "still_malformed")
+
+
+@pytest.mark.parametrize("title", ["", " ", "\u200b\u3164", "\U000e0041\ufe0f"])
+async def test_a_blank_title_over_amqp_is_dead_lettered_for_what_http_says(
+    memory_bus: Bus, database: Database, title: str
+) -> None:
+    cloud_event = {
+        "specversion": "1.0",
+        "id": "blank",
+        "source": "s",
+        "type": "t",
+        "to": "user:ann",
+        "title": title,
+    }
+    plain = {"type": "t", "to": "user:ann", "content": {"title": title}}
+    message = Message(msgspec.json.encode(cloud_event), "application/cloudevents+json")
+    async with gateway_client(memory_bus, database) as client:
+        answer = await client.post("/v1/events", json=plain)
+        async with running_notifiers(memory_bus, database):
+            await publish(memory_bus, message)
+            await wait_for_rows(database, "SELECT 1 FROM parked", 1)
+        (parked,) = (await client.get("/v1/parked")).json()["items"]
+    assert answer.status_code == 422
+    (fault,) = answer.json()["errors"]
+    assert fault["field"] == "content.title"
+    said = f"{fault['field']} {fault['message']}"
+    assert (parked["reason"], parked["detail"]) == (answer.json()["code"], said)

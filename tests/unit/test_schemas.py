@@ -20,6 +20,8 @@ EVENTS: dict[str, tuple[bool, Any]] = {
     "described": (True, {"type": "a", "to": ["topic:vips", {"id": "43", "email": "a@b.example"}]}),
     "content": (True, {"type": "a", "content": {"title": "Hi", "url": "/orders/1"}}),
     "no type": (False, {}),
+    "no title": (False, {"type": "a", "content": {"title": ""}}),
+    "blank title": (False, {"type": "a", "content": {"title": " \u200b\u3164"}}),
     "unknown field": (False, {"type": "a", "colour": "red"}),
     "unknown channel": (False, {"type": "a", "channels": ["pigeon"]}),
     "no channel": (False, {"type": "a", "channels": []}),
