@@ -13,6 +13,11 @@ def media_type(content_type: str | None) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def is_utf8(content_type: str) -> bool:
+    """Whether text of this type can be read as UTF-8."""
+    return charset(content_type) in ("utf-8", "utf8", "us-ascii")
+
+
 def charset(content_type: str) -> str:
     """The `charset` parameter in lower case; utf-8 where there is none."""
     for parameter in content_type.split(";")[1:]:

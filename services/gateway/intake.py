@@ -13,7 +13,7 @@ from clarion.contracts.cloudevents import (
     read_binary,
     read_structured,
 )
-from clarion.contracts.media import JSON, charset, media_type
+from clarion.contracts.media import JSON, is_utf8, media_type
 from clarion.contracts.validation import (
     Parsed,
     decode_event,
@@ -144,7 +144,7 @@ def _refuse_parameters(names: set[str], *, malformed: bool) -> None:
 
 
 def _readable_media(content_type: str) -> str:
-    if charset(content_type) not in ("utf-8", "utf8"):
+    if not is_utf8(content_type):
         raise UnsupportedMedia("Send the body as UTF-8.")
     return media_type(content_type)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -97,6 +98,72 @@ def test_what_is_wrong_is_named(change: dict[str, Any], fields: list[str]) -> No
     with pytest.raises(Invalid) as refused:
         read_structured(json.dumps(REQUIRED | change).encode())
     assert [error.field for error in refused.value.errors] == fields
+
+
+JSON_TYPES = ("application/json", "application/vnd.x+json", "Text/JSON; charset=UTF-8", None)
+TEXT_TYPES = ("text/plain", "text/csv;charset=utf-8", 'text/html; charset="us-ascii"')
+
+
+def in_base64(body: bytes, media: str | None, **more: Any) -> dict[str, Any]:
+    named = {} if media is None else {"datacontenttype": media}
+    return REQUIRED | named | {"data_base64": b64encode(body).decode()} | more
+
+
+@pytest.mark.parametrize(
+    ("media", "body"),
+    [
+        *((one, b' {"n": [1e22, -0.0, "\xc3\xa9"]} ') for one in JSON_TYPES),
+        *((one, b'"text"') for one in JSON_TYPES),
+        *((one, "{a: b} \u00fc".encode() if one != TEXT_TYPES[2] else b"a") for one in TEXT_TYPES),
+        *((one, b"") for one in (*JSON_TYPES, *TEXT_TYPES)),
+    ],
+)
+def test_data_in_base64_is_what_binary_mode_makes_of_it(media: str | None, body: bytes) -> None:
+    event = in_base64(body, media)
+    expected = read_binary(REQUIRED, media, body)
+    assert read_structured(json.dumps(event).encode()) == expected
+    assert read_batch(json.dumps([event]).encode()) == [expected]
+    over_amqp = "application/cloudevents+json; charset=utf-8"
+    assert read_amqp(json.dumps(event).encode(), over_amqp, {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        (in_base64(b"{", None), ["data_base64"]),
+        (in_base64(b"{", "application/x+json"), ["data_base64"]),
+        (in_base64(b"[" * 40 + b"]" * 40, "application/json"), ["data_base64"]),
+        (in_base64(b'{"a": ["\\u0000"]}', "application/json"), ["data_base64"]),
+        (in_base64(b'"\\u0000"', "application/json"), ["data_base64"]),
+        (in_base64(b'"\\ud800"', "application/json"), ["data_base64"]),
+        (in_base64(b"\xff", "text/plain"), ["data_base64"]),
+        (in_base64(b"\0", "text/plain"), ["data"]),
+        (in_base64(b"1", None, data=1), ["data_base64"]),
+        (in_base64(b"1", None, data_base64="MQ"), ["data_base64"]),
+        (in_base64(b"1", None, data_base64="M Q=="), ["data_base64"]),
+        (in_base64(b"1", None, data_base64="\u00fc==="), ["data_base64"]),
+        (in_base64(b"1", None, data_base64=7), ["data_base64"]),
+        (in_base64(b"1", "application/octet-stream"), ["datacontenttype"]),
+        (in_base64(b"1", "text/plain; charset=iso-8859-1"), ["datacontenttype"]),
+        (in_base64(b"1", "application/json; charset=utf-16"), ["datacontenttype"]),
+        (in_base64(b"{", None, id=None), ["id", "data_base64"]),
+    ],
+)
+def test_wrong_data_in_base64_is_named(event: dict[str, Any], fields: list[str]) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_structured(json.dumps(event).encode())
+    assert [error.field for error in refused.value.errors] == fields
+    with pytest.raises(Invalid) as refused:
+        read_batch(json.dumps([REQUIRED, event]).encode())
+    assert [error.field for error in refused.value.errors] == [f"[1].{one}" for one in fields]
+
+
+def test_text_of_another_charset_is_refused_in_binary_mode() -> None:
+    with pytest.raises(Invalid) as refused:
+        read_amqp(
+            b"\xe9", "text/plain; charset=latin-1", {f"ce-{k}": v for k, v in REQUIRED.items()}
+        )
+    assert [error.field for error in refused.value.errors] == ["datacontenttype"]
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/vnd.x+json", None])
