@@ -46,6 +46,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
         openapi_url="/v1/inbox/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.add_middleware(BoundedBodyMiddleware, max_bytes=settings.max_frame_bytes)
