@@ -27,6 +27,9 @@ ATTEMPTS = Counter(
 ATTEMPT_SECONDS = Histogram(
     "clarion_attempt_seconds", "How long a provider took to answer.", ["channel"]
 )
+SMS_SEGMENTS = Counter(
+    "clarion_sms_segments_total", "Segments of the SMS that providers took.", ["provider"]
+)
 ENDED = Counter("clarion_deliveries_ended_total", "Deliveries by end state.", ["channel", "state"])
 LEASES_LOST = Counter(
     "clarion_leases_lost_total", "Answers of providers that came after the lease had run out."

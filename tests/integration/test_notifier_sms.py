@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ import pytest
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
 from services.notifier import retry
+from services.notifier.channels import gsm7
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.twilio import SID, TOKEN, TwilioFake, fault, running_twilio
@@ -87,7 +89,34 @@ async def test_a_long_text_is_cut_and_keeps_its_link(
         await wait_for_rows(database, ENDED, 1, ["sent"])
     (form,) = twilio.accepted
     assert len(form["Body"]) == 1_600
-    assert form["Body"].endswith("x…\nhttps://s.example/7")
+    assert form["Body"].endswith("x...\nhttps://s.example/7")
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "segments"),
+    [
+        ("a" * 800, "a" * 2_000, 11),
+        ("🎉" * 700, "🎉" * 2_000, 25),
+        ("a", "a" * 1_700 + "🎉", 11),
+        ("{" * 900, None, 11),
+        ("tab\tand\r\nline\x07", "\x1bend\x9f", 1),
+    ],
+)
+async def test_a_long_text_is_taken_in_as_few_segments_as_its_alphabet_needs(
+    memory_bus: Bus,
+    database: Database,
+    twilio: TwilioFake,
+    title: str,
+    body: str | None,
+    segments: int,
+) -> None:
+    content = {"title": title} | ({"body": body} if body else {})
+    async with running_notifiers(memory_bus, database, settings_for(twilio)):
+        await publish(memory_bus, envelope(event(to=BOB, channels=["sms"], content=content)))
+        await wait_for_rows(database, ENDED, 1, ["sent"])
+    (form,) = twilio.accepted
+    assert gsm7.segments(form["Body"]) == segments
+    assert re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", form["Body"]) is None
 
 
 async def test_what_twilio_never_takes_fails_at_once(

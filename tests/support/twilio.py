@@ -120,7 +120,7 @@ def _refusal(form: dict[str, str]) -> JSONResponse | None:
         return fault(400, 21603, "A 'From' phone number is required.")
     if not form.get("Body"):
         return fault(400, 21602, "Message body is required.")
-    if len(form["Body"]) > 1600:
+    if len(form["Body"].encode("utf-16-le")) > 2 * 1600:
         return fault(400, 21617, "The concatenated message body exceeds the 1600 character limit.")
     if not E164.fullmatch(form["To"]):
         return fault(400, 21211, "The 'To' number is not a valid phone number.")

@@ -19,7 +19,6 @@ from services.notifier.channels import capture, email, twilio
 from services.notifier.channels.email import compose, mailbox
 from services.notifier.channels.message import MailAddress
 from services.notifier.channels.provider import Content, Outgoing
-from services.notifier.channels.sms import MAX_CHARACTERS, sms_text
 from services.notifier.channels.twilio import outcome_of, retry_after_s
 from services.notifier.channels.urls import open_carrier
 from services.notifier.outcome import Failed, Health, Outcome, Retry, Sent, health_of
@@ -140,20 +139,6 @@ def test_no_text_makes_a_header_or_markup(title: str, body: str | None) -> None:
     html = list(parsed.iter_parts())[1].get_content()
     assert html.count("<script") == 0
     assert html.count("<h1") == 1
-
-
-@given(
-    st.builds(
-        Content,
-        st.text(min_size=1, max_size=1_000),
-        st.none() | st.text(max_size=3_000),
-        st.none() | st.just("https://shop.example/orders/7") | st.just("/orders/7"),
-    )
-)
-def test_an_sms_is_bounded_and_ends_with_its_link(content: Content) -> None:
-    text = sms_text(content)
-    assert len(text) <= MAX_CHARACTERS
-    assert content.link is None or text.endswith(content.link)
 
 
 def _storable(text: str) -> str:

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from html import escape
 
 from clarion.contracts.addresses import split_email
+from services.notifier.channels.clusters import fitting
 from services.notifier.channels.message import Mail, MailAddress, octets
 from services.notifier.channels.provider import Content, Outgoing
 
@@ -53,8 +54,8 @@ def mailbox(address: str, name: str = "") -> MailAddress | None:
 
 
 def subject_of(content: Content) -> str:
-    """The title on one line."""
-    return one_line(content.title)[:MAX_SUBJECT].rstrip()
+    """The title on one line, cut at a grapheme cluster."""
+    return fitting(one_line(content.title), MAX_SUBJECT).rstrip()
 
 
 def one_line(text: str) -> str:

@@ -15,7 +15,9 @@ from typing import Any, cast
 
 import httpx2
 
+from services.notifier import metrics
 from services.notifier.channels.composing import composed
+from services.notifier.channels.gsm7 import segments
 from services.notifier.channels.provider import Outgoing
 from services.notifier.channels.sms import sms_text
 from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
@@ -110,7 +112,10 @@ class Twilio:
             return Unknown("timeout", detail=type(error).__name__)
         except httpx2.HTTPError as error:
             return Unknown("connection_lost", detail=type(error).__name__)
-        return outcome_of(response)
+        outcome = outcome_of(response)
+        if isinstance(outcome, Sent):
+            metrics.SMS_SEGMENTS.labels(self.name).inc(segments(body))
+        return outcome
 
     async def close(self) -> None:
         """See `Provider.close`."""

@@ -1,0 +1,61 @@
+"""How an SMS is encoded, how much of it a text takes, and in how many segments it goes.
+
+GSM-7 (3GPP TS 23.038) where its alphabet holds every character, else UCS-2:
+
+| encoding | unit | one segment | each of several |
+|---|---|---|---|
+| GSM-7 | septet; a character of the extension table takes two | 160 | 153 |
+| UCS-2 | UTF-16 code unit; a character past U+FFFF takes two | 70 | 67 |
+
+Two units of one character are never parted.
+"""
+
+from __future__ import annotations
+
+BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+EXTENSION = frozenset("\f^{}\\[~]|€")
+GSM7 = BASIC | EXTENSION
+
+GSM7_SEGMENT, GSM7_PART = 160, 153
+UCS2_SEGMENT, UCS2_PART = 70, 67
+
+
+def is_gsm7(text: str) -> bool:
+    """Whether `text` goes without UCS-2."""
+    return GSM7.issuperset(text)
+
+
+def septets(text: str) -> int:
+    """What a GSM-7 text takes."""
+    return len(text) + sum(text.count(character) for character in EXTENSION)
+
+
+def code_units(text: str) -> int:
+    """What a text takes in UCS-2."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def size(text: str) -> int:
+    """What `text` takes, in the units of its own encoding."""
+    return septets(text) if is_gsm7(text) else code_units(text)
+
+
+def segments(text: str) -> int:
+    """How many messages a phone network sends for `text`, and is paid for."""
+    if is_gsm7(text):
+        return _segments([septets(one) for one in text], GSM7_SEGMENT, GSM7_PART)
+    return _segments([code_units(one) for one in text], UCS2_SEGMENT, UCS2_PART)
+
+
+def _segments(sizes: list[int], whole: int, part: int) -> int:
+    if sum(sizes) <= whole:
+        return 1
+    count, left = 0, 0
+    for one in sizes:
+        if one > left:
+            count, left = count + 1, part
+        left -= one
+    return count
