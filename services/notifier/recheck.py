@@ -20,8 +20,14 @@ from services.notifier.decide import ADDRESSES, Subscriber
 MAX_CHANGES = 20
 """Changes of address that a delivery keeps: the first, and the newest."""
 
-FACT_COLUMNS = f"""n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone,
-  n.cancelled_at IS NOT NULL OR {IS_CANCELLED} AS cancelled"""
+FACT_COLUMNS = statement(
+    """n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone,
+  s.id IS NULL AND EXISTS (
+    SELECT 1 FROM deleted_subscribers t WHERE t.tenant = n.tenant AND t.id = n.subscriber
+  ) AS deleted,
+  n.cancelled_at IS NOT NULL OR {is_cancelled} AS cancelled""",
+    is_cancelled=IS_CANCELLED,
+)
 """What `recheck` looks at, beside the delivery's `id`, `channel` and `recipient`."""
 
 END_SKIPPED = statement(
@@ -75,10 +81,10 @@ def recheck(row: Any) -> Verdict:
     if row["cancelled"]:
         return Verdict(delivery, channel, None, skip="cancelled")
     kind = ADDRESSES.get(channel)
-    if kind is None or row["subscriber"] is None:
-        return Verdict(delivery, channel, planned)
-    if not row["in_directory"]:
+    if row["deleted"]:
         return Verdict(delivery, channel, None, skip="subscriber_deleted")
+    if kind is None or not row["in_directory"]:
+        return Verdict(delivery, channel, planned)
     given, parse = kind
     written = given(Subscriber(row["subscriber"], row["email"], row["phone"]))
     if not written:

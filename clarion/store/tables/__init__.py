@@ -3,7 +3,14 @@
 `PARTITIONED` tables are ranges of their UUIDv7 `id`, one partition a month.
 """
 
-from clarion.store.tables.directory import api_keys, subscribers, tenants, topic_members, topics
+from clarion.store.tables.directory import (
+    api_keys,
+    deleted_subscribers,
+    subscribers,
+    tenants,
+    topic_members,
+    topics,
+)
 from clarion.store.tables.history import (
     attempts,
     cancellations,
@@ -28,6 +35,7 @@ __all__ = [
     "audit",
     "cancellations",
     "captures",
+    "deleted_subscribers",
     "deliveries",
     "event_keys",
     "events",

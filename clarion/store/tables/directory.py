@@ -41,6 +41,19 @@ subscribers = Table(
     Column("attributes_text", Text, comment="where JSONB would change numbers"),
     moment("created_at", nullable=False, now=True),
     moment("updated_at", nullable=False, now=True),
+    moment("email_at", comment="when this was said; NULL: see updated_at"),
+    moment("phone_at"),
+    moment("locale_at"),
+    moment("timezone_at"),
+    moment("attributes_at"),
+)
+
+deleted_subscribers = Table(
+    "deleted_subscribers",
+    metadata,
+    tenant_column(primary_key=True),
+    Column("id", Text, primary_key=True),
+    moment("deleted_at", nullable=False, comment="what was said before holds no more"),
 )
 
 topics = Table(

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, Text, cast, delete, func, select, update
+from sqlalchemy import RowMapping, Select, Text, cast, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clarion.store.tables import subscribers, topic_members
+from clarion.store.tables import deleted_subscribers, subscribers, topic_members
 from services.gateway.directory import attributes
 
 _s = subscribers.c
 
+SAID_AT = {name: f"{name}_at" for name in ("email", "phone", "locale", "timezone", "attributes")}
+"""When a field was said: an event that is older does not overwrite it."""
+
+HIDDEN = {"attributes", "attributes_text", *SAID_AT.values()}
+
 ATTRIBUTES = func.coalesce(_s.attributes_text, cast(_s.attributes, Text)).label("attributes")
 COLUMNS = (
-    *(column for column in _s if column.name not in ("attributes", "attributes_text")),
+    *(column for column in _s if column.name not in HIDDEN),
     ATTRIBUTES,
 )
 
@@ -59,14 +65,38 @@ async def find_subscriber(
 
 async def delete_subscriber(connection: AsyncConnection, tenant: str, identifier: str) -> bool:
     """Take it out of the directory and of every topic; history and inbox stay. Whether it was
-    there."""
+    there. It is kept that it was deleted: no event that was accepted before brings it back."""
+    await _bury(connection, tenant, identifier)
     await connection.execute(
         delete(topic_members).where(
             topic_members.c.tenant == tenant, topic_members.c.subscriber == identifier
         )
     )
-    statement = delete(subscribers).where(_s.tenant == tenant, _s.id == identifier)
-    return (await connection.execute(statement)).rowcount > 0
+    # takes the key: who is about to write it is waited for, and who comes later sees what is kept
+    taken = insert(subscribers).values(tenant=tenant, id=identifier)
+    was_there = await connection.scalar(
+        taken.on_conflict_do_update(
+            index_elements=[_s.tenant, _s.id], set_={"updated_at": _s.updated_at}
+        ).returning(literal_column("xmax <> 0"))
+    )
+    await connection.execute(delete(subscribers).where(_s.tenant == tenant, _s.id == identifier))
+    return bool(was_there)
+
+
+async def _bury(connection: AsyncConnection, tenant: str, identifier: str) -> None:
+    """Keep when it was deleted."""
+    name = {"tenant": tenant, "id": identifier}
+    kept = insert(deleted_subscribers).values(**name, deleted_at=datetime.now(UTC))
+    await connection.execute(
+        kept.on_conflict_do_update(
+            index_elements=[deleted_subscribers.c.tenant, deleted_subscribers.c.id],
+            set_={
+                "deleted_at": func.greatest(
+                    deleted_subscribers.c.deleted_at, kept.excluded.deleted_at
+                )
+            },
+        )
+    )
 
 
 def list_statement(tenant: str, after: str | None, limit: int) -> Select[Any]:
@@ -85,6 +115,7 @@ async def list_subscribers(
 
 def _stored(described: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(described)
+    values |= {SAID_AT[name]: datetime.now(UTC) for name in described}
     if "attributes" in values:
         values |= attributes.columns_of(values["attributes"])
     return values

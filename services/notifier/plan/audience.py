@@ -8,42 +8,15 @@ from typing import Any
 
 from clarion.contracts.event import Recipient, audience_of
 from clarion.contracts.slice import SLICE_SIZE
-from clarion.contracts.values import compact, jsonb_rewrites
 from clarion.store.database import Driver
 from services.notifier.decide import Subscriber, needs_address, nobody
-from services.notifier.plan.drafts import EventDraft, encode
+from services.notifier.plan.drafts import EventDraft
 
 USER = "user:"
 TOPIC = "topic:"
 
 Person = tuple[str, str]
 """(tenant, subscriber)."""
-
-DESCRIBE = """
-INSERT INTO subscribers AS s (tenant, id, email, phone, locale, timezone, attributes,
-                              attributes_text)
-SELECT tenant, id, email, phone, locale, timezone, attributes::jsonb, attributes_text
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[])
-     AS d (tenant, id, email, phone, locale, timezone, attributes, attributes_text)
-ORDER BY tenant, id
-ON CONFLICT (tenant, id) DO UPDATE SET
-  email = coalesce(excluded.email, s.email),
-  phone = coalesce(excluded.phone, s.phone),
-  locale = coalesce(excluded.locale, s.locale),
-  timezone = coalesce(excluded.timezone, s.timezone),
-  attributes = CASE WHEN excluded.attributes_text IS NULL
-    THEN coalesce(excluded.attributes, s.attributes) END,
-  attributes_text = CASE WHEN excluded.attributes IS NULL
-    THEN coalesce(excluded.attributes_text, s.attributes_text) END,
-  updated_at = now()
-WHERE (s.email, s.phone, s.locale, s.timezone,
-       coalesce(s.attributes_text, s.attributes::text)) IS DISTINCT FROM (
-  coalesce(excluded.email, s.email), coalesce(excluded.phone, s.phone),
-  coalesce(excluded.locale, s.locale), coalesce(excluded.timezone, s.timezone),
-  coalesce(excluded.attributes_text, excluded.attributes::text, s.attributes_text,
-           s.attributes::text))
-"""
 
 LOOK_UP = """
 SELECT s.tenant, s.id, s.email, s.phone
@@ -94,34 +67,6 @@ def call_off(event: EventDraft) -> None:
     event.unreached = [
         {"subscriber": one, "decisions": decisions} for one in (*audience.people, *topics)
     ]
-
-
-async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
-    """The directory takes over what recipients in `to` say of themselves; what is not given
-    stays as it is."""
-    described: dict[Person, Recipient] = {}
-    for event in events:
-        if isinstance(event.entry.event.to, str):
-            continue
-        for one in audience_of(event.entry.event):
-            if isinstance(one, Recipient) and _says_anything(one):
-                key = (event.entry.tenant, one.id)
-                earlier = described.get(key)
-                described[key] = _merged(earlier, one) if earlier else one
-    if described:
-        people = described.values()
-        attributes = [_attributes(one) for one in people]
-        await tx.execute(
-            DESCRIBE,
-            [tenant for tenant, _ in described],
-            [one.id for one in people],
-            [one.email for one in people],
-            [one.phone for one in people],
-            [one.locale for one in people],
-            [one.timezone for one in people],
-            [value for value, _ in attributes],
-            [text for _, text in attributes],
-        )
 
 
 async def open_topics(tx: Driver, events: Sequence[EventDraft]) -> list[Audience]:
@@ -176,27 +121,3 @@ async def _members(tx: Driver, topics: list[Person]) -> dict[Person, list[str]]:
     for tenant, topic, subscriber in rows:
         members.setdefault((tenant, topic), []).append(subscriber)
     return members
-
-
-def _says_anything(one: Recipient) -> bool:
-    described = (one.email, one.phone, one.locale, one.timezone, one.attributes)
-    return any(value is not None for value in described)
-
-
-def _merged(earlier: Recipient, later: Recipient) -> Recipient:
-    return Recipient(
-        later.id,
-        later.email or earlier.email,
-        later.phone or earlier.phone,
-        later.locale or earlier.locale,
-        later.timezone or earlier.timezone,
-        earlier.attributes if later.attributes is None else later.attributes,
-    )
-
-
-def _attributes(one: Recipient) -> tuple[str | None, str | None]:
-    """For `attributes`, or `attributes_text` where JSONB would write numbers anew."""
-    if one.attributes is None:
-        return None, None
-    text = compact(encode(one.attributes))
-    return (None, text.decode()) if jsonb_rewrites(text) else (text.decode(), None)

@@ -27,12 +27,12 @@ from services.notifier.plan.audience import (
     Audience,
     Person,
     call_off,
-    describe_recipients,
     look_up,
     open_topics,
     people_with_addresses,
 )
 from services.notifier.plan.claim import Duplicate, claim_keys, record_duplicates
+from services.notifier.plan.describe import describe_recipients
 from services.notifier.plan.drafts import Draft, EventDraft, draft_for
 from services.notifier.plan.park import park, park_event
 from services.notifier.plan.slices import open_slices, park_slice, plan_slice

@@ -1,0 +1,156 @@
+"""The directory takes over what recipients in `to` say of themselves.
+
+Each field has the time at which it was said: an older event, however late it is planned, neither
+overwrites what was said after it nor brings back who was deleted after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from clarion.contracts.event import Recipient, audience_of
+from clarion.contracts.values import compact, jsonb_rewrites
+from clarion.store.database import Driver
+from clarion.store.delivery_states import statement
+from services.notifier.plan.audience import Person
+from services.notifier.plan.drafts import EventDraft, encode
+
+FIELDS = ("email", "phone", "locale", "timezone", "attributes")
+TEXTS = FIELDS[:-1]
+
+
+def _newer(name: str) -> str:
+    given = f"excluded.{name}"
+    if name == "attributes":
+        given = "coalesce(excluded.attributes_text, excluded.attributes::text)"
+    return f"({given} IS NOT NULL AND excluded.{name}_at >= coalesce(s.{name}_at, s.updated_at))"
+
+
+def _taken(name: str, column: str) -> str:
+    return f"CASE WHEN {_newer(name)} THEN excluded.{column} ELSE s.{column} END"
+
+
+def _changes(name: str) -> str:
+    kept, given = f"s.{name}", f"excluded.{name}"
+    if name == "attributes":
+        text = "coalesce({of}.attributes_text, {of}.attributes::text)"
+        kept, given = text.format(of="s"), text.format(of="excluded")
+    return f"({_newer(name)} AND {kept} IS DISTINCT FROM {given})"
+
+
+def _moved(name: str) -> str:
+    return (
+        f"{name}_at = CASE WHEN {_newer(name)} THEN excluded.{name}_at"
+        f" ELSE coalesce(s.{name}_at, s.updated_at) END"
+    )
+
+
+DESCRIBE = statement(
+    """
+WITH described AS (
+  SELECT d.*, coalesce(t.deleted_at, 'epoch') AS gone_at
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+              $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
+              $12::timestamptz[], $13::timestamptz[])
+       AS d (tenant, id, email, phone, locale, timezone, attributes, attributes_text,
+             email_at, phone_at, locale_at, timezone_at, attributes_at)
+  LEFT JOIN deleted_subscribers t USING (tenant, id))
+INSERT INTO subscribers AS s (tenant, id, attributes, attributes_text, {names}, {times})
+SELECT tenant, id,
+       CASE WHEN attributes_at > gone_at THEN attributes::jsonb END,
+       CASE WHEN attributes_at > gone_at THEN attributes_text END,
+       {values}, {said}
+FROM described WHERE greatest({times}) > gone_at
+ORDER BY tenant, id
+ON CONFLICT (tenant, id) DO UPDATE SET
+  {taken},
+  attributes = {attributes},
+  attributes_text = {attributes_text},
+  {moved},
+  updated_at = CASE WHEN {changes} THEN now() ELSE s.updated_at END
+WHERE {newer}
+""",
+    names=", ".join(TEXTS),
+    times=", ".join(f"{name}_at" for name in FIELDS),
+    values=", ".join(f"CASE WHEN {name}_at > gone_at THEN {name} END" for name in TEXTS),
+    said=", ".join(f"greatest({name}_at, gone_at)" for name in FIELDS),
+    taken=",\n  ".join(f"{name} = {_taken(name, name)}" for name in TEXTS),
+    attributes=_taken("attributes", "attributes"),
+    attributes_text=_taken("attributes", "attributes_text"),
+    moved=",\n  ".join(map(_moved, FIELDS)),
+    changes=" OR ".join(map(_changes, FIELDS)),
+    newer=" OR ".join(map(_newer, FIELDS)),
+)
+"""What is not said stays as it is. A field without a time was last written by an older version."""
+
+DROP_DELETED = statement(
+    """
+DELETE FROM subscribers s
+USING unnest($1::text[], $2::text[]) AS d (tenant, id)
+JOIN deleted_subscribers t USING (tenant, id)
+WHERE s.tenant = d.tenant AND s.id = d.id AND greatest({times}) <= t.deleted_at
+""",
+    times=", ".join(f"coalesce(s.{name}_at, s.updated_at)" for name in FIELDS),
+)
+"""Who was deleted while we waited for the row: `DESCRIBE` had begun before it could be seen."""
+
+
+@dataclass(slots=True)
+class Described:
+    """What events say of one person, each field as it was said last."""
+
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    said_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
+
+    def hear(self, recipient: Recipient, said_at: datetime) -> None:
+        """What one event says; of two that say it at one moment the later holds."""
+        for name in FIELDS:
+            value = getattr(recipient, name)
+            if value is not None and said_at >= self.said_at.get(name, said_at):
+                self.values[name] = value
+                self.said_at[name] = said_at
+
+
+def said_at(event: EventDraft) -> datetime:
+    """When what an event says was so: it may tell a time of its own, which is never to come."""
+    accepted_at, time = event.entry.accepted_at, event.entry.event.time
+    return accepted_at if time is None else min(time, accepted_at)
+
+
+async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
+    """Write what the events say of people, in any order of the events."""
+    heard: dict[Person, Described] = {}
+    for event in events:
+        if isinstance(event.entry.event.to, str):
+            continue
+        for one in audience_of(event.entry.event):
+            if isinstance(one, Recipient):
+                person = (event.entry.tenant, one.id)
+                heard.setdefault(person, Described()).hear(one, said_at(event))
+    described = {person: one for person, one in heard.items() if one.values}
+    if not described:
+        return
+    tenants, ids = [tenant for tenant, _ in described], [name for _, name in described]
+    people = list(described.values())
+    attributes = [_attributes(one.values.get("attributes")) for one in people]
+    await tx.execute(
+        DESCRIBE,
+        tenants,
+        ids,
+        *([one.values.get(name) for one in people] for name in TEXTS),
+        [value for value, _ in attributes],
+        [text for _, text in attributes],
+        *([one.said_at.get(name) for one in people] for name in FIELDS),
+    )
+    await tx.execute(DROP_DELETED, tenants, ids)
+
+
+def _attributes(given: Any) -> tuple[str | None, str | None]:
+    """For `attributes`, or `attributes_text` where JSONB would write numbers anew."""
+    if given is None:
+        return None, None
+    text = compact(encode(given))
+    return (None, text.decode()) if jsonb_rewrites(text) else (text.decode(), None)
