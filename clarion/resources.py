@@ -34,6 +34,8 @@ async def open_database(settings: SharedSettings, application_name: str) -> Asyn
             pool_size=settings.database_pool_size,
             timeout_s=settings.database_timeout_s,
             application_name=application_name,
+            pooler=settings.database_pooler,
+            direct_url=settings.database_direct_url,
         )
         try:
             yield database

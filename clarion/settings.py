@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from clarion.errors import ConfigurationError
 from clarion.http.client_address import Network
 from clarion.setting_names import PREFIX
+from clarion.store.address import DatabaseAddress, Pooler
 
 
 def _split(value: object) -> object:
@@ -55,6 +56,11 @@ def _check_key(value: str) -> str:
     return value
 
 
+def _check_address(value: str) -> str:
+    DatabaseAddress.parse(value).check_files()
+    return value
+
+
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 GIVEN_KEY = re.compile(r"[!-~]{32,256}")
 MIN_SECRET_BYTES = 32
@@ -78,6 +84,10 @@ class SharedSettings(BaseSettings):
     amqp_own_users: OwnUsers = Field(default_factory=frozenset[str])
     """AMQP users whose envelopes, jobs and announcements are believed, beside our own."""
     database_url: str = Field(default="embedded:", repr=False)
+    database_pooler: Pooler = Pooler.NONE
+    """What stands before PostgreSQL and hands out its sessions."""
+    database_direct_url: str | None = Field(default=None, repr=False)
+    """The way past a pooler, for what needs a session of its own: `LISTEN`, `clarion migrate`."""
     data_dir: str = ".clarion"
     database_pool_size: int = Field(default=8, ge=2, le=200)
     database_timeout_s: float = Field(default=5.0, gt=0, le=60)
@@ -109,9 +119,12 @@ class SharedSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str) -> str:
-        if not value.startswith(("embedded:", "postgresql://", "postgres://")):
-            raise ValueError("write embedded: or postgresql://user:password@host/database")
-        return value
+        return value if value.startswith("embedded:") else _check_address(value)
+
+    @field_validator("database_direct_url")
+    @classmethod
+    def _check_direct(cls, value: str | None) -> str | None:
+        return value and _check_address(value)
 
     @classmethod
     def read(cls, known_names: frozenset[str], **given: Any) -> Self:

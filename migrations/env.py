@@ -1,30 +1,30 @@
-"""Alembic's entry: online only, one migrator at a time, short lock waits."""
+"""Alembic's entry: online only, a transaction for each migration, short waits for locks.
+
+That only one migrator runs is seen to by `clarion.store.migrate`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 
 from alembic import context
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection
 from sqlalchemy.pool import NullPool
 
+from clarion.store.database import open_engine
 from clarion.store.tables import metadata
-
-LOCK_WAIT = "SET lock_timeout = '2s'"
-ONE_MIGRATOR = "SELECT pg_advisory_xact_lock(hashtext('clarion.migrate'))"
 
 
 def run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata)
+    context.configure(
+        connection=connection, target_metadata=metadata, transaction_per_migration=True
+    )
     with context.begin_transaction():
-        connection.execute(text(ONE_MIGRATOR))
-        connection.execute(text(LOCK_WAIT))
         context.run_migrations()
 
 
 async def run_online() -> None:
-    engine = create_async_engine(context.config.attributes["url"], poolclass=NullPool)
+    engine = open_engine(context.config.attributes["connector"], poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(run)
         await connection.commit()

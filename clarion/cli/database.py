@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,17 +13,27 @@ from clarion.errors import ClarionError, ConfigurationError, StoreUnavailable
 from clarion.resources import database_address, open_database
 from clarion.setting_names import ALL_NAMES
 from clarion.settings import SharedSettings
-from clarion.store.database import AWAY, Database
+from clarion.store.conditions import AWAY, driver_error
+from clarion.store.database import Database
 from clarion.store.embedded import is_embedded
 from clarion.store.migrate import migrate
+
+POOLER = (
+    "A pooler such as PgBouncer stands before the database and refuses the settings of a session. "
+    "Set CLARION_DATABASE_POOLER=transaction, or session, as its pool_mode says."
+)
 
 
 async def migrated() -> None:
     """Bring the database that the environment names to the newest schema."""
     settings = SharedSettings.read(ALL_NAMES)
     async with told(), database_address(settings) as url:
-        if not is_embedded(settings.database_url):
-            await migrate(url)
+        if is_embedded(settings.database_url):
+            return
+        if settings.database_direct_url is not None:
+            await migrate(settings.database_direct_url)
+        else:
+            await migrate(url, settings.database_pooler)
 
 
 @asynccontextmanager
@@ -38,16 +49,36 @@ async def told() -> AsyncIterator[None]:
     """Turn what a database can answer into an error that Clarion names."""
     try:
         yield
+    except StoreUnavailable as error:
+        if error.__cause__ is None or isinstance(error.__cause__, ClarionError):
+            raise
+        raise named(error.__cause__) from None  # what it is chained to may quote the address
     except ClarionError:
         raise
     except (SQLAlchemyError, asyncpg.PostgresError, *AWAY) as error:
-        raise named(error) from error
+        raise named(error) from None
 
 
 def named(error: BaseException) -> ClarionError:
     """The sentence for a failure, with the remedy; holds neither address nor password."""
-    cause = cause_of(error)
+    cause = driver_error(error)
     match cause:
+        case asyncpg.ProtocolViolationError():
+            return ConfigurationError(POOLER)
+        case ssl.SSLCertVerificationError():
+            return ConfigurationError(
+                "The certificate of the database is not one that CLARION_DATABASE_URL trusts "
+                f"({cause.verify_message}). Check sslrootcert, and the host's name."
+            )
+        case ssl.SSLError():
+            return ConfigurationError(
+                f"TLS with the database fails ({cause.reason or 'unknown'}). "
+                "Check sslmode, sslcert and sslkey in CLARION_DATABASE_URL."
+            )
+        case ConnectionError() if type(cause) is ConnectionError:
+            return ConfigurationError(
+                "The database offers no TLS, which CLARION_DATABASE_URL demands by sslmode."
+            )
         case asyncpg.InvalidAuthorizationSpecificationError():
             return ConfigurationError(
                 "The database refuses the login. Check user and password in CLARION_DATABASE_URL."
@@ -66,12 +97,3 @@ def named(error: BaseException) -> ClarionError:
                 f"The database does not answer as it should ({type(cause).__name__}). "
                 "Is it up, and is CLARION_DATABASE_URL right?"
             )
-
-
-def cause_of(error: BaseException) -> BaseException:
-    """The driver's own error under those of SQLAlchemy."""
-    while isinstance(error, SQLAlchemyError) and error.__cause__ is not None:
-        error = error.__cause__
-    if error.__cause__ is not None and isinstance(error.__cause__, asyncpg.PostgresError):
-        return error.__cause__
-    return error

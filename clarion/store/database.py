@@ -8,83 +8,66 @@ an exception rolls back: the block that opened the transaction is its one owner.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import replace
+from random import SystemRandom
+from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from clarion.errors import StoreUnavailable
-from clarion.store.metrics import TRANSACTIONS
+from clarion.errors import ConfigurationError, StoreUnavailable
+from clarion.store.address import Pooler
+from clarion.store.conditions import AWAY, driver_error, is_away, lost_a_race, why_away
+from clarion.store.connecting import Connector, Driver, engine_arguments, read_address
+from clarion.store.metrics import RETRIED, TRANSACTIONS
 
-Driver = asyncpg.Connection
+__all__ = ["AWAY", "Database", "Driver", "is_away", "open_engine", "raise_if_away"]
 
-AWAY = (
-    OSError,
-    asyncio.TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.PostgresSystemError,
-    asyncpg.ReadOnlySQLTransactionError,
-    PoolTimeout,
-)
-"""What says that the database cannot do it now, not that the statement is wrong."""
+ATTEMPTS = 5
+"""How often work is done again that lost a race against other transactions."""
+MAX_PAUSE_S = 0.1
 
-STORAGE = frozenset({"md.c", "fd.c", "smgr.c", "bufmgr.c", "slru.c", "xlog.c", "buffile.c"})
-"""PostgreSQL's sources that touch files. What the system says when a file cannot grow, but for a
-full disk, has no code of its own: it comes as an internal error."""
+T = TypeVar("T")
 
-
-def is_away(error: BaseException) -> bool:
-    """Whether a failure is the database's condition rather than the statement's fault."""
-    if isinstance(error, DBAPIError):
-        cause = error.orig.__cause__ if error.orig is not None else None
-        return error.connection_invalidated or (cause is not None and is_away(cause))
-    if isinstance(error, asyncpg.InternalServerError):
-        return getattr(error, "server_source_filename", None) in STORAGE
-    if isinstance(error, ValueError):
-        return False  # a value that the driver cannot encode, though its class is InterfaceError
-    return isinstance(error, AWAY)
-
-
-SILENCE_S = 1.0
-"""How much longer than PostgreSQL's own limits we wait for an answer: past it the connection was
-cut without a word."""
+_random = SystemRandom()
 
 
 class Database:
     """A bounded pool of connections with every timeout set. `close` ends it."""
 
     def __init__(
-        self, url: str, *, pool_size: int, timeout_s: float, application_name: str
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        timeout_s: float,
+        application_name: str,
+        pooler: Pooler = Pooler.NONE,
+        direct_url: str | None = None,
     ) -> None:
-        """`url` is `postgresql://...`; nothing is opened until first use."""
+        """`url` is `postgresql://...`; nothing is opened until first use. Past a pooler by
+        transaction, `direct_url` is the way to the server itself. Raises `ConfigurationError`."""
         self._timeout_s = timeout_s
         self.url = url
-        self.engine: AsyncEngine = create_async_engine(
-            sqlalchemy_url(url),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=timeout_s,
-            pool_recycle=1800,
-            hide_parameters=True,  # an error that is logged quotes no address and no body
-            connect_args={
-                "timeout": timeout_s,
-                "command_timeout": timeout_s + SILENCE_S,
-                "server_settings": server_settings(application_name, timeout_s),
-            },
-        )
+        self.connector = Connector(read_address(url), application_name, timeout_s, pooler)
+        self._direct_url = direct_url
+        self.engine = open_engine(self.connector, pool_size=pool_size)
+        self._first = self.connector.each_transaction
+
+    def listener(self, application_name: str) -> Connector | None:
+        """Opens connections that hear what is notified; None where no way to the database keeps
+        a session."""
+        given = self.connector
+        if self._direct_url is not None:
+            address = read_address(self._direct_url, "CLARION_DATABASE_DIRECT_URL")
+            return Connector(address, application_name, given.timeout_s)
+        if given.pooler is Pooler.TRANSACTION:
+            return None
+        return replace(given, application_name=application_name)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -93,7 +76,7 @@ class Database:
             async with self.engine.begin() as connection:
                 TRANSACTIONS.inc()
                 yield connection
-        except (SQLAlchemyError, asyncpg.PostgresError, *AWAY) as error:
+        except (SQLAlchemyError, asyncpg.PostgresError, ConfigurationError, *AWAY) as error:
             raise_if_away(error)
             raise
 
@@ -108,6 +91,8 @@ class Database:
                 try:
                     async with driver.transaction():
                         try:
+                            if self._first is not None:
+                                await driver.execute(self._first)
                             yield driver
                         except TimeoutError:
                             driver.terminate()  # a rollback would wait for the same silence
@@ -119,9 +104,28 @@ class Database:
                     if driver.is_closed() or isinstance(error, asyncpg.InternalClientError):
                         await connection.invalidate()
                     raise
-        except (SQLAlchemyError, asyncpg.PostgresError, *AWAY) as error:
+        except (SQLAlchemyError, asyncpg.PostgresError, ConfigurationError, *AWAY) as error:
             raise_if_away(error)
             raise
+
+    async def run(self, work: Callable[[Driver], Awaitable[T]]) -> T:
+        """The outcome of `work` in a transaction of its own; errors as `driver`.
+
+        Where it lost a race (deadlock, serialisation failure, a schema that changed meanwhile),
+        nothing was changed, and it is called again, a few times: it must change nothing but the
+        database.
+        """
+        for attempt in range(1, ATTEMPTS):
+            try:
+                async with self.driver() as tx:
+                    return await work(tx)
+            except StoreUnavailable as error:
+                if not lost_a_race(error.__cause__):
+                    raise
+                RETRIED.labels(type(error.__cause__).__name__).inc()
+            await asyncio.sleep(_random.uniform(0, MAX_PAUSE_S * attempt))
+        async with self.driver() as tx:
+            return await work(tx)
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the database answers and accepts writes."""
@@ -135,27 +139,29 @@ class Database:
         await self.engine.dispose()
 
 
+def open_engine(connector: Connector, **pool: Any) -> AsyncEngine:
+    """SQLAlchemy over connections of ours; by default a pool, `pool` says which."""
+    limits = {"max_overflow": 0, "pool_timeout": connector.timeout_s, "pool_recycle": 1800}
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        hide_parameters=True,  # an error that is logged quotes no address and no body
+        connect_args=engine_arguments(connector),
+        **(pool if "poolclass" in pool else limits | pool),
+    )
+    first = connector.each_transaction
+    if first is not None:
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def _set(connection: Connection) -> None:
+            connection.exec_driver_sql(first)
+
+    return engine
+
+
 def raise_if_away(error: BaseException) -> None:
     """Turn a failure of the database itself into `StoreUnavailable`; let others pass."""
+    if isinstance(error, ConfigurationError):
+        raise StoreUnavailable(str(error)) from error
     if is_away(error):
-        raise StoreUnavailable(
-            "The database cannot be reached or is too busy; nothing was changed."
-        ) from error
-
-
-def sqlalchemy_url(url: str) -> str:
-    """`postgresql://` as SQLAlchemy's asyncpg dialect spells it."""
-    _, _, rest = url.partition("://")
-    return f"postgresql+asyncpg://{rest}"
-
-
-def server_settings(application_name: str, timeout_s: float) -> dict[str, str]:
-    """Limits that PostgreSQL itself enforces on every connection of ours."""
-    limit_ms = str(int(timeout_s * 1000))
-    return {
-        "application_name": application_name,
-        "statement_timeout": limit_ms,
-        "lock_timeout": limit_ms,
-        "idle_in_transaction_session_timeout": str(int(timeout_s * 2000)),
-        "timezone": "UTC",
-    }
+        cause = driver_error(error)
+        raise StoreUnavailable(why_away(cause)) from cause

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from clarion.store.indexes import build_index, drop_index
 
 revision = "0003"
 down_revision = "0002"
@@ -14,11 +14,11 @@ FILTERS = ("action", "actor", "subject")
 
 def upgrade() -> None:
     for column in FILTERS:
-        op.create_index(f"ix_audit_tenant_{column}_id", "audit", ["tenant", column, "id"])
-    op.drop_index("ix_audit_tenant_subject", "audit")
+        build_index(f"ix_audit_tenant_{column}_id", "audit", ["tenant", column, "id"])
+    drop_index("ix_audit_tenant_subject", "audit")
 
 
 def downgrade() -> None:
-    op.create_index("ix_audit_tenant_subject", "audit", ["tenant", "subject"])
+    build_index("ix_audit_tenant_subject", "audit", ["tenant", "subject"])
     for column in FILTERS:
-        op.drop_index(f"ix_audit_tenant_{column}_id", "audit")
+        drop_index(f"ix_audit_tenant_{column}_id", "audit")

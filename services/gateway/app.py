@@ -26,6 +26,7 @@ from services.gateway.body import BodyReader
 from services.gateway.cursors import Cursors
 from services.gateway.entry import Entry
 from services.gateway.headers import SecurityHeadersMiddleware
+from services.gateway.key_watch import KeyWatch
 from services.gateway.openapi import install_openapi
 from services.gateway.rates import RequestRates
 from services.gateway.routes import ROUTERS
@@ -88,7 +89,13 @@ def create_app(
     for router in ROUTERS:
         fastapi.include_router(router)
     fastapi.include_router(
-        operations_router({"broker": _broker_check(bus), "database": _database_check(database)})
+        operations_router(
+            {
+                "broker": _broker_check(bus),
+                "database": _database_check(database),
+                "keys": _keys_check(authenticator.watch),
+            }
+        )
     )
     install_problem_handlers(fastapi)
     fastapi.add_middleware(SecurityHeadersMiddleware)
@@ -144,5 +151,12 @@ def _database_check(database: Database) -> Check:
         except Problem as problem:
             return problem.detail
         return None
+
+    return check
+
+
+def _keys_check(watch: KeyWatch) -> Check:
+    async def check() -> str | None:
+        return None if watch.is_proven else "It does not hear of revoked keys."
 
     return check

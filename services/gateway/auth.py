@@ -12,7 +12,8 @@ from clarion.store.database import Database
 from clarion.tokens.api_keys import SCOPES, ApiKey, hash_api_key, is_api_key
 from services.gateway.bad_keys import BadKeys
 from services.gateway.key_cache import KeyCache, KeyRecord
-from services.gateway.key_lookup import KeyLookup, KeyWatch
+from services.gateway.key_lookup import KeyLookup
+from services.gateway.key_watch import KeyWatch
 from services.gateway.metrics import KEY_LOOKUPS
 
 DEFAULT_TENANT = "default"
@@ -40,15 +41,15 @@ class Authenticator:
         """`given_key` is `CLARION_API_KEY`: tenant `default`, every scope, no end. `own_keys` hold
         while this process runs."""
         self._bad_keys = bad_keys or BadKeys()
-        self._lookup = KeyLookup(database)
         self._cache = KeyCache()
+        self._lookup = KeyLookup(database, lambda: self._cache.changes)
         self._clock = clock
         self._given = {hash_api_key(text): key for text, key in (own_keys or {}).items()}
         if given_key:
             self._given[hash_api_key(given_key)] = ApiKey(
                 GIVEN_KEY_ID, DEFAULT_TENANT, "CLARION_API_KEY", frozenset(SCOPES)
             )
-        self.watch = KeyWatch(database.url, on_change=self._cache.drop, on_gap=self._cache.distrust)
+        self.watch = KeyWatch(database, on_change=self._cache.drop, on_gap=self._cache.distrust)
 
     async def identify(self, scope: Scope, authorization: bytes | None) -> ApiKey:
         """`authenticate` for a request: bad keys are counted by its address. Raises `TooMany`
@@ -72,7 +73,7 @@ class Authenticator:
         if given is not None:
             return given
         now = self._clock()
-        record = self._cache.fresh(digest, now)
+        record = self._cache.fresh(digest, now, self.watch.known_for_s)
         if record is None:
             if not is_api_key(text) or self._cache.is_unknown(digest, now):
                 raise _invalid()
@@ -86,19 +87,21 @@ class Authenticator:
         return record.key
 
     async def _look_up(self, digest: bytes) -> KeyRecord | None:
-        changes = self._cache.changes
         try:
-            record = await self._lookup.find(digest)
+            found = await self._lookup.find(digest)
+            if found.generation != self._cache.changes:
+                # asked before something changed, and perhaps before this call: ask once more
+                found = await self._lookup.find(digest)
         except StoreUnavailable:
             KEY_LOOKUPS.labels("unavailable").inc()
             stale = self._cache.stale(digest)
             if stale is None:
                 raise
             return stale
-        KEY_LOOKUPS.labels("unknown" if record is None else "known").inc()
-        if changes == self._cache.changes:
-            self._cache.learn(digest, record, self._clock())
-        return record
+        KEY_LOOKUPS.labels("unknown" if found.record is None else "known").inc()
+        if found.generation == self._cache.changes:
+            self._cache.learn(digest, found.record, self._clock())
+        return found.record
 
 
 def is_from_settings(key: ApiKey) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from clarion.tokens.api_keys import ApiKey
 
-KNOWN_FOR_S = 60.0
+NEVER = float("-inf")
 UNKNOWN_FOR_S = 10.0
 MAX_KEYS = 10_000
 
@@ -35,10 +35,10 @@ class KeyCache:
         self._known: OrderedDict[bytes, tuple[KeyRecord, float]] = OrderedDict()
         self._unknown: OrderedDict[bytes, float] = OrderedDict()
 
-    def fresh(self, digest: bytes, now: float) -> KeyRecord | None:
-        """The record, if it was looked up within `KNOWN_FOR_S`."""
+    def fresh(self, digest: bytes, now: float, known_for_s: float) -> KeyRecord | None:
+        """The record, if it was looked up within `known_for_s`."""
         found = self._known.get(digest)
-        if found is None or found[1] < now:
+        if found is None or found[1] + known_for_s < now:
             return None
         self._known.move_to_end(digest)
         return found[0]
@@ -59,7 +59,7 @@ class KeyCache:
             self._unknown[digest] = now + UNKNOWN_FOR_S
             _trim(self._unknown, self._max_keys)
         else:
-            self._known[digest] = (record, now + KNOWN_FOR_S)
+            self._known[digest] = (record, now)
             _trim(self._known, self._max_keys)
 
     def drop(self, digest: bytes) -> None:
@@ -72,7 +72,7 @@ class KeyCache:
         self.changes += 1
         self._unknown.clear()
         for digest, (record, _) in self._known.items():
-            self._known[digest] = (record, 0.0)
+            self._known[digest] = (record, NEVER)
 
     def _forget(self, digest: bytes) -> None:
         self._known.pop(digest, None)

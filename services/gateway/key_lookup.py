@@ -1,38 +1,47 @@
-"""Keys in the database: looked up in groups, and heard of when they change."""
+"""Keys in the database, looked up in groups."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import asyncpg
 import structlog
 from sqlalchemy import select
 
 from clarion.errors import Problem, StoreUnavailable
-from clarion.lifecycle.background import backoff_s
-from clarion.store.database import AWAY, Database
+from clarion.store.database import Database
 from clarion.store.tables import api_keys
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.key_cache import KeyRecord
 
-CHANNEL = "clarion_keys"
 MAX_WAITING = 2_000
 MAX_GROUP = 500
 BUSY_WAITING = 100
-PING_EVERY_S = 15.0
 
 log = structlog.get_logger("clarion.gateway")
 
-Answer = asyncio.Future[KeyRecord | Problem | None]
+Generation = Callable[[], int]
+
+
+class Found(NamedTuple):
+    """What the database said; `generation` is that of the moment before it was asked."""
+
+    record: KeyRecord | None
+    generation: int
+
+
+Answer = asyncio.Future[Found | Problem]
 
 
 class KeyLookup:
     """At most one query at a time; what is asked meanwhile shares the next. However many unknown
     keys are tried, the database sees one small query after another."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, generation: Generation) -> None:
+        """`generation` grows whenever an answer that is under way may be out of date."""
         self._database = database
+        self._generation = generation
         self._waiting: dict[bytes, Answer] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -41,8 +50,11 @@ class KeyLookup:
         """Whether many keys wait for the database."""
         return len(self._waiting) >= BUSY_WAITING
 
-    async def find(self, digest: bytes) -> KeyRecord | None:
-        """The key with this hash unless it was revoked. Raises `StoreUnavailable`."""
+    async def find(self, digest: bytes) -> Found:
+        """The key with this hash unless it was revoked. Raises `StoreUnavailable`.
+
+        The answer may be to a question that another caller asked before.
+        """
         answer = self._waiting.get(digest)
         if answer is None:
             if len(self._waiting) >= MAX_WAITING:
@@ -59,9 +71,14 @@ class KeyLookup:
         try:
             while self._waiting:
                 group = list(self._waiting)[:MAX_GROUP]
+                generation = self._generation()
                 result = await self._query(group)
                 for digest in group:
-                    found = result.get(digest) if isinstance(result, dict) else result
+                    found = (
+                        Found(result.get(digest), generation)
+                        if isinstance(result, dict)
+                        else result
+                    )
                     self._waiting.pop(digest).set_result(found)
         finally:
             self._task = None
@@ -91,45 +108,3 @@ class KeyLookup:
             )
             for row in rows
         }
-
-
-class KeyWatch:
-    """Hears at once of keys that were made or revoked (`NOTIFY clarion_keys, '<hex hash>'`)."""
-
-    def __init__(
-        self, url: str, *, on_change: Callable[[bytes], None], on_gap: Callable[[], None]
-    ) -> None:
-        """`on_gap` is called whenever something may have gone unheard."""
-        self._url = url
-        self._on_change = on_change
-        self._on_gap = on_gap
-
-    async def run(self) -> None:
-        """Listen until cancelled; a lost connection is made again."""
-        failures = 0
-        while True:
-            try:
-                await self._listen()
-            except (*AWAY, asyncpg.PostgresError) as error:
-                failures += 1
-                log.warning("key_watch_lost", error=type(error).__name__)
-            await asyncio.sleep(backoff_s(failures))
-
-    async def _listen(self) -> None:
-        connection = await asyncpg.connect(
-            self._url, timeout=5, server_settings={"application_name": "clarion-gateway-keys"}
-        )
-        try:
-            await connection.add_listener(CHANNEL, self._heard)
-            self._on_gap()
-            while True:
-                await asyncio.sleep(PING_EVERY_S)
-                await connection.execute("SELECT 1", timeout=5)
-        finally:
-            connection.terminate()
-
-    def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        try:
-            self._on_change(bytes.fromhex(str(payload)))
-        except ValueError:
-            self._on_gap()

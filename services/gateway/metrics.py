@@ -29,3 +29,7 @@ BAD_KEYS = Counter(
 KEY_LOOKUPS = Counter(
     "clarion_gateway_key_lookups_total", "Keys looked up in the database, by result.", ["result"]
 )
+KEY_WATCH_LOSSES = Counter(
+    "clarion_gateway_key_watch_losses_total",
+    "Times at which the gateway stopped to hear of revoked keys.",
+)

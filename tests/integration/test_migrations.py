@@ -13,12 +13,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, Table, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from clarion.contracts.ids import lowest_id_at
-from clarion.store.database import Database, sqlalchemy_url
-from clarion.store.migrate import migrate, migration_config
+from clarion.store.address import Pooler
+from clarion.store.database import Database, open_engine
+from clarion.store.migrate import migrate, migration_config, migrator
 from clarion.store.partitions import ensure_partitions, month_start
 from clarion.store.tables import PARTITIONED, metadata
 from tests.support.catalogue import PARTITIONS, catalogue, rows
@@ -34,7 +34,7 @@ asyncio.run(migrate(sys.argv[1]))
 
 async def create_tables(url: str) -> None:
     """The schema as the tables say it, without migrations."""
-    engine = create_async_engine(sqlalchemy_url(url), poolclass=NullPool)
+    engine = open_engine(migrator(url, Pooler.NONE), poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
     await engine.dispose()

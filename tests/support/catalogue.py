@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from clarion.store.database import sqlalchemy_url
+from clarion.store.address import Pooler
+from clarion.store.database import open_engine
+from clarion.store.migrate import migrator
 
 OURS = """
     pg_class.relnamespace = 'public'::regnamespace AND NOT pg_class.relispartition
@@ -45,7 +46,7 @@ PARTITIONS = """
 
 async def rows(url: str, query: str) -> list[str]:
     """The first column of a query, sorted."""
-    engine = create_async_engine(sqlalchemy_url(url), poolclass=NullPool)
+    engine = open_engine(migrator(url, Pooler.NONE), poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             return sorted((await connection.scalars(text(query))).all())

@@ -11,12 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.cli.database import told
+from clarion.cli.doctor.connection import check_pooler, transport
 from clarion.cli.doctor.finding import Finding
 from clarion.errors import ClarionError
 from clarion.resources import open_database
 from clarion.settings import SharedSettings
 from clarion.store.embedded import is_embedded
-from clarion.store.migrate import migration_config
+from clarion.store.migrate import migration_config, wrong_encoding
 from clarion.store.partitions import MONTHS_AHEAD, month_start
 from clarion.store.tables import PARTITIONED
 
@@ -35,7 +36,13 @@ async def check_database(settings: SharedSettings) -> list[Finding]:
             open_database(settings, "clarion-doctor") as database,
             database.transaction() as connection,
         ):
-            return [await _server(connection), *await _schema(connection, database.url)]
+            raw = await connection.get_raw_connection()
+            return [
+                await _server(connection),
+                transport(raw.driver_connection),
+                *await check_pooler(connection, database),
+                *await _schema(connection, database.url),
+            ]
     except ClarionError as error:
         return [Finding(SUBJECT, str(error), "Correct CLARION_DATABASE_URL, or the server.")]
 
@@ -61,12 +68,16 @@ async def _server(connection: AsyncConnection) -> Finding:
                 "SELECT current_setting('server_version_num')::int AS version,"
                 " current_setting('server_version') AS name,"
                 " current_setting('TimeZone') AS zone,"
+                " current_setting('server_encoding') AS encoding,"
                 " pg_is_in_recovery() AS standby, clock_timestamp() AS now"
             )
         )
     ).one()
     if row.version < OLDEST_VERSION:
         return Finding(SUBJECT, f"PostgreSQL {row.name} is too old.", "Use version 14 or newer.")
+    if row.encoding != "UTF8":
+        remedy = "Move to a database with ENCODING 'UTF8'."
+        return Finding(SUBJECT, wrong_encoding(row.encoding), remedy)
     if row.standby:
         return Finding(SUBJECT, "It is a read-only standby.", "Give the address of the primary.")
     if row.zone != "UTC":
