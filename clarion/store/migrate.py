@@ -115,7 +115,7 @@ async def _only_migrator(url: str, pooler: Pooler) -> AsyncIterator[None]:
 async def _take_turn(connection: Driver) -> None:
     try:
         async with asyncio.timeout(TURN_S):
-            while not await _has_turn(connection):
+            while not await _has_turn(connection):  # noqa: ASYNC110 (another process has it)
                 await asyncio.sleep(TURN_TRY_S)
     except TimeoutError:
         raise StoreUnavailable("Another migrator is at work; migrate again later.") from None
