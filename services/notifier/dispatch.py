@@ -149,14 +149,12 @@ class Dispatcher:
         return _counted("delivery", len(rows))
 
     async def _notifications(self, kind: str, take: Take) -> int:
-        async with self._database.driver() as tx:
-            released = await take(tx, LIMIT)
+        released = await self._database.run(lambda tx: take(tx, LIMIT))
         if released.ids:
             reach("release.after_commit")
             await self._publisher.publish(Outbox(frames=released.frames))
             reach("release.after_publish")
-            async with self._database.driver() as tx:
-                await confirm_release(tx, released.ids)
+            await self._database.run(lambda tx: confirm_release(tx, released.ids))
         return _counted(kind, released.taken)
 
     async def _slices(self) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -125,19 +125,13 @@ class Commands:
         outcome = Outcome()
         deed = Deed(tenant, subscriber, verb, by, (until,) if verb == "snooze" else ())
         while True:
-            async with self._database.driver() as connection:
-                inbox = await connection.fetchrow(LOCK, tenant, subscriber)
-                if inbox is None:
-                    return outcome
-                outcome.version, outcome.unread = inbox["version"], inbox["unread"]
-                chosen = ids
-                if chosen is None:
-                    chosen = await _up_to(connection, deed, up_to or 0)
-                change = await _apply(connection, deed, chosen, outcome)
-            if change is not None:
-                outcome.version, outcome.unread = change.version, change.unread
-                outcome.changes.append(change)
-            if ids is not None or len(chosen) < MAX_CHANGED:
+            step = await self._database.run(lambda tx: _step(tx, deed, ids, up_to or 0))
+            if step is None:
+                return outcome
+            outcome.version, outcome.unread = step.version, step.unread
+            if step.change is not None:
+                outcome.changes.append(step.change)
+            if ids is not None or step.chosen < MAX_CHANGED:
                 return outcome
 
 
@@ -162,6 +156,27 @@ class Deed:
         return encode({"what": self.verb, "by": self.by, **until}).decode()
 
 
+class _Step(NamedTuple):
+    """One transaction of a command; `chosen` is how many items it looked at."""
+
+    version: int
+    unread: int
+    chosen: int
+    change: Change | None
+
+
+async def _step(tx: Driver, deed: Deed, ids: Sequence[UUID] | None, up_to: int) -> _Step | None:
+    inbox = await tx.fetchrow(LOCK, deed.tenant, deed.subscriber)
+    if inbox is None:
+        return None
+    chosen = await _up_to(tx, deed, up_to) if ids is None else ids
+    version, unread = inbox["version"], inbox["unread"]
+    change = await _apply(tx, deed, chosen, version, unread)
+    if change is not None:
+        version, unread = change.version, change.unread
+    return _Step(version, unread, len(chosen), change)
+
+
 async def _up_to(connection: Driver, deed: Deed, version: int) -> list[UUID]:
     query = UP_TO.format(concerns=deed.rule.concerns)
     feed = (deed.tenant, deed.subscriber)
@@ -170,11 +185,11 @@ async def _up_to(connection: Driver, deed: Deed, version: int) -> list[UUID]:
 
 
 async def _apply(
-    connection: Driver, deed: Deed, ids: Sequence[UUID], before: Outcome
+    connection: Driver, deed: Deed, ids: Sequence[UUID], head: int, unread_before: int
 ) -> Change | None:
     if not ids:
         return None
-    version = before.version + 1
+    version = head + 1
     query = CHANGE.format(
         assign=deed.rule.assign,
         concerns=deed.rule.concerns,
@@ -186,7 +201,7 @@ async def _apply(
         return None
     items = [state_of(row) for row in rows]
     counted = sum(row["counted"] for row in rows)
-    unread = before.unread - counted + sum(is_unread(item) for item in items)
+    unread = unread_before - counted + sum(is_unread(item) for item in items)
     await connection.execute(MOVE, *feed, version, unread)
     return Change(version, unread, items)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,19 @@ ORDER BY tenant, subscriber
 ON CONFLICT (tenant, subscriber) DO UPDATE
 SET version = i.version + excluded.version, unread = i.unread + excluded.unread
 RETURNING tenant, subscriber, version, unread
+"""
+
+MAKE_INBOXES = """
+INSERT INTO inboxes (tenant, subscriber)
+SELECT tenant, subscriber FROM unnest($1::text[], $2::text[]) AS a (tenant, subscriber)
+ORDER BY tenant, subscriber ON CONFLICT DO NOTHING
+"""
+
+LOCK_INBOXES = """
+SELECT i.tenant, i.subscriber
+FROM inboxes i JOIN unnest($1::text[], $2::text[]) AS q (tenant, subscriber)
+  ON i.tenant = q.tenant AND i.subscriber = q.subscriber
+ORDER BY i.tenant, i.subscriber FOR UPDATE OF i SKIP LOCKED
 """
 
 EVENT_COLUMNS = (
@@ -91,6 +104,15 @@ async def take_inboxes(tx: Driver, added: Mapping[Person, int]) -> Heads:
         list(added.values()),
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+async def lock_inboxes(tx: Driver, people: Collection[Person]) -> list[Person]:
+    """Lock the inboxes of these, made where there is none, before what is in them is locked.
+    Returned are those that were not busy."""
+    names = [tenant for tenant, _ in people], [subscriber for _, subscriber in people]
+    await tx.execute(MAKE_INBOXES, *names)
+    rows: Any = await tx.fetch(LOCK_INBOXES, *names)
+    return [(row[0], row[1]) for row in rows]
 
 
 async def stamp_versions(tx: Driver, drafts: Sequence[Draft]) -> None:
