@@ -104,6 +104,9 @@ class Connector:
             connection = await asyncpg.connect(**self._arguments(host), timeout=timeout_s)
         except ClientConfigurationError as error:
             raise ConfigurationError(f"CLARION_DATABASE_URL: {_about(error)}") from None
+        except Exception as error:
+            # whoever logs the driver's frames with their variables would log the password
+            raise error.with_traceback(None) from None
         if self.pooler is Pooler.SESSION:
             await connection.execute(_settings_statement(self._not_carried, False))
         return connection

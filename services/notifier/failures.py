@@ -6,6 +6,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from clarion.errors import StoreUnavailable
+from clarion.store.conditions import lacks_partition
 
 CONDITIONS = (
     StoreUnavailable,
@@ -21,8 +22,6 @@ CONDITIONS = (
 """The database's condition, a lost race (deadlock, serialization) or a schema that is not ours:
 nothing an event can be blamed for."""
 
-NO_PARTITION = "no partition of relation"
-
 
 def is_condition(error: Exception) -> bool:
     """Whether the same work may go through later, unchanged."""
@@ -31,8 +30,8 @@ def is_condition(error: Exception) -> bool:
         return error.connection_invalidated or (
             isinstance(cause, Exception) and is_condition(cause)
         )
-    if isinstance(error, asyncpg.CheckViolationError):
-        return NO_PARTITION in str(error)
+    if lacks_partition(error):
+        return True
     if isinstance(error, ValueError):
         return False  # a value that the driver cannot encode, though its class is InterfaceError
     return isinstance(error, CONDITIONS)

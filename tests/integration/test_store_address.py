@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import asyncpg
 import pytest
 
+from clarion.errors import StoreUnavailable
 from clarion.store.database import Database
 from clarion.store.migrate import migrate
 from tests.support.installed_postgres import InstalledPostgres
@@ -111,3 +113,17 @@ async def test_only_databases_in_utf8(databases: Databases, command: str) -> Non
             await admin.close()
     assert status == (2 if command == "migrate" else 1), output
     assert "The encoding of the database is LATIN1; Clarion needs UTF8." in output
+
+
+async def test_no_traceback_shows_a_password(server: InstalledPostgres) -> None:
+    url = f"postgresql://odd:canary@127.0.0.1:{server.port}/postgres"
+    pool = Database(url, pool_size=1, timeout_s=5, application_name="clarion-test")
+    with pytest.raises(StoreUnavailable) as refused:
+        await pool.ping()
+    await pool.close()
+    shown = traceback.TracebackException.from_exception(refused.value, capture_locals=True)
+    error: BaseException | None = refused.value
+    while error is not None:
+        assert "canary" not in str(error)
+        error = error.__cause__
+    assert "canary" not in "".join(shown.format()).replace(f"{url!r}", "").replace(url, "")
