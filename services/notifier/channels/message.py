@@ -29,7 +29,11 @@ _PLAIN = re.compile(rf"(?!.*=\?)(?! )[\x20-\x7e]{{0,{MAX_PLAIN}}}(?<! )\Z")
 _QUOTABLE = re.compile(r'[^"\\]+\Z')
 _SHORT_LINE = re.compile(rb"[\x21-\x3c\x3e-\x7e \t]{0,75}[\x21-\x3c\x3e-\x7e]|")
 _AS_IS_IN_WORDS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
-_AS_IS_IN_LINES = frozenset(range(33, 127)) - {ord("=")}
+_AS_IS_IN_TEXT = bytes(sorted({*range(32, 127), *b"\t\r\n"} - {ord("=")}))
+_QUOTED = [
+    chr(octet) if octet in _AS_IS_IN_TEXT and octet not in b"\r\n" else f"={octet:02X}"
+    for octet in range(256)
+]
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
@@ -151,12 +155,13 @@ def _q(character: str) -> bytes:
 
 
 def _part(subtype: str, content: str) -> list[str]:
-    quoted = list(quoted_printable(content))
-    based = base64.b64encode(_utf8(_LINE_BREAK.sub("\r\n", content))).decode()
-    encoding, lines = "quoted-printable", quoted
-    if len(based) < sum(map(len, quoted)):
-        encoding = "base64"
+    raw = _utf8(_LINE_BREAK.sub("\r\n", content))
+    encoding = "quoted-printable"
+    if 3 * len(raw.translate(None, _AS_IS_IN_TEXT)) > len(raw) / 2:
+        encoding, based = "base64", base64.b64encode(raw).decode()
         lines = [based[at : at + MAX_LINE] for at in range(0, len(based), MAX_LINE)]
+    else:
+        lines = list(quoted_printable(content))
     return [
         f"Content-Type: text/{subtype}; charset=utf-8",
         f"Content-Transfer-Encoding: {encoding}",
@@ -169,15 +174,21 @@ def _quoted_lines(line: bytes) -> Iterator[str]:
     if _SHORT_LINE.fullmatch(line):
         yield line.decode()
         return
-    written = ""
-    for at, octet in enumerate(line):
-        is_inner_space = octet in b" \t" and at + 1 < len(line)
-        piece = chr(octet) if octet in _AS_IS_IN_LINES or is_inner_space else f"={octet:02X}"
-        if len(written) + len(piece) >= MAX_LINE:
-            yield written + "="
-            written = ""
-        written += piece
-    yield written
+    written, length = list[str](), 0
+    for piece in _quoted(line):
+        length += len(piece)
+        if length >= MAX_LINE:
+            yield "".join(written) + "="
+            written, length = [], len(piece)
+        written.append(piece)
+    yield "".join(written)
+
+
+def _quoted(line: bytes) -> list[str]:
+    pieces = [_QUOTED[octet] for octet in line]
+    if line.endswith((b" ", b"\t")):
+        pieces[-1] = f"={line[-1]:02X}"
+    return pieces
 
 
 def _utf8(text: str) -> bytes:

@@ -82,15 +82,21 @@ TRANSACTION_FAILED = 554
 CLOSING = 421
 
 _HELLO_WORDS = re.compile(r"\b(helo|ehlo)\b", re.IGNORECASE)
-_RELAY_WORDS = re.compile(r"\brelay|rcpthosts|not (a )?local domain", re.IGNORECASE)
+_RELAY_WORDS = re.compile(
+    r"\brelay(?! recipient)|rcpthosts|not (in )?(my|a|our) local domain", re.IGNORECASE
+)
 _CLIENT_WORDS = re.compile(
-    r"client host|\bblocked using\b|\b(dns)?[br]bls?\b|spamhaus|block ?list|black ?list"
-    r"|reverse dns|\bptr\b|not authenticated|unauthenticated|authentication (is )?required",
+    r"client host|\bblocked using\b|\b(dnsbl|rbl)s?\b|spamhaus|(block|black) ?list"
+    r"|\bip( address)?\b.*\b(block|list|denied|banned)|reverse dns|\bptr\b"
+    r"|(not|un) ?authenticated|must authenticate|\bauth(entication)? (is )?required",
     re.IGNORECASE,
 )
 _SENDER_WORDS = re.compile(
-    r"sender (address )?(rejected|refused|denied|not allowed)|\b(spf|dkim|dmarc)\b", re.IGNORECASE
+    r"sender (address )?(rejected|refused|denied|not allowed|verif)|\b(spf|dkim|dmarc)\b",
+    re.IGNORECASE,
 )
+_ADDRESSES = re.compile(r"<[^>]*>|\S+@\S+")
+"""Not words: a recipient may be called `relay`."""
 _WORDS = (
     (_HELLO_WORDS, "helo_refused"),
     (_RELAY_WORDS, "relay_denied"),
@@ -133,8 +139,9 @@ def _fault_of_ours(step: Step, code: int, enhanced: str, message: str) -> str | 
     """Why a 5xx is about us and not about this recipient or message; None where it is not."""
     if step is not Step.SENDER and enhanced in ABOUT_RECIPIENT_OR_CONTENT.keys() - {"5.7.1"}:
         return None
+    text = _ADDRESSES.sub("", message)
     for words, reason in _WORDS:
-        if words.search(message):
+        if words.search(text):
             return reason
     if enhanced in ABOUT_US:
         return ABOUT_US[enhanced]
