@@ -24,6 +24,7 @@ from clarion.contracts.event import (
     Event,
     Recipient,
 )
+from clarion.contracts.unknown_fields import unknown
 from clarion.contracts.values import member_path
 from clarion.contracts.visible import is_blank
 from clarion.errors import FieldError
@@ -73,7 +74,7 @@ def _struct_faults(
     known = _types(struct)
     for key in value:
         if key not in known:
-            yield FieldError(member_path(path, key), "is not a field")
+            yield FieldError(member_path(path, key), unknown(key, known))
     for key, (annotation, required) in known.items():
         at = member_path(path, key)
         if key in value:

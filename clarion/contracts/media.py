@@ -4,6 +4,12 @@ from __future__ import annotations
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+BOM = b"\xef\xbb\xbf"
+
+
+def without_bom(body: bytes) -> bytes:
+    """Without the byte order mark that some editors write before JSON."""
+    return body.removeprefix(BOM)
 
 
 def media_type(content_type: str | None) -> str:

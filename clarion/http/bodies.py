@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clarion.errors import Refused, TooLarge, TooSlow
+from clarion.http.json_bodies import sound_json
 from clarion.http.problems import problem_response
 
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
@@ -17,7 +18,7 @@ LINGER_S = 2.0
 
 class BoundedBodyMiddleware:
     """Reads bodies of at most `max_bytes` before the app is asked: 413 for larger ones, 408
-    for those that do not arrive in time."""
+    for those that do not arrive in time, and what `sound_json` refuses."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
@@ -31,6 +32,7 @@ class BoundedBodyMiddleware:
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 body = await self._read(scope, receive)
+            body = sound_json(_content_type(scope), body)
         except TimeoutError:
             await refuse(TooSlow("The body did not arrive in time."), receive, send)
         except Refused as problem:
@@ -55,6 +57,11 @@ class BoundedBodyMiddleware:
     def _check(self, size: int) -> None:
         if size > self._max_bytes:
             raise TooLarge(f"The body is larger than {self._max_bytes} bytes.")
+
+
+def _content_type(scope: Scope) -> str:
+    found: bytes = dict(scope["headers"]).get(b"content-type", b"")
+    return found.decode("latin-1")
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

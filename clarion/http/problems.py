@@ -5,7 +5,6 @@ Input is never echoed: a wrong field is named, its value is not repeated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -19,13 +18,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from clarion.errors import BadRequest, FieldError, Invalid, NotFound, Problem
+from clarion.contracts.refusals import malformed
+from clarion.errors import BadRequest, Invalid, NotFound, Problem
+from clarion.http.field_words import faults_of
 from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import current_trace_id, new_traceparent, trace_id_of
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:clarion:problem:"
-MAX_FIELD_CHARACTERS = 200
 
 log = structlog.get_logger("clarion.http")
 
@@ -167,39 +167,42 @@ async def _on_problem(_request: Request, error: Exception) -> Response:
     return problem_response(cast("Problem", error))
 
 
-async def _on_invalid(_request: Request, error: Exception) -> Response:
-    found = cast("RequestValidationError", error).errors()
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    refused = cast("RequestValidationError", error)
+    found = refused.errors()
     if any(one["type"] == "json_invalid" for one in found):
-        return problem_response(BadRequest("The body is not JSON.", code="malformed_json"))
-    errors = [FieldError(field_path(one["loc"]), _message(one)) for one in found]
-    return problem_response(Invalid("Some fields are not valid.", errors=errors))
+        return problem_response(_malformed(refused))
+    errors = faults_of(request, found)
+    what = "1 field is" if len(errors) == 1 else f"{len(errors)} fields are"
+    return problem_response(Invalid(f"{what} not as documented.", errors=errors))
+
+
+def _malformed(error: RequestValidationError) -> Problem:
+    body = error.body if isinstance(error.body, bytes) else str(error.body).encode()
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        return malformed(body, fault)
+    return BadRequest("The body is not JSON.", code="malformed_json")
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> Response:
     found = cast("HTTPException", error)
     if found.status_code == HTTPStatus.NOT_FOUND:
         return problem_response(NotFound("There is nothing at this address."))
-    detail = HTTPStatus(found.status_code).description or HTTPStatus(found.status_code).phrase
-    response = problem_response(OtherProblem(found.status_code, detail))
+    response = problem_response(OtherProblem(found.status_code, _sentence_of(found)))
     for name, value in (found.headers or {}).items():
         response.headers[name] = value
     return response
 
 
-def field_path(location: Sequence[str | int]) -> str:
-    """`("body", "to", 1, "id")` as `to[1].id`."""
-    parts = list(location)
-    if len(parts) > 1 and parts[0] in ("body", "query", "path", "header"):
-        parts = parts[1:]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    clean = path.removeprefix(".").encode("ascii", "replace").decode()
-    return clean[:MAX_FIELD_CHARACTERS]
-
-
-def _message(error: dict[str, Any]) -> str:
-    if error["type"] == "union_tag_invalid":
-        return "Not one of the known kinds"
-    return str(error["msg"]).removeprefix("Value error, ")
+def _sentence_of(found: HTTPException) -> str:
+    allowed = (found.headers or {}).get("allow") or (found.headers or {}).get("Allow")
+    if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED and allowed:
+        return f"This address takes {allowed}."
+    if found.status_code == HTTPStatus.BAD_REQUEST:
+        return "The body cannot be read: send JSON in UTF-8."
+    return HTTPStatus(found.status_code).description or HTTPStatus(found.status_code).phrase
 
 
 def _status_and_title(problem: Problem) -> tuple[int, str]:

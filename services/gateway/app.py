@@ -84,6 +84,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        strict_content_type=False,
     )
     fastapi.state.resources = Resources(settings, database, Cursors(_cursor_secret(settings)), bus)
     for router in ROUTERS:

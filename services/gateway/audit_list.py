@@ -10,11 +10,13 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.contracts.ids import lowest_id_at
+from clarion.http.field_words import described
 from clarion.store.tables import audit
 from services.gateway.history.schemas import CLOCKS_DIFFER, EARLIEST, Bound
 from services.gateway.schemas import NO_NUL, Page, Time
 
 _a = audit.c
+ACTION_PATTERN = described(r"^[a-z_]+\.[a-z_]+$", "must be an action, such as delivery.retry")
 
 
 class AuditPage(Page):
@@ -24,7 +26,7 @@ class AuditPage(Page):
         default=None, min_length=1, max_length=128, pattern=NO_NUL, description="name of a key"
     )
     action: str | None = Field(
-        default=None, max_length=64, pattern=r"^[a-z_]+\.[a-z_]+$", description="delivery.retry"
+        default=None, max_length=64, pattern=ACTION_PATTERN, description="delivery.retry"
     )
     subject: str | None = Field(
         default=None, min_length=1, max_length=256, pattern=NO_NUL, description="what was changed"

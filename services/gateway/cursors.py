@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from clarion.errors import BadRequest
+from clarion.errors import BadRequest, FieldError
 
 TAG_BYTES = 16
 MAX_CHARACTERS = 1024
@@ -50,4 +50,9 @@ class Cursors:
 
 
 def _bad() -> BadRequest:
-    return BadRequest("The cursor is not of this list with these filters.", code="bad_cursor")
+    fault = FieldError("cursor", "must be the next_cursor of a page with the same filters")
+    return BadRequest(
+        "The cursor is not of this list with these filters. Leave it out to begin anew.",
+        code="bad_cursor",
+        errors=[fault],
+    )

@@ -10,10 +10,10 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from clarion.contracts.media import JSON, MERGE_PATCH, charset, media_type
-from clarion.contracts.validation import decode_json
-from clarion.errors import Problem, TooLarge, TooSlow, UnsupportedMedia
+from clarion.contracts.media import without_bom
+from clarion.errors import Problem, TooLarge, TooSlow
 from clarion.http.bodies import METHODS_WITH_BODY, discard
+from clarion.http.json_bodies import sound_json
 from clarion.http.problems import OtherProblem, problem_response
 from clarion.lifecycle.bounded_http import has_whole_body
 from clarion.telemetry.metrics import UNEXPECTED_ERRORS
@@ -108,9 +108,8 @@ class Entry:
             await _answer_problem(_problem_of(error), traceparent, scope, receive, send)
             return
         try:
-            await self._inner(
-                with_key(scope, key), _Replay(body, receive), sending_fields(scope, send)
-            )
+            replay = _Replay(without_bom(body), receive)
+            await self._inner(with_key(scope, key), replay, sending_fields(scope, send))
         finally:
             self._room.leave(key.tenant, len(body))
 
@@ -123,9 +122,7 @@ class Entry:
         refuse_encoding(headers)
         body = await self._reader.read(tenant, headers, receive)
         try:
-            _refuse_other_media(headers, body)
-            if body:
-                decode_json(body)
+            sound_json(headers.get(b"content-type", b"").decode("latin-1"), body)
         except BaseException:
             self._room.leave(tenant, len(body))
             raise
@@ -156,13 +153,6 @@ def _continue(headers: Headers) -> str:
     traceparent = continue_trace(given.decode("latin-1") if given else None)
     set_current_trace(traceparent)
     return traceparent
-
-
-def _refuse_other_media(headers: Headers, body: bytes) -> None:
-    given = headers.get(b"content-type", b"").decode("latin-1")
-    is_json = media_type(given) in (JSON, MERGE_PATCH)
-    if body and (not is_json or charset(given) not in ("utf-8", "utf8")):
-        raise UnsupportedMedia(f"Send the body as {JSON}.")
 
 
 def _problem_of(error: Exception) -> Problem:

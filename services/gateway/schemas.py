@@ -7,8 +7,11 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-ID_PATTERN = "^[A-Za-z0-9._:@-]{1,128}$"
-NO_NUL = r"^[^\x00]*$"
+from clarion.http.field_words import ID_WORDS, described
+
+ID_PATTERN = described("^[A-Za-z0-9._:@-]{1,128}$", ID_WORDS)
+NO_NUL = described(r"^[^\x00]*$", "must not hold the character U+0000")
+CURSOR_PATTERN = described("^[A-Za-z0-9_-]*$", "must be the next_cursor of a page of this list")
 
 T = TypeVar("T")
 
@@ -32,7 +35,7 @@ class Page(Given):
     """How much of a list, and from where."""
 
     limit: int = Field(default=50, ge=1, le=500)
-    cursor: str | None = Field(default=None, max_length=1024, pattern="^[A-Za-z0-9_-]*$")
+    cursor: str | None = Field(default=None, max_length=1024, pattern=CURSOR_PATTERN)
 
 
 class Items(BaseModel, Generic[T]):

@@ -47,6 +47,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        strict_content_type=False,
         lifespan=lifespan,
     )
     app.add_middleware(BoundedBodyMiddleware, max_bytes=settings.max_frame_bytes)

@@ -41,9 +41,9 @@ def read_cursor(cursor: str, of: str) -> Place:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = _decode(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, msgspec.MsgspecError, ValueError):
-        raise _refused("Not a cursor of this list") from None
+        raise _refused("must be the next_cursor of a page of this list") from None
     if place.of != of:
-        raise _refused("It belongs to a list with other filters")
+        raise _refused("belongs to a list with other filters: leave it out to begin anew")
     return place
 
 

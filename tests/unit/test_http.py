@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict
 
 from clarion.errors import FieldError, Invalid, Unavailable
 from clarion.http import operations
+from clarion.http.field_words import field_path
 from clarion.http.operations import operations_router
-from clarion.http.problems import field_path, install_problem_handlers, problem_responses
+from clarion.http.problems import install_problem_handlers, problem_responses
 from clarion.http.tracing import TraceMiddleware
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -111,7 +112,8 @@ async def test_input_is_never_echoed(client: httpx2.AsyncClient) -> None:
 async def test_a_body_that_is_not_json_is_malformed(client: httpx2.AsyncClient) -> None:
     headers = {"content-type": "application/json"}
     answer = await client.post("/orders", content=b"{canary", headers=headers)
-    expected = problem(400, "malformed_json", "Bad request", "The body is not JSON.")
+    detail = "The body is not JSON: malformed at line 1, column 2."
+    expected = problem(400, "malformed_json", "Bad request", detail)
     assert answer.json() == expected
 
 
@@ -155,4 +157,4 @@ def test_a_location_reads_as_a_path() -> None:
     assert field_path(("body", "to", 1, "id")) == "to[1].id"
     assert field_path(("query", "limit")) == "limit"
     assert field_path(("body",)) == "body"
-    assert len(field_path(("body", "x" * 9999))) == 200
+    assert field_path(("body", "x" * 9999)) == "?"

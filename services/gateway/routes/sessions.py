@@ -82,4 +82,4 @@ def record_of(stored: Revocation) -> dict[str, Any]:
 
 def _invalid(message: str) -> Invalid:
     fault = FieldError("issued_before", message)
-    return Invalid("Some fields are not valid.", errors=[fault])
+    return Invalid("1 field is not as documented.", errors=[fault])

@@ -11,6 +11,7 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from clarion.contracts.item import Item
+from clarion.http.field_words import ID_WORDS, described
 from services.pusher.auth import Subscriber
 from services.pusher.commands import Verb
 from services.pusher.cursors import MAX_CHARACTERS, Place, read_cursor, write_cursor
@@ -32,8 +33,10 @@ PROBLEMS = limited_problems(400, 401, 413, 422, 503)
 
 Limit = Annotated[int, Query(ge=1, le=PAGE)]
 Cursor = Annotated[str | None, Query(max_length=MAX_CHARACTERS, description="of the page before")]
+CATEGORY_PATTERN = described(r"^[A-Za-z0-9._:@-]+$", ID_WORDS)
 Category = Annotated[
-    str | None, Query(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:@-]+$")
+    str | None,
+    Query(min_length=1, max_length=128, pattern=CATEGORY_PATTERN),
 ]
 
 router = APIRouter(prefix="/v1/inbox", tags=["inbox"], responses=PROBLEMS)
