@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_KEPT_BYTES = 64 * 1024
@@ -45,6 +45,14 @@ def has_whole_body(scope: Scope) -> bool:
     return connection is None or connection.is_body_whole
 
 
+async def refuse_pipelined(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answers an upgrade that came before the request in front of it was answered."""
+    headers = [(b"content-length", b"0"), (b"connection", b"close")]
+    status = HTTPStatus.BAD_REQUEST.value
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body"})
+
+
 class BoundedHttp(HttpToolsProtocol):
     """Answers 431 past `MAX_KEPT_BYTES` (and the read they were part of) that lead to nothing,
     408 where the head of a request takes longer than `HEAD_TIMEOUT_S` or its body comes slower than
@@ -53,6 +61,7 @@ class BoundedHttp(HttpToolsProtocol):
     _came_on = False
     _in_head = False
     _kept_bytes = 0
+    _is_refusing = False
     _deadline: asyncio.TimerHandle | None = None
     _in_body = False
     _pace: asyncio.TimerHandle | None = None
@@ -74,6 +83,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol`."""
+        if self._is_refusing:
+            return
         self._came_on = False
         super().data_received(data)
         self._kept_bytes = 0 if self._came_on else self._kept_bytes + len(data)
@@ -117,6 +128,29 @@ class BoundedHttp(HttpToolsProtocol):
     def is_body_whole(self) -> bool:
         """Whether all of the newest request has arrived."""
         return not self._in_body
+
+    def handle_websocket_upgrade(self) -> None:
+        """An upgrade behind a request that is still answered is refused in its turn: the
+        connection cannot be another protocol's before that answer is written."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or (cycle.response_complete and not self.pipeline):
+            super().handle_websocket_upgrade()
+            return
+        self._is_refusing = True
+        refused = RequestResponseCycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=False,
+            on_response=self.on_response_complete,
+        )
+        self.pipeline.appendleft((refused, cast("Any", refuse_pipelined)))
 
     def hand_over(self, make: Make[Taker]) -> Taker | None:
         """As `take_over`."""

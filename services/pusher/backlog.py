@@ -13,7 +13,11 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from services.pusher.metrics import FRAMES
+
+log = structlog.get_logger("clarion.pusher")
 
 HIGH_WATER_BYTES = 64 * 1024
 LOW_WATER_BYTES = 16 * 1024
@@ -28,6 +32,8 @@ class Writer(Protocol):
 
     def get_write_buffer_size(self) -> int: ...
 
+    def abort(self) -> None: ...
+
 
 class Gone:
     """The writer of a connection that is lost: discards, where uvloop would raise."""
@@ -37,6 +43,9 @@ class Gone:
 
     def get_write_buffer_size(self) -> int:
         return 0
+
+    def abort(self) -> None:
+        pass
 
 
 GONE = Gone()
@@ -126,7 +135,7 @@ class Backlog:
         self.size = 0
         data = pending[0] if len(pending) == 1 else b"".join(pending)
         if self._fd == NO_FD or self._writer.get_write_buffer_size():
-            self._writer.write(data)
+            self._hand_over(data)
         else:
             self._write(data)
 
@@ -143,7 +152,16 @@ class Backlog:
     def leave(self, data: bytes) -> None:
         """What the socket did not take, before all that is pending."""
         self.open_fd = NO_FD
-        self._writer.write(data)
+        self._hand_over(data)
+
+    def _hand_over(self, data: bytes) -> None:
+        """Whatever goes wrong ends this connection, whose stream has a hole then, and no other:
+        the rest of a flush goes on."""
+        try:
+            self._writer.write(data)
+        except Exception:
+            log.exception("write_failed")
+            self._writer.abort()
 
     def lose(self) -> None:
         """The connection is gone: forget what is pending and whatever is pushed later."""

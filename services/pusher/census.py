@@ -24,6 +24,8 @@ class Limits:
     per_tenant: int
     per_subscriber: int
     per_address: int
+    unix: int = NO_LIMIT
+    """Of all peers on Unix sockets, who have no address."""
 
 
 class Census:
@@ -37,8 +39,8 @@ class Census:
 
     def check_address(self, address: str) -> None:
         """Raises `TooMany` where this address has as many sessions as one may have."""
-        limit = self.limits.per_address
-        if limit and address != UNKNOWN and self._by_address[address] >= limit:
+        limit = self._limit_of(address)
+        if limit and self._by_address[address] >= limit:
             raise TooMany(
                 "Too many sessions from one address.",
                 code="too_many_from_address",
@@ -47,9 +49,12 @@ class Census:
 
     def enter(self, session: Session, address: str) -> None:
         """A handshake was accepted."""
-        if self.limits.per_address and address != UNKNOWN:
+        if self._limit_of(address):
             self._addresses[session] = address
             self._by_address[address] += 1
+
+    def _limit_of(self, address: str) -> int:
+        return self.limits.unix if address == UNKNOWN else self.limits.per_address
 
     def has_room(self, tenant: str) -> bool:
         """Whether one more session of the tenant may be proven."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from clarion.contracts.announcement import FeedFrame, feed_key
-from clarion.contracts.frames import ChangedFrame
+from clarion.contracts.frames import ChangedFrame, NotificationFrame
+from clarion.contracts.item import Item, ItemState
 from services.pusher import frames
 from services.pusher.announcer import Announcer
 from services.pusher.commands import REST, Change, Commands, Outcome, Verb
@@ -48,6 +50,24 @@ class Changes:
 
 
 def changed_frame(feed: str, change: Change) -> FeedFrame:
-    """One command's changes, ready to be announced."""
-    frame = ChangedFrame(version=change.version, unread=change.unread, items=change.items)
+    """One version's changes, ready to be announced."""
+    states, entered = change.items, change.entered
+    frame = live_frame(change.version, change.unread, states, entered, change.trace_id)
     return FeedFrame(feed, change.version, frames.body_of(frame))
+
+
+def live_frame(
+    version: int,
+    unread: int,
+    states: Sequence[ItemState],
+    entered: Sequence[Item],
+    trace_id: str | None,
+) -> NotificationFrame | ChangedFrame:
+    """What a version did: one item that entered the view is told as a new one is; several stand
+    whole in place of their states."""
+    if len(entered) == 1:
+        item = entered[0]
+        return NotificationFrame(version=version, unread=unread, item=item, trace_id=trace_id)
+    # An item has every field of its state, and more
+    items = cast("list[ItemState]", list(entered or states))
+    return ChangedFrame(version=version, unread=unread, items=items)

@@ -5,7 +5,8 @@ where it changes nothing there is no version and nobody hears of it. Ids of othe
 ids of nothing, are simply not found.
 
 A snoozed item is out of the inbox and does not count as unread. `due_at` has the notifier's
-dispatch bring it back; archiving it, or a snooze until `null`, ends that.
+dispatch bring it back; archiving it, or a snooze until `null`, ends that. Items that so come back
+into view are told whole: a page that never held them could not show them by their state.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from uuid import UUID
 
 import msgspec
 
-from clarion.contracts.item import ItemState
+from clarion.contracts.item import Item, ItemState
 from clarion.store.database import Database, Driver
 from clarion.store.item_changes import noted
+from services.pusher.history import WHOLE, item_of
 
 encode = msgspec.json.Encoder().encode
 
@@ -32,6 +34,9 @@ REST = "REST"
 MAX_CHANGED = 4_000
 """Items that one version may change: the `changed` frame stays below a mebibyte, which is what
 clients accept by default. An `up_to` that reaches further takes several versions."""
+MAX_ENTERED = 8
+"""Items that one version may bring back into view: they are told whole, and each may have `data` of
+64 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +80,22 @@ WITH chosen AS (
     RETURNING n.id, n.version, n.seen_at, n.read_at, n.archived_at, n.snoozed_until,
         chosen.counted
 )
-SELECT * FROM changed ORDER BY id
+SELECT id, version, seen_at, read_at, archived_at, snoozed_until, counted
+FROM changed ORDER BY id
 """
 """`counted`: whether the item counted as unread before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
-    """What one transaction changed, and the inbox after it."""
+    """What one version changed, and the inbox after it. Where the items came back into view by it,
+    `entered` has them whole; `trace_id` is that of the call that sent the event of the last."""
 
     version: int
     unread: int
     items: list[ItemState]
+    entered: list[Item] = field(default_factory=list[Item])
+    trace_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -123,15 +132,18 @@ class Commands:
         """Apply a verb to these ids, or to all items with a version of at most `up_to`. `by` is
         through what the subscriber does it, for the history."""
         outcome = Outcome()
+        left = list(ids or ())
         deed = Deed(tenant, subscriber, verb, by, (until,) if verb == "snooze" else ())
         while True:
-            step = await self._database.run(lambda tx: _step(tx, deed, ids, up_to or 0))
+            part = None if ids is None else left[: deed.limit]
+            step = await self._database.run(lambda tx, part=part: _step(tx, deed, part, up_to or 0))
             if step is None:
                 return outcome
             outcome.version, outcome.unread = step.version, step.unread
             if step.change is not None:
                 outcome.changes.append(step.change)
-            if ids is not None or step.chosen < MAX_CHANGED:
+            left = left[deed.limit :]
+            if not left and (ids is not None or step.chosen < deed.limit):
                 return outcome
 
 
@@ -149,6 +161,16 @@ class Deed:
     def rule(self) -> Rule:
         """Of its verb."""
         return RULES[self.verb]
+
+    @property
+    def brings_back(self) -> bool:
+        """Whether the items that it changes come back into view."""
+        return self.verb == "snooze" and self.more == (None,)
+
+    @property
+    def limit(self) -> int:
+        """Items of one transaction."""
+        return MAX_ENTERED if self.brings_back else MAX_CHANGED
 
     def note(self) -> str:
         """What the history keeps of it, as JSON."""
@@ -180,7 +202,7 @@ async def _step(tx: Driver, deed: Deed, ids: Sequence[UUID] | None, up_to: int) 
 async def _up_to(connection: Driver, deed: Deed, version: int) -> list[UUID]:
     query = UP_TO.format(concerns=deed.rule.concerns)
     feed = (deed.tenant, deed.subscriber)
-    rows = await connection.fetch(query, *feed, version, MAX_CHANGED, *deed.more)
+    rows = await connection.fetch(query, *feed, version, deed.limit, *deed.more)
     return [row["id"] for row in rows]
 
 
@@ -203,7 +225,12 @@ async def _apply(
     counted = sum(row["counted"] for row in rows)
     unread = unread_before - counted + sum(is_unread(item) for item in items)
     await connection.execute(MOVE, *feed, version, unread)
-    return Change(version, unread, items)
+    change = Change(version, unread, items)
+    if deed.brings_back:
+        for row in await connection.fetch(WHOLE, [item.id for item in items]):
+            change.entered.append(item_of(row))
+            change.trace_id = row["trace_id"]
+    return change
 
 
 def is_unread(item: ItemState) -> bool:

@@ -21,7 +21,7 @@ from clarion.contracts.frames import (
     Snooze,
 )
 from clarion.errors import Unauthorized, Unavailable
-from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
+from clarion.tokens.subscriber import SubscriberToken
 from services.pusher.census import Census
 from services.pusher.changes import Changes
 from services.pusher.client_frames import VERBS
@@ -33,11 +33,13 @@ from services.pusher.close_codes import (
     UNAUTHORIZED,
 )
 from services.pusher.gaps import Gaps
+from services.pusher.gate import HandshakeGate
 from services.pusher.hub import Hub
 from services.pusher.metrics import REPLAYS
 from services.pusher.publishing import Publishing
 from services.pusher.receipts import Receipts
 from services.pusher.resume import Resume
+from services.pusher.revocations import CheckedVerifier
 from services.pusher.session import Session
 from services.pusher.shards import Shards
 from services.pusher.states import Link, Stage
@@ -61,11 +63,12 @@ class Conversations:
     gaps: Gaps
     receipts: Receipts
     publishing: Publishing
-    verifier: TokenVerifier
+    verifier: CheckedVerifier
     tickets: Tickets
     tasks: Tasks
     census: Census
     shards: Shards
+    gate: HandshakeGate
 
     def take(self, session: Session, work: Work) -> None:
         """Handle this after what came before it; small answers at once where nothing did."""
@@ -172,18 +175,30 @@ class Conversations:
                 session.close(FORBIDDEN, "another_subscriber")
                 return False
             session.renew(said, expires_at)
-            return True
+            return self._holds_still(session, said)
         if self.hub.count(said.tenant, said.subscriber) >= self.census.limits.per_subscriber:
             session.close(TOO_MANY_SESSIONS)
             return False
         if not self.census.has_room(said.tenant):
             session.close(TRY_AGAIN_LATER, "tenant_full")
             return False
+        if not self.gate.prove(session, said.tenant):
+            session.close(TRY_AGAIN_LATER, "too_many_handshakes")
+            return False
         self.census.prove(said.tenant)
         feed = self.hub.join(said.tenant, said.subscriber, session)
         self.shards.enter(feed)
         session.prove(feed, said, expires_at)
-        return True
+        return self._holds_still(session, said)
+
+    def _holds_still(self, session: Session, said: SubscriberToken) -> bool:
+        """Asked once it is in the hub, where later revocations find it: since its token was judged
+        others may have waited, and that token expired or was revoked."""
+        try:
+            self.verifier.recheck(said)
+        except Unauthorized as error:
+            session.close(UNAUTHORIZED, error.code)
+        return session.is_open
 
     async def _command(self, session: Session, command: Command) -> None:
         feed = session.feed

@@ -23,6 +23,7 @@ from services.pusher.commands import Commands
 from services.pusher.conversation import Conversations
 from services.pusher.drain import Drain
 from services.pusher.gaps import Gaps
+from services.pusher.gate import Admission, HandshakeGate
 from services.pusher.handshake import Accepted
 from services.pusher.history import History
 from services.pusher.hub import Hub
@@ -94,12 +95,14 @@ class Engine:
                 per_tenant=settings.max_sessions_per_tenant,
                 per_subscriber=settings.max_sessions_per_subscriber,
                 per_address=settings.max_sessions_per_address,
+                unix=settings.max_sessions_unix,
             )
         )
         self.publishing = Publishing(
             bus, per_minute=settings.max_publishes_per_minute, clock=self.clock
         )
         self.quota = Quota(settings.max_requests_per_minute, self.clock)
+        self.gate = HandshakeGate(self.clock, settings.handshakes_per_s)
         self._conversations = Conversations(
             hub=self.hub,
             resume=Resume(
@@ -114,10 +117,11 @@ class Engine:
             tasks=self.tasks,
             census=self.census,
             shards=self.shards,
+            gate=self.gate,
         )
         self._frames_per_s = settings.max_frames_per_minute / 60
-        self._gate = Bucket(self.clock(), settings.handshakes_per_s)
-        self._allowed_origins = frozenset(one.lower() for one in settings.allowed_origins)
+        self.allowed_origins = frozenset(one.lower() for one in settings.allowed_origins)
+        """Origins beside a page's own host."""
 
     async def start(self) -> None:
         """Listen to the bus; wait a while for what is needed to judge tokens."""
@@ -139,39 +143,43 @@ class Engine:
         await self.receipts.close()
         self.wheel.close()
 
-    @property
-    def allowed_origins(self) -> frozenset[str]:
-        """Origins beside a page's own host."""
-        return self._allowed_origins
-
     def address_of(self, peer: Any, forwarded: Sequence[str]) -> str:
-        """By which address a connection is counted; `peer` is its transport's `peername`."""
+        """By which address a connection is counted; `peer` is as of its transport."""
         host = str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else UNKNOWN
         return address_of(host, forwarded, self.settings.trusted_proxies)
 
-    def admit(self, address: str) -> None:
-        """Let one more handshake in. Raises `Unavailable` where it comes too early or too late,
-        and `TooMany` where the address has too many sessions."""
+    def admit(self, accepted: Accepted, address: str) -> Admission:
+        """Let one more handshake in, at the cost that `gate` tells. Raises `Unavailable` where it
+        comes too early, too late or with too many others, `TooMany` where the address has too many
+        sessions or sends too many of those that are refused."""
+        self._check_capacity(address)
+        return self.gate.judge(accepted, address, self.verifier)
+
+    def _check_capacity(self, address: str) -> None:
         if self.drain.has_begun:
             raise Unavailable("This server is stopping.", code="draining", retry_after_s=1)
         self.revocations.require()
         self.census.check_address(address)
-        rate = self.settings.handshakes_per_s
-        if not self._gate.take(self.clock(), rate, rate):
-            raise Unavailable("Too many connect at once.", code="too_many_handshakes")
 
     def admit_stream(self, said: SubscriberToken, address: str) -> None:
         """As `admit`, for a stream whose token is known. Raises `Conflict` too."""
-        self.admit(address)
+        self._check_capacity(address)
         if len(self.sessions) >= self.settings.max_sessions:
             raise Unavailable("This server is full.", code="server_full")
         if not self.census.has_room(said.tenant):
             raise Unavailable("This tenant has as many sessions as fit.", code="tenant_full")
         if self.hub.count(said.tenant, said.subscriber) >= self.census.limits.per_subscriber:
             raise Conflict("This subscriber listens too often.", code="too_many_sessions")
+        self.gate.admit(said.tenant)
 
     def open(
-        self, wire: Wire, writer: Writer, accepted: Accepted, address: str, fd: int
+        self,
+        wire: Wire,
+        writer: Writer,
+        accepted: Accepted,
+        admission: Admission,
+        address: str,
+        fd: int,
     ) -> Session:
         """A session for an accepted handshake; it may be closing already."""
         session = self._session(wire, writer, address, fd)
@@ -182,7 +190,11 @@ class Engine:
             session.close(TRY_AGAIN_LATER, "server_full")
         else:
             session.close_after(self.settings.auth_timeout_s, AUTH_TIMEOUT)
-            if accepted.token is not None:
+            if admission.is_charged:
+                self.gate.watch(session, address)
+            if admission.token is not None:
+                self._conversations.let_in(session, admission.token)
+            elif accepted.token is not None:
                 self.take(session, Auth(token=accepted.token))
             elif accepted.ticket is not None:
                 self.take(session, Redeem(accepted.ticket))
@@ -226,6 +238,7 @@ class Engine:
         self.receipts.note(session)
         self.sessions.discard(session)
         self.census.leave(session)
+        self.gate.forget(session)
         if session.feed is not None:
             self.shards.leave(session.feed)
         SESSIONS.dec()

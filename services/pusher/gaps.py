@@ -16,6 +16,7 @@ from clarion.contracts.frames import ChangedFrame, NotificationFrame
 from clarion.contracts.item import Item, ItemState
 from clarion.errors import StoreUnavailable
 from services.pusher import frames
+from services.pusher.changes import live_frame
 from services.pusher.feed import Feed
 from services.pusher.history import History, Page, Position
 from services.pusher.hub import Hub
@@ -41,21 +42,21 @@ class Gaps:
         self._tasks = tasks
         self._call_later = call_later
         self._waiting: set[str] = set()
-        self._filling: dict[str, asyncio.Future[None]] = {}
+        self._filling: dict[Feed, asyncio.Future[None]] = {}
 
     def found(self, feed: Feed, wait_s: float = HOLD_S) -> None:
         """The feed is ahead of what it passed on: fill it unless that mends itself in time."""
         if feed.key in self._waiting:
             return
         self._waiting.add(feed.key)
-        self._call_later(wait_s, lambda: self._is_due(feed))
+        self._call_later(wait_s, lambda: self._is_due(feed.key))
 
     async def fill(self, feed: Feed) -> None:
         """Bring the feed to its head now; callers at the same time share one read."""
-        running = self._filling.get(feed.key)
+        running = self._filling.get(feed)
         if running is None:
-            running = self._filling[feed.key] = self._tasks.start(self._fill(feed))
-            running.add_done_callback(lambda _: self._filling.pop(feed.key, None))
+            running = self._filling[feed] = self._tasks.start(self._fill(feed))
+            running.add_done_callback(lambda _: self._filling.pop(feed, None))
         await asyncio.shield(running)
 
     async def check(self) -> None:
@@ -82,9 +83,11 @@ class Gaps:
         for session in tuple(feed.sessions):
             session.restart()
 
-    def _is_due(self, feed: Feed) -> None:
-        self._waiting.discard(feed.key)
-        if feed.has_gap and self._hub.feeds.get(feed.key) is feed and feed.key not in self._filling:
+    def _is_due(self, key: str) -> None:
+        self._waiting.discard(key)
+        # The feed of this subscriber as it is now: a page that reloads leaves and comes back
+        feed = self._hub.feeds.get(key)
+        if feed is not None and feed.has_gap and feed not in self._filling:
             self._tasks.start(self.fill(feed))
 
     async def _fill(self, feed: Feed) -> None:
@@ -116,7 +119,7 @@ class Gaps:
 
 def live_bodies(page: Page, after: int) -> Iterator[tuple[int, bytes]]:
     """For each version of the page past `after` the frame that its announcement bore, as far as
-    the store still knows: an item that nobody touched is new, others were changed."""
+    the store still knows: whole what entered the view by it, the state of what was changed."""
     by_version: dict[int, list[Item]] = {}
     for item in page.items:
         if item.version > after:
@@ -126,12 +129,9 @@ def live_bodies(page: Page, after: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _live_frame(version: int, page: Page, items: list[Item]) -> NotificationFrame | ChangedFrame:
-    first = items[0]
-    touched = first.seen_at or first.read_at or first.archived_at or first.snoozed_until
-    if len(items) == 1 and not touched:
-        trace_id = page.traces.get(first.id)
-        return NotificationFrame(version=version, unread=page.unread, item=first, trace_id=trace_id)
-    return ChangedFrame(version=version, unread=page.unread, items=[state_of(one) for one in items])
+    entered = items if all(one.id in page.entered for one in items) else []
+    states = [state_of(one) for one in items]
+    return live_frame(version, page.unread, states, entered, page.traces.get(items[0].id))
 
 
 def state_of(item: Item) -> ItemState:

@@ -30,11 +30,20 @@ COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url,
     coalesce((e.document -> 'data')::text, (e.body -> 'data')::text) AS data, n.lane, n.version,
     n.created_at, n.seen_at, n.read_at, n.archived_at, n.snoozed_until, n.trace_id"""
 
+ENTERED = """n.changes = '[]' OR n.changes -> -1 ->> 'what' = 'return'
+    OR (n.changes -> -1 ->> 'what' = 'snooze' AND n.changes -> -1 ->> 'until' IS NULL)"""
+"""Whether the item came, or came back, into view by its latest version."""
+
 HEADS = """
 SELECT q.n, i.version
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS q(tenant, subscriber, n)
 JOIN inboxes i ON i.tenant = q.tenant AND i.subscriber = q.subscriber
 """
+
+WHOLE = (
+    f"SELECT {COLUMNS} FROM unnest($1::uuid[]) AS q(id) "  # noqa: S608 # nothing but our own names
+    "JOIN notifications n ON n.id = q.id LEFT JOIN events e ON e.id = n.event"
+)
 
 FROM_FEEDS = """
 SELECT q.n, coalesce(i.version, 0) AS head, coalesce(i.unread, 0) AS unread, r.*
@@ -55,7 +64,7 @@ ORDER BY q.n, r.version, r.id
 """
 
 AFTER = FROM_FEEDS.format(
-    columns=COLUMNS,
+    columns=f"{COLUMNS}, ({ENTERED}) AS entered",
     where="(m.version, m.id) > (q.version, q.after_id)",
     order="m.version, m.id",
     limit="$5",
@@ -91,6 +100,8 @@ class Page:
     """The version of the first item past the page."""
     traces: Mapping[UUID, str] = field(default_factory=dict[UUID, str])
     """By the item: the trace of the call that brought its event."""
+    entered: frozenset[UUID] = frozenset()
+    """Items that came, or came back, into view by their version; told by `History.after`."""
 
     def cursors(self) -> list[int]:
         """For each item the version that a client who has it may resume from: that of the item,
@@ -163,7 +174,9 @@ def page_of(rows: list[Any], limit: int) -> Page:
     items = [item_of(row) for row in rows[:limit] if row["id"] is not None]
     following = rows[limit]["version"] if len(rows) > limit else None
     traces = {row["id"]: row["trace_id"] for row in rows[:limit]}
-    return Page(first["head"], first["unread"], items, len(rows) > limit, following, traces)
+    entered = frozenset(row["id"] for row in rows[:limit] if row.get("entered"))
+    more = len(rows) > limit
+    return Page(first["head"], first["unread"], items, more, following, traces, entered)
 
 
 def item_of(row: Any) -> Item:

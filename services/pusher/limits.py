@@ -19,14 +19,18 @@ class Bucket:
         self._level = burst
         self._at = now
 
-    def take(self, now: float, per_s: float, burst: float) -> bool:
-        """Take one; `False` where there is none."""
+    def take(self, now: float, per_s: float, burst: float, leave: float = 0) -> bool:
+        """Take one, so that `leave` are left for others; `False` where there are too few."""
         self._level = min(burst, self._level + (now - self._at) * per_s)
         self._at = now
-        if self._level < 1:
+        if self._level < 1 + leave:
             return False
         self._level -= 1
         return True
+
+    def give_back(self) -> None:
+        """What was taken was not used."""
+        self._level += 1
 
     @property
     def level(self) -> float:
@@ -60,6 +64,12 @@ class Buckets:
                 self._sweep(now)
             bucket = self._buckets[name] = Bucket(now, self._burst)
         return bucket.take(now, self._per_s, self._burst)
+
+    def give_back(self, name: str) -> None:
+        """What this name took last was not used."""
+        bucket = self._buckets.get(name)
+        if bucket is not None:
+            bucket.give_back()
 
     def level(self, name: str) -> float:
         """What the last `take` of this name's left."""

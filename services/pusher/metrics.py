@@ -31,6 +31,10 @@ SHARDS = Gauge("clarion_live_shards_bound", "Shards that this process hears.")
 HANDSHAKES = Counter(
     "clarion_live_handshakes_total", "WebSocket handshakes, by what became of them.", ["outcome"]
 )
+BAD_HANDSHAKES = Counter(
+    "clarion_live_bad_handshakes_total",
+    "Requests for the live feed that were no handshake, or whose origin or token was refused.",
+)
 CLOSES = Counter("clarion_live_closes_total", "Sessions that the server closed, by code.", ["code"])
 LOST_RECEIPTS = Counter(
     "clarion_live_receipts_lost_total", "Receipts dropped because the database was away."

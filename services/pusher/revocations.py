@@ -113,7 +113,7 @@ class CheckedVerifier:
     """As `TokenVerifier`; a token that was revoked does not hold (`token_revoked`).
 
     What it returns may be acted on in the same turn of the event loop: a revocation that comes
-    later finds the session in the hub.
+    later finds the session in the hub. After any other wait it has to be asked again: `recheck`.
     """
 
     def __init__(self, verifier: TokenVerifier, revocations: Revocations) -> None:
@@ -132,3 +132,9 @@ class CheckedVerifier:
         if said is not None:
             self._revocations.check(said)
         return said
+
+    def recheck(self, token: SubscriberToken) -> None:
+        """Raises `Unauthorized` where a token that was judged before holds no longer."""
+        if token.expires_at <= time.time():
+            raise Unauthorized("The token has expired; ask for a new one.", code="token_expired")
+        self._revocations.check(token)

@@ -34,6 +34,8 @@ class PusherSettings(SharedSettings):
     max_sessions_per_tenant: int = Field(default=0, ge=0)
     """0 for no limit, as with the next two."""
     max_sessions_per_address: int = Field(default=0, ge=0)
+    max_sessions_unix: int = Field(default=0, ge=0)
+    """Of all peers on Unix sockets together; they have no address."""
     max_session_age_s: int = Field(default=86_400, ge=0)
     trusted_proxies: Annotated[Networks, NoDecode] = Field(default_factory=list[Network])
     """Proxies that are believed about whom they speak for."""

@@ -23,7 +23,7 @@ from services.pusher.client_frames import read_frame
 from services.pusher.close_codes import TOO_MANY_FRAMES, Violation
 from services.pusher.connection import Connection
 from services.pusher.conversation import MAX_WAITING
-from services.pusher.handshake import Handshake, refusal
+from services.pusher.handshake import Accepted, Handshake, refusal
 from services.pusher.inbound import Inbound, Received
 from services.pusher.metrics import HANDSHAKES
 from services.pusher.session import Session
@@ -96,16 +96,10 @@ class LiveProtocol(Connection):
             return
         handshake = None
         try:
-            handshake = Handshake(data)
-            handshake.check_path()
-            address = self._engine.address_of(
-                transport.get_extra_info("peername"), handshake.forwarded_for
-            )
-            self._engine.admit(address)
-            accepted = handshake.accept(
-                allowed_origins=self._engine.allowed_origins,
-                query_tokens=self._engine.settings.token_in_query,
-            )
+            handshake = self._parse(data, transport)
+            address = self._address(transport, handshake)
+            accepted = self._accept(handshake, address)
+            admission = self._engine.admit(accepted, address)
         except Problem as problem:
             HANDSHAKES.labels(problem.code).inc()
             trace_id = handshake.trace_id if handshake else trace_id_of(new_traceparent())
@@ -116,7 +110,30 @@ class LiveProtocol(Connection):
         transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
         self._inbound = Inbound(self._engine.settings.max_frame_bytes)
         fd = plain_fd(transport)
-        self._session = self._engine.open(self, transport, accepted, address, fd)
+        self._session = self._engine.open(self, transport, accepted, admission, address, fd)
+
+    def _parse(self, data: bytes, transport: asyncio.Transport) -> Handshake:
+        try:
+            return Handshake(data)
+        except Problem:
+            self._engine.gate.charge_failure(self._address(transport, None))
+            raise
+
+    def _accept(self, handshake: Handshake, address: str) -> Accepted:
+        """Judged before it is admitted: what is no handshake costs only its address."""
+        try:
+            handshake.check_path()
+            return handshake.accept(
+                allowed_origins=self._engine.allowed_origins,
+                query_tokens=self._engine.settings.token_in_query,
+            )
+        except Problem:
+            self._engine.gate.charge_failure(address)
+            raise
+
+    def _address(self, transport: asyncio.Transport, handshake: Handshake | None) -> str:
+        peer = transport.get_extra_info("peername")
+        return self._engine.address_of(peer, handshake.forwarded_for if handshake else ())
 
     # What the peer sends
 

@@ -263,3 +263,44 @@ async def test_the_setting_closes_the_address_to_tokens(
     async with running_pusher(memory_bus, database, token_in_query=False) as pusher:
         query = f"?token={token('ada')}"
         assert await refusal(pusher, None, query=query) == (401, "token_missing")
+
+
+async def test_a_token_revoked_while_answers_before_wait_opens_no_stream(
+    memory_bus: Bus, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that nobody reads hold up the head of the stream, whose token was judged before."""
+    async with running_pusher(memory_bus, database, send_buffer_bytes=8192) as pusher:
+        writer = InboxWriter(database, memory_bus)
+        await writer.write("user-1", *("x" * 200 for _ in range(500)), data="y" * 2_000)
+        judged = asyncio.Event()
+        verify = pusher.engine.verifier.verify
+        calls = 0
+
+        async def counted(secret: str) -> Any:
+            nonlocal calls
+            calls += 1
+            found = await verify(secret)
+            if calls == 2:
+                judged.set()
+            return found
+
+        monkeypatch.setattr(pusher.engine.verifier, "verify", counted)
+        secret = token("user-1", now=time.time() - 5)
+        head = f"Host: x\r\nAuthorization: Bearer {secret}\r\n\r\n"
+        connection, out = await asyncio.open_connection("127.0.0.1", pusher.port, limit=1024)
+        try:
+            out.write(f"GET /v1/inbox?limit=500 HTTP/1.1\r\n{head}".encode())
+            out.write(f"GET /v1/live/sse HTTP/1.1\r\n{head}".encode())
+            async with asyncio.timeout(20):
+                await judged.wait()
+                assert not pusher.engine.sessions
+                pusher.engine.revocations.hear(
+                    Revocation(1, TENANT, "user-1", None, time.time(), time.time() + 600)
+                )
+                rest = await connection.read()
+        finally:
+            out.close()
+        await wait_until(lambda: not pusher.engine.sessions, 5, "no session")
+    stream = rest.partition(b"text/event-stream")[2]
+    assert b"token_revoked" in stream
+    assert b'"type":"welcome"' not in stream

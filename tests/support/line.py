@@ -27,6 +27,9 @@ class Transport:
     def get_write_buffer_size(self) -> int:
         return len(self.buffer)
 
+    def abort(self) -> None:
+        raise AssertionError
+
     def empty(self) -> None:
         """Write it all, whatever the socket has room for."""
         buffer, self.buffer = self.buffer, b""

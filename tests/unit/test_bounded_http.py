@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -28,17 +29,23 @@ async def length(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
 
 
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
-    app = Starlette(routes=[Route("/", length, methods=["POST"])])
+@asynccontextmanager
+async def serving(app: Starlette, **options: Any) -> AsyncIterator[int]:
+    """The port of a server."""
     with open_listener("127.0.0.1", 0) as listener:
-        config = uvicorn.Config(app, http=BoundedHttp, log_config=None, access_log=False)
+        config = uvicorn.Config(app, http=BoundedHttp, log_config=None, access_log=False, **options)
         server = Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        running = asyncio.create_task(server.serve(sockets=[listener]))
         await wait_until(lambda: server.started, 10, "a started server")
         yield listener.getsockname()[1]
         server.should_exit = True
-        await serving
+        await running
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with serving(Starlette(routes=[Route("/", length, methods=["POST"])])) as port:
+        yield port
 
 
 @asynccontextmanager
@@ -122,3 +129,40 @@ async def test_half_a_head_after_an_answer_is_408(
     said = await answers(port, GOOD + HEAD)
     assert said.startswith(b"HTTP/1.1 200 OK")
     assert b"HTTP/1.1 408 Request Timeout" in said
+
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+class Upgraded(asyncio.Protocol):
+    """Takes a connection over and says so."""
+
+    def __init__(self, **_: object) -> None:
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(b"upgraded")
+        self._transport.close()
+
+
+@pytest.mark.parametrize("behind", [b"", b"more that is never read"])
+@pytest.mark.parametrize("before", [0, 1, 3])
+async def test_an_upgrade_behind_requests_that_are_still_answered_is_refused_after_them(
+    before: int, behind: bytes
+) -> None:
+    app = Starlette(routes=[Route("/", length, methods=["POST"])])
+    async with serving(app, ws=Upgraded) as port:
+        told = await answers(port, GOOD * before + UPGRADE + behind)
+    heads = [one.split(b"\r\n")[0] for one in told.split(b"HTTP/1.1 ")[1:]]
+    if before:
+        assert heads == [*[b"200 OK"] * before, b"400 Bad Request"]
+        assert b"upgraded" not in told
+    else:
+        assert told == b"upgraded"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
-from services.pusher.backlog import NO_FD
+from services.pusher.backlog import NO_FD, Backlog, Outbox
 from services.pusher.fanout import FanOut
 from services.pusher.limits import MIN_BACKLOG_BYTES
 from services.pusher.metrics import FRAMES
@@ -130,3 +130,46 @@ def test_under_tls_only_the_transport_writes(line: Line, is_tls: bool) -> None:
 
     found = plain_fd(Known())  # pyright: ignore[reportArgumentType] # as much as it asks for
     assert found == (NO_FD if is_tls else line.near.fileno())
+
+
+class Broken:
+    """A writer that fails, as a transport does that was closed from elsewhere."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+
+    def write(self, data: bytes) -> None:
+        raise RuntimeError("the handler is closed")
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_a_write_that_fails_ends_its_connection_and_the_others_are_flushed(line: Line) -> None:
+    soon: list[Callable[[], None]] = []
+    outbox, broken = Outbox(soon.append), Broken()
+    first = Backlog(broken, outbox, MAX_BYTES)
+    second = Backlog(line.transport, outbox, MAX_BYTES)
+    first.push(b"lost")
+    second.push(b"kept")
+    soon[0]()
+    assert (broken.aborted, line.transport.buffer) == (True, b"kept")
+
+
+def test_a_socket_that_fails_with_a_frame_of_many_leaves_the_others_whole(line: Line) -> None:
+    broken = Broken()
+    line.fill()
+    with Line(line.version) as full:
+        full.fill()
+        full.version = line.version
+        full.backlog._writer = broken  # pyright: ignore[reportPrivateUsage]
+        for one in (full, line):
+            one.transport.buffer = b""
+            one.backlog.open_fd = one.near.fileno()
+        fan_out = FanOut()
+        assert fan_out.give_run([full, line], line.version + 1, b"frame", 1) == []
+        fan_out.write()
+    assert (broken.aborted, line.transport.buffer) == (True, b"frame")

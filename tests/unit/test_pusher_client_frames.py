@@ -66,3 +66,10 @@ def test_what_is_nearly_a_frame_is_one_or_an_error_with_its_ref(frame: dict[str,
 )
 def test_a_snooze_ends_within_a_year_from_now(until: datetime | None, fault: str | None) -> None:
     assert until_fault(until, NOW) == fault
+
+
+@pytest.mark.parametrize("version", [{}, {"version": None}, {"version": "3"}, {"version": -1}])
+def test_an_ack_without_a_version_is_an_error(version: dict[str, Any]) -> None:
+    found = read_frame(json.dumps({"type": "ack", "ref": 7} | version).encode())
+    assert isinstance(found, ErrorFrame)
+    assert (found.code, found.ref, "version" in found.detail) == ("invalid", 7, True)

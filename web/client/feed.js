@@ -2,6 +2,8 @@ import { MAX_ITEMS } from "./limits.js";
 
 /**
  * @typedef {import("./frames.js").Item} Item
+ * @typedef {import("./frames.js").ItemState} ItemState
+ * @typedef {{item?: Item, items: (Item | ItemState)[]}} Told  a new item, or what was changed
  * @typedef {import("./frames.js").FeedFrame} FeedFrame
  *
  * @typedef {object} FeedState
@@ -50,8 +52,9 @@ export function feed(ask) {
     return [];
   }
 
-  /** What another device did. @param {import("./frames.js").ItemState} state */
+  /** What is whole is held from now on; a state is for what is. @param {ItemState | Item} state */
   function change(state) {
+    if ("title" in state) filling?.set(state.id, state);
     for (const known of [filling, listed]) {
       const item = known?.get(state.id);
       if (item) known?.set(item.id, { ...item, ...state });
@@ -101,16 +104,12 @@ export function feed(ask) {
         return [];
       }
       unread = frame.unread;
-      if (frame.type === "changed") {
-        frame.items.forEach(change);
-        return [];
-      }
-      const { item } = frame;
-      // Live, what is known already comes back from a snooze
-      const isNew = isResumed && (isLive || !items.has(item.id));
-      filling.set(item.id, item);
-      const [oldest] = filling.keys();
-      if (filling.size > MAX_ITEMS) filling.delete(/** @type {string} */ (oldest));
+      const { item, items: states } = /** @type {Told} */ (frame);
+      // Live, what comes back from a snooze in time is unseen and so is new; where somebody ended the
+      // snooze it is not
+      const isNew = item && isResumed && !(isLive ? item.seen_at : items.has(item.id));
+      (item ? [item] : states).forEach(change);
+      for (const id of filling.keys()) if (filling.size > MAX_ITEMS) filling.delete(id);
       return isNew ? [item] : [];
     },
 

@@ -23,7 +23,7 @@
  * @typedef {{type: "welcome", version: number, unread: number, session: string, heartbeat_s: number,
  *   reset?: boolean}} Welcome
  * @typedef {{type: "notification", version: number, unread: number, item: Item}} NotificationFrame
- * @typedef {{type: "changed", version: number, unread: number, items: ItemState[]}} ChangedFrame
+ * @typedef {{type: "changed", version: number, unread: number, items: (ItemState | Item)[]}} ChangedFrame
  * @typedef {{type: "caught_up", version: number}} CaughtUp
  * @typedef {{type: "ok", ref?: string | number | null}} Ok
  * @typedef {{type: "error", code: string, detail: string, ref?: string | number | null}} ErrorFrame
@@ -36,7 +36,7 @@
  *
  * @typedef {{type: "hello", since?: number}} Hello
  * @typedef {{type: "auth", token: string} | Hello | {type: "ping"}
- *   | {type: "ack", version?: number}} ControlFrame
+ *   | {type: "ack", version: number}} ControlFrame
  * @typedef {{type: "read" | "unread" | "seen" | "archive" | "snooze", ids?: string[],
  *   up_to?: number, until?: string | null, ref: number}} StateFrame  `until` with `snooze` only
  * @typedef {{type: "publish", topic: string, data: unknown, id: string, ref: number}} PublishFrame

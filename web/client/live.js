@@ -87,7 +87,8 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
   /** What this page has handled, for the history: the last version only. */
   function acknowledge() {
     acknowledging = 0;
-    send({ type: "ack", version: ours.state().version });
+    const { version } = ours.state();
+    if (version) send({ type: "ack", version });
   }
 
   /** What cannot be sent now is sent when the feed is live. @param {ClientFrame} frame */

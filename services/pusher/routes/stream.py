@@ -35,6 +35,20 @@ async def listener(
 ) -> SubscriberToken:
     """Whose feed it is. Raises `Forbidden` for a foreign page, `Unauthorized`, `Unavailable`."""
     engine: Engine = request.app.state.pusher
+    try:
+        return await _judged(request, engine, credentials, ticket, token)
+    except (Forbidden, Unauthorized):
+        engine.gate.charge_failure(address_of(request, engine))
+        raise
+
+
+async def _judged(
+    request: Request,
+    engine: Engine,
+    credentials: HTTPAuthorizationCredentials | None,
+    ticket: str | None,
+    token: str | None,
+) -> SubscriberToken:
     origins, hosts = (request.headers.getlist(name) for name in ("origin", "host"))
     if origins and is_foreign(origins[0], hosts, engine.allowed_origins):
         raise Forbidden("Pages of this origin may not listen.", code="origin_not_allowed")
@@ -62,9 +76,14 @@ async def sse(
     """Each event bears a frame of `clarion.v1` as its data and, as its id, the version to resume
     from; without `since` it begins with a snapshot. The last event, `close`, says why."""
     engine: Engine = request.app.state.pusher
-    address = engine.address_of(request.scope["client"], request.headers.getlist("x-forwarded-for"))
+    address = address_of(request, engine)
     engine.admit_stream(said, address)
     return FeedResponse(engine, said, since if last_event_id is None else last_event_id, address)
+
+
+def address_of(request: Request, engine: Engine) -> str:
+    """By which address a request is counted."""
+    return engine.address_of(request.scope["client"], request.headers.getlist("x-forwarded-for"))
 
 
 class FeedResponse(Response):
