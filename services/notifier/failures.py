@@ -1,4 +1,8 @@
-"""What a failed transaction means: try again, or the batch holds something poisonous."""
+"""What a failed transaction means: try again, or the batch holds something poisonous.
+
+"Try again" without a bound is only for conditions of the environment, which end by themselves. Work
+that was cancelled by a limit of its own, while the database answers, is counted: see `TookTooLong`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from clarion.errors import StoreUnavailable
 from clarion.store.conditions import lacks_partition
+from clarion.store.database import Database
 
 CONDITIONS = (
     StoreUnavailable,
@@ -35,3 +40,80 @@ def is_condition(error: Exception) -> bool:
     if isinstance(error, ValueError):
         return False  # a value that the driver cannot encode, though its class is InterfaceError
     return isinstance(error, CONDITIONS)
+
+
+PLANNING_FAILED = "planning_failed"
+TOOK_TOO_LONG = "took_too_long"
+
+LIMITS = frozenset(
+    {
+        "57014",  # statement_timeout, or cancelled by an administrator
+        "55P03",  # lock_timeout
+        "25P03",  # idle_in_transaction_session_timeout
+        "25P04",  # transaction_timeout
+        "53200",  # out of memory
+        "53400",  # temp_file_limit
+    }
+)
+"""SQLSTATEs of work that used up what one transaction may have."""
+
+CAN_PLAN = """
+LOCK TABLE event_keys, events, notifications, deliveries, inboxes, slices IN ROW EXCLUSIVE MODE
+"""
+"""What every plan does to these tables: it waits where a lock on a whole table holds all plans."""
+
+
+class TookTooLong(Exception):
+    """This work was cancelled by a limit of its own while the database answered: the work may be at
+    fault, not the environment."""
+
+
+def root_of(error: BaseException) -> BaseException:
+    """What the driver raised, within what it was wrapped in."""
+    while True:
+        if isinstance(error, asyncpg.PostgresError):
+            return error
+        inner = error.orig if isinstance(error, DBAPIError) else error.__cause__
+        if inner is None:
+            return error
+        error = inner
+
+
+def exceeds_limit(error: BaseException) -> bool:
+    """Whether a limit on time, locks or memory ended the work: PostgreSQL's, or our own
+    `command_timeout` (also that of a connection which could not be opened)."""
+    root = root_of(error)
+    if isinstance(root, asyncpg.PostgresError):
+        return root.sqlstate in LIMITS
+    return isinstance(root, TimeoutError)
+
+
+async def can_plan(database: Database) -> bool:
+    """Whether the database answers now, and lets others write what a plan writes."""
+    try:
+        await database.ping()
+        async with database.driver() as tx:
+            await tx.execute(CAN_PLAN)
+    except Exception as error:
+        if isinstance(root_of(error), asyncpg.InsufficientPrivilegeError):
+            return True  # it answered; this role inserts and may not lock
+        if not isinstance(error, TimeoutError) and not is_condition(error):
+            raise
+        return False
+    return True
+
+
+def reason_of(error: BaseException) -> str:
+    """Why an event or a slice whose planning ended with this error is dead-lettered, in a word."""
+    return TOOK_TOO_LONG if isinstance(error, TookTooLong) else PLANNING_FAILED
+
+
+def detail_of(error: BaseException, what: str) -> str:
+    """The same as a sentence with its remedy."""
+    if isinstance(error, TookTooLong):
+        return (
+            f"{what} took too long, again and again, while the database answered: {error}. "
+            "Look for a lock that is held, for missing indexes or old statistics (ANALYZE), or "
+            "raise CLARION_DATABASE_TIMEOUT_S; then redrive it."
+        )
+    return f"{what} failed: {type(error).__name__}: {error}"

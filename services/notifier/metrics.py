@@ -17,9 +17,19 @@ PLAN_SECONDS = Histogram(
 PLAN_RETRIES = Counter(
     "clarion_plan_retries_total", "Plans held and tried again: the database was away."
 )
+PLAN_TOO_SLOW = Counter(
+    "clarion_plan_too_slow_total",
+    "Plans cancelled by a limit of their own while the database answered.",
+    ["lane"],
+)
 PARKED = Counter("clarion_parked_total", "Messages and events parked.", ["reason"])
 PUBLISH_RETRIES = Counter(
     "clarion_publish_retries_total", "Publishes tried again after the commit."
+)
+PUBLISH_SKIPPED = Counter(
+    "clarion_publish_skipped_total",
+    "Messages that the broker did not take and that are left to dispatch or to the table.",
+    ["exchange"],
 )
 ATTEMPTS = Counter(
     "clarion_attempts_total", "Attempts of deliveries at providers.", ["channel", "outcome"]

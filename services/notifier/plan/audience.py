@@ -39,6 +39,18 @@ class Audience:
 
     people: dict[str, None] = field(default_factory=dict[str, None])
     topics: list[str] = field(default_factory=list[str])
+    members: int = 0
+    """Of its topics, each counted by itself; where they are too many, at least `SLICE_SIZE`."""
+
+    @property
+    def is_sliced(self) -> bool:
+        """Whether the members of its topics are planned in slices."""
+        return bool(self.topics) and len(self.people) + self.members > SLICE_SIZE
+
+    @property
+    def size(self) -> int:
+        """How many the transaction that claims the event may have to write."""
+        return len(self.people) + (0 if self.is_sliced else self.members)
 
 
 def audience_named(event: EventDraft) -> Audience:
@@ -69,27 +81,26 @@ def call_off(event: EventDraft) -> None:
     ]
 
 
-async def open_topics(tx: Driver, events: Sequence[EventDraft]) -> list[Audience]:
-    """Every event's audience with the members of its topics, where all are at most `SLICE_SIZE`.
-
-    A larger one keeps its topics, to be planned in slices; `people` are then those named.
-    """
-    audiences = [audience_named(event) for event in events]
-    topics = {
-        (event.entry.tenant, topic)
+async def open_topics(
+    tx: Driver, events: Sequence[EventDraft], audiences: Sequence[Audience]
+) -> None:
+    """Put the members of topics to the `people` of every audience that is not sliced. One that is
+    keeps its topics; `people` are then those named."""
+    small = [
+        (event.entry.tenant, audience)
         for event, audience in zip(events, audiences, strict=True)
-        for topic in audience.topics
-    }
+        if audience.topics and not audience.is_sliced
+    ]
+    topics = {(tenant, topic) for tenant, audience in small for topic in audience.topics}
     if not topics:
-        return audiences
-    members = await _members(tx, sorted(topics))
-    for event, audience in zip(events, audiences, strict=True):
+        return
+    members = await read_members(tx, sorted(topics))
+    for tenant, audience in small:
         everybody = dict(audience.people)
         for topic in audience.topics:
-            everybody |= dict.fromkeys(members.get((event.entry.tenant, topic), ()))
+            everybody |= dict.fromkeys(members.get((tenant, topic), ()))
         if len(everybody) <= SLICE_SIZE:
             audience.people, audience.topics = everybody, []
-    return audiences
 
 
 async def look_up(tx: Driver, people: Iterable[Person]) -> dict[Person, Subscriber]:
@@ -113,7 +124,8 @@ def people_with_addresses(
     }
 
 
-async def _members(tx: Driver, topics: list[Person]) -> dict[Person, list[str]]:
+async def read_members(tx: Driver, topics: list[Person]) -> dict[Person, list[str]]:
+    """The members of these topics, of each at most one more than `SLICE_SIZE`."""
     rows: Any = await tx.fetch(
         MEMBERS, [one[0] for one in topics], [one[1] for one in topics], SLICE_SIZE + 1
     )

@@ -1,6 +1,7 @@
 """Plan: a batch of events becomes rows in one transaction.
 
-    claim keys -> describe recipients -> open topics -> decide -> take inboxes -> write
+    claim keys -> count audiences -> describe recipients -> open topics -> decide
+               -> take inboxes -> write
 
 A crash before the commit leaves the messages in their queue; after it, the second reading finds
 the keys taken and reads back what the first wrote. What is to be published afterwards is the
@@ -12,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from clarion.contracts.envelope import Entry
 from clarion.contracts.job import Job
-from clarion.contracts.slice import Slice
+from clarion.contracts.slice import SLICE_SIZE, Slice
 from clarion.store.database import Database
 from clarion.telemetry.trace import continue_trace
 from services.notifier import metrics
@@ -31,10 +33,18 @@ from services.notifier.plan.audience import (
     open_topics,
     people_with_addresses,
 )
-from services.notifier.plan.claim import Duplicate, claim_keys, record_duplicates
+from services.notifier.plan.claim import (
+    Claims,
+    Duplicate,
+    EventKey,
+    claim_keys,
+    key_of,
+    record_duplicates,
+)
+from services.notifier.plan.counts import count_audiences
 from services.notifier.plan.describe import describe_recipients
 from services.notifier.plan.drafts import Draft, EventDraft, draft_for
-from services.notifier.plan.park import park, park_event
+from services.notifier.plan.park import bare, park, park_event
 from services.notifier.plan.slices import open_slices, park_slice, plan_slice
 from services.notifier.plan.write import (
     stamp_versions,
@@ -48,7 +58,13 @@ MAX_NOTIFICATIONS = 2_000
 
 
 class BatchTooLarge(Exception):
-    """The events of a batch are for more people than one transaction takes: halve it."""
+    """The events of a batch are for more people than one transaction takes: for `sizes` of them,
+    in order, and `most` may be planned together. Nobody was read or written yet."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.most = MAX_NOTIFICATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +75,8 @@ class Batch:
     queue: str
     entries: Sequence[Entry]
     malformed: Sequence[Malformed] = ()
-
-    def halves(self) -> tuple[Batch, Batch]:
-        """Two batches that hold the same; what is malformed goes with the first."""
-        middle = len(self.entries) // 2
-        return (
-            Batch(self.lane, self.queue, self.entries[:middle], self.malformed),
-            Batch(self.lane, self.queue, self.entries[middle:]),
-        )
+    redelivered: frozenset[EventKey] = frozenset()
+    """Those that were given out before: what they wrote may not have been announced."""
 
 
 class Planner:
@@ -85,11 +95,17 @@ class Planner:
         with metrics.PLAN_SECONDS.labels(batch.lane).time():
             return await self._plan(batch, datetime.now(UTC))
 
-    async def plan_slice(self, piece: Slice) -> Outbox:
-        """Plan the members of one slice and open the next; errors as `plan`."""
+    async def plan_slice(
+        self, piece: Slice, *, is_redelivered: bool = False, failures: int = 0
+    ) -> Outbox:
+        """Plan the members of one slice and open the next; errors as `plan`. After each failure it
+        is for a quarter of the members."""
         now = datetime.now(UTC)
+        size = max(1, SLICE_SIZE >> (2 * failures))
         async with self._database.driver() as tx:
-            drafts, outbox = await plan_slice(tx, piece, carried=self._carried, now=now)
+            drafts, outbox = await plan_slice(
+                tx, piece, size=size, again=is_redelivered, carried=self._carried, now=now
+            )
             reach("slice.before_commit")
         reach("slice.after_commit")
         if drafts:
@@ -110,14 +126,20 @@ class Planner:
         async with self._database.driver() as tx:
             await park_slice(tx, piece, queue, error)
 
+    async def park_unstorable(self, queue: str, malformed: Sequence[Malformed]) -> None:
+        """Park what could not be kept as it came: its bytes, its queue and why."""
+        async with self._database.driver() as tx:
+            await park(tx, queue, [bare(found) for found in malformed])
+
     async def _plan(self, batch: Batch, now: datetime) -> Outbox:
         async with self._database.driver() as tx:
             await park(tx, batch.queue, batch.malformed)
             claims = await claim_keys(tx, batch.entries, batch.lane)
             events = _not_cancelled(claims.fresh)
+            audiences = await count_audiences(tx, events)
+            _check_size(batch, events, audiences)
             await describe_recipients(tx, events)
-            audiences = await open_topics(tx, events)
-            _check_size(batch, audiences)
+            await open_topics(tx, events, audiences)
             people = await look_up(tx, people_with_addresses(events, audiences))
             drafts = self._decide(events, audiences, people, now)
             await stamp_versions(tx, drafts)
@@ -125,11 +147,12 @@ class Planner:
             await write_notifications(tx, drafts, now)
             await write_deliveries(tx, drafts, now)
             slices = await open_slices(tx, claims.fresh, now)
-            await record_duplicates(tx, claims.duplicates, now)
+            first_repeats = await record_duplicates(tx, claims.duplicates, now)
             reach("plan.before_commit")
         reach("plan.after_commit")
         _count(batch.lane, claims.fresh, drafts, claims.duplicates)
-        return _outbox(drafts, slices, _planned_earlier(claims.fresh, claims.duplicates), now)
+        unannounced = _unannounced(batch, claims, first_repeats)
+        return _outbox(drafts, slices, unannounced, now)
 
     def _decide(
         self,
@@ -162,17 +185,24 @@ def _not_cancelled(fresh: Sequence[EventDraft]) -> list[EventDraft]:
     return [event for event in fresh if not event.cancelled]
 
 
-def _check_size(batch: Batch, audiences: Sequence[Audience]) -> None:
-    total = sum(len(audience.people) for audience in audiences)
-    if total > MAX_NOTIFICATIONS and len(batch.entries) > 1:
-        raise BatchTooLarge
+def _check_size(batch: Batch, events: Sequence[EventDraft], audiences: Sequence[Audience]) -> None:
+    if len(batch.entries) < 2 or sum(one.size for one in audiences) <= MAX_NOTIFICATIONS:
+        return
+    sizes = {id(event.entry): one.size for event, one in zip(events, audiences, strict=True)}
+    raise BatchTooLarge([sizes.get(id(entry), 0) for entry in batch.entries])
 
 
-def _planned_earlier(
-    fresh: Sequence[EventDraft], duplicates: Sequence[Duplicate]
-) -> list[Duplicate]:
-    ours = {event.uid for event in fresh}
-    return [one for one in duplicates if one.uid not in ours]
+def _unannounced(batch: Batch, claims: Claims, first_repeats: set[UUID]) -> list[Duplicate]:
+    """Events planned earlier whose frames and jobs may not be out: those given out before, for
+    their first reader may have died. Of a caller's repeats the first is answered as well, in case
+    of what nobody thought of, and no other: they may be any number."""
+    ours = {event.uid for event in claims.fresh}
+    return [
+        one
+        for one in claims.duplicates
+        if one.uid not in ours
+        and (one.uid in first_repeats or key_of(one.entry) in batch.redelivered)
+    ]
 
 
 def _outbox(

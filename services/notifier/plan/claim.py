@@ -48,11 +48,12 @@ USING (tenant, source, event_id)
 
 COUNT_DUPLICATES = """
 WITH again AS (
-  SELECT e.id, d.times FROM events e
+  SELECT e.id, d.times, e.duplicates AS earlier FROM events e
   JOIN unnest($1::uuid[], $2::int[]) AS d (id, times) ON e.id = d.id
   ORDER BY e.id FOR UPDATE OF e)
 UPDATE events e SET duplicates = e.duplicates + again.times, duplicate_at = $3
 FROM again WHERE e.id = again.id
+RETURNING e.id, again.earlier
 """
 """Sent again, or given to us again by the broker: who published it can tell, nobody else."""
 
@@ -61,6 +62,10 @@ UPDATE events SET conflicts = conflicts || $2::jsonb
 WHERE id = $1 AND jsonb_array_length(conflicts) < $3
   AND NOT conflicts @> jsonb_build_array(jsonb_build_object('digest', $4::text))
 """
+
+
+EventKey = tuple[str, str, str]
+"""(tenant, source, id): what the duplicate guard goes by."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +88,11 @@ class Claims:
 
 class Unstorable(ValueError):
     """An event that holds what PostgreSQL cannot keep."""
+
+
+def key_of(entry: Entry) -> EventKey:
+    """The key under which an event is taken once."""
+    return entry.tenant, entry.source, entry.id
 
 
 def digest_of(entry: Entry) -> bytes:
@@ -153,18 +163,21 @@ async def claim_keys(tx: Driver, entries: Sequence[Entry], lane: str) -> Claims:
     return Claims(fresh, await _duplicates(tx, again))
 
 
-async def record_duplicates(tx: Driver, duplicates: Sequence[Duplicate], now: datetime) -> None:
+async def record_duplicates(
+    tx: Driver, duplicates: Sequence[Duplicate], now: datetime
+) -> set[UUID]:
     """Count on the event how often it came again, and keep other bodies that came under its id:
-    each once, at most `MAX_CONFLICTS`."""
+    each once, at most `MAX_CONFLICTS`. Returns the events that came again for the first time."""
     if not duplicates:
-        return
+        return set()
     again = Counter(one.uid for one in duplicates)
-    await tx.execute(COUNT_DUPLICATES, list(again), list(again.values()), now)
+    counted: Any = await tx.fetch(COUNT_DUPLICATES, list(again), list(again.values()), now)
     conflicts = [one for one in duplicates if one.conflict is not None]
     for one in sorted(conflicts, key=lambda duplicate: duplicate.uid):
         digest = (one.conflict or b"").hex()
         record = {"at": now, "digest": digest} | _kept(one.entry.event)
         await tx.execute(RECORD_CONFLICT, one.uid, encode([record]).decode(), MAX_CONFLICTS, digest)
+    return {row[0] for row in counted if row[1] == 0}
 
 
 def _kept(event: Event) -> dict[str, Any]:
@@ -174,12 +187,12 @@ def _kept(event: Event) -> dict[str, Any]:
 
 async def _duplicates(tx: Driver, again: list[tuple[Entry, bytes]]) -> list[Duplicate]:
     rows: Any = await tx.fetch(TAKEN, *_keys([entry for entry, _ in again]))
-    taken: dict[tuple[str, str, str], tuple[UUID, bytes]] = {
+    taken: dict[EventKey, tuple[UUID, bytes]] = {
         (row[0], row[1], row[2]): (row[3], row[4]) for row in rows
     }
     duplicates: list[Duplicate] = []
     for entry, digest in again:
-        uid, stored = taken[entry.tenant, entry.source, entry.id]
+        uid, stored = taken[key_of(entry)]
         duplicates.append(Duplicate(entry, uid, None if digest == stored else digest))
     return duplicates
 

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Entry
+from clarion.contracts.parking import CUT
 from clarion.store.database import Driver
 from clarion.telemetry.trace import trace_id_of
 from services.notifier import metrics
+from services.notifier.failures import detail_of, reason_of
 from services.notifier.intake import Malformed, single
 from services.notifier.plan.drafts import data_of, encode, new_uuid, stored
 from services.notifier.plan.parked_headers import kept_headers
 
 MAX_DETAIL = 1_000
-FAILED = "planning_failed"
+MAX_NAME = 256
+"""Characters of a queue, a reason, a tenant or a source."""
+
+NAMED_WITHIN = "SET LOCAL statement_timeout = 1000; SET LOCAL lock_timeout = 1000"
+"""For what is written beside the dead letter itself, which must not fail with it."""
+
+UNSTORABLE = "The database refuses what it says of itself: only its bytes are kept."
 
 PARK = """
 INSERT INTO parked (id, tenant, queue, reason, detail, content_type, headers, body, trace_id,
@@ -48,25 +57,33 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'parked', $11::jsonb, $12::json
 
 
 async def park(tx: Driver, queue: str, found: Sequence[Malformed]) -> None:
-    """Keep `found`, which came from `queue`."""
+    """Keep `found`, which came from `queue`. No text of theirs makes PostgreSQL refuse it."""
     if not found:
         return
     await tx.execute(
         PARK,
         [new_uuid() for _ in found],
-        [_storable(one.tenant) for one in found],
-        [one.reason for one in found],
+        [_name(one.tenant) for one in found],
+        [_clipped(one.reason, MAX_NAME) for one in found],
         [_clipped(one.detail) for one in found],
         [_clipped(one.content_type) for one in found],
         [encode(kept_headers(one.headers)).decode() for one in found],
         [one.body for one in found],
         [trace_id_of(one.traceparent) if one.traceparent else None for one in found],
-        queue,
+        _clipped(queue, MAX_NAME),
         [one.again for one in found],
-        [_storable(one.source) for one in found],
+        [_name(one.source) for one in found],
     )
     for one in found:
         metrics.PARKED.labels(one.reason).inc()
+
+
+def bare(found: Malformed) -> Malformed:
+    """What can be kept of it whatever it holds: the body, which is bytes, and why."""
+    return replace(
+        found, detail=UNSTORABLE, content_type="application/octet-stream", tenant=None,
+        traceparent=None, headers={CUT: UNSTORABLE}, source=None,
+    )  # fmt: skip
 
 
 async def park_event(
@@ -77,20 +94,30 @@ async def park_event(
 
     Its key stays free, so that a redrive plans it.
     """
-    detail = f"Planning failed: {type(error).__name__}: {error}"
     body = single(entry)
-    found = Malformed(FAILED, detail, body, ENVELOPE_CONTENT_TYPE, entry.tenant, entry.traceparent)
+    found = Malformed(
+        reason_of(error),
+        detail_of(error, "Planning"),
+        body,
+        ENVELOPE_CONTENT_TYPE,
+        entry.tenant,
+        entry.traceparent,
+    )
     for text, document in (stored(entry.event, data_of(entry.event)), ("{}", None)):
         try:
             async with tx.transaction():
+                # an event that is too slow to plan may be too slow for this row as well
+                await tx.execute(NAMED_WITHIN)
                 key = (entry.tenant, entry.source, entry.id)
-                if not await tx.fetchval(KNOWN, *key, FAILED, text, body):
+                if not await tx.fetchval(KNOWN, *key, found.reason, text, body):
                     await park(tx, queue, [found])
                     await tx.execute(PARKED_EVENT, *_event_row(entry, lane, now, text, document))
             return
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError):
             continue
-    await park(tx, queue, [found])
+        except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
+            break
+    await park(tx, queue, [replace(found, again=True)])
 
 
 def _event_row(
@@ -114,9 +141,10 @@ def _event_row(
     )
 
 
-def _storable(text: str | None) -> str | None:
-    return text if text is None or "\0" not in text else None
+def _name(text: str | None) -> str | None:
+    """A tenant or a source that could be one; a clipped one would be another's."""
+    return text if text is None or _clipped(text, MAX_NAME) == text else None
 
 
-def _clipped(text: str) -> str:
-    return text[:MAX_DETAIL].replace("\0", "\ufffd").encode(errors="replace").decode()
+def _clipped(text: str, most: int = MAX_DETAIL) -> str:
+    return text[:most].replace("\0", "\ufffd").encode(errors="replace").decode()

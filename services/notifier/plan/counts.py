@@ -1,0 +1,67 @@
+"""How many the topics of events have, before anybody is read: it decides how events are planned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from clarion.contracts.slice import SLICE_SIZE
+from clarion.store.database import Driver
+from services.notifier.plan.audience import Audience, Person, audience_named
+from services.notifier.plan.drafts import EventDraft
+
+COUNT_MEMBERS = """
+SELECT t.tenant, t.topic, (
+  SELECT count(*) FROM (
+    SELECT 1 FROM topic_members
+    WHERE tenant = t.tenant AND topic = t.topic LIMIT $3) AS counted)
+FROM unnest($1::text[], $2::text[]) AS t (tenant, topic)
+"""
+
+FIRST_COUNTED = 8
+"""Topics of one event that are counted in the first statement; then twice as many."""
+
+
+async def count_audiences(tx: Driver, events: Sequence[EventDraft]) -> list[Audience]:
+    """Every event's audience as it is named, and how many its topics have: counted, no further than
+    `SLICE_SIZE` an event, before anybody is read."""
+    audiences = [audience_named(event) for event in events]
+    undecided = {
+        index: 0 for index, audience in enumerate(audiences) if audience.topics
+    }  # how many of its topics are counted
+    counts: dict[Person, int] = {}
+    window = FIRST_COUNTED
+    while undecided:
+        await _count(tx, events, audiences, undecided, window, counts)
+        for index, counted in list(undecided.items()):
+            audience, tenant = audiences[index], events[index].entry.tenant
+            some = audience.topics[counted : counted + window]
+            audience.members += sum(counts[tenant, topic] for topic in some)
+            undecided[index] += window
+            if audience.is_sliced or undecided[index] >= len(audience.topics):
+                del undecided[index]
+        window *= 2
+    return audiences
+
+
+async def _count(
+    tx: Driver,
+    events: Sequence[EventDraft],
+    audiences: Sequence[Audience],
+    undecided: dict[int, int],
+    window: int,
+    counts: dict[Person, int],
+) -> None:
+    """Add to `counts` the next `window` topics of each event that is undecided."""
+    unknown = {
+        (events[index].entry.tenant, topic)
+        for index, counted in undecided.items()
+        for topic in audiences[index].topics[counted : counted + window]
+    } - counts.keys()
+    if not unknown:
+        return
+    wanted = sorted(unknown)
+    rows: Any = await tx.fetch(
+        COUNT_MEMBERS, [one[0] for one in wanted], [one[1] for one in wanted], SLICE_SIZE + 1
+    )
+    counts.update({(row[0], row[1]): row[2] for row in rows})

@@ -1,0 +1,132 @@
+"""The members of topics in order, so many at a time, wherever the last look ended."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+from clarion.contracts.slice import SLICE_SIZE
+from clarion.store.database import Driver
+
+MAX_MEMBERS = 5 * SLICE_SIZE
+"""Rows that one transaction looks at: in overlapping topics most are people who are known."""
+MAX_TOPICS = 64
+"""Topics that are read with one statement."""
+FULL_ENOUGH = 16
+"""A slice that has found a sixteenth of its size ends with its topic; else it goes on in the next,
+for each is a message and a transaction of its own."""
+
+FEW = """
+SELECT subscriber FROM topic_members
+WHERE tenant = $1 AND topic = $2 AND subscriber > $3 ORDER BY subscriber LIMIT $4
+"""
+
+UP_TO = """
+SELECT subscriber FROM topic_members
+WHERE tenant = $1 AND topic = $2 AND subscriber > $3 AND subscriber <= $4
+"""
+
+COUNTS = """
+SELECT (SELECT count(*) FROM (
+  SELECT 1 FROM topic_members WHERE tenant = $1 AND topic = t.topic LIMIT $3) AS counted)
+FROM unnest($2::text[]) WITH ORDINALITY AS t (topic, n) ORDER BY t.n
+"""
+
+WHOLE = """
+SELECT m.subscriber FROM unnest($2::text[]) AS t (topic)
+JOIN topic_members m ON m.tenant = $1 AND m.topic = t.topic
+"""
+
+Known = Callable[[Sequence[str]], Awaitable[set[str]]]
+"""Who of these people is not looked for."""
+
+
+class Place(NamedTuple):
+    """Past this subscriber of this topic; topics are in the order of their names."""
+
+    topic: str
+    after: str
+
+
+async def next_members(
+    tx: Driver, tenant: str, topics: Sequence[str], place: Place, size: int, known: Known
+) -> tuple[list[str], Place | None]:
+    """At most `size` people from `place` on who are not known, each once, and where to go on: None
+    at the end."""
+    walk = _Walk(tx, tenant, [one for one in topics if one >= place.topic], place.after)
+    found: dict[str, None] = {}
+    seen = 0
+    while walk.topics:
+        room = min(size - len(found), MAX_MEMBERS - seen)
+        full_enough = not walk.after and len(found) * FULL_ENOUGH >= size
+        if room <= 0 or full_enough:
+            return list(found), Place(walk.topics[0], walk.after)
+        members = await walk.read(room)
+        seen += len(members)
+        told = await known(members) if members else set[str]()
+        found |= dict.fromkeys(one for one in members if one not in told)
+    return list(found), None
+
+
+async def members_between(
+    tx: Driver, tenant: str, topics: Sequence[str], place: Place, until: Place | None
+) -> list[str]:
+    """All from `place` to where a slice went on, or to the end of the last topic."""
+    if until is not None and until.topic == place.topic:
+        return await _column(tx, UP_TO, tenant, *place, until.after)
+    last = until.topic if until is not None else None
+    whole = [one for one in topics if one > place.topic and (last is None or one < last)]
+    members = await _column(tx, FEW, tenant, *place, MAX_MEMBERS)
+    if whole:
+        members += await _column(tx, WHOLE, tenant, whole)
+    if until is not None and until.after:
+        members += await _column(tx, UP_TO, tenant, until.topic, "", until.after)
+    return list(dict.fromkeys(members))
+
+
+class _Walk:
+    """What is left of the topics. Whole topics are read together where they are small."""
+
+    def __init__(self, tx: Driver, tenant: str, topics: list[str], after: str) -> None:
+        self._tx = tx
+        self._tenant = tenant
+        self.topics = topics
+        self.after = after
+        self._window = 1
+
+    async def read(self, room: int) -> list[str]:
+        """At most `room` more rows."""
+        whole = await self._count_whole(room)
+        if whole > 1:
+            members = await _column(self._tx, WHOLE, self._tenant, self.topics[:whole])
+            del self.topics[:whole]
+            return members
+        place = (self.topics[0], self.after)
+        members = await _column(self._tx, FEW, self._tenant, *place, room)
+        if len(members) == room:
+            self.after = members[-1]
+            return members
+        del self.topics[0]
+        self.after = ""
+        self._window = min(2 * self._window, MAX_TOPICS)
+        return members
+
+    async def _count_whole(self, room: int) -> int:
+        """How many of the next topics have at most `room` members together."""
+        if self._window == 1 or self.after:
+            return 1
+        some = self.topics[: self._window]
+        counts = await _column(self._tx, COUNTS, self._tenant, some, room + 1)
+        self._window = min(2 * self._window, MAX_TOPICS)
+        total = 0
+        for number, count in enumerate(counts):
+            total += count
+            if total > room:
+                self._window = 1  # large ones: to count them ahead is to count them twice
+                return number
+        return len(counts)
+
+
+async def _column(tx: Driver, query: str, *arguments: object) -> list[Any]:
+    rows: Any = await tx.fetch(query, *arguments)
+    return [row[0] for row in rows]
