@@ -315,6 +315,23 @@ async def test_an_answer_that_is_there_before_the_command_closes_the_connection(
     assert "RSET" not in server.commands
 
 
+@pytest.mark.parametrize("end", ["250 for the recipient", CLOSE, "what?"])
+async def test_a_used_connection_that_is_no_good_costs_no_attempt(end: str) -> None:
+    server = ScriptedSmtp()
+    async with scripted_smtp(server), provider_at(server.url) as provider:
+        first = await provider.send(outgoing())
+        server.says |= {
+            "RSET": ["250 for the content, once more"],
+            "MAIL": ["250 for the reset"],
+            "RCPT": ["250 for the sender"],
+            "DATA": [end],
+        }
+        second = await provider.send(outgoing(recipient="second@b.example"))
+    assert isinstance(first, Sent)
+    assert isinstance(second, Sent)
+    assert (server.connections, len(server.contents)) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("fqdn", "helo", "expected"),
     [
@@ -335,6 +352,15 @@ async def test_we_greet_with_a_full_name_or_an_address(
     async with scripted_smtp() as server, provider_at(server.url + parameter) as provider:
         await provider.send(outgoing())
     assert server.commands[0] == f"EHLO {expected}"
+
+
+async def test_a_used_connection_that_is_silent_leaves_time_for_a_new_one() -> None:
+    server = ScriptedSmtp()
+    async with scripted_smtp(server), provider_at(server.url, timeout_s=8) as provider:
+        await provider.send(outgoing())
+        server.says["RSET"] = [SILENCE]
+        assert isinstance(await provider.send(outgoing()), Sent)
+    assert server.connections == 2
 
 
 async def test_a_server_without_ehlo_is_greeted_by_helo() -> None:

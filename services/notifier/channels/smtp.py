@@ -30,6 +30,9 @@ MAX_IDLE = 4
 IDLE_S = 20.0
 MAX_USES = 100
 CLOSE_TIMEOUT_S = 2.0
+RESET_TIMEOUT_S = 5.0
+"""A connection whose other end vanished leaves time for a new one."""
+NO_GOOD = ("connection_lost", "protocol_error")
 
 
 class Smtp:
@@ -61,10 +64,25 @@ class Smtp:
             await _quit(self._idle.popleft())
 
     async def _deliver(self, recipient: MailAddress, content: bytes) -> Outcome:
+        """Over a connection that was used before; where that turns out to be no good before the
+        content went, over a new one at once."""
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        session = await self._idle_session()
+        if session is not None:
+            outcome = await self._over(session, recipient, content, deadline)
+            if not (isinstance(outcome, Retry) and outcome.reason in NO_GOOD):
+                return outcome
         session = SmtpSession(self._server, timeout_s=self._timeout_s)
+        return await self._over(session, recipient, content, deadline)
+
+    async def _over(
+        self, session: SmtpSession, recipient: MailAddress, content: bytes, deadline: float
+    ) -> Outcome:
+        session.uses += 1
         try:
-            async with asyncio.timeout(self._timeout_s):
-                session = await self._opened(session)
+            async with asyncio.timeout_at(deadline):
+                if session.uses == 1:
+                    await session.open()
                 response = await session.deliver(recipient, content)
             outcome = outcome_of_answer(session.step, response.code, response.message)
         except MissingExtension as missing:
@@ -77,22 +95,21 @@ class Smtp:
         self._keep(session, outcome)
         return outcome
 
-    async def _opened(self, new: SmtpSession) -> SmtpSession:
-        """A session that is open and idle, else `new`, opened."""
+    async def _idle_session(self) -> SmtpSession | None:
         while self._idle:
             session = self._idle.pop()
             fresh = time.monotonic() - session.idle_since < IDLE_S
             try:
-                if fresh and session.uses < MAX_USES and await session.reset():
-                    session.uses += 1
-                    return session
+                async with asyncio.timeout(min(RESET_TIMEOUT_S, self._timeout_s / 4)):
+                    if fresh and session.uses < MAX_USES and await session.reset():
+                        return session
                 await _quit(session)
+            except TimeoutError:
+                session.close()
             except BaseException:
                 session.close()
                 raise
-        await new.open()
-        new.uses = 1
-        return new
+        return None
 
     def _keep(self, session: SmtpSession, outcome: Outcome) -> None:
         answered = isinstance(outcome, Sent) or (
