@@ -16,6 +16,7 @@ EVENTS = "clarion.events"
 DELIVERIES = "clarion.deliveries"
 LIVE = "clarion.live"
 PARKED = "clarion.parked"
+UNROUTABLE_EVENTS = "clarion.unroutable"
 
 LIVE_ALL = "all"
 """Routing key of `clarion.live` that every pusher binds: control, whatever the shard."""
@@ -29,10 +30,11 @@ Arguments = dict[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A durable exchange."""
+    """A durable exchange; `alternate` gets what it cannot route."""
 
     name: str
     kind: Literal["direct", "fanout"]
+    alternate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,25 @@ LIVE_QUEUE: Arguments = {"x-max-length": LIVE_MAX_MESSAGES, "x-overflow": "drop-
 """One per pusher, exclusive, server-named. Dropping is safe: the store fills the gaps."""
 
 EXCHANGES: tuple[Exchange, ...] = (
-    Exchange(EVENTS, "direct"),
+    Exchange(EVENTS, "direct", alternate=UNROUTABLE_EVENTS),
     Exchange(DELIVERIES, "direct"),
     Exchange(LIVE, "direct"),
     Exchange(PARKED, "fanout"),
 )
+
+DECLARED_EXCHANGES: tuple[Exchange, ...] = (
+    Exchange(UNROUTABLE_EVENTS, "direct", alternate=PARKED),
+    *EXCHANGES,
+)
+"""With the one that nobody publishes to: by it an event with a key that is no lane goes on to
+`clarion.parked` and is kept."""
+
+RETURNED: tuple[tuple[str, str, str], ...] = tuple(
+    (UNROUTABLE_EVENTS, lane, EVENTS) for lane in LANES
+)
+"""Bindings of an exchange by a key to an exchange: what has the key of a lane goes back to where it
+came from, which the broker does not visit twice. So it is routed nowhere, and `mandatory` is told
+that a lane has no queue; kept as unroutable it would be confirmed, and `202` be no promise."""
 
 DELIVERY_CHANNELS = tuple(channel for channel in CHANNELS if channel != "inbox")
 """Every channel but the inbox, which is the notification itself."""

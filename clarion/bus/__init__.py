@@ -1,6 +1,6 @@
 """The broker, behind one small protocol (see `protocol`) with two answers: AMQP and memory."""
 
-from clarion.bus.factory import open_bus
+from clarion.bus.factory import migrate_bus, open_bus
 from clarion.bus.protocol import (
     Bus,
     BusStatus,
@@ -19,5 +19,6 @@ __all__ = [
     "Received",
     "Subscription",
     "SubscriptionClosed",
+    "migrate_bus",
     "open_bus",
 ]

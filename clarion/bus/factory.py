@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from clarion.bus.memory import MemoryBus
 from clarion.bus.protocol import Bus
 from clarion.bus.rabbitmq import RabbitMQBus
+from clarion.bus.rabbitmq.upgrade import migrate_topology
 from clarion.errors import ConfigurationError
 
 
@@ -31,6 +32,16 @@ def open_bus(urls: Sequence[str], *, publish_timeout_s: float) -> Bus:
             " as in amqps://user@host/vhost?auth=EXTERNAL: the messages of Clarion bear its name."
         )
     return RabbitMQBus(urls, publish_timeout_s=publish_timeout_s)
+
+
+async def migrate_bus(urls: Sequence[str]) -> bool:
+    """Bring the broker's exchanges and queues to this version; whether there is a broker to bring.
+    Raises as `open_bus` and `migrate_topology`."""
+    if all(url.startswith("memory:") for url in urls):
+        return False
+    open_bus(urls, publish_timeout_s=1)  # says what is wrong with the URLs
+    await migrate_topology(urls)
+    return True
 
 
 def _names_its_user(url: str) -> bool:

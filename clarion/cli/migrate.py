@@ -7,13 +7,21 @@ import typer
 from clarion.lifecycle import run
 
 
-def migrate_database() -> None:
-    """Bring the database to the newest schema.
+def migrate_all() -> None:
+    """Bring the database to the newest schema, and RabbitMQ to the newest exchanges and queues.
 
     Safe to run at any time and from several places at once; does nothing where nothing is to do.
     Run it before the services of a new release start.
     """
+    from clarion.bus import migrate_bus
     from clarion.cli.database import migrated
+    from clarion.setting_names import ALL_NAMES
+    from clarion.settings import SharedSettings
 
-    run(migrated)
-    typer.echo("The database has the newest schema.")
+    async def migrate() -> None:
+        await migrated()
+        typer.echo("The database has the newest schema.")
+        if await migrate_bus(SharedSettings.read(ALL_NAMES).amqp_url):
+            typer.echo("The broker has the newest exchanges and queues.")
+
+    run(migrate)

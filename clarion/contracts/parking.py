@@ -12,6 +12,9 @@ OURS = frozenset({ENVELOPE_CONTENT_TYPE, SLICE_CONTENT_TYPE, JOBS_CONTENT_TYPE})
 NOT_ALLOWED = "not_allowed"
 """The reason of what its sender may not send; never published again."""
 
+UNROUTABLE = "unroutable"
+"""The reason of what was published to `clarion.events` with a key that is no lane."""
+
 UNDECODABLE = "undecodable"
 """The reason of a message of whose AMQP properties some cannot be decoded."""
 

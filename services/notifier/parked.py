@@ -8,8 +8,9 @@ from typing import cast
 import structlog
 
 from clarion.bus.protocol import Bus, Received, Subscription, SubscriptionClosed
+from clarion.contracts.event import LANES
 from clarion.contracts.media import media_type
-from clarion.contracts.parking import NOT_ALLOWED, OURS
+from clarion.contracts.parking import NOT_ALLOWED, OURS, UNROUTABLE
 from clarion.errors import StoreUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
@@ -33,6 +34,8 @@ EVENT_QUEUES = frozenset(queue.name for queue in QUEUES if queue.exchange == EVE
 """For which others publish too."""
 
 KNOWN_QUEUES = frozenset(queue.name for queue in QUEUES)
+
+NO_LANE = f"No queue of {EVENTS} has its routing key, which must be one of: {', '.join(LANES)}."
 
 REASONS = {
     "rejected": "Refused: the message does not say what this queue works on.",
@@ -100,14 +103,18 @@ def dead_letter(
     What others published for a queue of events belongs to the tenant of their AMQP user. What else
     they sent was never theirs to send, whatever its headers say.
     """
-    queue = _queue_of(message)
+    is_unroutable = message.exchange == EVENTS  # what died bears the dead-letter exchange
+    queue = PARKED if is_unroutable else _queue_of(message)
     if message.undecodable is not None:
         return queue, undecodable(message, message.undecodable, identity)
     reason = message.headers.get("x-first-death-reason")
     word = reason if isinstance(reason, str) and reason in REASONS else "unknown"
     detail = REASONS.get(word, "The broker gave no reason.")
+    if is_unroutable:
+        word, detail = UNROUTABLE, NO_LANE
+    is_event = is_unroutable or queue in EVENT_QUEUES
     tenant = source = None
-    if media_type(message.content_type) in OURS or queue not in EVENT_QUEUES:
+    if media_type(message.content_type) in OURS or not is_event:
         if message.user_id not in own_users:
             word, detail = NOT_ALLOWED, ONLY_CLARION
     elif (found := identity(message.user_id)) is not None:

@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import aio_pika
 import pytest
 
+from clarion.bus.rabbitmq.declaration import declare_topology
 from tests.support.processes import free_port, start_process
+from tests.support.rabbitmq import Broker
 
 DOCTOR = (sys.executable, "-m", "clarion.cli", "doctor")
 
@@ -50,6 +53,33 @@ async def test_each_fault_is_named_with_its_remedy(
     assert "The database is empty.\n     Run: clarion migrate" in output
     assert "It does not answer (SMTPConnectError)." in output
     assert "4 to mend." in output
+
+
+async def test_a_broker_of_an_earlier_version_is_told_to_be_migrated(
+    amqp_url: str, postgres_url: str, tmp_path: Path
+) -> None:
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        await channel.declare_exchange("clarion.events", "direct", durable=True)
+    status, output = await doctor(settings(amqp_url, postgres_url, tmp_path))
+    assert (
+        status,
+        "an earlier version of Clarion declared it. Run: clarion migrate" in output,
+    ) == (
+        1,
+        True,
+    ), output
+
+
+async def test_a_user_that_may_not_declare_is_well(
+    rabbitmq_node: Broker, amqp_url: str, postgres_url: str, tmp_path: Path
+) -> None:
+    vhost = urlsplit(amqp_url).path.removeprefix("/")
+    limited = rabbitmq_node.add_user(vhost, f"{vhost}-gateway", write=r"^clarion\.events$")
+    async with await aio_pika.connect(amqp_url) as connection:
+        await declare_topology(await connection.channel())
+    status, output = await doctor(settings(limited, postgres_url, tmp_path))
+    assert (status, "our user may not declare any: a notifier does." in output) == (0, True), output
 
 
 @pytest.mark.parametrize("fault", ["amqp", "postgresql"])

@@ -10,8 +10,9 @@ from itertools import count
 from typing import Literal, Protocol
 
 from clarion.bus.protocol import Message
+from clarion.contracts.event import LANES
 from clarion.errors import PublishRefused, Unroutable
-from clarion.topology import EXCHANGES, QUEUES, Arguments
+from clarion.topology import EVENTS, EXCHANGES, PARKED, QUEUES, Arguments
 
 DEFAULT_MAX_QUEUE_BYTES = 256 * 1024**2
 
@@ -116,6 +117,8 @@ class MemoryBroker:
         Raises `Unroutable`, `PublishRefused`, and `ValueError` for an exchange that is not ours.
         """
         bound = self._bindings.get(self._route(exchange, key), ())
+        if not mandatory and not bound and exchange == EVENTS and key not in LANES:
+            bound = self._bindings[self._route(PARKED, key)]
         if mandatory and not bound:
             raise Unroutable(f"No queue is bound to {exchange} with key {key!r}.")
         for queue in bound:

@@ -10,13 +10,17 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from pamqp.common import Arguments
 
 from clarion.errors import ConfigurationError
-from clarion.topology import EXCHANGES, QUEUES, Exchange, Queue
+from clarion.topology import DECLARED_EXCHANGES, QUEUES, RETURNED, Exchange, Queue
 
 Declare = Callable[[AbstractChannel], Awaitable[None]]
 
 
 class MayNotDeclare(ConfigurationError):
     """Our user has no right to declare this."""
+
+
+class OutdatedExchange(ConfigurationError):
+    """The broker has it without what this version adds."""
 
 
 class NotDeclaredYet(Exception):
@@ -38,7 +42,7 @@ async def declared(connection: AbstractConnection, declare: Declare) -> Abstract
 
 
 async def _find_exchanges(channel: AbstractChannel) -> None:
-    for exchange in EXCHANGES:
+    for exchange in DECLARED_EXCHANGES:
         try:  # needs no permission
             await channel.declare_exchange(exchange.name, passive=True)
         except aiormq.exceptions.ChannelNotFoundEntity as error:
@@ -61,15 +65,25 @@ async def declare_topology(channel: AbstractChannel) -> None:
 
 async def declare_exchanges(channel: AbstractChannel) -> None:
     """Declare what queues are bound to; see `declare_topology`."""
-    for exchange in EXCHANGES:
+    for exchange in DECLARED_EXCHANGES:
         await declare_exchange(channel, exchange)
+    for source, key, destination in RETURNED:
+        await (await channel.get_exchange(destination, ensure=False)).bind(source, key)
 
 
 async def declare_exchange(channel: AbstractChannel, exchange: Exchange) -> None:
     """Declare one exchange; see `declare_topology`."""
     try:
-        await channel.declare_exchange(exchange.name, exchange.kind, durable=True)
+        arguments = {"alternate-exchange": exchange.alternate} if exchange.alternate else None
+        await channel.declare_exchange(
+            exchange.name, exchange.kind, durable=True, arguments=cast(Arguments, arguments)
+        )
     except aiormq.exceptions.ChannelPreconditionFailed as error:
+        if exchange.alternate and "alternate-exchange" in str(error):
+            raise OutdatedExchange(
+                f"The exchange {exchange.name} exists at the broker as an earlier version of"
+                " Clarion declared it. Run: clarion migrate"
+            ) from error
         raise _other_arguments("exchange", exchange.name, error) from error
     except aiormq.exceptions.ChannelAccessRefused as error:
         raise _not_allowed("exchange", exchange.name) from error

@@ -25,11 +25,12 @@ from clarion.errors import (
     PublishUnknown,
     Unroutable,
 )
-from clarion.topology import EXCHANGES, LIVE
+from clarion.topology import EVENTS, EXCHANGES, LIVE, QUEUES
 
 _PERSISTENT = 2
 _TRANSIENT = 1
 _KNOWN_EXCHANGES = frozenset(exchange.name for exchange in EXCHANGES)
+_LANES = frozenset(queue.key for queue in QUEUES if queue.exchange == EVENTS)
 
 _confirmed = PUBLISHES.labels("confirmed")
 _refused = PUBLISHES.labels("refused")
@@ -62,6 +63,9 @@ class Publisher:
         """See `clarion.bus.protocol.Bus.publish`."""
         if exchange not in _KNOWN_EXCHANGES:  # it would end the channel for all in flight
             raise ValueError(f"{exchange} is not an exchange of clarion.topology")
+        if mandatory and exchange == EVENTS and key not in _LANES:  # the broker would park it
+            _unroutable.inc()
+            raise Unroutable(f"No queue is bound to {exchange} with key {key!r}.")
         amqp = self._amqp
         if amqp is None or amqp.is_closed or self.link.is_blocked:
             _unavailable.inc()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+from clarion.bus import migrate_bus
 from clarion.cli.database import told
 from clarion.cli.dev.compose import ComposedApp
 from clarion.cli.dev.data import locked
 from clarion.cli.dev.demo_key import KEY
 from clarion.cli.dev.pages import create_pages
 from clarion.cli.dev.settings import DevSettings
+from clarion.errors import BusUnavailable
 from clarion.lifecycle import serve
 from clarion.resources import open_bus_from, open_database
 from clarion.store.embedded import is_embedded
@@ -33,6 +35,8 @@ async def serve_all(settings: DevSettings, on_started: Callable[[int], None]) ->
             if not is_embedded(shared.database_url):
                 await migrate(shared.database_url)
             database = await stack.enter_async_context(open_database(shared, "clarion-dev"))
+        with suppress(BusUnavailable):  # the bus goes on trying
+            await migrate_bus(shared.amqp_url)
         bus = await stack.enter_async_context(open_bus_from(shared))
         app = ComposedApp(
             {

@@ -10,10 +10,10 @@ from aiormq.exceptions import ChannelNotFoundEntity
 
 from clarion.bus.rabbitmq.backoff import PATIENCE_S
 from clarion.bus.rabbitmq.connection import connect, place_of
-from clarion.bus.rabbitmq.declaration import declare_queue
+from clarion.bus.rabbitmq.declaration import MayNotDeclare, declare_exchange, declare_queue
 from clarion.cli.doctor.finding import Finding
 from clarion.errors import ConfigurationError
-from clarion.topology import QUEUES, Queue
+from clarion.topology import DECLARED_EXCHANGES, QUEUES, Exchange, Queue
 
 
 async def check_broker(urls: Sequence[str]) -> list[Finding]:
@@ -40,10 +40,16 @@ async def _host(url: str) -> list[Finding]:
 async def _topology(subject: str, connection: aio_pika.abc.AbstractConnection) -> Finding:
     present = [queue for queue in QUEUES if await _exists(connection, queue)]
     try:
+        for exchange in DECLARED_EXCHANGES:
+            if await _exists(connection, exchange):
+                await declare_exchange(await connection.channel(), exchange)
         for queue in present:
             channel = await connection.channel()
             await declare_queue(channel, queue)
             await channel.close()
+    except MayNotDeclare:
+        there = f"{len(present)} of {len(QUEUES)} queues are there"
+        return Finding(subject, f"{there}; our user may not declare any: a notifier does.")
     except ConfigurationError as error:
         return Finding(subject, str(error), "Do what the sentence says.")
     missing = len(QUEUES) - len(present)
@@ -51,10 +57,13 @@ async def _topology(subject: str, connection: aio_pika.abc.AbstractConnection) -
     return Finding(subject, f"{len(present)} of {len(QUEUES)} queues are there{rest}.")
 
 
-async def _exists(connection: aio_pika.abc.AbstractConnection, queue: Queue) -> bool:
+async def _exists(connection: aio_pika.abc.AbstractConnection, one: Queue | Exchange) -> bool:
     channel = await connection.channel()
     try:
-        await channel.declare_queue(queue.name, passive=True)
+        if isinstance(one, Queue):
+            await channel.declare_queue(one.name, passive=True)
+        else:
+            await channel.declare_exchange(one.name, passive=True)
     except ChannelNotFoundEntity:
         return False
     await channel.close()

@@ -13,7 +13,7 @@ from clarion.contracts.cloudevents import BATCHED, read_amqp, read_batch
 from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, RawEntry, RawEnvelope
 from clarion.contracts.event import DEFAULT_SOURCE
 from clarion.contracts.media import media_type
-from clarion.contracts.parking import CUT, NOT_ALLOWED, OURS, UNDECODABLE
+from clarion.contracts.parking import CUT, NOT_ALLOWED, OURS, UNDECODABLE, UNROUTABLE
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.contracts.validation import Parsed
 from clarion.errors import Conflict, Problem
@@ -45,8 +45,9 @@ def check_allowed(row: Row[Any]) -> None:
 
 
 def address_of(row: Row[Any]) -> Address:
-    """Where it came from. Raises `Conflict` (`no_queue`)."""
-    address = ADDRESSES.get(row.queue)
+    """Where it came from; the normal lane for what named none. Raises `Conflict` (`no_queue`)."""
+    is_unroutable = row.reason == UNROUTABLE
+    address = (EVENTS, "normal") if is_unroutable else ADDRESSES.get(row.queue)
     if address is None or (address[0] != EVENTS and media_type(row.content_type) not in OURS):
         raise Conflict("The message does not tell the queue it was for.", code="no_queue")
     return address
