@@ -23,6 +23,7 @@ from services.notifier.dispatch import Dispatcher
 from services.notifier.fail_points import arm_as_written
 from services.notifier.housekeeping import Housekeeper
 from services.notifier.intake import Intake
+from services.notifier.lost_jobs import LostJobs
 from services.notifier.outbox import Publisher
 from services.notifier.parked import ParkedMover
 from services.notifier.plan.batch import Planner
@@ -76,7 +77,11 @@ class Notifier:
         self._senders = self._send_workers()
         named: dict[str, Worker] = {**self._planning, **self._senders}
         publisher = Publisher(self._bus, shards=self._settings.live_shards)
-        named["dispatch"] = Dispatcher(self._database, publisher)
+        named["dispatch"] = Dispatcher(self._database, publisher, leave_queued=True)
+        for name, sender in self._senders.items():
+            named[f"lost.{name}"] = LostJobs(
+                sender, bus=self._bus, database=self._database, publisher=publisher
+            )
         named["parked"] = ParkedMover(
             self._bus, self._database, self._settings.amqp_identity, self._own_users
         )

@@ -1,6 +1,6 @@
 """The one scheduler: what is due is taken, marked and published.
 
-Deliveries that are scheduled, that were queued long ago and not finished, or whose sender died;
+Deliveries that are scheduled, or whose sender died (those whose job was lost: `lost_jobs`);
 notifications that were held or snoozed; slices whose message was lost. Any number of notifiers run
 it at once: rows are taken with `SKIP LOCKED`, a few hundred a transaction.
 """
@@ -8,8 +8,7 @@ it at once: rows are taken with `SKIP LOCKED`, a few hundred a transaction.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -41,12 +40,8 @@ LEAST_WAIT_S = 0.02
 """Between rounds, where what is due is taken by another."""
 MAX_WAIT_S = 5.0
 
-TAKE_DELIVERIES = statement(
+MARK_DUE = statement(
     """
-WITH due AS (
-  SELECT id FROM deliveries
-  WHERE lane = $3 AND state IN ({due}) AND due_at <= now()
-  ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 UPDATE deliveries d
 SET state = CASE WHEN d.expires_at <= now() THEN '{expired}' ELSE '{queued}' END,
     reason = CASE WHEN d.expires_at <= now() THEN 'expired' ELSE d.reason END,
@@ -55,10 +50,18 @@ SET state = CASE WHEN d.expires_at <= now() THEN '{expired}' ELSE '{queued}' END
 FROM due WHERE d.id = due.id
 RETURNING d.id, d.channel, d.lane, d.state, d.trace_id
 """,
-    due=found_in(DISPATCH),
     queued=move(DISPATCH, State.SCHEDULED, State.QUEUED),
     expired=move(EXPIRE, State.SCHEDULED, State.EXPIRED),
 )
+"""Of the deliveries in `due`: those that are published next, $2 from now again."""
+
+TAKE_DELIVERIES = """
+WITH due AS (
+  SELECT id FROM deliveries
+  WHERE lane = $3 AND state IN ({due}) AND due_at <= now()
+  ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+{mark}
+"""
 
 TAKE_SLICES = """
 WITH due AS (
@@ -69,18 +72,19 @@ FROM due WHERE (s.event, s.topic, s.after) = (due.event, due.topic, due.after)
 RETURNING s.event, s.topic, s.after, s.lane, s.trace_id
 """
 
-NEXT_DUE = statement(
-    """
-SELECT least(
+NEXT_DUE = """
+SELECT extract(epoch FROM least(
   (SELECT min(due_at) FROM deliveries
    WHERE lane = 'urgent' AND state IN ({due})),
   (SELECT min(due_at) FROM deliveries
    WHERE lane = 'normal' AND state IN ({due})),
   (SELECT min(due_at) FROM notifications WHERE due_at IS NOT NULL),
-  (SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL))
-""",
-    due=found_in(DISPATCH),
-)
+  (SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL)) - clock_timestamp())::float8
+"""
+"""In seconds, by the clock that will say that it is due."""
+
+ALL_DUE = found_in(DISPATCH)
+NOT_QUEUED = found_in(DISPATCH, State.SCHEDULED, State.SENDING)
 
 Take = Callable[[Driver, int], Awaitable[Released]]
 
@@ -88,7 +92,14 @@ Take = Callable[[Driver, int], Awaitable[Released]]
 class Dispatcher:
     """Wakes at the next `due_at`, and every `TICK_S` for what others scheduled meanwhile."""
 
-    def __init__(self, database: Database, publisher: Publisher) -> None:
+    def __init__(
+        self, database: Database, publisher: Publisher, *, leave_queued: bool = False
+    ) -> None:
+        """`leave_queued`: what is queued is watched by its senders (`lost_jobs`), who know whether
+        its job was lost; else it is published again once it is due."""
+        due = NOT_QUEUED if leave_queued else ALL_DUE
+        self._take_deliveries = statement(TAKE_DELIVERIES, due=due, mark=MARK_DUE)
+        self._next_due = statement(NEXT_DUE, due=due)
         self._database = database
         self._publisher = publisher
         self._stopping = asyncio.Event()
@@ -129,24 +140,13 @@ class Dispatcher:
         return total
 
     async def _deliveries(self) -> int:
-        outbox = Outbox()
         rows: list[Any] = []
         async with self._database.driver() as tx:
             for lane in LANES_IN_ORDER:
                 room = LIMIT - len(rows)
                 if room:
-                    rows += await tx.fetch(TAKE_DELIVERIES, room, PUBLISH_AGAIN_AFTER, lane)
-        for row in rows:
-            if row["state"] == State.QUEUED:
-                job = Job(row["id"], traceparent_from(row["trace_id"]))
-                outbox.add_job(row["channel"], row["lane"], job)
-            else:
-                metrics.ENDED.labels(row["channel"], row["state"]).inc()
-        if outbox.jobs:
-            reach("dispatch.after_commit")
-            await self._publisher.publish(outbox)
-            reach("dispatch.after_publish")
-        return _counted("delivery", len(rows))
+                    rows += await tx.fetch(self._take_deliveries, room, PUBLISH_AGAIN_AFTER, lane)
+        return await publish_marked(self._publisher, rows, "delivery")
 
     async def _notifications(self, kind: str, take: Take) -> int:
         released = await self._database.run(lambda tx: take(tx, LIMIT))
@@ -165,10 +165,8 @@ class Dispatcher:
 
     async def _until_next_s(self) -> float:
         async with self._database.driver() as tx:
-            due_at: datetime | None = await tx.fetchval(NEXT_DUE)
-        if due_at is None:
-            return TICK_S
-        return min(TICK_S, max(LEAST_WAIT_S, (due_at - datetime.now(UTC)).total_seconds()))
+            seconds: float | None = await tx.fetchval(self._next_due)
+        return TICK_S if seconds is None else min(TICK_S, max(LEAST_WAIT_S, seconds))
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -176,6 +174,22 @@ class Dispatcher:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+async def publish_marked(publisher: Publisher, rows: Sequence[Any], kind: str) -> int:
+    """Publish the jobs of what `MARK_DUE` has marked, which is committed; how many rows."""
+    outbox = Outbox()
+    for row in rows:
+        if row["state"] == State.QUEUED:
+            job = Job(row["id"], traceparent_from(row["trace_id"]))
+            outbox.add_job(row["channel"], row["lane"], job)
+        else:
+            metrics.ENDED.labels(row["channel"], row["state"]).inc()
+    if outbox.jobs:
+        reach("dispatch.after_commit")
+        await publisher.publish(outbox)
+        reach("dispatch.after_publish")
+    return _counted(kind, len(rows))
 
 
 def _counted(kind: str, rows: int) -> int:

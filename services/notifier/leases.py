@@ -33,7 +33,8 @@ _content = msgspec.json.Decoder(Content)
 TAKE = statement(
     """
 WITH wanted AS (
-  SELECT id, notification FROM deliveries
+  SELECT id, notification, CASE WHEN state = '{queued}' THEN due_at END AS queued_until
+  FROM deliveries
   WHERE id = ANY($1::uuid[])
     AND state IN ({claimable}) AND (leased_until IS NULL OR leased_until < now())
     AND (expires_at IS NULL OR expires_at > now())
@@ -44,8 +45,10 @@ SET state = '{sending}', rounds = d.rounds + 1, leased_until = now() + $2, due_a
 FROM wanted {facts}
 WHERE d.id = wanted.id
 RETURNING d.id, d.tenant, d.channel, d.recipient, d.content::text AS content, d.rounds,
-  d.leased_until, d.expires_at, d.created_at, d.asked, {fact_columns}
+  d.leased_until, d.expires_at, d.created_at, d.asked,
+  wanted.queued_until, {fact_columns}
 """,
+    queued=State.QUEUED.value,
     facts=facts_of("wanted"),
     fact_columns=FACT_COLUMNS,
     claimable=found_in(CLAIM),
@@ -100,6 +103,8 @@ class Lease:
     expires_at: datetime | None
     asked: str | None
     begun: float
+    queued_until: datetime | None = None
+    """When its job was to be looked for: this tells when it was published."""
 
 
 async def claim(database: Database, deliveries: Sequence[UUID], lease: timedelta) -> list[Lease]:
@@ -151,5 +156,11 @@ def _lease(row: Any, verdict: Verdict, begun: float) -> Lease:
         row["created_at"],
     )
     return Lease(
-        outgoing, row["rounds"], row["leased_until"], row["expires_at"], row["asked"], begun
+        outgoing,
+        row["rounds"],
+        row["leased_until"],
+        row["expires_at"],
+        row["asked"],
+        begun,
+        row["queued_until"],
     )

@@ -7,7 +7,9 @@ do. A job whose sender dies is found by dispatch once its lease has run out.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -47,7 +49,13 @@ class Sender:
         timeout_s: float,
         own_users: frozenset[str],
     ) -> None:
-        self._channel = channel
+        self.channel = channel
+        self.lane = lane
+        self.waiting: set[UUID] = set()
+        """Deliveries whose jobs are in hand, not claimed yet."""
+        self.reached: datetime | None = None
+        """How far the line has come: the latest `queued_until` of what was claimed."""
+        self._idle_since = time.monotonic()
         self._own_users = own_users
         self._slots = asyncio.Semaphore(concurrency)
         self._subscription: Subscription = bus.subscribe(
@@ -73,9 +81,13 @@ class Sender:
             for message in messages:
                 task = asyncio.create_task(self._work(message))
                 self._in_hand.add(task)
-                task.add_done_callback(self._in_hand.discard)
+                task.add_done_callback(self._done)
         if self._in_hand:
             await asyncio.wait(self._in_hand)
+
+    def idle_s(self, now: float) -> float:
+        """For how long nothing has been in hand."""
+        return 0.0 if self._in_hand else now - self._idle_since
 
     def cut(self) -> int:
         """End the attempts that are under way; they are recorded as not known. How many."""
@@ -85,6 +97,10 @@ class Sender:
         """Begin no more attempts. Does not wait for those that are under way."""
         self._stopping.set()
         await self._subscription.close()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._in_hand.discard(task)
+        self._idle_since = time.monotonic()
 
     async def _work(self, message: Received) -> None:
         jobs = self._read(message)
@@ -110,15 +126,18 @@ class Sender:
         """Whether the jobs need nobody any more."""
         traces = {job.delivery: job.traceparent for job in jobs}
         left = list(traces)
+        self.waiting.update(left)
         async with asyncio.TaskGroup() as group:
             while left:
                 free = await self._take_slots(len(left))
                 leases = await self._claim(left[:free], free)
                 if leases is None:
                     break
+                self.waiting.difference_update(left[:free])
                 del left[:free]
                 for lease in leases:
                     group.create_task(self._one(lease, traces[lease.delivery.id]))
+        self.waiting.difference_update(left)
         return not left
 
     async def _take_slots(self, wanted: int) -> int:
@@ -136,10 +155,12 @@ class Sender:
         leases: list[Lease] = []
         try:
             leases = await self._rounds.claim(deliveries)
+            reached = (self.reached, *(lease.queued_until for lease in leases))
+            self.reached = max((one for one in reached if one is not None), default=None)
         except Stopped:
             return None
         except Exception:
-            log.exception("claim_failed", channel=self._channel, deliveries=len(deliveries))
+            log.exception("claim_failed", channel=self.channel, deliveries=len(deliveries))
         finally:
             for _ in range(slots - len(leases)):
                 self._slots.release()
@@ -150,6 +171,6 @@ class Sender:
         try:
             await self._rounds.carry_out(lease)
         except Exception:
-            log.exception("send_failed", channel=self._channel, delivery=str(lease.delivery.id))
+            log.exception("send_failed", channel=self.channel, delivery=str(lease.delivery.id))
         finally:
             self._slots.release()

@@ -20,7 +20,6 @@ from services.notifier.rounds import Rounds
 from services.notifier.route import Carrier
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
-from tests.support.processes import wait_until
 
 ANN = {"id": "ann", "email": "ann@example.org"}
 
@@ -164,26 +163,21 @@ class Silent(Capture):
         return await super().send(delivery)
 
 
-async def test_a_send_that_was_cut_off_is_taken_again_once_its_lease_is_over(
+async def test_what_a_sender_died_with_is_taken_again_once_its_lease_is_over(
     memory_bus: Bus, database: Database
 ) -> None:
     await fill(database, 1)
-    provider = Silent()
     rounds = Rounds(
         "email",
         database=database,
-        route=(Carrier("email", provider),),
+        route=(Carrier("email", Capture()),),
         timeout_s=60,
         stopping=asyncio.Event(),
     )
     dispatcher = Dispatcher(database, Publisher(memory_bus, shards=1))
     assert await dispatcher.dispatch_due() == 1
     (one,) = await rows(database, "SELECT id FROM deliveries")
-    (lease,) = await rounds.claim([one["id"]])
-    sending = asyncio.create_task(rounds.carry_out(lease))
-    await wait_until(lambda: provider.calls == 1, 5, "the call")
-    sending.cancel()
-    await asyncio.wait([sending])
+    assert len(await rounds.claim([one["id"]])) == 1
     assert await rounds.claim([one["id"]]) == []
     assert await dispatcher.dispatch_due() == 0
     async with database.driver() as tx:

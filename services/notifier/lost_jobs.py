@@ -1,0 +1,118 @@
+"""Jobs that were lost on their way are published again, and no others.
+
+A delivery that is queued waits for its job, however long the line is; publishing it again each
+minute would make the line longer than the work. What tells that a job was lost:
+
+- the senders of this line have nothing in hand and hear nothing, though they are connected: what
+  is queued then, and not just now, has no job in the queue;
+- the line has come to what was published much later: a queue keeps its order.
+
+What is in the hands of another sender looks lost to one that has nothing to do, which is welcome
+to it: the claim lets one of them send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from clarion.bus.protocol import Bus
+from clarion.errors import BusUnavailable
+from clarion.store.database import Database
+from clarion.store.delivery_states import DISPATCH, State, found_in, statement
+from services.notifier.dispatch import LIMIT, MARK_DUE, publish_marked
+from services.notifier.failures import is_condition
+from services.notifier.outbox import Publisher
+from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
+from services.notifier.send import Sender
+
+log = structlog.get_logger("clarion.notifier")
+
+LOOK_S = 2.0
+IDLE_S = 2.0
+"""How long a sender that is connected has to hear nothing."""
+
+OVERTAKEN_BY = timedelta(minutes=5)
+"""How much later a job must have been published that the line has come to: others may have what
+is older in hand."""
+
+TAKE_LOST = statement(
+    """
+WITH due AS (
+  SELECT id FROM deliveries
+  WHERE lane = $3 AND channel = $4 AND state IN ({queued}) AND due_at <= least(now(), $5)
+    AND id <> ALL($6::uuid[])
+  ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+{mark}
+""",
+    mark=MARK_DUE,
+    queued=found_in(DISPATCH, State.QUEUED),
+)
+
+
+class LostJobs:
+    """Watches the line of one sender."""
+
+    def __init__(self, sender: Sender, *, bus: Bus, database: Database, publisher: Publisher):
+        self._sender = sender
+        self._bus = bus
+        self._database = database
+        self._publisher = publisher
+        self._connected_since: float | None = None
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Look every `LOOK_S`, until `stop`."""
+        while not self._stopping.is_set():
+            try:
+                await self.look()
+            except Exception as error:
+                if not isinstance(error, BusUnavailable) and not is_condition(error):
+                    raise
+                log.warning("lost_jobs_held", error=type(error).__name__)
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._stopping.wait()
+            except TimeoutError:
+                continue
+
+    async def stop(self) -> None:
+        """Look no more."""
+        self._stopping.set()
+
+    async def look(self) -> int:
+        """Publish what was lost; how many jobs."""
+        if self._is_idle():
+            return await self._publish_again(None)
+        if self._sender.reached is not None:
+            return await self._publish_again(self._sender.reached - OVERTAKEN_BY)
+        return 0
+
+    def _is_idle(self) -> bool:
+        now = time.monotonic()
+        if not self._bus.status().can_consume:
+            self._connected_since = None
+            return False
+        if self._connected_since is None:
+            self._connected_since = now
+        return min(now - self._connected_since, self._sender.idle_s(now)) >= IDLE_S
+
+    async def _publish_again(self, due_before: Any) -> int:
+        lane, channel, total = self._sender.lane, self._sender.channel, 0
+        while not self._stopping.is_set():
+            in_hand = list(self._sender.waiting)
+            async with self._database.driver() as tx:
+                rows: Any = await tx.fetch(
+                    TAKE_LOST, LIMIT, PUBLISH_AGAIN_AFTER, lane, channel, due_before, in_hand
+                )
+            if rows:
+                log.warning("jobs_lost", channel=channel, lane=lane, jobs=len(rows))
+                await publish_marked(self._publisher, rows, "lost")
+            total += len(rows)
+            if len(rows) < LIMIT:
+                break
+        return total
