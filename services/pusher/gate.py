@@ -95,7 +95,8 @@ class HandshakeGate:
         if address is None:
             return True
         self._unproven.give_back(address)
-        return self._take_share(tenant) or self._all.level >= self._reserve
+        has_half = self._all.has(self._reserve, self._clock(), self._per_s, self._per_s)
+        return self._take_share(tenant) or has_half
 
     def forget(self, session: Session) -> None:
         """The session is over."""

@@ -32,6 +32,10 @@ class Bucket:
         """What was taken was not used."""
         self._level += 1
 
+    def has(self, count: float, now: float, per_s: float, burst: float) -> bool:
+        """Whether so many could be taken now."""
+        return min(burst, self._level + (now - self._at) * per_s) >= count
+
     @property
     def level(self) -> float:
         """What was left when it was last asked."""

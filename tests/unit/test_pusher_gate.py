@@ -76,6 +76,17 @@ def test_an_address_is_not_charged_for_those_who_proved_themselves(gate: Gate) -
         gate.now += 0.1
 
 
+def test_a_tenant_past_its_share_is_let_in_once_the_rate_has_recovered(gate: Gate) -> None:
+    assert admitted(gate, "small", 1) == 1
+    one = session()
+    assert unproven(gate, "192.0.2.1", 1) == 1
+    gate.watch(one, "192.0.2.1")
+    admitted(gate, "large", 10 * PER_S)
+    assert unproven(gate, "192.0.2.1", 1) == 0
+    gate.now += 1
+    assert gate.prove(one, "large")
+
+
 def test_an_address_is_charged_for_those_who_never_did(gate: Gate) -> None:
     assert unproven(gate, "192.0.2.1", PER_S) == PER_S // 2
     gate.now += 0.6  # for all together there is room again, for this address only for six
