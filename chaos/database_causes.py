@@ -16,6 +16,9 @@ FILE_LIMIT = 1024**2
 REFILL_S = 0.05
 
 LOCK = "LOCK TABLE inboxes, event_keys, deliveries IN SHARE ROW EXCLUSIVE MODE"
+EVERY_TABLE = """
+SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'
+"""
 END_OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND application_name <> 'chaos'
@@ -31,6 +34,7 @@ def cause(postgres: PostgresNode, action: str) -> AbstractAsyncContextManager[No
         "slow": _slow,
         "crowded": _crowded,
         "full": _full,
+        "dump": _dump,
     }
     return causes[action](postgres)
 
@@ -120,6 +124,36 @@ async def _full(postgres: PostgresNode) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.to_thread(postgres.limit_files, None)
+
+
+@asynccontextmanager
+async def _dump(postgres: PostgresNode) -> AsyncIterator[None]:
+    """One `pg_dump` after the other, and its locks held throughout: of a large database it holds
+    them for hours."""
+
+    async def dump() -> None:
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                *postgres.dump_command, stdout=asyncio.subprocess.DEVNULL
+            )
+            try:
+                await process.wait()
+            finally:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+            await asyncio.sleep(FREE_S)
+
+    async with _connection(postgres) as control:
+        tables = await control.fetchval(EVERY_TABLE)
+        async with control.transaction(isolation="repeatable_read", readonly=True):
+            await control.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE")
+            dumping = asyncio.create_task(dump())
+            try:
+                yield
+            finally:
+                dumping.cancel()
+                await asyncio.gather(dumping, return_exceptions=True)
 
 
 @asynccontextmanager

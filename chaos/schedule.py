@@ -11,7 +11,7 @@ from chaos.part import NODES, PARTS, SERVICES
 SERVICE_ACTIONS = ("kill", "stop", "pause")
 LINE_ACTIONS = ("drop", "delay", "silent")
 BROKER_ACTIONS = ("kill", "stop", "pause", "blocked", "disk", *LINE_ACTIONS)
-DATABASE_ACTIONS = ("kill", "stop", "readonly", "slow", "crowded", "full", *LINE_ACTIONS)
+DATABASE_ACTIONS = ("kill", "stop", "readonly", "slow", "crowded", "full", "dump", *LINE_ACTIONS)
 
 FAULTS: tuple[str, ...] = (
     *(f"{part}-{action}" for part in SERVICES for action in SERVICE_ACTIONS),
@@ -21,7 +21,7 @@ FAULTS: tuple[str, ...] = (
 """`kill` is SIGKILL and a start, `stop` an orderly stop and a start, `pause` SIGSTOP and SIGCONT;
 `drop`, `delay` and `silent` strike the connections to the broker or the database. The broker is
 `blocked` by a memory alarm, or by that of its `disk`; the database is `readonly`, `slow` (locks
-held), `crowded` (no connection left) or `full` (files cannot grow)."""
+held), `crowded` (no connection left), `full` (files cannot grow) or under a `dump` (pg_dump)."""
 
 CLUSTER_FAULTS: tuple[str, ...] = (*FAULTS, "broker-partition")
 """With three nodes: one is struck, and one may be parted from the others."""
@@ -39,6 +39,7 @@ LASTS_S = {
     "slow": (4.0, 8.0),
     "crowded": (3.0, 8.0),
     "full": (4.0, 8.0),
+    "dump": (20.0, 40.0),
     "partition": (4.0, 12.0),
 }
 GAP_S = (1.0, 3.0)

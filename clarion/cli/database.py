@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +18,7 @@ from clarion.store.conditions import AWAY, driver_error
 from clarion.store.database import Database
 from clarion.store.embedded import is_embedded
 from clarion.store.migrate import migrate
+from clarion.store.partitions import make_partitions
 
 POOLER = (
     "A pooler such as PgBouncer stands before the database and refuses the settings of a session. "
@@ -34,6 +36,12 @@ async def migrated() -> None:
             await migrate(settings.database_direct_url)
         else:
             await migrate(url, settings.database_pooler)
+
+
+async def partitioned() -> None:
+    """Create the partitions that are missing in the database that the environment names."""
+    async with opened_database() as database:
+        await make_partitions(database, datetime.now(UTC))
 
 
 @asynccontextmanager

@@ -6,15 +6,31 @@ Retention drops a partition; nothing is ever deleted row by row.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.contracts.ids import lowest_id_at
+from clarion.store.database import Database
 from clarion.store.tables import PARTITIONED
 
 MONTHS_AHEAD = 2
+
+LOCK_WAIT = "SET LOCAL lock_timeout = '200ms'"
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('clarion.partitions'))"
+
+ATTACHED = """
+SELECT child.relname FROM pg_inherits i JOIN pg_class child ON child.oid = i.inhrelid
+WHERE i.inhparent = ANY(SELECT t::regclass FROM unnest(CAST(:tables AS text[])) t)
+"""
+OWNER = """
+SELECT quote_ident(owner.rolname) FROM pg_class c JOIN pg_roles owner ON owner.oid = c.relowner
+WHERE c.oid = CAST(CAST(:table AS text) AS regclass) AND owner.rolname <> current_user
+  AND pg_has_role(owner.oid, 'MEMBER')
+"""
+"""Whom we are to act for, so that partitions have the owner of their table."""
 
 
 def month_start(moment: datetime, months_later: int = 0) -> datetime:
@@ -36,8 +52,76 @@ def partition_statements(moment: datetime, tables: Iterable[str]) -> list[str]:
     return statements
 
 
-async def ensure_partitions(connection: AsyncConnection, moment: datetime) -> None:
-    """Create what is missing; run at migration and daily by every notifier."""
-    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('clarion.partitions'))"))
-    for statement in partition_statements(moment, [table.name for table in PARTITIONED]):
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One month of one table."""
+
+    table: str
+    start: datetime
+
+    @property
+    def name(self) -> str:
+        """Of the table that holds it."""
+        return f"{self.table}_{self.start:%Y_%m}"
+
+    @property
+    def statements(self) -> tuple[str, str]:
+        """Made on its own and then attached, which waits for no reader and no writer: to create
+        it in place needs the parent for itself alone, and everybody else waits behind that."""
+        lower, upper = lowest_id_at(self.start), lowest_id_at(month_start(self.start, 1))
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self.name} (LIKE {self.table} INCLUDING DEFAULTS "
+            "INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS INCLUDING GENERATED)",
+            f"ALTER TABLE {self.table} ATTACH PARTITION {self.name} "
+            f"FOR VALUES FROM ('{lower}') TO ('{upper}')",
+        )
+
+
+def needed_partitions(moment: datetime) -> list[Partition]:
+    """Of the month of `moment` and `MONTHS_AHEAD` more, in order of time."""
+    months = [month_start(moment, later) for later in range(MONTHS_AHEAD + 1)]
+    return [Partition(table.name, month) for month in months for table in PARTITIONED]
+
+
+async def missing_partitions(connection: AsyncConnection, moment: datetime) -> list[Partition]:
+    """Those of the needed that are not there, or not attached."""
+    tables = [table.name for table in PARTITIONED]
+    found = await connection.execute(text(ATTACHED), {"tables": tables})
+    attached = set(found.scalars())
+    return [one for one in needed_partitions(moment) if one.name not in attached]
+
+
+def months_ahead(missing: Iterable[Partition], moment: datetime) -> int:
+    """How many months after that of `moment` may begin, no month between them missing."""
+    gaps = [one.start for one in missing if one.start > month_start(moment)]
+    if not gaps:
+        return MONTHS_AHEAD
+    first = min(gaps)
+    return sum(month_start(moment, later) < first for later in range(1, MONTHS_AHEAD + 1))
+
+
+async def make_partition(connection: AsyncConnection, partition: Partition) -> None:
+    """Create and attach it, as the owner of the table where we may act for that role. Waits for
+    a lock no longer than `LOCK_WAIT`."""
+    await connection.execute(text(LOCK_WAIT))
+    await connection.execute(text(ONE_AT_A_TIME))
+    if partition.name in set(
+        (await connection.execute(text(ATTACHED), {"tables": [partition.table]})).scalars()
+    ):
+        return
+    owner = await connection.scalar(text(OWNER), {"table": partition.table})
+    if owner is not None:
+        await connection.execute(text(f"SET LOCAL ROLE {owner}"))
+    for statement in partition.statements:
         await connection.execute(text(statement))
+    if owner is not None:
+        await connection.execute(text("RESET ROLE"))
+
+
+async def make_partitions(database: Database, moment: datetime) -> None:
+    """Create what is missing, each in a transaction of its own. Raises `StoreUnavailable`."""
+    async with database.transaction() as connection:
+        missing = await missing_partitions(connection, moment)
+    for partition in missing:
+        async with database.transaction() as connection:
+            await make_partition(connection, partition)

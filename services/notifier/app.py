@@ -122,6 +122,14 @@ class Notifier:
             return error.detail
         return None
 
+    async def check_partitions(self) -> str | None:
+        """None where the next month may begin."""
+        if self._housekeeper.is_month_missing:
+            return "A partition of this month is missing. Run: clarion migrate --partitions"
+        if self._housekeeper.months_ahead == 0:
+            return "A partition of the next month is missing. Run: clarion migrate --partitions"
+        return None
+
     async def check_loops(self) -> str | None:
         """None where every loop runs, and none is held by what it cannot write."""
         faults = [
@@ -185,6 +193,7 @@ def create_app(settings: NotifierSettings, *, bus: Bus, database: Database) -> F
         "broker": notifier.check_broker,
         "database": notifier.check_database,
         "loops": notifier.check_loops,
+        "partitions": notifier.check_partitions,
     }
     app.include_router(operations_router(checks))
     return app

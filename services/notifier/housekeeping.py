@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
+import asyncpg
 import structlog
+from sqlalchemy.exc import DBAPIError
 
+from clarion.errors import StoreUnavailable
+from clarion.store.conditions import driver_error
 from clarion.store.database import Database
-from clarion.store.partitions import ensure_partitions
+from clarion.store.partitions import (
+    Partition,
+    make_partition,
+    missing_partitions,
+    months_ahead,
+)
+from services.notifier import metrics
 from services.notifier.failures import is_condition
 
 log = structlog.get_logger("clarion.notifier")
 
-PARTITIONS_EVERY_S = 24 * 3600.0
+LOOK_EVERY_S = 30.0
+TRY_EVERY_S = 3600.0
 CAPTURES_EVERY_S = 60.0
 RETRY_S = 5.0
 
@@ -39,35 +51,67 @@ class Housekeeper:
         self._database = database
         self._captures_kept = captures_kept
         self._stopping = asyncio.Event()
+        self._next_try = 0.0
+        self.is_month_missing = False
+        self.months_ahead: int | None = None
+        """Months after the present one that may begin; None before it was looked at."""
 
     async def keep_partitions(self) -> None:
-        """This month's partitions and the next two, at start and daily, until `stop`."""
+        """This month's partitions and the next two, until `stop`. What could not be made is tried
+        again after an hour, or soon where the present month is missing."""
         while not self._stopping.is_set():
-            await self._sleep(PARTITIONS_EVERY_S if await self._try(self.ensure()) else RETRY_S)
+            is_known = await self._try(self.look)
+            is_urgent = self.is_month_missing or not is_known
+            await self._sleep(RETRY_S if is_urgent else LOOK_EVERY_S)
 
     async def keep_captures(self) -> None:
         """The newest captures of each tenant, until `stop`."""
         while not self._stopping.is_set():
-            await self._try(self.trim())
+            await self._try(self.trim)
             await self._sleep(CAPTURES_EVERY_S)
 
     async def stop(self) -> None:
         """End both loops."""
         self._stopping.set()
 
+    async def look(self) -> None:
+        """See which partitions are there, and make what is missing unless that failed just now."""
+        now = datetime.now(UTC)
+        missing = await self._missing(now)
+        self._note(missing, now)
+        if missing and (self.is_month_missing or time.monotonic() >= self._next_try):
+            self._next_try = time.monotonic() + TRY_EVERY_S
+            await self.ensure()
+
     async def ensure(self) -> None:
-        """Create the partitions that are missing."""
+        """Create the partitions that are missing, each in a transaction of its own; one that
+        cannot be made is logged."""
+        now = datetime.now(UTC)
+        for partition in await self._missing(now):
+            try:
+                async with self._database.transaction() as connection:
+                    await make_partition(connection, partition)
+            except (StoreUnavailable, DBAPIError) as error:
+                _log_missing(partition, driver_error(error.__cause__ or error))
+        self._note(await self._missing(now), now)
+
+    def _note(self, missing: Sequence[Partition], now: datetime) -> None:
+        self.is_month_missing = any(one.start <= now for one in missing)
+        self.months_ahead = months_ahead(missing, now)
+        metrics.PARTITIONS_AHEAD.set(self.months_ahead)
+
+    async def _missing(self, now: datetime) -> list[Partition]:
         async with self._database.transaction() as connection:
-            await ensure_partitions(connection, datetime.now(UTC))
+            return await missing_partitions(connection, now)
 
     async def trim(self) -> None:
         """Delete captures beyond the newest `captures_kept` of each tenant."""
         async with self._database.driver() as tx:
             await tx.execute(TRIM_CAPTURES, self._captures_kept - 1)
 
-    async def _try(self, work: Awaitable[None]) -> bool:
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
         try:
-            await work
+            await work()
         except Exception as error:
             if not is_condition(error):
                 raise
@@ -81,3 +125,26 @@ class Housekeeper:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def _log_missing(partition: Partition, error: BaseException) -> None:
+    log.error(
+        "partition_not_made",
+        partition=partition.name,
+        sqlstate=getattr(error, "sqlstate", None),
+        error=type(error).__name__,
+        detail=_why(error),
+    )
+
+
+def _why(error: BaseException) -> str:
+    match error:
+        case asyncpg.InsufficientPrivilegeError():
+            return (
+                "The role of this notifier may not create it: grant it the role that owns the "
+                "tables, or run `clarion migrate --partitions` daily as that role."
+            )
+        case asyncpg.LockNotAvailableError():
+            return "Another session changes the table; it is tried again."
+        case _:
+            return "It is tried again; `clarion migrate --partitions` makes it too."

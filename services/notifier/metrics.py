@@ -58,3 +58,7 @@ POSTPONED = Counter(
     ["channel", "reason"],
 )
 DISPATCHED = Counter("clarion_dispatched_total", "Due rows taken by dispatch.", ["kind"])
+PARTITIONS_AHEAD = Gauge(
+    "clarion_partitions_ahead",
+    "Months after the present one whose partitions exist; below 1 the notifier is not ready.",
+)

@@ -19,7 +19,7 @@ from clarion.contracts.ids import lowest_id_at
 from clarion.store.address import Pooler
 from clarion.store.database import Database, open_engine
 from clarion.store.migrate import migrate, migration_config, migrator
-from clarion.store.partitions import ensure_partitions, month_start
+from clarion.store.partitions import make_partitions, month_start
 from clarion.store.tables import PARTITIONED, metadata
 from tests.support.catalogue import PARTITIONS, catalogue, rows
 from tests.support.postgres import Databases
@@ -105,10 +105,8 @@ async def test_every_month_takes_rows(database: Database) -> None:
 
 async def test_partitions_are_added_as_months_pass(database: Database) -> None:
     now = datetime.now(UTC)
-    async with database.transaction() as connection:
-        await ensure_partitions(connection, month_start(now, 2))
-    async with database.transaction() as connection:
-        await ensure_partitions(connection, month_start(now, 2))
+    await make_partitions(database, month_start(now, 2))
+    await make_partitions(database, month_start(now, 2))
     names = await rows(database.url, PARTITIONS)
     assert len(names) == 5 * len(PARTITIONED)
     last = f"events_{month_start(now, 4):%Y_%m}"

@@ -58,6 +58,11 @@ class PostgresNode:
         """The URL of its `postgres` database."""
         return f"postgresql://postgres:@/postgres?host={self._data}"
 
+    @property
+    def dump_command(self) -> tuple[str, ...]:
+        """`pg_dump` of that database."""
+        return (str(self._binaries / "pg_dump"), "--dbname", self.url)
+
     def start(self) -> None:
         """Start (again) on the same data and the same URL; returns once it serves."""
         self._log.unlink(missing_ok=True)

@@ -47,7 +47,10 @@ INSERT INTO slices (event, topic, after, tenant, lane, due_at, trace_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
 """
 
-TAKE = "SELECT * FROM slices WHERE event = $1 AND topic = $2 AND after = $3 FOR UPDATE"
+TAKE = """
+SELECT event, tenant, lane, next_topic, next_after, due_at, trace_id
+FROM slices WHERE event = $1 AND topic = $2 AND after = $3 FOR UPDATE
+"""
 
 FINISH = """
 UPDATE slices SET due_at = NULL, next_topic = $4, next_after = $5
