@@ -16,6 +16,7 @@ from asgi_lifespan import LifespanManager
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
+from chaos.database_causes import cause
 from clarion.bus.protocol import Bus
 from clarion.errors import StoreUnavailable
 from clarion.store.database import Database
@@ -26,7 +27,7 @@ from services.notifier.app import create_app
 from services.notifier.housekeeping import Housekeeper
 from services.notifier.settings import NotifierSettings
 from tests.support.catalogue import PARTITIONS, rows
-from tests.support.notifier import envelope, event, publish, wait_for_rows
+from tests.support.notifier import envelope, event, publish, running_notifiers, wait_for_rows
 from tests.support.postgres import PostgresNode
 from tests.support.processes import start_process, wait_until
 
@@ -50,6 +51,18 @@ async def test_they_are_made_while_a_dump_runs_and_rows_are_written(database: Da
         await writer.fetch("SELECT count(*) FROM events")
     names = await rows(database.url, PARTITIONS)
     assert f"events_{LATER:%Y_%m}" in names
+
+
+async def test_events_are_planned_and_months_begin_under_a_real_dump(
+    private_postgres: PostgresNode, memory_bus: Bus
+) -> None:
+    await migrate(private_postgres.url)
+    pool = Database(private_postgres.url, pool_size=4, timeout_s=5, application_name="clarion-test")
+    async with cause(private_postgres, "dump"), running_notifiers(memory_bus, pool):
+        await publish(memory_bus, envelope(event()))
+        await wait_for_rows(pool, "SELECT 1 FROM notifications", 1)
+        await make_partitions(pool, LATER)
+    await pool.close()
 
 
 async def test_where_a_table_is_held_the_others_are_made_and_nobody_waits(
