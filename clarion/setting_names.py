@@ -10,6 +10,7 @@ PREFIX = "CLARION_"
 
 ALL_NAMES = frozenset(
     {
+        "CLARION_ACCESS_LOG",
         "CLARION_ALLOWED_ORIGINS",
         "CLARION_AMQP_OWN_USERS",
         "CLARION_AMQP_TENANTS",

@@ -97,6 +97,7 @@ class SharedSettings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     log_format: str = Field(default="json", pattern="^(json|console)$")
+    access_log: bool = False
     shutdown_timeout_s: float = Field(default=20.0, gt=0, le=300)
 
     @property

@@ -48,7 +48,7 @@ class Supervised:
 async def supervise(module: str, settings: SharedSettings, workers: int) -> None:
     """Run until cancelled, then stop every child. Raises `ConfigurationError` where a child ends
     because of its configuration."""
-    configure_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format, "supervisor")
     lifeline, held = os.pipe()
     try:
         with (

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clarion.contracts.refusals import malformed
 from clarion.errors import BadRequest, Invalid, NotFound, Problem
 from clarion.http.field_words import faults_of
+from clarion.http.refusals import log_refusal
 from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import current_trace_id, new_traceparent, trace_id_of
 
@@ -81,10 +82,15 @@ class OtherProblem(Problem):
         self.own_title = phrase.capitalize()
 
 
-def problem_body(problem: Problem, trace_id: str) -> bytes:
-    """The JSON of the answer."""
+def problem_body(
+    problem: Problem, trace_id: str, *, method: str | None = None, route: str | None = None
+) -> bytes:
+    """The JSON of the answer. A refusal is logged under the trace id that it bears, with the
+    current request's method and route unless they are given."""
     code = problem.code
     status, title = _status_and_title(problem)
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        log_refusal(status, code, trace_id, problem.errors, method=method, route=route)
     return msgspec.json.encode(
         ProblemDocument(
             type=TYPE_PREFIX + code,
@@ -203,6 +209,11 @@ def _sentence_of(found: HTTPException) -> str:
     if found.status_code == HTTPStatus.BAD_REQUEST:
         return "The body cannot be read: send JSON in UTF-8."
     return HTTPStatus(found.status_code).description or HTTPStatus(found.status_code).phrase
+
+
+def status_of(problem: Problem) -> int:
+    """The status of the answer."""
+    return _status_and_title(problem)[0]
 
 
 def _status_and_title(problem: Problem) -> tuple[int, str]:

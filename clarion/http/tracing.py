@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clarion.http.refusals import note_request
 from clarion.telemetry.trace import continue_trace, set_current_trace
 
 
@@ -20,6 +21,7 @@ class TraceMiddleware:
             return
         traceparent = continue_trace(_header(scope, b"traceparent"))
         set_current_trace(traceparent)
+        note_request(scope)
 
         async def add_header(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -14,6 +14,10 @@ from typing import Any, TypeVar, cast
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from clarion.errors import BadRequest, Problem, TooSlow
+from clarion.http.problems import CONTENT_TYPE, OtherProblem, problem_body, status_of
+from clarion.telemetry.trace import continue_trace, trace_id_of
+
 MAX_KEPT_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 30.0
 PACE_WINDOW_S = 5.0
@@ -22,6 +26,9 @@ MIN_BODY_BYTES_PER_S = 4 * 1024
 LATE_S = 1.0
 """A timer that is later than this tells of our own slowness, not of the client's."""
 CONNECTION = "clarion.connection"
+NO_HTTP = BadRequest("This is not HTTP.")
+HEAD_TOO_LATE = OtherProblem(408, "The head of the request did not arrive in time.")
+HEAD_TOO_LARGE = OtherProblem(431, "The head of the request is too large.")
 
 Taker = TypeVar("Taker", bound=asyncio.Protocol)
 Make = Callable[[asyncio.Transport, set[object]], Taker]
@@ -89,7 +96,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
         self._kept_bytes = 0 if self._came_on else self._kept_bytes + len(data)
         if self._kept_bytes > MAX_KEPT_BYTES:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            self._refuse(HEAD_TOO_LARGE)
         elif self._in_head:
             self._await_head()
         elif self._deadline is not None:
@@ -152,6 +159,11 @@ class BoundedHttp(HttpToolsProtocol):
         )
         self.pipeline.appendleft((refused, cast("Any", refuse_pipelined)))
 
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP, said as every refusal is."""
+        del msg
+        self._refuse(NO_HTTP)
+
     def hand_over(self, make: Make[Taker]) -> Taker | None:
         """As `take_over`."""
         if self.parser is None or self.transport.is_closing():
@@ -183,7 +195,7 @@ class BoundedHttp(HttpToolsProtocol):
         if is_ours or self._paced_bytes >= MIN_BODY_BYTES_PER_S * PACE_WINDOW_S:
             self._begin_pace()
         else:
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+            self._refuse(TooSlow("The body came too slowly."))
 
     def _await_head(self) -> None:
         if self._deadline is None and not self.transport.is_closing():
@@ -196,15 +208,27 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _too_late(self) -> None:
         self._deadline = None
-        self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        self._refuse(HEAD_TOO_LATE)
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _refuse(self, problem: Problem) -> None:
         if self.transport.is_closing():
             return
         if self._may_answer():
-            head = f"HTTP/1.1 {status} {status.phrase}\r\nconnection: close\r\n"
-            self.transport.write(f"{head}content-length: 0\r\n\r\n".encode())
+            self.transport.write(self._answer(problem))
         self.transport.close()
+
+    def _answer(self, problem: Problem) -> bytes:
+        given = dict(self.headers or ()).get(b"traceparent", b"")
+        trace_id = trace_id_of(continue_trace(given.decode("latin-1")))
+        method = self.scope.get("method") if self.scope else None
+        body = problem_body(problem, trace_id, method=method)
+        status = HTTPStatus(status_of(problem))
+        head = (
+            f"HTTP/1.1 {status} {status.phrase}\r\nconnection: close\r\n"
+            f"content-type: {CONTENT_TYPE}\r\ncache-control: no-store\r\n"
+            f"x-content-type-options: nosniff\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
 
     def _may_answer(self) -> bool:
         """Whether no other answer is on its way or has to come before."""

@@ -23,6 +23,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from clarion.errors import Broken, ConfigurationError
+from clarion.http.access_log import AccessLogMiddleware
 from clarion.lifecycle.bounded_http import BoundedHttp
 from clarion.lifecycle.workers import Worker, WorkerOperations
 
@@ -40,6 +41,7 @@ async def serve(
     worker: Worker | None = None,
     ws: type[asyncio.Protocol] | str = "none",
     shutdown_timeout_s: float,
+    access_log: bool = False,
     on_started: Callable[[int], None] | None = None,
     find_fault: Callable[[], str] = lambda: "",
 ) -> None:
@@ -59,6 +61,8 @@ async def serve(
             operations = WorkerOperations(app, worker)
             await stack.enter_async_context(operations.answering())
             app = operations
+        if access_log:
+            app = AccessLogMiddleware(app)
         config = uvicorn.Config(
             app,
             loop="none",

@@ -104,6 +104,7 @@ def create_app(
     install_openapi(fastapi)
     entry = Entry(
         fastapi,
+        routes=[route for router in ROUTERS for route in router.routes],
         acceptor=acceptor,
         authenticator=authenticator,
         reader=BodyReader(room, settings.max_body_bytes),

@@ -6,8 +6,12 @@ through to the routes once its key is known and its body is sane JSON within the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import SimpleNamespace
+
 import structlog
 from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clarion.contracts.media import without_bom
@@ -15,6 +19,7 @@ from clarion.errors import Problem, TooLarge, TooSlow
 from clarion.http.bodies import METHODS_WITH_BODY, discard
 from clarion.http.json_bodies import sound_json
 from clarion.http.problems import OtherProblem, problem_response
+from clarion.http.refusals import find_route, note_request
 from clarion.lifecycle.bounded_http import has_whole_body
 from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import continue_trace, set_current_trace, trace_id_of
@@ -31,6 +36,7 @@ from services.gateway.waiting_room import WaitingRoom
 
 EVENTS_PATH = "/v1/events"
 API_PREFIX = "/v1/"
+EVENTS_ROUTE = SimpleNamespace(path=EVENTS_PATH)
 
 log = structlog.get_logger("clarion.gateway")
 
@@ -42,6 +48,7 @@ class Entry:
         self,
         inner: ASGIApp,
         *,
+        routes: Sequence[BaseRoute],
         acceptor: Acceptor,
         authenticator: Authenticator,
         reader: BodyReader,
@@ -49,6 +56,7 @@ class Entry:
         rates: RequestRates,
     ) -> None:
         self._inner = inner
+        self._routes = routes
         self._acceptor = acceptor
         self._authenticator = authenticator
         self._reader = reader
@@ -66,7 +74,7 @@ class Entry:
 
     async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = dict(scope["headers"])
-        traceparent = _continue(headers)
+        traceparent = _continue(scope, headers)
         try:
             if scope["method"] != "POST":
                 raise OtherProblem(405, "Events are sent by POST.")
@@ -79,6 +87,7 @@ class Entry:
             await _answer_accepted(answer, traceparent, scope, send)
             return
         REFUSED.labels(problem.code).inc()
+        scope["route"] = EVENTS_ROUTE
         await _answer_problem(problem, traceparent, scope, receive, send)
 
     async def _accept(
@@ -96,7 +105,7 @@ class Entry:
 
     async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = dict(scope["headers"])
-        traceparent = _continue(headers)
+        traceparent = _continue(scope, headers)
         body = b""
         try:
             key = await self._identify(scope, headers)
@@ -105,6 +114,7 @@ class Entry:
         except ClientDisconnect:
             return
         except Exception as error:
+            find_route(self._routes, scope)
             await _answer_problem(_problem_of(error), traceparent, scope, receive, send)
             return
         try:
@@ -148,10 +158,11 @@ def with_key(scope: Scope, key: ApiKey) -> Scope:
     return {**scope, "clarion.key": key}
 
 
-def _continue(headers: Headers) -> str:
+def _continue(scope: Scope, headers: Headers) -> str:
     given = headers.get(b"traceparent")
     traceparent = continue_trace(given.decode("latin-1") if given else None)
     set_current_trace(traceparent)
+    note_request(scope)
     return traceparent
 
 

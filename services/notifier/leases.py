@@ -19,6 +19,7 @@ from clarion.store.database import Database
 from clarion.store.delivery_states import CLAIM, EXPIRE, SETTLE, State, found_in, move, statement
 from services.notifier import metrics
 from services.notifier.channels.provider import Content, Outgoing
+from services.notifier.final_failures import tell, whose
 from services.notifier.recheck import (
     FACT_COLUMNS,
     Verdict,
@@ -142,6 +143,9 @@ async def give_up(database: Database, lease: Lease) -> None:
     state = move(SETTLE, State.SENDING, State.DEAD)
     async with database.driver() as tx:
         ended = await tx.fetchval(GIVE_UP, lease.delivery.id, lease.until, state.value)
+        failure = await whose(tx, lease.delivery.id, state) if ended is not None else None
+    delivery = lease.delivery
+    tell(failure, delivery.id, delivery.channel, state, reason="attempts_used_up", code=None)
     if ended is not None:
         metrics.ENDED.labels(lease.delivery.channel, state.value).inc()
 

@@ -15,7 +15,7 @@ async def main(worker: Worker | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `worker` is the place a supervisor gave."""
     settings = NotifierSettings.read(ALL_NAMES)
     require_broker(settings)
-    configure_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format, "notifier")
     async with (
         open_database(settings, "clarion-notifier") as database,
         open_bus_from(settings) as bus,
@@ -26,5 +26,6 @@ async def main(worker: Worker | None = None) -> None:
             port=settings.port,
             worker=worker,
             shutdown_timeout_s=settings.shutdown_timeout_s,
+            access_log=settings.access_log,
             find_fault=lambda: bus.status().lost,
         )

@@ -13,6 +13,7 @@ from clarion.store.database import Database, Driver
 from clarion.store.delivery_states import SETTLE, State, found_in, move, statement
 from services.notifier import metrics
 from services.notifier.fail_points import reach
+from services.notifier.final_failures import tell, whose
 from services.notifier.leases import Lease
 from services.notifier.outcome import Outcome, Sent, Settlement, Unknown, asked_after, name_of
 from services.notifier.plan.drafts import encode, new_uuid
@@ -129,9 +130,19 @@ async def record_end(
                 return State(row["state"])
             unknown = attempt.provider if isinstance(attempt.outcome, Unknown) else None
             await tx.execute(COUNT, lease.delivery.id, unknown)
+        failure = await whose(tx, lease.delivery.id, State(ended)) if ended else None
         await _record(tx, lease, attempt)
         reach("send.before_commit")
     reach("send.after_commit")
+    tell(
+        failure,
+        lease.delivery.id,
+        lease.delivery.channel,
+        State(ended or settlement.state),
+        reason=settlement.reason,
+        code=getattr(attempt.outcome, "code", None),
+        provider=attempt.provider,
+    )
     if ended is None:
         metrics.LEASES_LOST.inc()
         return None

@@ -115,7 +115,7 @@ def is_same_host(origin: str, host: str) -> bool:
 
 def refusal(problem: Problem, trace_id: str) -> bytes:
     """An HTTP answer that ends the connection."""
-    body = problem_body(problem, trace_id)
+    body = problem_body(problem, trace_id, method="GET", route=PATH)
     headers = {
         "content-type": CONTENT_TYPE,
         "content-length": str(len(body)),

@@ -16,7 +16,7 @@ async def main(worker: Worker | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `worker` is the place a supervisor gave."""
     settings = PusherSettings.read(ALL_NAMES)
     require_broker(settings)
-    configure_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format, "pusher")
     async with (
         open_database(settings, "clarion-pusher") as database,
         open_bus_from(settings) as bus,
@@ -28,5 +28,6 @@ async def main(worker: Worker | None = None) -> None:
             worker=worker,
             ws=LiveProtocol,
             shutdown_timeout_s=settings.shutdown_timeout_s,
+            access_log=settings.access_log,
             find_fault=lambda: bus.status().lost,
         )

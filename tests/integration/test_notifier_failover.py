@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import structlog
 
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
@@ -19,13 +20,15 @@ from services.notifier.channels.provider import Content
 from services.notifier.rates import Rate, take_turn
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
-from tests.support.processes import free_port
+from tests.support.processes import free_port, wait_until
 from tests.support.smtp import running_smtp
 from tests.support.smtp_script import ScriptedSmtp, scripted_smtp
 from tests.support.twilio import SID, TOKEN, TwilioFake, running_twilio
 
 DELIVERIES = "SELECT * FROM deliveries WHERE state = $1"
 ATTEMPTS = "SELECT delivery, n, provider, outcome FROM attempts ORDER BY id"
+
+FAILED = "delivery_failed"
 
 ANN = {"id": "ann", "email": "ann@example.org", "phone": "+15005550006"}
 
@@ -62,8 +65,20 @@ async def test_a_permanent_failure_asks_nobody_else(
         box.refused["ann@example.org"] = "550 5.1.1 No such user"
         settings = NotifierSettings(email=[box.url, "capture://"])
         async with running_notifiers(memory_bus, database, settings):
-            await send(memory_bus)
-            await wait_for_rows(database, DELIVERIES, 1, "failed")
+            with structlog.testing.capture_logs() as lines:
+                await send(memory_bus)
+                (failed,) = await wait_for_rows(database, DELIVERIES, 1, "failed")
+                await wait_until(lambda: any(one["event"] == FAILED for one in lines), 10)
+    (told,) = [one for one in lines if one["event"] == FAILED]
+    assert (told["log_level"], told["delivery"]) == ("warning", str(failed["id"]))
+    assert (told["subscriber"], told["code"], told["reason"]) == (
+        "ann",
+        "550 5.1.1",
+        failed["reason"],
+    )
+    (known,) = await rows(database, "SELECT event_id, source, trace_id FROM events")
+    assert {name: told[name] for name in known} == dict(known)
+    assert "example.org" not in str(lines)
     assert [one["outcome"] for one in await rows(database, ATTEMPTS)] == ["failed"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -33,13 +34,16 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_an_event_is_one_line_with_its_trace(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs("info", "json")
+    configure_logs("info", "json", "gateway")
     set_current_trace(TRACEPARENT)
     structlog.get_logger("clarion.test").info("event_planned", events=3)
     structlog.get_logger("clarion.test").debug("not_at_this_level")
     (line,) = lines(capsys)
-    assert line | {"at": ""} == {
-        "at": "",
+    assert list(line)[:3] == ["time", "level", "event"]
+    assert line | {"time": ""} == {
+        "time": "",
+        "service": "gateway",
+        "version": version("clarion"),
         "event": "event_planned",
         "events": 3,
         "level": "info",
@@ -81,3 +85,32 @@ def test_values_in_an_errors_text_are_cut(capsys: pytest.CaptureFixture[str]) ->
     (line,) = lines(capsys)
     assert line["exception"][0]["exc_value"] == "refused by ***"
     assert "canary" not in json.dumps(line)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_errors_are_redacted_in_every_format(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    configure_logs("info", log_format)
+    try:
+        try:
+            raise ValueError("amqp://u:canary@h/ ?token=canary")
+        except ValueError as error:
+            group = ExceptionGroup("canary@example.com", [RuntimeError("no\nDETAIL: canary")])
+            group.add_note("canary@example.com")
+            raise group from error
+    except ExceptionGroup:
+        structlog.get_logger("clarion.test").exception("send_failed", at="amqp://u:canary@h/")
+    text = capsys.readouterr().out
+    assert "canary" not in text
+    assert "test_errors_are_redacted_in_every_format" in text
+    assert all(name in text for name in ("ValueError", "RuntimeError", "ExceptionGroup"))
+
+
+def test_lines_for_people_are_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "console", "dev")
+    structlog.get_logger("clarion.test").info("event_planned", events=3)
+    line = capsys.readouterr().out
+    assert not line.startswith("{")
+    assert "event_planned" in line
+    assert "events=3" in line

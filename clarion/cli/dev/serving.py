@@ -28,7 +28,7 @@ from services.pusher.socket import LiveProtocol
 async def serve_all(settings: DevSettings, on_started: Callable[[int], None]) -> None:
     """Serve until a signal, then stop in order; `on_started` is told the port."""
     shared = settings.gateway
-    configure_logs(shared.log_level, shared.log_format)
+    configure_logs(shared.log_level, settings.log_format, "dev")
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(Path(shared.data_dir)))
         async with told():
@@ -57,6 +57,7 @@ async def serve_all(settings: DevSettings, on_started: Callable[[int], None]) ->
             port=shared.port,
             ws=LiveProtocol,
             shutdown_timeout_s=shared.shutdown_timeout_s,
+            access_log=shared.access_log,
             on_started=on_started,
             find_fault=lambda: bus.status().lost,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ class DevSettings:
     demo_key: str = field(repr=False)
     api_key_file: Path | None
     """Where the all-scope key is kept; `None` where the environment gave it."""
+
+    @property
+    def log_format(self) -> str:
+        """As it is set; else for people on a terminal, for machines elsewhere."""
+        if "log_format" in self.gateway.model_fields_set:
+            return self.gateway.log_format
+        return "console" if sys.stdout.isatty() else "json"
 
 
 def read_settings(directory: Path, **given: Any) -> DevSettings:
