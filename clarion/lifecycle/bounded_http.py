@@ -15,7 +15,13 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from clarion.errors import BadRequest, Problem, TooSlow
-from clarion.http.problems import CONTENT_TYPE, OtherProblem, problem_body, status_of
+from clarion.http.problems import (
+    CONTENT_TYPE,
+    OtherProblem,
+    problem_body,
+    problem_response,
+    status_of,
+)
 from clarion.telemetry.trace import continue_trace, trace_id_of
 
 MAX_KEPT_BYTES = 64 * 1024
@@ -52,12 +58,13 @@ def has_whole_body(scope: Scope) -> bool:
     return connection is None or connection.is_body_whole
 
 
-async def refuse_pipelined(_scope: Scope, _receive: Receive, send: Send) -> None:
+async def refuse_pipelined(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers an upgrade that came before the request in front of it was answered."""
-    headers = [(b"content-length", b"0"), (b"connection", b"close")]
-    status = HTTPStatus.BAD_REQUEST.value
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body"})
+    response = problem_response(
+        BadRequest("Wait for the answer to a request before you upgrade the connection.")
+    )
+    response.headers["connection"] = "close"
+    await response(scope, receive, send)
 
 
 class BoundedHttp(HttpToolsProtocol):
