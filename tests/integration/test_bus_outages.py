@@ -168,10 +168,14 @@ async def test_blocked_broker_refuses_publishers_within_a_second_and_consumers_g
         assert bus.status().can_publish is False
         await subscription.ack(await take(subscription, 1))
 
-        await private_rabbitmq.unblock()
+        async with opened(private_rabbitmq.url("/")) as late:
+            await wait_until(lambda: "blocks publishers" in late.status().detail, 15, "the word")
+            await private_rabbitmq.unblock()
+            await ready(late)
+            await late.publish(EVENTS, "normal", EVENT)
         await ready(bus)
         await bus.publish(EVENTS, "normal", EVENT)
-        assert len(await take(subscription, 1)) == 1
+        assert len(await take(subscription, 2)) == 2
 
 
 async def test_half_open_connection_is_found(

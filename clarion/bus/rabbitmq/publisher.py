@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from secrets import token_hex
 
@@ -26,6 +27,8 @@ from clarion.errors import (
     Unroutable,
 )
 from clarion.topology import EVENTS, EXCHANGES, LIVE, QUEUES
+
+PROOF_S = 2.0
 
 _PERSISTENT = 2
 _TRANSIENT = 1
@@ -149,11 +152,14 @@ async def _prove_user(amqp: Channel, user: str) -> None:
     """Have the broker check the user id of a message that nobody is to hear.
 
     Raises `ConfigurationError` where it knows us by another name (a certificate or an
-    authentication backend may give one), and where we may not publish at all.
+    authentication backend may give one), and where we may not publish at all. A broker that blocks
+    publishers does not answer: then the first message is the proof.
     """
     try:
         properties = Basic.Properties(user_id=user, delivery_mode=_TRANSIENT)
-        await amqp.basic_publish(b"", exchange=LIVE, routing_key="", properties=properties)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PROOF_S):
+                await amqp.basic_publish(b"", exchange=LIVE, routing_key="", properties=properties)
     except aiormq.exceptions.ChannelPreconditionFailed as error:
         raise ConfigurationError(
             f"CLARION_AMQP_URL: the broker knows this connection by another user than {user!r}."
