@@ -7,6 +7,7 @@ committed and publishes it again. Readers ignore what they have.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,17 +15,23 @@ from operator import attrgetter
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from clarion.bus.protocol import Bus, Message
 from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement, FeedFrame
 from clarion.contracts.job import JOBS_CONTENT_TYPE, MAX_JOBS, Job, Jobs
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
+from clarion.errors import BusUnavailable, PublishRefused, PublishUnknown, Unroutable
 from clarion.topology import DELIVERIES, EVENTS, LIVE, delivery_key, shard_key, shard_of
+from services.notifier import metrics
 from services.notifier.fail_points import reach
 from services.notifier.plan.drafts import Draft, frame_of
 
+log = structlog.get_logger("clarion.notifier")
+
 MAX_ANNOUNCEMENT_BYTES = 512 * 1024
 MAX_IN_FLIGHT = 8
+PASSED_OVER_S = 15.0
 
 _feed_of = attrgetter("feed")
 _encode_json = msgspec.json.Encoder().encode
@@ -61,14 +68,20 @@ class Outbox:
 
 
 class Publisher:
-    """Publishes outboxes."""
+    """Publishes outboxes. What one queue does not take holds up nobody: every delivery and every
+    slice that follows is a row that dispatch publishes again, and announcements are hints."""
 
     def __init__(self, bus: Bus, *, shards: int) -> None:
         self._bus = bus
         self._shards = shards
+        self._unanswered: dict[str, float] = {}
+        """Keys of delivery queues that twice did not confirm in time, and until when they are
+        passed over: each look at one costs as long as a confirm may take."""
 
     async def publish(self, outbox: Outbox) -> None:
-        """Everything, confirmed. Raises `BusUnavailable`; then some of it may be out."""
+        """Everything, confirmed, but for what a queue refuses: that is counted and left to
+        dispatch. Raises `BusUnavailable` where there is no broker to ask; then some of it may be
+        out."""
         await self._send((LIVE, *one) for one in self._announcements(outbox.all_frames()))
         if outbox.jobs:
             reach("publish.before_jobs")
@@ -93,8 +106,32 @@ class Publisher:
             await asyncio.gather(*(self._one(*one) for one in messages))
 
     async def _one(self, exchange: str, key: str, message: Message) -> None:
-        # Nobody needs to be live; for work a missing queue is an error.
-        await self._bus.publish(exchange, key, message, mandatory=exchange != LIVE)
+        if exchange == DELIVERIES:
+            await self._job(key, message)
+            return
+        try:
+            # Nobody needs to be live; for work a missing queue is an error.
+            await self._bus.publish(exchange, key, message, mandatory=exchange != LIVE)
+        except PublishRefused as error:
+            # A full queue of events that waited for its own consumer would never be read again.
+            _skipped(exchange, key, error)
+
+    async def _job(self, key: str, message: Message) -> None:
+        if self._unanswered.get(key, 0.0) > time.monotonic():
+            metrics.PUBLISH_SKIPPED.labels(DELIVERIES).inc()
+            return
+        try:
+            await self._bus.publish(DELIVERIES, key, message)
+        except (PublishRefused, Unroutable) as error:
+            _skipped(DELIVERIES, key, error)
+        except PublishUnknown as error:
+            if key not in self._unanswered:  # it may be the connection: that is waited for
+                self._unanswered[key] = 0.0
+                raise
+            self._unanswered[key] = time.monotonic() + PASSED_OVER_S
+            _skipped(DELIVERIES, key, error)
+        else:
+            self._unanswered.pop(key, None)
 
     def _announcements(self, frames: Iterable[FeedFrame]) -> Iterator[tuple[str, Message]]:
         shards: dict[int, list[FeedFrame]] = {}
@@ -108,6 +145,11 @@ class Publisher:
                 sizes[shard] = 0
         for shard, left in shards.items():
             yield shard_key(shard), _announcement(left)
+
+
+def _skipped(exchange: str, key: str, error: BusUnavailable) -> None:
+    metrics.PUBLISH_SKIPPED.labels(exchange).inc()
+    log.warning("publish_skipped", exchange=exchange, key=key, reason=error.code)
 
 
 def job_messages(jobs: Mapping[Line, Sequence[Job]]) -> Iterator[tuple[str, Message]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import cast
 
 import structlog
@@ -11,12 +12,11 @@ from clarion.bus.protocol import Bus, Received, Subscription, SubscriptionClosed
 from clarion.contracts.event import LANES
 from clarion.contracts.media import media_type
 from clarion.contracts.parking import NOT_ALLOWED, OURS, UNROUTABLE
-from clarion.errors import StoreUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from clarion.topology import EVENTS, PARKED, QUEUES
 from services.notifier.fail_points import reach
-from services.notifier.failures import is_condition
+from services.notifier.failures import can_plan, exceeds_limit, is_condition
 from services.notifier.intake import (
     ONLY_CLARION,
     Identity,
@@ -24,7 +24,7 @@ from services.notifier.intake import (
     no_tenant_for,
     undecodable,
 )
-from services.notifier.plan.park import park
+from services.notifier.plan.park import bare, park
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -65,10 +65,12 @@ class ParkedMover:
                 messages = await self._subscription.take(PREFETCH)
             except SubscriptionClosed:
                 return
-            while not await self._move(messages):
+            left: Sequence[Received] = messages
+            while left := await self._move(left):
                 failures += 1
                 if self._stopping:
-                    await self._subscription.release(messages)
+                    await self._subscription.ack([one for one in messages if one not in left])
+                    await self._subscription.release(left)
                     return
                 await asyncio.sleep(min(5.0, backoff_s(failures)))
             failures = 0
@@ -80,18 +82,42 @@ class ParkedMover:
         self._stopping = True
         await self._subscription.close()
 
-    async def _move(self, messages: list[Received]) -> bool:
+    async def _move(self, messages: Sequence[Received]) -> list[Received]:
+        """Those that the database cannot take now; the others are in the table."""
+        try:
+            await self._keep(messages)
+        except Exception as error:
+            if is_condition(error) and not (
+                exceeds_limit(error) and await can_plan(self._database)
+            ):
+                log.warning("parked_held", error=type(error).__name__)
+                return list(messages)
+            if len(messages) == 1:
+                return await self._move_bare(messages[0], error)
+            # each by itself: what is wrong with one must not keep the others
+            return [left for one in messages for left in await self._move([one])]
+        return []
+
+    async def _keep(self, messages: Sequence[Received]) -> None:
+        async with self._database.driver() as tx:
+            for message in messages:
+                queue, found = dead_letter(message, self._identity, self._own_users)
+                await park(tx, queue, [found])
+
+    async def _move_bare(self, message: Received, error: Exception) -> list[Received]:
+        """Keep the bytes of one that cannot be kept as it came. Raises where not even that can be
+        done and the database is not why."""
+        log.error("parked_bare", error=type(error).__name__)
         try:
             async with self._database.driver() as tx:
-                for message in messages:
-                    queue, found = dead_letter(message, self._identity, self._own_users)
-                    await park(tx, queue, [found])
-        except Exception as error:
-            if not isinstance(error, StoreUnavailable) and not is_condition(error):
+                found = Malformed("unknown", "", message.body, message.content_type)
+                await park(tx, PARKED, [bare(found)])
+        except Exception as failure:
+            if not is_condition(failure):
                 raise
-            log.warning("parked_held", error=type(error).__name__)
-            return False
-        return True
+            log.warning("parked_held", error=type(failure).__name__)
+            return [message]
+        return []
 
 
 def dead_letter(

@@ -26,7 +26,7 @@ MAX_NAME = 256
 NAMED_WITHIN = "SET LOCAL statement_timeout = 1000; SET LOCAL lock_timeout = 1000"
 """For what is written beside the dead letter itself, which must not fail with it."""
 
-UNSTORABLE = "The database refuses what it says of itself: only its bytes are kept."
+UNSTORABLE = "What it says of itself cannot be stored: only its bytes are kept."
 
 PARK = """
 INSERT INTO parked (id, tenant, queue, reason, detail, content_type, headers, body, trace_id,
@@ -81,8 +81,8 @@ async def park(tx: Driver, queue: str, found: Sequence[Malformed]) -> None:
 def bare(found: Malformed) -> Malformed:
     """What can be kept of it whatever it holds: the body, which is bytes, and why."""
     return replace(
-        found, detail=UNSTORABLE, content_type="application/octet-stream", tenant=None,
-        traceparent=None, headers={CUT: UNSTORABLE}, source=None,
+        found, detail=UNSTORABLE, content_type="application/octet-stream", traceparent=None,
+        headers={CUT: UNSTORABLE}, again=False,
     )  # fmt: skip
 
 
