@@ -8,6 +8,21 @@ from __future__ import annotations
 
 PREFIX = "CLARION_"
 
+FILE_SUFFIX = "_FILE"
+SECRETS = frozenset(
+    {
+        "CLARION_AMQP_URL",
+        "CLARION_API_KEY",
+        "CLARION_DATABASE_DIRECT_URL",
+        "CLARION_DATABASE_URL",
+        "CLARION_EMAIL",
+        "CLARION_SMS",
+        "CLARION_TOKEN_SECRET",
+        "CLARION_TOKEN_SECRET_PREVIOUS",
+    }
+)
+"""Each may be given by a file too, whose name stands in the same variable with `FILE_SUFFIX`."""
+
 ALL_NAMES = frozenset(
     {
         "CLARION_ACCESS_LOG",
@@ -57,8 +72,9 @@ ALL_NAMES = frozenset(
         "CLARION_TOKEN_IN_QUERY",
         "CLARION_TOKEN_JWKS_URL",
         "CLARION_TOKEN_SECRET",
+        "CLARION_TOKEN_SECRET_PREVIOUS",
         "CLARION_TOKEN_TTL_S",
         "CLARION_TRUSTED_PROXIES",
         "CLARION_URL",
     }
-)
+) | frozenset(name + FILE_SUFFIX for name in SECRETS)

@@ -18,7 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from clarion.errors import ConfigurationError
 from clarion.http.client_address import Network
-from clarion.setting_names import PREFIX
+from clarion.secret_files import read_secret
+from clarion.setting_names import FILE_SUFFIX, PREFIX, SECRETS
 from clarion.store.address import DatabaseAddress, Pooler
 
 
@@ -134,8 +135,13 @@ class SharedSettings(BaseSettings):
         Raises `ConfigurationError` that names the variable.
         """
         refuse_unknown_names(os.environ, known_names)
+        chosen = {name: value for name, value in given.items() if value is not None}
+        for field in cls.model_fields:
+            name = PREFIX + field.upper()
+            if name in SECRETS and field not in chosen and (secret := read_secret(name)):
+                chosen[field] = secret
         try:
-            return cls(**{name: value for name, value in given.items() if value is not None})
+            return cls(**chosen)
         except ValidationError as error:
             raise ConfigurationError(_sentence(error)) from None
 
@@ -160,7 +166,8 @@ def refuse_unknown_names(environ: Mapping[str, str], known_names: frozenset[str]
 
 def names_of(*settings: type[SharedSettings]) -> frozenset[str]:
     """The environment variables that these read."""
-    return frozenset(PREFIX + field.upper() for one in settings for field in one.model_fields)
+    names = frozenset(PREFIX + field.upper() for one in settings for field in one.model_fields)
+    return names | frozenset(name + FILE_SUFFIX for name in names & SECRETS)
 
 
 def _sentence(error: ValidationError) -> str:

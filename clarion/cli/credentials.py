@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from clarion.errors import ConfigurationError
+from clarion.secret_files import read_secret
 from clarion.setting_names import PREFIX
 from clarion.tokens.api_keys import new_api_key
 
@@ -50,22 +51,22 @@ def gateway_url(given: str | None) -> str:
 
 def kept_api_key(directory: Path) -> str:
     """The key from the environment, or the one kept in `directory`, made where there is none."""
-    return os.environ.get(API_KEY) or _keep(directory / API_KEY_FILE, new_api_key())
+    return read_secret(API_KEY) or _keep(directory / API_KEY_FILE, new_api_key())
 
 
 def api_key_file(directory: Path) -> Path | None:
     """Where `kept_api_key` keeps the key; `None` where the environment gives it."""
-    return None if os.environ.get(API_KEY) else directory / API_KEY_FILE
+    return None if read_secret(API_KEY) else directory / API_KEY_FILE
 
 
 def kept_token_secret(directory: Path) -> str:
     """The secret from the environment, or the one kept in `directory`, made if there is none."""
     fresh = secrets.token_hex(32)
-    return os.environ.get(TOKEN_SECRET) or _keep(directory / TOKEN_SECRET_FILE, fresh)
+    return read_secret(TOKEN_SECRET) or _keep(directory / TOKEN_SECRET_FILE, fresh)
 
 
 def _find(name: str, file_name: str) -> str:
-    found = os.environ.get(name) or _read(data_directory() / file_name)
+    found = read_secret(name) or _read(data_directory() / file_name)
     if not found:
         raise ConfigurationError(
             f"Set {name}, or {PREFIX}DATA_DIR to where `clarion dev` keeps its data: "

@@ -113,14 +113,16 @@ class EitherVerifier:
         return self._secret.verify_now(token) if is_plain(token) else None
 
 
-def open_verifier(*, secret: str | None, jwks_url: str | None) -> TokenVerifier:
+def open_verifier(
+    *, secret: str | None, jwks_url: str | None, previous: str | None = None
+) -> TokenVerifier:
     """The verifier that the settings ask for. Raises `ConfigurationError` where there is none."""
     if secret and jwks_url:
-        return EitherVerifier(SecretVerifier(secret), JwksVerifier(jwks_url))
+        return EitherVerifier(SecretVerifier(secret, previous), JwksVerifier(jwks_url))
     if jwks_url:
         return JwksVerifier(jwks_url)
     if secret:
-        return SecretVerifier(secret)
+        return SecretVerifier(secret, previous)
     raise ConfigurationError(
         "Set CLARION_TOKEN_SECRET (at least 32 bytes) or CLARION_TOKEN_JWKS_URL: "
         "without one no subscriber token can be checked."

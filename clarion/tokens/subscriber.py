@@ -26,6 +26,7 @@ AUDIENCE = "clarion"
 MIN_SECRET_BYTES = 32
 MAX_TOKEN_CHARACTERS = 8192
 CLOCK_SKEW_S = 60.0
+INVALID = "token_invalid"
 """How far in the future `iat` and `nbf` may lie: clocks of two machines differ."""
 MAX_LIFE_S = 366 * 86_400.0
 """From `iat` (from now, where there is none) to `exp`: so long a revocation has to be kept."""
@@ -79,10 +80,13 @@ class SignedClaims(Claims, frozen=True, kw_only=True):
 
 
 class SecretVerifier:
-    """HS256 with a secret shared with the gateway."""
+    """HS256 with a secret shared with the gateway, or the one that it had before."""
 
-    def __init__(self, secret: str, *, clock: Clock = time.time) -> None:
+    def __init__(
+        self, secret: str, previous: str | None = None, *, clock: Clock = time.time
+    ) -> None:
         self._key = checked_secret(secret)
+        self._previous = checked_secret(previous) if previous else None
         self._clock = clock
 
     async def verify(self, token: str) -> SubscriberToken:
@@ -91,13 +95,21 @@ class SecretVerifier:
 
     def verify_now(self, token: str) -> SubscriberToken:
         """As `verify`: nothing is ever fetched."""
+        try:
+            return self._verify(token, self._key)
+        except Unauthorized as refusal:
+            if self._previous is None or refusal.code != INVALID:
+                raise
+        return self._verify(token, self._previous)
+
+    def _verify(self, token: str, key: bytes) -> SubscriberToken:
         now = self._clock()
         try:
-            payload = signed_payload(present(token), self._key)
+            payload = signed_payload(present(token), key)
         except (BadSignature, UnicodeEncodeError) as error:
             raise refused() from error
         if payload is None:
-            return read_token(token, self._key, "HS256", now)
+            return read_token(token, key, "HS256", now)
         return read_payload(payload, now)
 
 
@@ -147,7 +159,7 @@ def present(token: str) -> str:
 
 def refused() -> Unauthorized:
     """One answer for whatever is wrong with a token: it tells a forger nothing."""
-    return Unauthorized("The token is not valid here.", code="token_invalid")
+    return Unauthorized("The token is not valid here.", code=INVALID)
 
 
 def _current(claims: Claims, now: float) -> SubscriberToken:

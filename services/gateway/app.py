@@ -86,7 +86,9 @@ def create_app(
         redirect_slashes=False,
         strict_content_type=False,
     )
-    fastapi.state.resources = Resources(settings, database, Cursors(_cursor_secret(settings)), bus)
+    fastapi.state.resources = Resources(
+        settings, database, Cursors(_cursor_secret(settings), settings.token_secret_previous), bus
+    )
     for router in ROUTERS:
         fastapi.include_router(router)
     fastapi.include_router(

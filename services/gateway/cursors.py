@@ -19,13 +19,15 @@ MAX_CHARACTERS = 1024
 class Cursors:
     """Makes and opens cursors. Gateways with the same secret understand each other's."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = hashlib.sha256(b"clarion cursor\0" + secret.encode()).digest()
+    def __init__(self, secret: str, previous: str | None = None) -> None:
+        """Cursors of the `previous` secret still hold."""
+        self._key = _key_of(secret)
+        self._keys = [self._key, *([_key_of(previous)] if previous else [])]
 
     def make(self, last: list[str], *, tenant: str, of: str, filters: Mapping[str, object]) -> str:
         """The cursor that goes on after `last`, the sort key of a page's last item."""
         position = msgspec.json.encode(last)
-        tag = self._tag(position, tenant, of, filters)
+        tag = _tag(self._key, _about(tenant, of, filters), position)
         return base64.urlsafe_b64encode(tag + position).rstrip(b"=").decode()
 
     def open(
@@ -39,14 +41,23 @@ class Cursors:
         except (binascii.Error, ValueError):
             raise _bad() from None
         tag, position = data[:TAG_BYTES], data[TAG_BYTES:]
-        if not hmac.compare_digest(tag, self._tag(position, tenant, of, filters)):
+        about = _about(tenant, of, filters)
+        if not any(hmac.compare_digest(tag, _tag(key, about, position)) for key in self._keys):
             raise _bad()
         return msgspec.json.decode(position, type=list[str])
 
-    def _tag(self, position: bytes, tenant: str, of: str, filters: Mapping[str, object]) -> bytes:
-        given = {name: value for name, value in filters.items() if value is not None}
-        about = msgspec.json.encode([tenant, of, given], order="sorted")
-        return hmac.digest(self._key, about + b"\0" + position, "sha256")[:TAG_BYTES]
+
+def _key_of(secret: str) -> bytes:
+    return hashlib.sha256(b"clarion cursor\0" + secret.encode()).digest()
+
+
+def _about(tenant: str, of: str, filters: Mapping[str, object]) -> bytes:
+    given = {name: value for name, value in filters.items() if value is not None}
+    return msgspec.json.encode([tenant, of, given], order="sorted")
+
+
+def _tag(key: bytes, about: bytes, position: bytes) -> bytes:
+    return hmac.digest(key, about + b"\0" + position, "sha256")[:TAG_BYTES]
 
 
 def _bad() -> BadRequest:

@@ -27,7 +27,11 @@ from services.pusher.socket import STATE_KEY
 def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> FastAPI:
     """The app on resources that are open already. Serve it with `ws=LiveProtocol`: the lifespan
     gives the protocol its engine."""
-    verifier = open_verifier(secret=settings.token_secret, jwks_url=settings.token_jwks_url)
+    verifier = open_verifier(
+        secret=settings.token_secret,
+        previous=settings.token_secret_previous,
+        jwks_url=settings.token_jwks_url,
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:

@@ -17,6 +17,8 @@ class PusherSettings(SharedSettings):
 
     port: int = Field(default=8001, ge=0, le=65535)
     token_secret: TokenSecret | None = Field(default=None, repr=False)
+    token_secret_previous: TokenSecret | None = Field(default=None, repr=False)
+    """Signs nothing any more; what it has signed still holds."""
     token_jwks_url: str | None = None
     allowed_origins: Annotated[Origins, NoDecode] = Field(default_factory=list[str])
     token_in_query: bool = True

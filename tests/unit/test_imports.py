@@ -22,6 +22,7 @@ LAYERS = (
         "clarion.lifecycle",
         "clarion.settings",
         "clarion.setting_names",
+        "clarion.secret_files",
     ),
     ("clarion.topology",),
     ("clarion.contracts",),

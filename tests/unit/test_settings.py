@@ -112,3 +112,57 @@ def test_a_service_of_its_own_process_needs_a_broker() -> None:
     with pytest.raises(ConfigurationError, match="clarion dev"):
         require_broker(SharedSettings())
     require_broker(SharedSettings(amqp_url=["amqp://localhost/"]))
+
+
+def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    contents = {
+        "TOKEN_SECRET": "x" * 32,
+        "TOKEN_SECRET_PREVIOUS": "y" * 32,
+        "API_KEY": "clr_" + "k" * 40,
+        "AMQP_URL": "amqp://u:p@a/,amqp://u:p@b/",
+        "DATABASE_URL": "postgresql://u:p@h/d",
+    }
+    for name, text in contents.items():
+        (tmp_path / name).write_text(text + "\n")
+        monkeypatch.setenv(f"CLARION_{name}_FILE", str(tmp_path / name))
+    settings = GatewaySettings.read(ALL_NAMES)
+    assert settings.token_secret == contents["TOKEN_SECRET"]
+    assert settings.token_secret_previous == contents["TOKEN_SECRET_PREVIOUS"]
+    assert settings.api_key == contents["API_KEY"]
+    assert settings.amqp_url == contents["AMQP_URL"].split(",")
+    assert settings.database_url == contents["DATABASE_URL"]
+
+
+def test_providers_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("EMAIL", "SMS"):
+        (tmp_path / name).write_bytes(b"capture://,capture://\r\n")
+        monkeypatch.setenv(f"CLARION_{name}_FILE", str(tmp_path / name))
+    settings = NotifierSettings.read(ALL_NAMES)
+    assert (settings.email, settings.sms) == (["capture://"] * 2, ["capture://"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "beside", "sentence"),
+    [
+        (None, None, "CLARION_TOKEN_SECRET_FILE: the file cannot be read: No such file"),
+        (b"\n", None, "CLARION_TOKEN_SECRET_FILE: the file is empty."),
+        (b"\xff" * 40, None, "CLARION_TOKEN_SECRET_FILE: the file is not UTF-8 text."),
+        (b"short", None, "CLARION_TOKEN_SECRET: give at least 32 bytes"),
+        (b"x" * 32, "y" * 32, "CLARION_TOKEN_SECRET and CLARION_TOKEN_SECRET_FILE are both set"),
+    ],
+)
+def test_a_file_that_holds_no_secret_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: bytes | None,
+    beside: str | None,
+    sentence: str,
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    if beside is not None:
+        monkeypatch.setenv("CLARION_TOKEN_SECRET", beside)
+    monkeypatch.setenv("CLARION_TOKEN_SECRET_FILE", str(tmp_path / "secret"))
+    with pytest.raises(ConfigurationError) as caught:
+        GatewaySettings.read(ALL_NAMES)
+    assert str(caught.value).startswith(sentence)

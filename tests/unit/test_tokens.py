@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -152,3 +153,20 @@ def test_api_keys_have_a_form_and_a_hash() -> None:
     assert [
         text for text in ("clr_short", key + "\n", key[4:], key + "-") if is_api_key(text)
     ] == []
+
+
+def test_tokens_of_the_secret_before_hold_while_secrets_are_changed() -> None:
+    old, new, other = "o" * 32, "n" * 32, "f" * 32
+    verifier = SecretVerifier(new, old)
+    for secret in (old, new):
+        token, _ = mint_token(secret, tenant="acme", subscriber="ada", ttl_s=60)
+        assert verifier.verify_now(token).subscriber == "ada"
+    expired, _ = mint_token(new, tenant="acme", subscriber="ada", ttl_s=10)
+    late = SecretVerifier(new, old, clock=lambda: time.time() + 3600)
+    with pytest.raises(Unauthorized) as too_late:
+        late.verify_now(expired)
+    assert too_late.value.code == "token_expired"
+    forged, _ = mint_token(other, tenant="acme", subscriber="ada", ttl_s=60)
+    with pytest.raises(Unauthorized) as refused:
+        verifier.verify_now(forged)
+    assert refused.value.code == "token_invalid"
