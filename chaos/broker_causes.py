@@ -7,12 +7,20 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 
+import httpx2
+
+from clarion.topology import DELIVERIES, deliveries_queue, delivery_key
 from tests.support.rabbitmq import BrokerNode
 
 MORE_THAN_ANY_DISK = str(10**18)
 DISK_LIMIT = "1MB"
 TRIES = 4
+
+REFUSED = ("email", "normal")
+FULL_QUEUE = "chaos.full"
+FULL = {"durable": True, "arguments": {"x-max-length": 0, "x-overflow": "reject-publish"}}
 
 
 def cause(
@@ -22,7 +30,14 @@ def cause(
     node = nodes[number % len(nodes)]
     if action == "partition":
         return _partition(node, [one for one in nodes if one is not node])
-    causes = {"kill": _kill, "stop": _stop, "pause": _pause, "blocked": _blocked, "disk": _disk}
+    causes = {
+        "kill": _kill,
+        "stop": _stop,
+        "pause": _pause,
+        "blocked": _blocked,
+        "disk": _disk,
+        "refuse": _refuse,
+    }
     return causes[action](node)
 
 
@@ -71,6 +86,46 @@ async def _disk(node: BrokerNode) -> AsyncIterator[None]:
         yield
     finally:
         await _insist(partial(node.set_disk_limit, DISK_LIMIT))
+
+
+@asynccontextmanager
+async def _refuse(node: BrokerNode) -> AsyncIterator[None]:
+    """Jobs of one channel and lane are refused: a queue that is always full is bound in the place
+    of theirs, for consumers would empty their own at once, however short it is."""
+    await asyncio.to_thread(_set_refusing, node, True)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(_set_refusing, node, False)
+
+
+def _set_refusing(node: BrokerNode, refusing: bool) -> None:
+    """The one queue is bound before the other is not: no job is unroutable in between."""
+    bound = "/bindings/%2F/e/{}/q/{}"
+    full = bound.format(DELIVERIES, FULL_QUEUE)
+    theirs = bound.format(DELIVERIES, deliveries_queue(*REFUSED))
+    key = delivery_key(*REFUSED)
+    if refusing:
+        _ask(node, "PUT", f"/queues/%2F/{FULL_QUEUE}", FULL)
+        _ask(node, "POST", full, {"routing_key": key})
+        _ask(node, "DELETE", f"{theirs}/{key}")
+    else:
+        _ask(node, "POST", theirs, {"routing_key": key})
+        _ask(node, "DELETE", f"/queues/%2F/{FULL_QUEUE}")
+
+
+def _ask(node: BrokerNode, method: str, path: str, body: object = None) -> None:
+    """Of the management API, also where it closed our connection with an earlier fault."""
+    for attempt in range(TRIES):
+        try:
+            answer = node.management.request(method, path, json=body)
+        except httpx2.TransportError:
+            if attempt == TRIES - 1:
+                raise
+            continue
+        if method != "DELETE" or answer.status_code != HTTPStatus.NOT_FOUND:
+            answer.raise_for_status()
+        return
 
 
 @asynccontextmanager

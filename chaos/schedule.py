@@ -10,7 +10,7 @@ from chaos.part import NODES, PARTS, SERVICES
 
 SERVICE_ACTIONS = ("kill", "stop", "pause")
 LINE_ACTIONS = ("drop", "delay", "silent")
-BROKER_ACTIONS = ("kill", "stop", "pause", "blocked", "disk", *LINE_ACTIONS)
+BROKER_ACTIONS = ("kill", "stop", "pause", "blocked", "disk", "refuse", *LINE_ACTIONS)
 DATABASE_ACTIONS = ("kill", "stop", "readonly", "slow", "crowded", "full", "dump", *LINE_ACTIONS)
 
 FAULTS: tuple[str, ...] = (
@@ -20,7 +20,8 @@ FAULTS: tuple[str, ...] = (
 )
 """`kill` is SIGKILL and a start, `stop` an orderly stop and a start, `pause` SIGSTOP and SIGCONT;
 `drop`, `delay` and `silent` strike the connections to the broker or the database. The broker is
-`blocked` by a memory alarm, or by that of its `disk`; the database is `readonly`, `slow` (locks
+`blocked` by a memory alarm, or by that of its `disk`, or has a queue of deliveries that must
+`refuse` all; the database is `readonly`, `slow` (locks
 held), `crowded` (no connection left), `full` (files cannot grow) or under a `dump` (pg_dump)."""
 
 CLUSTER_FAULTS: tuple[str, ...] = (*FAULTS, "broker-partition")
@@ -35,6 +36,7 @@ LASTS_S = {
     "silent": (3.0, 8.0),
     "blocked": (3.0, 8.0),
     "disk": (3.0, 8.0),
+    "refuse": (4.0, 8.0),
     "readonly": (3.0, 8.0),
     "slow": (4.0, 8.0),
     "crowded": (3.0, 8.0),

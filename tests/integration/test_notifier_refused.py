@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client import REGISTRY
 
+from chaos.broker_causes import cause
+from clarion.bus import open_bus
 from clarion.bus.memory import MemoryBus
 from clarion.bus.protocol import Bus, Message
 from clarion.errors import BusUnavailable, PublishRefused, PublishUnknown, Unroutable
@@ -14,7 +16,7 @@ from clarion.store.database import Database
 from clarion.topology import DELIVERIES, deliveries_queue
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.processes import wait_until
-from tests.support.rabbitmq import Broker
+from tests.support.rabbitmq import Broker, BrokerNode
 
 EVENTS = 30
 BOTH = [
@@ -96,3 +98,23 @@ async def test_a_full_queue_of_deliveries_at_a_real_broker(
             return len(await rows(database, SENT, "email")) == sent
 
         await wait_until(all_sent, 60, "what was refused is sent")
+
+
+async def test_the_attack_makes_a_queue_refuse_and_takes_it_back(
+    private_rabbitmq: BrokerNode, database: Database
+) -> None:
+    """The fault `broker-refuse` of `make chaos`."""
+    before = skipped()
+    bus = open_bus([private_rabbitmq.url("/")], publish_timeout_s=5)
+    await bus.start()
+    async with running_notifiers(bus, database):
+        await wait_until(lambda: bus.status().can_publish, 30, "a broker")
+        async with cause([private_rabbitmq], 0, "refuse"):
+            await publish(bus, envelope(event(**BOTH[0]), event(**BOTH[1])))
+            await wait_for_rows(database, SENT, 1, "sms")
+            await wait_until(lambda: skipped() > before, 20, "a refusal")
+            assert await rows(database, SENT, "email") == []
+        async with database.driver() as tx:
+            await tx.execute(DUE_NOW)
+        await wait_for_rows(database, SENT, 1, "email")
+    await bus.close()
