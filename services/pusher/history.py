@@ -139,8 +139,7 @@ class History:
         """The version of each inbox, in the order of (tenant, subscriber) given; one query."""
         READS.labels("heads").inc()
         columns = [[one[0] for one in feeds], [one[1] for one in feeds]]
-        async with self._database.driver() as connection:
-            rows = await connection.fetch(HEADS, *columns)
+        rows = await self._database.run(lambda tx: tx.fetch(HEADS, *columns))
         heads = [0] * len(feeds)
         for row in rows:
             heads[row["n"] - 1] = row["version"]
@@ -160,8 +159,7 @@ class History:
     ) -> list[Page]:
         FEEDS_READ.inc(len(positions))
         columns = [list(column) for column in zip(*positions, strict=True)]
-        async with self._database.driver() as connection:
-            rows = await connection.fetch(query, *columns, *more)
+        rows = await self._database.run(lambda tx: tx.fetch(query, *columns, *more))
         grouped: list[list[Any]] = [[] for _ in positions]
         for row in rows:
             grouped[row["n"] - 1].append(row)

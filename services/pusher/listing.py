@@ -66,7 +66,7 @@ async def list_inbox(
         category="true" if category is None else BY_CATEGORY,
     )
     filters = [] if category is None else [category]
-    async with database.driver() as connection:
-        rows = await connection.fetch(query, tenant, subscriber, before, limit + 1, *filters)
+    arguments = (tenant, subscriber, before, limit + 1, *filters)
+    rows = await database.run(lambda tx: tx.fetch(query, *arguments))
     items = [item_of(row) for row in rows[:limit] if row["id"] is not None]
     return Listing(rows[0]["head"], rows[0]["unread"], items, len(rows) > limit)

@@ -66,8 +66,7 @@ class Tickets:
     async def redeem(self, ticket: str) -> SubscriberToken:
         """What the token said that it was made with; the ticket is used up. Raises `Unauthorized`
         with the code `ticket_invalid`, `token_expired` or `token_revoked`."""
-        async with self._database.driver() as connection:
-            row = await connection.fetchrow(REDEEM, hash_of(ticket))
+        row = await self._database.run(lambda tx: tx.fetchrow(REDEEM, hash_of(ticket)))
         if row is None or not row["holds"]:
             raise Unauthorized("The ticket was used or is too old.", code="ticket_invalid")
         said = SubscriberToken(
