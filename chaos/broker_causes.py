@@ -34,6 +34,7 @@ def cause(
         "kill": _kill,
         "stop": _stop,
         "pause": _pause,
+        "freeze": _pause,
         "blocked": _blocked,
         "disk": _disk,
         "refuse": _refuse,

@@ -49,7 +49,7 @@ async def _lines(lines: list[Line], action: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _process(member: Member, action: str, unclean: list[str]) -> AsyncIterator[None]:
-    if action == "pause":
+    if action in ("pause", "freeze"):
         member.send(signal.SIGSTOP)
         try:
             yield

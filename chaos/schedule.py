@@ -8,18 +8,23 @@ from random import Random
 
 from chaos.part import NODES, PARTS, SERVICES
 
-SERVICE_ACTIONS = ("kill", "stop", "pause")
-LINE_ACTIONS = ("drop", "delay", "silent")
-BROKER_ACTIONS = ("kill", "stop", "pause", "blocked", "disk", "refuse", *LINE_ACTIONS)
-DATABASE_ACTIONS = ("kill", "stop", "readonly", "slow", "crowded", "full", "dump", *LINE_ACTIONS)
+SERVICE_ACTIONS = ("kill", "stop", "pause", "freeze")
+SHORT_LINE_ACTIONS = ("drop", "delay", "silent")
+LINE_ACTIONS = (*SHORT_LINE_ACTIONS, "cut", "fin")
+ALARMS = ("blocked", "disk")
+BROKER_ACTIONS = ("kill", "stop", "pause", "freeze", *ALARMS, "refuse", *LINE_ACTIONS)
+DATABASE_CONDITIONS = ("readonly", "slow", "crowded", "full", "dump")
+DATABASE_ACTIONS = ("kill", "stop", *DATABASE_CONDITIONS, *SHORT_LINE_ACTIONS)
 
 FAULTS: tuple[str, ...] = (
     *(f"{part}-{action}" for part in SERVICES for action in SERVICE_ACTIONS),
     *(f"broker-{action}" for action in BROKER_ACTIONS),
     *(f"database-{action}" for action in DATABASE_ACTIONS),
 )
-"""`kill` is SIGKILL and a start, `stop` an orderly stop and a start, `pause` SIGSTOP and SIGCONT;
-`drop`, `delay` and `silent` strike the connections to the broker or the database. The broker is
+"""`kill` is SIGKILL and a start, `stop` an orderly stop and a start, `pause` SIGSTOP and SIGCONT,
+`freeze` the same for 30 to 60 s; `drop`, `delay` and `silent` strike the connections to the broker
+or the database. Those to the broker are `cut` for 30 to 60 s, which clients find by being told
+nothing, or end with the last data and FIN together (`fin`). The broker is
 `blocked` by a memory alarm, or by that of its `disk`, or has a queue of deliveries that must
 `refuse` all; the database is `readonly`, `slow` (locks
 held), `crowded` (no connection left), `full` (files cannot grow) or under a `dump` (pg_dump)."""
@@ -31,9 +36,12 @@ LASTS_S = {
     "kill": (0.2, 2.0),
     "stop": (0.2, 3.0),
     "pause": (2.0, 6.0),
+    "freeze": (30.0, 60.0),
     "drop": (1.0, 5.0),
     "delay": (3.0, 8.0),
     "silent": (3.0, 8.0),
+    "cut": (30.0, 60.0),
+    "fin": (3.0, 8.0),
     "blocked": (3.0, 8.0),
     "disk": (3.0, 8.0),
     "refuse": (4.0, 8.0),

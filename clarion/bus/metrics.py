@@ -10,6 +10,7 @@
 | `clarion_bus_envelope_events` | | events joined in one envelope |
 | `clarion_bus_envelope_seconds` | | from publishing an envelope to its confirm or failure |
 | `clarion_bus_consumers_missing` | | consumers of this process that the broker did not know at the last look |
+| `clarion_bus_tasks_restarted_total` | `task` | supervising tasks that ended and were begun again |
 | `clarion_bus_live_dropped_total` | | announcements dropped because their reader was too slow |
 """  # noqa: E501  (a table)
 
@@ -25,6 +26,9 @@ CONSUMER_RESTARTS = Counter(
 )
 CONSUMERS_MISSING = Gauge(
     "clarion_bus_consumers_missing", "Consumers of ours that the broker does not know"
+)
+TASKS_RESTARTED = Counter(
+    "clarion_bus_tasks_restarted", "Supervising tasks that ended and were begun again", ["task"]
 )
 LIVE_DROPPED = Counter("clarion_bus_live_dropped", "Announcements dropped by a slow reader")
 CONFIRMED = Counter("clarion_bus_events_confirmed", "Events brought into the broker", ["lane"])

@@ -36,7 +36,7 @@ class Patience:
     def __init__(self) -> None:
         self.seconds = PATIENCE_S
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException | None) -> None:
         """A try came to nothing; only where no answer came in time is more given."""
         if isinstance(error, TimeoutError):
             self.seconds = min(MAX_PATIENCE_S, 2 * self.seconds)

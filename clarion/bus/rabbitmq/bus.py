@@ -67,12 +67,9 @@ class RabbitMQBus:
     def status(self) -> BusStatus:
         why_not = self._publisher.why_not()
         idle = [one.name for one in (*self._subscriptions, *self._ears) if not one.is_consuming]
-        if not self._consuming.is_up:
-            consumes = self._consuming.detail
-        elif idle:
-            consumes = f"No consumer on {', '.join(idle)}."
-        else:
-            consumes = self._watch.why_not()
+        consumes = self._consuming.why_not()
+        if not consumes:
+            consumes = f"No consumer on {', '.join(idle)}." if idle else self._watch.why_not()
         return BusStatus(not why_not, not consumes, why_not or consumes, self._watch.lost())
 
     async def close(self) -> None:

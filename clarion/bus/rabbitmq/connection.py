@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -11,14 +12,16 @@ import aiormq
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from yarl import URL
 
+from clarion.bus.rabbitmq.aiormq_internals import Cause, when_blocked, when_closed
 from clarion.bus.rabbitmq.deliveries import Deliveries
 from clarion.bus.rabbitmq.interception import Interception
-from clarion.bus.rabbitmq.underlay import when_closed
+from clarion.bus.rabbitmq.outcome import BrokerFailure, within
 from clarion.errors import ConfigurationError
 
 DEFAULT_USER = "guest"
 """Whom aiormq logs in where the URL names nobody."""
 
+END_S = 3.0
 HEARTBEAT_S = 6
 """The broker gives up a silent peer after two to three of these, and keeps until then what it gave
 that peer. Below 5 s a busy machine is taken for a dead one."""
@@ -27,7 +30,7 @@ that peer. Below 5 s a busy machine is taken for a dead one."""
 class Connection(aio_pika.Connection):
     """Opened by `connect`. Messages go to the consumers of `deliveries`. `blocked` is true between
     the broker's `connection.blocked` and `connection.unblocked`; `on_blocked` and `on_lost` are
-    called at once."""
+    called at once. `cause` is what ended it, where that is known."""
 
     def __init__(self, url: URL, **options: Any) -> None:
         super().__init__(url, **options)
@@ -35,49 +38,65 @@ class Connection(aio_pika.Connection):
         self._transport_factory = _Transports(url.scheme, self.deliveries)
         self.kwargs["transport_factory"] = self._transport_factory
         self.blocked = False
+        self.cause: Cause = None
 
     def __del__(self) -> None:
         """Nothing: its link closes it, while aio-pika's own begins a task from the collector."""
 
+    @property
+    def silent_s(self) -> float:
+        """How long the peer has sent nothing at all."""
+        tap = self._transport_factory.tap
+        return 0.0 if tap is None else time.monotonic() - tap.heard_at
+
+    async def open(self, timeout_s: float) -> None:
+        """Shake hands. Raises `ConfigurationError` where the broker refuses us, and whatever
+        aiormq makes of one that does not answer."""
+        try:
+            await self.connect(timeout=timeout_s)
+        except aiormq.exceptions.ProbableAuthenticationError as error:
+            raise ConfigurationError(_refused(self.url, "check user and password")) from error
+        except aiormq.exceptions.InvalidFrameError as error:
+            if "OpenOk" not in str(error):
+                raise
+            # the broker closed where it should have opened the virtual host; aiormq drops its words
+            remedy = "check that it exists and that the user has permissions on it"
+            raise ConfigurationError(_refused(self.url, remedy)) from error
+
     def observe(self, on_blocked: Callable[[bool], None], on_lost: Callable[[], None]) -> None:
-        """Call `on_blocked` when the broker blocks and unblocks us, `on_lost` once at the end."""
-        amqp = self._amqp()
+        """Call `on_blocked` when the broker blocks and unblocks us, `on_lost` at the end, once or
+        more often."""
+        if self.transport is None:
+            raise ConnectionError("the connection is closed")
+        amqp = self.transport.connection
 
         def change(blocked: bool) -> None:
             self.blocked = blocked
             on_blocked(blocked)
 
-        # aiormq tells nobody of connection.blocked but this event of its own
-        vars(amqp)["_Connection__connection_unblocked"] = _Unblocked(change)
-        when_closed(amqp, on_lost)
+        def ended(cause: Cause) -> None:
+            self.cause = self.cause or cause
+            on_lost()
+
+        when_blocked(amqp, change)
+        when_closed(amqp, ended)
+        if self._transport_factory.tap is not None:
+            self._transport_factory.tap.on_end = ended  # aiormq may take its time
+
+    async def end(self) -> None:
+        """Close within 3 s, politely where the broker still answers. Raises nothing of aiormq's."""
+        try:
+            await within(END_S, self.close())
+        except BrokerFailure:
+            pass  # it is gone already
+        finally:
+            self.abort()
 
     def abort(self) -> None:
         """End it without a word: the peer does not answer."""
         transport = self._transport_factory.transport
         if transport is not None:
             transport.abort()
-
-    def _amqp(self) -> aiormq.abc.AbstractConnection:
-        if self.transport is None:
-            raise ConnectionError("the connection is closed")
-        return self.transport.connection
-
-
-class _Unblocked(asyncio.Event):
-    """Set while the broker reads what we publish."""
-
-    def __init__(self, change: Callable[[bool], None]) -> None:
-        super().__init__()
-        super().set()
-        self._change = change
-
-    def set(self) -> None:
-        super().set()
-        self._change(False)
-
-    def clear(self) -> None:
-        super().clear()
-        self._change(True)
 
 
 class _Transports(TransportFactory):
@@ -88,38 +107,39 @@ class _Transports(TransportFactory):
         self._factory = TLSTransportFactory() if scheme == "amqps" else TCPTransportFactory()
         self._deliveries = deliveries
         self.transport: asyncio.WriteTransport | None = None
+        self.tap: Interception | None = None
 
     async def create(
         self, url: URL, **options: Any
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await self._factory.create(url, **options)
         self.transport = writer.transport
-        clock = asyncio.get_running_loop().time
-        Interception(cast(asyncio.Transport, writer.transport), self._deliveries, clock)
+        transport = cast(asyncio.Transport, writer.transport)
+        self.tap = Interception(transport, self._deliveries, time.monotonic)
         return reader, writer
 
 
+def connection_to(url: str, name: str) -> Connection:
+    """One that is to be opened, shown to the operator under `name`."""
+    defaults = {"heartbeat": HEARTBEAT_S, "name": name}
+    parsed = URL(url)
+    missing = {key: value for key, value in defaults.items() if key not in parsed.query}
+    return Connection(parsed.update_query(missing))
+
+
 async def connect(url: str, name: str, timeout_s: float) -> Connection:
-    """An open connection, shown to the operator under `name`.
+    """An open connection.
 
     Raises `ConfigurationError` where the broker refuses us, `OSError`, `TimeoutError` or
     `aiormq.AMQPError` where it does not answer.
     """
-    defaults = {"heartbeat": HEARTBEAT_S, "name": name}
-    parsed = URL(url)
-    missing = {key: value for key, value in defaults.items() if key not in parsed.query}
+    connection = connection_to(url, name)
     try:
-        return await aio_pika.connect(
-            parsed.update_query(missing), connection_class=Connection, timeout=timeout_s
-        )
-    except aiormq.exceptions.ProbableAuthenticationError as error:
-        raise ConfigurationError(_refused(parsed, "check user and password")) from error
-    except aiormq.exceptions.InvalidFrameError as error:
-        if "OpenOk" not in str(error):
-            raise
-        # the broker closed where it should have opened the virtual host; aiormq drops its words
-        remedy = "check that it exists and that the user has permissions on it"
-        raise ConfigurationError(_refused(parsed, remedy)) from error
+        await connection.open(timeout_s)
+    except BaseException:
+        connection.abort()
+        raise
+    return connection
 
 
 def user_of(url: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import suppress
 from itertools import count
 from typing import Protocol
 
@@ -13,11 +15,19 @@ from aiormq.channel import Channel
 
 from clarion.bus.metrics import CONSUMER_RESTARTS
 from clarion.bus.protocol import Received
+from clarion.bus.rabbitmq.aiormq_internals import channel_under, when_closed
 from clarion.bus.rabbitmq.backoff import Backoff
 from clarion.bus.rabbitmq.connection import Connection
 from clarion.bus.rabbitmq.deliveries import Deliveries
-from clarion.bus.rabbitmq.link import FAILURES, PROBE_INTERVAL_S, PROBE_TIMEOUT_S, Link
-from clarion.bus.rabbitmq.underlay import channel_under, when_closed
+from clarion.bus.rabbitmq.link import (
+    OPEN_S,
+    PROBE_INTERVAL_S,
+    PROBE_TIMEOUT_S,
+    SILENT_AFTER_S,
+    Link,
+)
+from clarion.bus.rabbitmq.outcome import BrokerFailure, is_cancelled, within
+from clarion.bus.rabbitmq.supervised import SupervisedTask
 from clarion.errors import ConfigurationError
 
 log = structlog.get_logger("clarion.bus")
@@ -80,18 +90,25 @@ class Consumer:
         self._delivered = 0
         self._seen = 0
         self._quiet_looks = 0
-        self._task = asyncio.create_task(self._run(), name=f"bus-consumer-{reader.name}")
+        self._known_at = 0.0
         self.amqp: Channel | None = None
+        self._task = SupervisedTask(f"bus-consumer-{reader.name}", self._run)
+        self._task.start()
 
     @property
     def is_consuming(self) -> bool:
-        """As far as it is known: one that is made anew has been alive until now."""
-        return self._tag is not None or self._renewing
+        """Whether it is known, or was until now and is made anew."""
+        return self.is_known or (self._renewing and self._is_recent)
 
     @property
     def is_known(self) -> bool:
-        """Whether the broker has confirmed it and has not taken it back."""
-        return self._tag is not None
+        """Whether the broker has confirmed it and has not taken it back, and has lately given it
+        a message or counted it."""
+        return self._tag is not None and self._is_recent
+
+    @property
+    def _is_recent(self) -> bool:
+        return time.monotonic() - self._known_at < SILENT_AFTER_S
 
     def renew(self) -> None:
         """Begin anew: what is there cannot be relied on."""
@@ -102,23 +119,22 @@ class Consumer:
         self._stopping = True
         tag, self._tag = self._tag, None
         if tag is None or self.amqp is None:
-            self._task.cancel()
+            self._task.stop()
             return
         try:
-            await self.amqp.basic_cancel(tag, timeout=PROBE_TIMEOUT_S)
-        except FAILURES:
+            await within(PROBE_TIMEOUT_S, self.amqp.basic_cancel(tag))
+        except BrokerFailure:
             self._ended.set()
 
     async def end(self) -> None:
         """Close the channel: what is not settled goes back to its queue."""
         self._stopping = True
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await self._task.end()
 
     def abandon(self) -> None:
         """End without a word to the broker."""
         self._stopping = True
-        self._task.cancel()
+        self._task.stop()
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -130,10 +146,17 @@ class Consumer:
 
     async def _try(self, connection: Connection) -> bool:
         try:
-            channel = await connection.channel(publisher_confirms=False)
+            channel = await within(OPEN_S, connection.channel(publisher_confirms=False))
             return await self._consume(channel, connection.deliveries)
-        except (*FAILURES, ConfigurationError, ConsumerLost) as error:
+        except BrokerFailure as failure:
+            cause = repr(failure.__cause__)
+            log.warning("bus_consumer_failed", queue=self._reader.name, error=cause)
+        except (ConfigurationError, ConsumerLost) as error:
             log.warning("bus_consumer_failed", queue=self._reader.name, error=repr(error))
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            log.warning("bus_consumer_failed", queue=self._reader.name, error="cancelled by aiormq")
         except Exception:  # whatever it was, the next try may go better
             log.exception("bus_consumer_broke", queue=self._reader.name)
         return False
@@ -154,7 +177,7 @@ class Consumer:
                 self._reader.deliver(message)
 
         try:
-            queue = await self._reader.declare(channel)
+            queue = await within(OPEN_S, self._reader.declare(channel))
             deliveries.consume(amqp.number, tag, deliver, generation)
             await self._begin(amqp, queue.name, tag, generation)
             while not self._ended.is_set() and self._quiet_looks < QUIET_LOOKS:
@@ -168,17 +191,19 @@ class Consumer:
             await _close(channel)
 
     def _know(self, tag: str) -> None:
+        self._known_at = time.monotonic()
         if not self._stopping:
             self._tag = tag
 
     async def _begin(self, amqp: Channel, queue: str, tag: str, generation: int) -> None:
         reader, ended = self._reader, self._ended
         amqp.on_consumer_cancel_callbacks.add(lambda _: ended.set())
-        when_closed(amqp, ended.set)
+        when_closed(amqp, lambda _: ended.set())
         self.amqp = amqp
         self._seen, self._quiet_looks = self._delivered, 0
         reader.began(generation)
-        await amqp.basic_consume(queue, _too_late, no_ack=reader.no_ack, consumer_tag=tag)
+        consume = amqp.basic_consume(queue, _too_late, no_ack=reader.no_ack, consumer_tag=tag)
+        await within(OPEN_S, consume)
         self._know(tag)
         self._renewing = False
         log.debug("bus_consuming", queue=reader.name)
@@ -192,9 +217,10 @@ class Consumer:
                 await self._look(amqp, queue)
 
     async def _look(self, amqp: Channel, queue: str) -> None:
-        found = await amqp.queue_declare(queue, passive=True, timeout=PROBE_TIMEOUT_S)
+        found = await within(PROBE_TIMEOUT_S, amqp.queue_declare(queue, passive=True))
         if not found.consumer_count:
             raise ConsumerLost("the broker knows no consumer")
+        self._known_at = time.monotonic()
         self._backoff.reset()
         if self._reader.is_idle() and self._delivered == self._seen:
             self._quiet_looks += 1
@@ -207,8 +233,5 @@ async def _too_late(message: DeliveredMessage) -> None:
 
 
 async def _close(channel: AbstractChannel) -> None:
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            await channel.close()
-    except FAILURES:
-        pass  # it is gone already
+    with suppress(BrokerFailure):  # it is gone already
+        await within(PROBE_TIMEOUT_S, channel.close())

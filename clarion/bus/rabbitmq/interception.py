@@ -8,6 +8,7 @@ from typing import cast
 
 from pamqp.heartbeat import Heartbeat
 
+from clarion.bus.rabbitmq.aiormq_internals import Cause
 from clarion.bus.rabbitmq.deliveries import Deliveries
 
 ALIVE = Heartbeat().marshal()
@@ -17,7 +18,9 @@ messages. So aiormq reads one in the place of what was taken out."""
 
 
 class Interception(asyncio.Protocol):
-    """What `deliveries` leaves goes on to the protocol that the transport had."""
+    """What `deliveries` leaves goes on to the protocol that the transport had. `heard_at` is when
+    the peer last sent anything; `on_end` is called when it has ended the connection, or nobody
+    can reach it."""
 
     def __init__(
         self, transport: asyncio.Transport, deliveries: Deliveries, clock: Callable[[], float]
@@ -27,9 +30,12 @@ class Interception(asyncio.Protocol):
         self._clock = clock
         self._taken = 0
         self._alive_at = 0.0
+        self.heard_at = clock()
+        self.on_end: Callable[[Cause], None] = _nothing
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = now = self._clock()
         left = self._deliveries.take(data)
         if left:
             self._behind.data_received(left)
@@ -37,19 +43,28 @@ class Interception(asyncio.Protocol):
         if taken == self._taken:
             return
         self._taken = taken
-        now = self._clock()
         if now >= self._alive_at:
             self._alive_at = now + ALIVE_EVERY_S
             self._behind.data_received(ALIVE)
 
     def eof_received(self) -> bool | None:
-        return self._behind.eof_received()
+        try:
+            return self._behind.eof_received()
+        finally:
+            self.on_end(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._behind.connection_lost(exc)
+        try:
+            self._behind.connection_lost(exc)
+        finally:
+            self.on_end(exc)
 
     def pause_writing(self) -> None:
         self._behind.pause_writing()
 
     def resume_writing(self) -> None:
         self._behind.resume_writing()
+
+
+def _nothing(_: Cause) -> None:
+    """Nobody wants to hear of the end yet."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
-import aiormq
 import structlog
 from aio_pika.abc import AbstractChannel
 
 from clarion.bus.metrics import LINK_UP
 from clarion.bus.rabbitmq import declaration
 from clarion.bus.rabbitmq.backoff import Backoff, Patience
-from clarion.bus.rabbitmq.connection import Connection, connect, place_of
+from clarion.bus.rabbitmq.connection import Connection, connection_to, place_of
 from clarion.bus.rabbitmq.declaration import Declare, NotDeclaredYet, declare_exchanges
+from clarion.bus.rabbitmq.first_attempt import FirstAttempt
+from clarion.bus.rabbitmq.outcome import BrokerFailure, within
+from clarion.bus.rabbitmq.supervised import SupervisedTask
 from clarion.errors import ConfigurationError
 from clarion.topology import EVENTS
 
@@ -23,19 +26,12 @@ PROBE_TIMEOUT_S = 5.0
 FIRST_ATTEMPT_S = 5.0
 OPEN_S = 30.0
 """For connecting and declaring: a new quorum queue on a busy disk takes its time."""
-END_S = 3.0
+SILENT_AFTER_S = 20.0
+"""Nobody relies on a connection of which nothing was heard for so long, though probes were due."""
 STEADY_AFTER_S = 5.0
 """A connection that lived this long counts as a success: the next backoff starts low."""
 
-FAILURES = (
-    OSError,
-    TimeoutError,
-    aiormq.exceptions.AMQPError,
-    RuntimeError,
-    StopAsyncIteration,
-)
-"""What aio-pika raises for a broker that is away, going, or gone (`ChannelInvalidStateError` is a
-`RuntimeError`; a handshake that the broker breaks off ends in `StopAsyncIteration`)."""
+LOST = "The connection to the broker is lost."
 
 log = structlog.get_logger("clarion.bus")
 
@@ -46,7 +42,8 @@ class Link:
     """One supervised connection.
 
     On the first connection `declare` runs before anybody sees it, on later ones when they are in
-    use; `prepare` before, on each. `detail` says in a sentence why there is none.
+    use; `prepare` before, on each. `prove` is part of each probe: what it raises ends the
+    connection. Whatever ends an attempt, a probe or the connection, another attempt follows.
     """
 
     def __init__(
@@ -56,73 +53,84 @@ class Link:
         prepare: Prepare,
         *,
         declare: Declare = declaration.declare_topology,
+        prove: Callable[[], Awaitable[None]] | None = None,
         on_blocked: Callable[[bool], None] = lambda _: None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        self._name = name
-        self._urls = list(urls)
+        self._name, self._urls = name, list(urls)
         self._prepare = prepare
         self._declare = declare
+        self._prove = prove
         self._on_blocked = on_blocked
         self._on_lost = on_lost
         self._connection: Connection | None = None
         self._control: AbstractChannel | None = None
-        self._up = asyncio.Event()
-        self._lost = asyncio.Event()
+        self._up, self._lost, self._look = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._declared = self._incomplete = False
         self._patience = Patience()
-        self._first: asyncio.Future[None] | None = None
-        self._task: asyncio.Task[None] | None = None
-        self.detail = "The broker is not connected yet."
+        self._first = FirstAttempt()
+        self._task = SupervisedTask(f"bus-{name}", self._run)
+        self._detail = "The broker is not connected yet."
 
     @property
     def is_up(self) -> bool:
-        return self._up.is_set()
+        """Whether there is a connection of which something was heard lately."""
+        return not self.why_not()
 
     @property
     def is_blocked(self) -> bool:
         return self._connection is not None and self._connection.blocked
+
+    def why_not(self) -> str:
+        """Why there is no connection, in a sentence; empty where there is one."""
+        if self._connection is None:
+            return self._detail
+        if self._lost.is_set():
+            return LOST
+        if self._connection.silent_s > SILENT_AFTER_S:
+            return f"The broker has said nothing for {self._connection.silent_s:.0f} s."
+        return ""
 
     async def start(self) -> None:
         """Try once, for 5 s at most, and go on trying in the background.
 
         Raises `ConfigurationError` where the first try meets one.
         """
-        self._first = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._run(), name=f"bus-{self._name}")
-        await asyncio.wait([self._first], timeout=FIRST_ATTEMPT_S)
-        first, self._first = self._first, None
-        if first.done():
-            first.result()
+        self._task.start()
+        await self._first.wait(FIRST_ATTEMPT_S)
 
     async def connected(self) -> Connection:
         """The connection, as soon as there is one."""
-        while self._connection is None or not self._up.is_set():
+        while self._connection is None:
             await self._up.wait()
         return self._connection
 
+    def probe_soon(self) -> None:
+        """Do not wait for the next probe: there is a doubt."""
+        self._look.set()
+
     def drop(self, why: str) -> None:
         """End the connection at once; it is made anew."""
-        if self._connection is not None:
+        if self._connection is not None and not self._lost.is_set():
             log.warning("bus_link_dropped", link=self._name, why=why)
+            self._noticed(self._lost)
             self._connection.abort()
 
     async def close(self) -> None:
         """End for good."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._task.end()
         connection, self._connection = self._connection, None
         self._up.clear()
         LINK_UP.labels(self._name).set(0)
-        self.detail = "The bus is closed."
+        self._detail = "The bus is closed."
         self._on_lost()
         if connection is not None:
-            await _end(connection)
+            await connection.end()
 
     async def _run(self) -> None:
-        backoff = Backoff()
-        loop = asyncio.get_running_loop()
+        backoff, loop = Backoff(), asyncio.get_running_loop()
+        if self._connection is not None:  # the task that had it has ended
+            await self._fell()
         while True:
             began = loop.time()
             if await self._attempt():
@@ -133,31 +141,34 @@ class Link:
             await asyncio.sleep(backoff.next_s())
 
     async def _attempt(self) -> bool:
-        try:
-            async with asyncio.timeout(OPEN_S):
-                await self._open()
-        except (ConfigurationError, NotDeclaredYet) as error:
-            self._failed(str(error))
-            self._settle_first(error if isinstance(error, ConfigurationError) else None)
-        except FAILURES as error:
-            self._patience.failed(error)
-            self._failed(f"The broker cannot be reached ({type(error).__name__}).")
-            self._settle_first(None)
-        except Exception as error:  # whatever it was, the next try may go better
-            log.exception("bus_link_broke", link=self._name)
-            self._failed(f"The broker cannot be reached ({type(error).__name__}).")
-            self._settle_first(None)
-        else:
-            self._settle_first(None)
-            return True
-        return False
-
-    async def _open(self) -> None:
         url = self._urls[0]
         self._urls.append(self._urls.pop(0))  # the next try begins at the next host
-        connection = await connect(url, f"clarion {self._name}", self._patience.seconds)
+        connection = connection_to(url, f"clarion {self._name}")
+        refusal: ConfigurationError | None = None
+        try:
+            await within(OPEN_S, self._open(connection))
+        except ConfigurationError as error:
+            self._failed(str(error), error)
+            refusal = error
+        except BrokerFailure as failure:
+            cause = failure.__cause__
+            self._patience.failed(cause)
+            unreachable = f"The broker cannot be reached ({failure})."
+            self._failed(str(cause) if isinstance(cause, NotDeclaredYet) else unreachable, cause)
+        else:
+            self._urls.insert(0, self._urls.pop())
+            self._begin(connection)
+            log.info("bus_link_up", link=self._name, broker=place_of(url))
+        finally:
+            if self._connection is not connection:
+                connection.abort()
+        self._first.settle(refusal)
+        return self._connection is connection
+
+    async def _open(self, connection: Connection) -> None:
+        await connection.open(self._patience.seconds)
         self._lost = asyncio.Event()
-        connection.observe(self._blocked, self._lost.set)
+        connection.observe(self._blocked, partial(self._noticed, self._lost))
         try:
             self._incomplete = self._declared
             declare = declare_exchanges if self._incomplete else self._declare
@@ -165,25 +176,26 @@ class Link:
             await self._prepare(connection)
         except BaseException:
             connection.abort()
-            await _end(connection)
+            await connection.end()
             raise
+
+    def _begin(self, connection: Connection) -> None:
         self._connection = connection
         self._patience.reset()
         self._declared = True
-        self._urls.insert(0, self._urls.pop())
-        self.detail = ""
+        self._detail = ""
         self._up.set()
         LINK_UP.labels(self._name).set(1)
-        log.info("bus_link_up", link=self._name, broker=place_of(url))
 
     async def _watch(self) -> None:
         """Return once the connection is lost; one that does not answer is dropped."""
         await self._declare_again()
         while not self._lost.is_set():
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_INTERVAL_S):
-                    await self._lost.wait()
-            except TimeoutError:
+                    await self._look.wait()
+            self._look.clear()
+            if not self._lost.is_set():
                 await self._probe()
 
     async def _declare_again(self) -> None:
@@ -192,57 +204,47 @@ class Link:
         if self._connection is None or not self._incomplete:
             return
         try:
-            async with asyncio.timeout(OPEN_S):
-                self._control = await declaration.declared(self._connection, self._declare)
-        except (ConfigurationError, NotDeclaredYet) as error:
-            self._declared = False  # the next try says so
-            self.drop(str(error))
-        except FAILURES as error:
-            log.info("bus_declared_nothing", link=self._name, error=repr(error))
+            declaring = declaration.declared(self._connection, self._declare)
+            self._control = await within(OPEN_S, declaring)
+        except (ConfigurationError, BrokerFailure) as error:
+            if isinstance(error, ConfigurationError) or isinstance(error.__cause__, NotDeclaredYet):
+                self._declared = False  # the next try says so
+                self.drop(str(error))
+            log.info("bus_declared_nothing", link=self._name, error=repr(error.__cause__ or error))
 
     async def _probe(self) -> None:
         if self.is_blocked or self._control is None:
             return  # a broker that blocks us does not read from us either
         try:
-            async with asyncio.timeout(PROBE_TIMEOUT_S):
-                await self._control.declare_exchange(EVENTS, passive=True)
-        except FAILURES as error:
-            if not self._lost.is_set() and not self.is_blocked:
-                self.drop(f"the broker did not answer a probe ({type(error).__name__})")
+            await within(PROBE_TIMEOUT_S, self._control.declare_exchange(EVENTS, passive=True))
+            if self._prove is not None:
+                await within(PROBE_TIMEOUT_S, self._prove())
+        except (BrokerFailure, ConfigurationError) as failure:
+            if not self.is_blocked:
+                self.drop(f"the broker did not answer a probe ({failure})")
 
     async def _fell(self) -> None:
         connection, self._connection = self._connection, None
         self._up.clear()
         LINK_UP.labels(self._name).set(0)
         self._control = None
-        self._failed("The connection to the broker is lost.")
+        self._detail = LOST
         self._on_lost()
         if connection is not None:
-            await _end(connection)
+            await connection.end()
+            cause = repr(connection.cause)
+            log.warning("bus_link_down", link=self._name, detail=LOST, cause=cause)
 
-    def _failed(self, detail: str) -> None:
-        if detail != self.detail:
-            log.warning("bus_link_down", link=self._name, detail=detail)
-        self.detail = detail
+    def _noticed(self, lost: asyncio.Event) -> None:
+        """A connection has ended; it may be one that was given up before."""
+        lost.set()
+        self._look.set()
+
+    def _failed(self, detail: str, cause: BaseException | None) -> None:
+        if detail != self._detail:
+            log.warning("bus_link_down", link=self._name, detail=detail, cause=repr(cause))
+        self._detail = detail
 
     def _blocked(self, blocked: bool) -> None:
         log.warning("bus_link_blocked" if blocked else "bus_link_unblocked", link=self._name)
         self._on_blocked(blocked)
-
-    def _settle_first(self, error: ConfigurationError | None) -> None:
-        if self._first is None or self._first.done():
-            return
-        if error is None:
-            self._first.set_result(None)
-        else:
-            self._first.set_exception(error)
-
-
-async def _end(connection: Connection) -> None:
-    """Close within 3 s, politely where the broker still answers."""
-    try:
-        with suppress(*FAILURES):
-            async with asyncio.timeout(END_S):
-                await connection.close()
-    finally:
-        connection.abort()

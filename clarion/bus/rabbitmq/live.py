@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import cast
 
@@ -12,7 +11,8 @@ from pamqp.common import Arguments
 from clarion.bus.live_buffer import LiveBuffer
 from clarion.bus.protocol import Received
 from clarion.bus.rabbitmq.consumer import Consumer
-from clarion.bus.rabbitmq.link import FAILURES, Link
+from clarion.bus.rabbitmq.link import Link
+from clarion.bus.rabbitmq.outcome import BrokerFailure, within
 from clarion.errors import BusUnavailable
 from clarion.topology import LIVE, LIVE_QUEUE
 
@@ -97,10 +97,9 @@ class RabbitMQLiveSubscription:
         """Wait for a change of the bindings; one that fails is made by a new queue. Raises
         `BusUnavailable` where the broker does not answer."""
         try:
-            async with asyncio.timeout(BIND_S):
-                await asked
-        except TimeoutError:
+            await within(BIND_S, asked)
+        except BrokerFailure as failure:
             self._consumer.renew()
-            raise BusUnavailable("The broker does not confirm what is to be heard.") from None
-        except FAILURES:
-            self._consumer.renew()
+            if isinstance(failure.__cause__, TimeoutError):
+                detail = "The broker does not confirm what is to be heard."
+                raise BusUnavailable(detail) from None

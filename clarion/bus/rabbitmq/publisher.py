@@ -16,9 +16,10 @@ from pamqp.common import FieldTable
 
 from clarion.bus.metrics import BLOCKED, PUBLISHES
 from clarion.bus.protocol import Message
+from clarion.bus.rabbitmq.aiormq_internals import Cause, channel_under, when_closed
 from clarion.bus.rabbitmq.connection import Connection, user_of
-from clarion.bus.rabbitmq.link import FAILURES, Link
-from clarion.bus.rabbitmq.underlay import channel_under, when_closed
+from clarion.bus.rabbitmq.link import Link
+from clarion.bus.rabbitmq.outcome import is_cancelled
 from clarion.errors import (
     BusUnavailable,
     ConfigurationError,
@@ -55,11 +56,17 @@ class Publisher:
         self._amqp: Channel | None = None
         self._user = ""
         self._in_flight: set[asyncio.Timeout] = set()
+        self._is_doubtful = False
         self._message_ids = (
             f"{prefix}{number:x}" for prefix in [token_hex(8)] for number in count()
         )
         self.link = Link(
-            "publish", urls, self._prepare, on_blocked=self._blocked, on_lost=self._lost
+            "publish",
+            urls,
+            self._prepare,
+            prove=self._prove,
+            on_blocked=self._blocked,
+            on_lost=self._lost,
         )
 
     async def publish(self, exchange: str, key: str, message: Message, mandatory: bool) -> None:
@@ -71,6 +78,7 @@ class Publisher:
             raise Unroutable(f"No queue is bound to {exchange} with key {key!r}.")
         amqp = self._amqp
         if amqp is None or amqp.is_closed or self.link.is_blocked:
+            self.link.probe_soon()  # which asks nothing of a broker that blocks us
             _unavailable.inc()
             raise BusUnavailable(self.why_not() or "The connection to the broker is lost.")
         # aiormq tells returns by message id, so one id must never be in flight twice
@@ -102,40 +110,65 @@ class Publisher:
             _refused.inc()
             raise PublishRefused(f"A queue of {exchange} with key {key!r} is full.") from error
         except asyncio.CancelledError as error:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             # what aiormq makes of a connection that was found dead
             _unknown.inc()
             raise PublishUnknown("The connection was lost before the confirm.") from error
-        except FAILURES as error:
+        except Exception as error:  # aiormq raises anything, and the message may be stored
             _unknown.inc()
+            self._doubt(amqp)
             raise PublishUnknown(self.why_not() or "No confirm in time.") from error
+        self._is_doubtful = False
         _confirmed.inc()
 
     def why_not(self) -> str:
         """Why nothing can be published now, in a sentence; empty where it can."""
         if self.link.is_blocked:
             return "The broker is short of memory or disk and blocks publishers."
-        return self.link.detail
+        if why_not := self.link.why_not():
+            return why_not
+        if self._amqp is None or self._amqp.is_closed:
+            return "The channel to the broker is closed."
+        return "No confirm in time." if self._is_doubtful else ""
 
     async def _prepare(self, connection: Connection) -> None:
         self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         amqp = await channel_under(self._channel)
         self._user = user_of(str(connection.url))
-        await _prove_user(amqp, self._user)
-        when_closed(amqp, lambda: self._channel_closed(amqp))
+        is_proven = await _prove_user(amqp, self._user)
+        when_closed(amqp, lambda cause: self._channel_closed(amqp, cause))
         self._amqp = amqp
+        self._is_doubtful = False
+        if not is_proven:
+            self._doubt(amqp)
 
-    def _channel_closed(self, amqp: Channel) -> None:
+    async def _prove(self) -> None:
+        """The channel answers, and so will it confirm."""
+        amqp = self._amqp
+        if amqp is None or amqp.is_closed:
+            raise ConnectionError("the publishing channel is closed")
+        await amqp.confirm_delivery()
+        self._is_doubtful = False
+
+    def _doubt(self, amqp: Channel) -> None:
+        """No confirm came. Until something is confirmed or the channel answers, it may be dead."""
+        if amqp is self._amqp:
+            self._is_doubtful = True
+            self.link.probe_soon()
+
+    def _channel_closed(self, amqp: Channel, cause: Cause) -> None:
         if self._amqp is amqp:
             self._give_up()
             self._amqp = self._channel = None
-            self.link.drop("the broker closed the publishing channel")
+            self.link.drop(f"the publishing channel was closed ({cause!r})")
 
     def _blocked(self, blocked: bool) -> None:
         BLOCKED.set(blocked)
         if blocked:
             self._give_up()
+        else:
+            self.link.probe_soon()
 
     def _lost(self) -> None:
         BLOCKED.set(0)
@@ -145,11 +178,12 @@ class Publisher:
     def _give_up(self) -> None:
         now = asyncio.get_running_loop().time()
         for deadline in self._in_flight:
-            deadline.reschedule(now)
+            if not deadline.expired():  # it is ending already, and may not be changed
+                deadline.reschedule(now)
 
 
-async def _prove_user(amqp: Channel, user: str) -> None:
-    """Have the broker check the user id of a message that nobody is to hear.
+async def _prove_user(amqp: Channel, user: str) -> bool:
+    """Have the broker check the user id of a message that nobody is to hear; whether it did in time.
 
     Raises `ConfigurationError` where it knows us by another name (a certificate or an
     authentication backend may give one), and where we may not publish at all. A broker that blocks
@@ -160,6 +194,8 @@ async def _prove_user(amqp: Channel, user: str) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(PROOF_S):
                 await amqp.basic_publish(b"", exchange=LIVE, routing_key="", properties=properties)
+                return True
+        return False
     except aiormq.exceptions.ChannelPreconditionFailed as error:
         raise ConfigurationError(
             f"CLARION_AMQP_URL: the broker knows this connection by another user than {user!r}."
@@ -175,8 +211,3 @@ async def _prove_user(amqp: Channel, user: str) -> None:
 
 def _table(message: Message) -> FieldTable:
     return {name: value for name, value in message.headers.items()}
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

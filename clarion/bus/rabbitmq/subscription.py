@@ -13,10 +13,14 @@ from aiormq.channel import Channel
 from clarion.bus.protocol import Received, SubscriptionClosed
 from clarion.bus.rabbitmq.consumer import Consumer
 from clarion.bus.rabbitmq.declaration import declare_queue
-from clarion.bus.rabbitmq.link import FAILURES, Link
+from clarion.bus.rabbitmq.link import Link
+from clarion.bus.rabbitmq.outcome import is_cancelled
 from clarion.topology import Queue
 
 log = structlog.get_logger("clarion.bus")
+
+SETTLE_S = 10.0
+"""To hand an acknowledgement to a connection that takes nothing."""
 
 Send = Callable[[Channel, int], Awaitable[None]]
 
@@ -132,12 +136,20 @@ class WorkSubscription:
         waiting = deque(groups)
         try:
             while waiting and generation == self._generation and self._consumer.amqp is not None:
-                await send(self._consumer.amqp, waiting[0][-1])
+                async with asyncio.timeout(SETTLE_S):
+                    await send(self._consumer.amqp, waiting[0][-1])
                 for tag in waiting.popleft():
                     self._unsettled.pop(tag, None)
                     self._settling.discard(tag)
-        except FAILURES:
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
             log.debug("bus_settled_too_late", queue=self.name)
+        except TimeoutError:  # nobody takes what we send: all of it comes again
+            log.warning("bus_settled_not", queue=self.name)
+            self._consumer.renew()
+        except Exception as error:  # whatever aiormq makes of a channel that is gone
+            log.debug("bus_settled_too_late", queue=self.name, error=repr(error))
         finally:
             if generation == self._generation:
                 self._settling.difference_update(tag for group in waiting for tag in group)

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
-from aio_pika.abc import AbstractConnection
 
 from clarion.bus.rabbitmq.backoff import PATIENCE_S
-from clarion.bus.rabbitmq.connection import connect
+from clarion.bus.rabbitmq.connection import Connection, connect
 from clarion.bus.rabbitmq.declaration import OutdatedExchange, declare_exchange, declare_topology
-from clarion.bus.rabbitmq.link import FAILURES
+from clarion.bus.rabbitmq.outcome import BrokerFailure, within
 from clarion.errors import BusUnavailable, ConfigurationError
 from clarion.topology import DECLARED_EXCHANGES, Exchange
 
 log = structlog.get_logger("clarion.bus")
 
+MIGRATE_S = 120.0
+"""For all of it: each new quorum queue on a busy disk takes its time."""
 TRIES = 10
 """A process of the earlier version may declare its exchange again in between."""
 
@@ -32,25 +33,29 @@ async def migrate_topology(urls: Sequence[str]) -> None:
     """
     connection = await _connection(urls)
     try:
-        for _ in range(TRIES):
-            for exchange in DECLARED_EXCHANGES:
-                await _replace_outdated(connection, exchange)
-            try:
-                await declare_topology(await connection.channel(publisher_confirms=False))
-            except OutdatedExchange:
-                continue
-            return
-        raise ConfigurationError(
-            "Processes of an earlier version of Clarion declare their exchanges again and again."
-            " Stop them, then run: clarion migrate"
-        )
-    except FAILURES as error:
-        raise BusUnavailable("The broker was lost; run clarion migrate again.") from error
+        await within(MIGRATE_S, _migrate(connection))
+    except BrokerFailure as failure:
+        raise BusUnavailable("The broker was lost; run clarion migrate again.") from failure
     finally:
-        await connection.close()
+        await connection.end()
 
 
-async def _replace_outdated(connection: AbstractConnection, exchange: Exchange) -> None:
+async def _migrate(connection: Connection) -> None:
+    for _ in range(TRIES):
+        for exchange in DECLARED_EXCHANGES:
+            await _replace_outdated(connection, exchange)
+        try:
+            await declare_topology(await connection.channel(publisher_confirms=False))
+        except OutdatedExchange:
+            continue
+        return
+    raise ConfigurationError(
+        "Processes of an earlier version of Clarion declare their exchanges again and again."
+        " Stop them, then run: clarion migrate"
+    )
+
+
+async def _replace_outdated(connection: Connection, exchange: Exchange) -> None:
     try:
         await declare_exchange(await connection.channel(publisher_confirms=False), exchange)
     except OutdatedExchange:
@@ -61,11 +66,11 @@ async def _replace_outdated(connection: AbstractConnection, exchange: Exchange) 
         log.info("bus_exchange_replaced", exchange=exchange.name)
 
 
-async def _connection(urls: Sequence[str]) -> AbstractConnection:
+async def _connection(urls: Sequence[str]) -> Connection:
     failure: BaseException | None = None
     for url in urls:
         try:
-            return await connect(url, "clarion migrate", PATIENCE_S)
-        except FAILURES as error:
+            return await within(2 * PATIENCE_S, connect(url, "clarion migrate", PATIENCE_S))
+        except BrokerFailure as error:
             failure = error
     raise BusUnavailable("No host of CLARION_AMQP_URL answers.") from failure

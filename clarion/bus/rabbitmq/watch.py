@@ -13,6 +13,7 @@ from collections.abc import Callable
 import structlog
 
 from clarion.bus.metrics import CONSUMERS_MISSING
+from clarion.bus.rabbitmq.supervised import SupervisedTask
 
 EVERY_S = 10.0
 UNREADY_AFTER_S = 30.0
@@ -30,16 +31,15 @@ class Watch:
         self._find_missing = find_missing
         self._clock = clock
         self._since: dict[str, float] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task = SupervisedTask("bus-watch", self._run)
 
     def start(self) -> None:
         """Look every `EVERY_S`, until `stop`."""
-        self._task = asyncio.create_task(self._run(), name="bus-watch")
+        self._task.start()
 
     def stop(self) -> None:
         """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
+        self._task.stop()
         self._since.clear()
 
     def look(self) -> None:

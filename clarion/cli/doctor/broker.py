@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import aio_pika
-import aiormq
 from aiormq.exceptions import ChannelNotFoundEntity
 
 from clarion.bus.rabbitmq.backoff import PATIENCE_S
 from clarion.bus.rabbitmq.connection import connect, place_of
 from clarion.bus.rabbitmq.declaration import MayNotDeclare, declare_exchange, declare_queue
+from clarion.bus.rabbitmq.outcome import BrokerFailure, within
 from clarion.cli.doctor.finding import Finding
 from clarion.errors import ConfigurationError
 from clarion.topology import DECLARED_EXCHANGES, QUEUES, Exchange, Queue
@@ -27,12 +27,12 @@ async def check_broker(urls: Sequence[str]) -> list[Finding]:
 async def _host(url: str) -> list[Finding]:
     subject = f"broker {place_of(url)}"
     try:
-        connection = await connect(url, "clarion-doctor", PATIENCE_S)
+        connection = await within(2 * PATIENCE_S, connect(url, "clarion-doctor", PATIENCE_S))
     except ConfigurationError as error:
         return [Finding(subject, str(error), "Correct CLARION_AMQP_URL or the broker's user.")]
-    except (OSError, TimeoutError, aiormq.exceptions.AMQPError) as error:
+    except BrokerFailure as failure:
         remedy = "Start RabbitMQ, or correct host and port in CLARION_AMQP_URL."
-        return [Finding(subject, f"It does not answer ({type(error).__name__}).", remedy)]
+        return [Finding(subject, f"It does not answer ({failure}).", remedy)]
     async with connection:
         return [Finding(subject, "It lets us in."), await _topology(subject, connection)]
 
