@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import aiormq
 import pytest
+import uvloop
 from aiormq.channel import Channel
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -119,6 +120,32 @@ async def test_a_probe_that_ends_the_connection_leads_to_the_next(
             await wait_until(lambda: proxy.struck >= 4, 30, "attempts of both links")
             proxy.mend()
             await assert_works(bus)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("at", [ANY_DECLARATION, QUEUE_DECLARATION, PUBLISHED])
+def test_the_last_data_and_fin_in_one_turn_of_the_loop_of_a_service(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch, at: bytes
+) -> None:
+    """uvloop reads both at once: aiormq then ends what waits with a bare `Exception`."""
+    monkeypatch.setattr("clarion.bus.rabbitmq.link.PROBE_INTERVAL_S", 0.2)
+
+    async def run() -> None:
+        async with through_proxy(amqp_url) as (proxy, url), opened(url) as bus:
+            await ready(bus)
+            proxy.last_words_at(at)
+            proxy.fall_silent()
+
+            async def struck() -> bool:
+                with suppress(BusUnavailable):
+                    await bus.publish(EVENTS, "normal", EVENT)
+                return proxy.struck >= 3
+
+            await wait_until(struck, 30, "connections that end so")
+            proxy.mend()
+            await assert_works(bus)
+
+    uvloop.run(run())
 
 
 @pytest.mark.usefixtures("quick")
