@@ -26,13 +26,13 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from clarion.contracts.media import JSON, is_utf8, media_type
+from clarion.contracts.media import JSON, is_utf8, media_type, without_bom
 from clarion.contracts.validation import (
     Parsed,
-    decode_event,
     decode_json,
     invalid,
     read_each,
+    read_event,
     split_array,
 )
 from clarion.contracts.values import compact
@@ -54,6 +54,7 @@ AMQP_PREFIXES = ("ce-", "cloudEvents:", "cloudEvents_")
 
 def read_structured(raw: bytes) -> Parsed:
     """One CloudEvent in the JSON format."""
+    raw = without_bom(raw)
     value = decode_json(raw)
     if not isinstance(value, dict):
         raise invalid([FieldError("body", "must be an object")])
@@ -66,7 +67,7 @@ def read_structured(raw: bytes) -> Parsed:
 
 def read_batch(raw: bytes) -> list[Parsed]:
     """A JSON batch; one wrong event refuses all."""
-    return read_each(split_array(raw), read_structured)
+    return read_each(split_array(without_bom(raw)), read_structured)
 
 
 def read_binary(attributes: Mapping[str, str], content_type: str | None, body: bytes) -> Parsed:
@@ -96,10 +97,10 @@ def read_amqp(body: bytes, content_type: str | None, headers: Mapping[str, objec
         return read_binary(attributes, content_type, body)
     if media != JSON:
         raise UnsupportedMedia("Publish a CloudEvent, or a plain event as application/json.")
-    event = decode_event(body)
-    if event.id is None:
+    parsed = read_event(without_bom(body))
+    if parsed.event.id is None:
         raise invalid([FieldError("id", "is required over AMQP")])
-    return Parsed(event, body)
+    return parsed
 
 
 def http_attributes(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -135,7 +136,8 @@ def _read(attributes: dict[str, Any], found: Sequence[FieldError] = ()) -> Parse
         raise invalid(faults)
     raw = msgspec.json.encode(_plain(attributes))
     traceparent = attributes.get("traceparent")
-    return Parsed(decode_event(raw), raw, traceparent if isinstance(traceparent, str) else None)
+    parsed = read_event(raw)
+    return parsed._replace(traceparent=traceparent if isinstance(traceparent, str) else None)
 
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -205,6 +207,7 @@ def _data_of(body: bytes, content_type: str | None) -> Any:
     if not is_utf8(content_type or JSON):
         raise invalid([FieldError("datacontenttype", "must not name another charset than UTF-8")])
     if _is_json(media):
+        body = without_bom(body)
         decode_json(body)
         return msgspec.Raw(compact(body))
     try:

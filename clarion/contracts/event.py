@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
+from clarion.contracts.ids import PLAIN_TEXT_PATTERN, SUBSCRIBER_ID, SUBSCRIBER_ID_PATTERN
 from clarion.contracts.visible import VISIBLE_PATTERN
 
 Channel = Literal["inbox", "email", "sms", "push", "chat", "webhook"]
@@ -28,13 +28,15 @@ MAX_DEPTH = 32
 DEFAULT_SOURCE = "api"
 
 SubscriberId = Annotated[str, Meta(pattern=SUBSCRIBER_ID_PATTERN)]
-ADDRESS_PATTERN = r"^(user|topic):[A-Za-z0-9._:@-]{1,128}\Z"
+ADDRESS_PATTERN = rf"^(user|topic):{SUBSCRIBER_ID}\Z"
 Address = Annotated[str, Meta(pattern=ADDRESS_PATTERN)]
 LoneAddress = Annotated[str, Meta(extra_json_schema={"pattern": ADDRESS_PATTERN})]
 """An `Address` beside a list of them. `validation` checks it: msgspec 0.22 frees the wrong memory
 where a union holds both a string with a pattern and a list, and the process dies at its end."""
-EventId = Annotated[str, Meta(min_length=1, max_length=256)]
-Source = Annotated[str, Meta(min_length=1, max_length=256)]
+NO_CONTROL = {"pattern": PLAIN_TEXT_PATTERN}
+EventId = Annotated[str, Meta(min_length=1, max_length=256, extra_json_schema=NO_CONTROL)]
+"""Of no control characters; `validation` looks, for a pattern costs more."""
+Source = Annotated[str, Meta(min_length=1, max_length=256, extra_json_schema=NO_CONTROL)]
 EventType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z")]
 Category = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:@-]{1,128}\Z")]
 """The id of a topic may be one: that of what subscribers publish is."""
@@ -46,8 +48,11 @@ Title = Annotated[
 ]
 """`validation` checks that it shows something: a blank one of an older version is still planned."""
 LongText = Annotated[str, Meta(max_length=20_000)]
-Url = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://|mailto:|/(?!/)|#|\?)")]
-"""Schemes that can run script (`javascript:`, `data:`) and protocol-relative links are refused."""
+URL_PATTERN = r"^(https?://|mailto:|/(?!/)|#|\?)"
+Url = Annotated[str, Meta(max_length=2_000, pattern=URL_PATTERN)]
+"""Schemes that can run script (`javascript:`, `data:`) and protocol-relative links are refused, and
+what browsers read as such: they take a backslash for a slash and pass over tabs and line breaks.
+`validation` looks for these, for a longer pattern costs more."""
 
 
 class Recipient(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):

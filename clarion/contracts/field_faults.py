@@ -24,6 +24,7 @@ from clarion.contracts.event import (
     Event,
     Recipient,
 )
+from clarion.contracts.ids import SUBSCRIBER_ID_WORDS
 from clarion.contracts.unknown_fields import unknown
 from clarion.contracts.values import member_path
 from clarion.contracts.visible import is_blank
@@ -31,13 +32,13 @@ from clarion.errors import FieldError
 
 EXPECTED = {
     "type": "1 to 128 of A-Z a-z 0-9 . _ : / -, beginning with a letter or digit",
-    "id": "a string of 1 to 256 characters",
-    "source": "a string of 1 to 256 characters",
+    "id": "a string of 1 to 256 characters, none of them a control character",
+    "source": "a string of 1 to 256 characters, none of them a control character",
     "time": "a time with its offset, such as 2026-01-31T12:00:00Z",
     "send_at": "a time with its offset, such as 2026-01-31T12:00:00Z",
     "expires_at": "a time with its offset, such as 2026-01-31T12:00:00Z",
     "to": "user:<id>, topic:<id>, an object with an id, or a list of these",
-    "to[].id": "1 to 128 of A-Z a-z 0-9 . _ : @ -",
+    "to[].id": SUBSCRIBER_ID_WORDS,
     "to[].email": "a string of at most 320 characters",
     "to[].phone": "a string of at most 32 characters",
     "to[].locale": "a string of at most 35 characters",
@@ -46,7 +47,10 @@ EXPECTED = {
     "content": "an object",
     "content.title": "a string of 1 to 1,000 characters, one of them visible",
     "content.body": "a string of at most 20,000 characters",
-    "content.url": "an http, https or mailto URL or a path of at most 2,000 characters",
+    "content.url": (
+        "an http, https or mailto URL or a path of at most 2,000 characters, without backslashes"
+        " and control characters"
+    ),
     "channels": "a list of 1 to 6 channels",
     "channels[]": "one of " + ", ".join(CHANNELS),
     "category": "1 to 128 of A-Z a-z 0-9 . _ : @ -",

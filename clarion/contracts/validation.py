@@ -24,6 +24,8 @@ from clarion.contracts.event import (
     audience_of,
 )
 from clarion.contracts.field_faults import event_faults, expected
+from clarion.contracts.ids import holds_control
+from clarion.contracts.moments import without_leap_seconds
 from clarion.contracts.refusals import MAX_NAMED_FAULTS, invalid, malformed, too_deep
 from clarion.contracts.values import (
     compact,
@@ -58,21 +60,29 @@ class Parsed(NamedTuple):
 
 
 def decode_event(raw: bytes, *, now: datetime | None = None) -> Event:
-    """One event. `now` bounds `send_at`; the clock where it is left out.
+    """One event; as `read_event`."""
+    return read_event(raw, now=now).event
+
+
+def read_event(raw: bytes, *, now: datetime | None = None) -> Parsed:
+    """One event and its JSON, in which a leap second is the microsecond before. `now` bounds
+    `send_at`; the clock where it is left out.
 
     Raises `BadRequest` (`malformed_json`) for what is not JSON, and `Invalid` with one
     `FieldError` for each wrong field.
     """
     event, faults = _examine(raw, now)
+    if event is None and (changed := without_leap_seconds(raw)) is not None:
+        return read_event(changed, now=now)
     if event is None or faults:
         raise invalid(faults)
-    return event
+    return Parsed(event, raw)
 
 
 def decode_events(raw: bytes, *, now: datetime | None = None) -> list[Parsed]:
     """An array of 1 to `MAX_EVENTS` events, each with its own bytes. Errors as `decode_event`,
     with paths such as `[3].type`; one wrong event refuses all."""
-    return read_each(split_array(raw), lambda part: Parsed(decode_event(part, now=now), part))
+    return read_each(split_array(raw), lambda part: read_event(part, now=now))
 
 
 def read_apart(parts: Sequence[bytes], read: Callable[[bytes], Parsed]) -> list[Parsed | Refused]:
@@ -193,6 +203,14 @@ def _value_faults(raw: bytes, value: object) -> Iterator[FieldError]:
 def _event_value_faults(event: Event, raw: bytes, now: datetime | None) -> Iterator[FieldError]:
     if is_deeper(raw, MAX_DEPTH) or may_hold_nul(raw) or may_hold_huge_number(raw):
         yield from _value_faults(raw, msgspec.json.decode(raw))
+    if event.id is not None and holds_control(event.id) and "\0" not in event.id:
+        yield FieldError("id", expected("id"))
+    if event.source is not None and holds_control(event.source) and "\0" not in event.source:
+        yield FieldError("source", expected("source"))
+    if event.content is not None and event.content.url is not None:
+        url = event.content.url
+        if "\\" in url or holds_control(url):
+            yield FieldError("content.url", expected("content.url"))
     data = event.data
     if data and len(data) > MAX_DATA_BYTES and len(compact(data)) > MAX_DATA_BYTES:
         yield FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes")

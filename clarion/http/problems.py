@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clarion.contracts.refusals import malformed
 from clarion.errors import BadRequest, Invalid, NotFound, Problem
 from clarion.http.field_words import faults_of
+from clarion.http.methods import methods_at
 from clarion.http.refusals import log_refusal
 from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import current_trace_id, new_traceparent, trace_id_of
@@ -192,10 +193,16 @@ def _malformed(error: RequestValidationError) -> Problem:
     return BadRequest("The body is not JSON.", code="malformed_json")
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     found = cast("HTTPException", error)
     if found.status_code == HTTPStatus.NOT_FOUND:
         return problem_response(NotFound("There is nothing at this address."))
+    if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(methods_at(request.app.routes, request.scope))
+        problem = OtherProblem(found.status_code, f"This address takes {allowed}.")
+        response = problem_response(problem)
+        response.headers["allow"] = allowed
+        return response
     response = problem_response(OtherProblem(found.status_code, _sentence_of(found)))
     for name, value in (found.headers or {}).items():
         response.headers[name] = value
@@ -203,9 +210,6 @@ async def _on_http_exception(_request: Request, error: Exception) -> Response:
 
 
 def _sentence_of(found: HTTPException) -> str:
-    allowed = (found.headers or {}).get("allow") or (found.headers or {}).get("Allow")
-    if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED and allowed:
-        return f"This address takes {allowed}."
     if found.status_code == HTTPStatus.BAD_REQUEST:
         return "The body cannot be read: send JSON in UTF-8."
     return HTTPStatus(found.status_code).description or HTTPStatus(found.status_code).phrase

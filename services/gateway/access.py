@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
@@ -15,6 +18,17 @@ from clarion.tokens.api_keys import ApiKey
 from services.gateway.auth import require_scope
 from services.gateway.cursors import Cursors
 from services.gateway.settings import GatewaySettings
+
+SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+@asynccontextmanager
+async def snapshot(database: Database) -> AsyncIterator[AsyncConnection]:
+    """A transaction whose statements all see one moment: what is answered belongs together."""
+    async with database.transaction() as connection:
+        await connection.execute(SNAPSHOT)
+        yield connection
+
 
 bearer = HTTPBearer(scheme_name="apiKey", description="An API key: `clr_...`", auto_error=False)
 

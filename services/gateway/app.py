@@ -12,8 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clarion.bus.protocol import Bus
 from clarion.errors import Problem
+from clarion.http.methods import MethodsMiddleware, methods_at
 from clarion.http.operations import Check, operations_router
 from clarion.http.problems import install_problem_handlers
+from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
 from clarion.lifecycle import BackgroundTasks
 from clarion.store.database import Database
@@ -24,8 +26,7 @@ from services.gateway.auth import Authenticator
 from services.gateway.bad_keys import BadKeys
 from services.gateway.body import BodyReader
 from services.gateway.cursors import Cursors
-from services.gateway.entry import Entry
-from services.gateway.headers import SecurityHeadersMiddleware
+from services.gateway.entry import EVENTS_PATH, Entry
 from services.gateway.key_watch import KeyWatch
 from services.gateway.openapi import install_openapi
 from services.gateway.rates import RequestRates
@@ -113,7 +114,12 @@ def create_app(
         room=room,
         rates=RequestRates(settings.max_requests_per_s, settings.max_tenant_requests_per_s),
     )
-    return Gateway(fastapi, entry, settings.allowed_origins)
+
+    def methods_of(scope: Scope) -> list[str]:
+        return ["POST"] if scope["path"] == EVENTS_PATH else methods_at(fastapi.routes, scope)
+
+    with_methods = MethodsMiddleware(entry, methods_of)
+    return Gateway(fastapi, with_methods, settings.allowed_origins)
 
 
 def _with_cors(app: ASGIApp, allowed_origins: list[str]) -> ASGIApp:

@@ -20,6 +20,8 @@ from clarion.http.bodies import METHODS_WITH_BODY, discard
 from clarion.http.json_bodies import sound_json
 from clarion.http.problems import OtherProblem, problem_response
 from clarion.http.refusals import find_route, note_request
+from clarion.http.repeated_headers import refuse_repeated
+from clarion.http.security_headers import NO_STORE, SECURITY_HEADERS
 from clarion.lifecycle.bounded_http import has_whole_body
 from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import continue_trace, set_current_trace, trace_id_of
@@ -28,7 +30,6 @@ from services.gateway.accept import Acceptor
 from services.gateway.accepted import NOTHING, Answer
 from services.gateway.auth import Authenticator, require_scope
 from services.gateway.body import BodyReader
-from services.gateway.headers import SECURITY_HEADERS
 from services.gateway.intake import Headers, refuse_encoding, wants_partial
 from services.gateway.metrics import REFUSED
 from services.gateway.rates import RequestRates, sending_fields, with_fields
@@ -76,6 +77,8 @@ class Entry:
         headers: Headers = dict(scope["headers"])
         traceparent = _continue(scope, headers)
         try:
+            if len(headers) != len(scope["headers"]):
+                refuse_repeated(scope["headers"])
             if scope["method"] != "POST":
                 raise OtherProblem(405, "Events are sent by POST.")
             answer, problem = await self._accept(scope, headers, traceparent, receive)
@@ -108,6 +111,7 @@ class Entry:
         traceparent = _continue(scope, headers)
         body = b""
         try:
+            refuse_repeated(scope["headers"])
             key = await self._identify(scope, headers)
             if scope["method"] in METHODS_WITH_BODY:
                 body = await self._read_json(key.tenant, headers, receive)
@@ -179,6 +183,7 @@ async def _answer_accepted(answer: Answer, traceparent: str, scope: Scope, send:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(answer.body)).encode()),
         (b"traceparent", traceparent.encode()),
+        NO_STORE,
         *SECURITY_HEADERS,
         *with_fields(scope),
     ]

@@ -13,12 +13,13 @@ from clarion.contracts.cloudevents import (
     read_binary,
     read_structured,
 )
-from clarion.contracts.media import JSON, is_utf8, media_type
+from clarion.contracts.ids import holds_control
+from clarion.contracts.media import BOM, JSON, is_utf8, media_type, without_bom
 from clarion.contracts.validation import (
     Parsed,
-    decode_event,
     read_apart,
     read_each,
+    read_event,
     split_array,
 )
 from clarion.contracts.values import PLAIN_NAME
@@ -43,6 +44,8 @@ class Intake:
 def read_events(headers: Headers, body: bytes, *, partial: bool = False) -> Intake:
     """The events of a request, in the order given. Raises `BadRequest`, `Invalid` and
     `UnsupportedMedia`; for a single wrong event only unless `partial`."""
+    if body[:1] == BOM[:1]:
+        body = without_bom(body)
     read, single = _reader_of(headers, body)
     if partial:
         outcomes = read_apart([body] if single else split_array(body), read)
@@ -70,11 +73,7 @@ def _reader_of(headers: Headers, body: bytes) -> tuple[Callable[[bytes], Parsed]
         raise UnsupportedMedia(
             f"Send {JSON}, {STRUCTURED}, {BATCHED}, or a CloudEvent in binary mode."
         )
-    return _read_plain, body.lstrip(b" \t\r\n")[:1] != b"["
-
-
-def _read_plain(part: bytes) -> Parsed:
-    return Parsed(decode_event(part), part)
+    return read_event, body.lstrip(b" \t\r\n")[:1] != b"["
 
 
 def refuse_encoding(headers: Headers) -> None:
@@ -95,8 +94,9 @@ def idempotency_key(headers: Headers, intake: Intake) -> str | None:
             code="idempotency_key_on_array",
         )
     key = _unquoted(given)
-    if not 1 <= len(key) <= MAX_ID_CHARACTERS or "\0" in key:
-        fault = FieldError("Idempotency-Key", "must be UTF-8 of 1 to 256 characters")
+    if not 1 <= len(key) <= MAX_ID_CHARACTERS or holds_control(key):
+        words = "must be UTF-8 of 1 to 256 characters, none of them a control character"
+        fault = FieldError("Idempotency-Key", words)
         raise Invalid("The Idempotency-Key is not valid.", errors=[fault])
     if intake.events and intake.events[0].event.id not in (None, key):
         fault = FieldError("id", "is not the same as the Idempotency-Key")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
+from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN, SUBSCRIBER_ID_WORDS
 from clarion.errors import FieldError, Invalid, NotFound
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.access import Resources
@@ -59,7 +59,7 @@ def known_form(identifier: str, what: str) -> str:
 def new_form(identifier: str) -> str:
     """Raises `Invalid` for what cannot become an id."""
     if not ID.match(identifier):
-        fault = FieldError("id", "must be 1 to 128 of A-Z a-z 0-9 . _ : @ -")
+        fault = FieldError("id", f"must be {SUBSCRIBER_ID_WORDS}")
         raise Invalid("The id in the address is not valid.", errors=[fault])
     return identifier
 

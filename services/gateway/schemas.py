@@ -7,9 +7,10 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-from clarion.http.field_words import ID_WORDS, described
+from clarion.contracts.ids import SUBSCRIBER_ID, SUBSCRIBER_ID_WORDS
+from clarion.http.field_words import described
 
-ID_PATTERN = described("^[A-Za-z0-9._:@-]{1,128}$", ID_WORDS)
+ID_PATTERN = described(f"^{SUBSCRIBER_ID}$", f"must be {SUBSCRIBER_ID_WORDS}")
 NO_NUL = described(r"^[^\x00]*$", "must not hold the character U+0000")
 CURSOR_PATTERN = described("^[A-Za-z0-9_-]*$", "must be the next_cursor of a page of this list")
 

@@ -12,8 +12,11 @@ from starlette.middleware.cors import CORSMiddleware
 from clarion.bus import Bus
 from clarion.errors import StoreUnavailable
 from clarion.http.bodies import BoundedBodyMiddleware
+from clarion.http.methods import MethodsMiddleware, methods_at, with_heads
 from clarion.http.operations import Check, operations_router
 from clarion.http.problems import install_problem_handlers
+from clarion.http.repeated_headers import SingleHeadersMiddleware
+from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
 from clarion.store.database import Database
 from clarion.tokens.jwks import open_verifier
@@ -60,18 +63,31 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["authorization", "content-type", "last-event-id", "traceparent"],
         expose_headers=["traceparent", "retry-after", *QUOTA_FIELDS],
         max_age=600,
     )
+    app.add_middleware(SingleHeadersMiddleware)
+    app.add_middleware(MethodsMiddleware, methods_of=lambda scope: methods_at(app.routes, scope))
+    app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(TraceMiddleware)
     app.include_router(operations_router(checks(app, bus, database)))
     app.include_router(live.router)
     app.include_router(stream.router)
     app.include_router(tickets.router)
     app.include_router(inbox.router)
+    _tell_of_heads(app)
     return app
+
+
+def _tell_of_heads(app: FastAPI) -> None:
+    document = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return with_heads(document())
+
+    app.openapi = openapi
 
 
 def checks(app: FastAPI, bus: Bus, database: Database) -> Mapping[str, Check]:

@@ -17,6 +17,8 @@ from clarion.contracts.frames import (
     Snooze,
     Unread,
 )
+from clarion.contracts.media import BOM, without_bom
+from clarion.contracts.moments import without_leap_seconds
 from services.pusher.commands import Verb
 from services.pusher.snooze import until_fault
 
@@ -46,9 +48,14 @@ _envelope = msgspec.json.Decoder(Envelope)
 
 def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame:
     """The frame, or the answer to what is none: codes `malformed`, `unknown_type`, `invalid`."""
+    if payload[:1] == BOM[:1]:
+        payload = without_bom(payload)
     try:
         frame = _frame.decode(payload)
     except msgspec.ValidationError as error:
+        changed = without_leap_seconds(payload)
+        if changed is not None:
+            return read_frame(changed)
         return _refusal(payload, str(error))
     except _unreadable:
         return ErrorFrame(code="malformed", detail="The frame is not JSON.")

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from clarion.contracts.frames import SUBPROTOCOL
 from clarion.errors import NotFound, Problem, Refused
 from clarion.http.problems import CONTENT_TYPE, problem_body
+from clarion.http.security_headers import SECURITY_HEADERS
 from clarion.telemetry.trace import continue_trace, trace_id_of
 from services.pusher.auth import token_in_header, token_in_subprotocols, value_in_query
 from services.pusher.upgrade import WEBSOCKET_VERSION, Upgrade
@@ -122,6 +123,7 @@ def refusal(problem: Problem, trace_id: str) -> bytes:
         "cache-control": "no-store",
         "connection": "close",
         "sec-websocket-version": WEBSOCKET_VERSION,
+        **{name.decode(): value.decode() for name, value in SECURITY_HEADERS},
     }
     if problem.retry_after_s is not None:
         headers["retry-after"] = str(problem.retry_after_s)

@@ -24,7 +24,6 @@ MALFORMED = {
     "control character": b'{"type":"a","data":"\x00"}',
     "bad UTF-8": b'{"type":"a","data":"\xff"}',
     "UTF-16": '{"type":"a"}'.encode("utf-16"),
-    "BOM": b'\xef\xbb\xbf{"type":"a"}',
     "high surrogate": b'{"type":"a","data":"\\ud800"}',
     "low surrogate": b'{"type":"a","data":"\\uDC00"}',
     "surrogate key": b'{"type":"a","data":{"\\ud800":1}}',
@@ -138,7 +137,7 @@ async def test_a_query_is_never_taken_for_a_real_run(
         await only_the_next_is_published(memory_bus, client)
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
 async def test_other_methods_are_405(memory_bus: Bus, no_database: Database, method: str) -> None:
     async with gateway_client(memory_bus, no_database) as client:
         answer = await client.request(method, "/v1/events")

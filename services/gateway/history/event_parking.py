@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, select
+import msgspec
+from sqlalchemy import LargeBinary, Row, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.store.tables import parked
-from services.gateway.parked.repair import events_in
-
-MAX_OF_ONE_TRACE = 50
 
 _p = parked.c
+_encode = msgspec.json.Encoder().encode
+
+HOLDS = text("position(:name IN parked.body) > 0")
+"""Looked for where the bodies are, for there may be many and large ones under one trace."""
 
 
 async def parking_of(connection: AsyncConnection, event: Row[Any]) -> dict[str, Any] | None:
     """The newest parked message that holds this event; None where it was redriven or deleted."""
+    name = bindparam("name", name_in_envelope(event), LargeBinary)
     statement = (
-        select(parked)
-        .where(_p.tenant == event.tenant, _p.trace_id == event.trace_id)
+        select(_p.id, _p.reason, _p.detail)
+        .where(
+            _p.tenant == event.tenant,
+            _p.trace_id == event.trace_id,
+            _p.reason != "not_allowed",
+            HOLDS.bindparams(name),
+        )
         .order_by(_p.id.desc())
-        .limit(MAX_OF_ONE_TRACE)
+        .limit(1)
     )
-    name = (event.tenant, event.source, event.event_id)
-    for row in (await connection.execute(statement)).all():
-        if name in events_in(row):
-            return {"id": row.id, "reason": row.reason, "detail": row.detail}
-    return None
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def name_in_envelope(event: Row[Any]) -> bytes:
+    """How an entry of an envelope begins (`contracts.envelope.Entry`)."""
+    named = {"id": event.event_id, "source": event.source, "tenant": event.tenant}
+    return _encode(named).removesuffix(b"}") + b","

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from clarion.contracts.event import Channel
+from clarion.contracts.moments import read_moment
+from clarion.http.field_words import TIME_WORDS
 from services.gateway.schemas import NO_NUL, Identifier, Page, Time
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -141,13 +143,22 @@ NotificationState = Literal[
 ]  # fmt: skip
 
 
+def _read_time(value: object) -> object:
+    if isinstance(value, datetime):
+        return value
+    moment = read_moment(value) if isinstance(value, str) else None
+    if moment is None:
+        raise ValueError(TIME_WORDS)
+    return moment
+
+
 def _in_range(moment: datetime) -> datetime:
     if not EARLIEST <= moment < LATEST:
         raise ValueError("must lie between the years 1970 and 9998")
     return moment
 
 
-Bound = Annotated[AwareDatetime, AfterValidator(_in_range)]
+Bound = Annotated[AwareDatetime, BeforeValidator(_read_time), AfterValidator(_in_range)]
 
 
 class NotificationPage(Page):

@@ -13,7 +13,7 @@ from clarion.errors import NotFound
 from clarion.http.problems import problem_responses
 from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey
-from services.gateway.access import EventWriter, Has, HistoryReader
+from services.gateway.access import EventWriter, Has, HistoryReader, snapshot
 from services.gateway.answers import answer
 from services.gateway.deliveries.cancel import cancel_event, cancel_unknown
 from services.gateway.deliveries.schemas import Cancelled
@@ -55,7 +55,7 @@ async def get_event(
     recipient in the answer, the event was not for that one."""
     found = None
     if _can_be(event_id):
-        async with has.database.transaction() as connection:
+        async with snapshot(has.database) as connection:
             found = await find_event(connection, key.tenant, event_id, source, subscriber)
     if found is None:
         raise missing("event")

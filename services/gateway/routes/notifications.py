@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from clarion.http.problems import problem_responses
-from services.gateway.access import EventWriter, Has, HistoryReader
+from services.gateway.access import EventWriter, Has, HistoryReader, snapshot
 from services.gateway.answers import answer
 from services.gateway.deliveries.cancel import cancel_notification
 from services.gateway.deliveries.schemas import Cancelled
@@ -50,7 +50,7 @@ async def get_notifications(
 )
 async def get_notification(notification_id: str, has: Has, key: HistoryReader) -> Response:
     identifier = uuid_or_missing(notification_id, "notification")
-    async with has.database.transaction() as connection:
+    async with snapshot(has.database) as connection:
         found = await find_notification(connection, key.tenant, identifier)
     if found is None:
         raise missing("notification")

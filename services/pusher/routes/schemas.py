@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -17,8 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from clarion.contracts.event import Moment
 from clarion.contracts.frames import MAX_COMMAND_IDS
+from clarion.contracts.moments import read_moment
 from services.pusher.snooze import until_fault
 
 Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -86,12 +85,12 @@ class Selection(BaseModel):
         return self
 
 
-def read_moment(value: object) -> object:
+def read_until(value: object) -> object:
     """A time as a client frame spells it: RFC 3339 text with an offset."""
-    try:
-        return msgspec.convert(value, Moment | None)
-    except msgspec.ValidationError:
-        raise ValueError("write a time such as 2030-01-31T12:00:00Z, or null") from None
+    moment = read_moment(value) if isinstance(value, str) else None
+    if moment is None and value is not None:
+        raise ValueError("write a time such as 2030-01-31T12:00:00Z, or null")
+    return moment
 
 
 def check_until(value: datetime | None) -> datetime | None:
@@ -105,6 +104,4 @@ def check_until(value: datetime | None) -> datetime | None:
 class SnoozeSelection(Selection):
     """A selection, and until when it is snoozed."""
 
-    until: Annotated[
-        AwareDatetime | None, BeforeValidator(read_moment), AfterValidator(check_until)
-    ]
+    until: Annotated[AwareDatetime | None, BeforeValidator(read_until), AfterValidator(check_until)]

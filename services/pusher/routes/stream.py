@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from clarion.errors import Forbidden, Unauthorized
+from clarion.http.methods import IS_HEAD
 from clarion.http.problems import problem_responses
 from clarion.lifecycle.bounded_http import take_over
 from clarion.tokens.subscriber import SubscriberToken
@@ -24,6 +25,7 @@ router = APIRouter(tags=["live"])
 
 Secret = Annotated[str | None, Query(max_length=8192)]
 FEED: dict[str, Any] = {"description": "The feed", "content": {"text/event-stream": {}}}
+FEED_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 RESPONSES = {200: FEED, **problem_responses(401, 403, 409, 422, 429, 503)}
 
 
@@ -54,7 +56,7 @@ async def _judged(
         raise Forbidden("Pages of this origin may not listen.", code="origin_not_allowed")
     if credentials is not None:
         return await engine.verifier.verify(credentials.credentials)
-    if ticket is not None:
+    if ticket is not None and not request.scope.get(IS_HEAD):  # HEAD uses nothing up
         return await engine.tickets.redeem(ticket)
     if token is not None and engine.settings.token_in_query:
         return await engine.verifier.verify(token)
@@ -75,6 +77,8 @@ async def sse(
 ) -> Response:
     """Each event bears a frame of `clarion.v1` as its data and, as its id, the version to resume
     from; without `since` it begins with a snapshot. The last event, `close`, says why."""
+    if request.scope.get(IS_HEAD):
+        return Response(headers=FEED_HEADERS, media_type="text/event-stream")
     engine: Engine = request.app.state.pusher
     address = address_of(request, engine)
     engine.admit_stream(said, address)
@@ -94,7 +98,7 @@ class FeedResponse(Response):
     def __init__(
         self, engine: Engine, said: SubscriberToken, since: int | None, address: str
     ) -> None:
-        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        super().__init__(headers=FEED_HEADERS)
         del self.headers["content-length"]
         self._engine = engine
         self._said = said

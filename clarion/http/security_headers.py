@@ -1,4 +1,4 @@
-"""Headers that every answer of the gateway bears."""
+"""Headers that every answer of a service bears."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 """An API serves nothing to render: a browser that is led to it must not run anything."""
+NO_STORE = (b"cache-control", b"no-store")
+"""Tokens, captures and the history of people are nobody's to keep on the way."""
+API_PREFIX = "/v1/"
 
 
 class SecurityHeadersMiddleware:
-    """Adds `SECURITY_HEADERS`."""
+    """Adds `SECURITY_HEADERS`, and `NO_STORE` to answers of the API that say nothing of caches."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -24,7 +27,14 @@ class SecurityHeadersMiddleware:
 
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
+                headers = [*message.get("headers", ()), *SECURITY_HEADERS]
+                if scope["path"].startswith(API_PREFIX) and not _says_how_to_cache(headers):
+                    headers.append(NO_STORE)
+                message["headers"] = headers
             await send(message)
 
         await self.app(scope, receive, add_headers if scope["type"] == "http" else send)
+
+
+def _says_how_to_cache(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name.lower() == b"cache-control" for name, _ in headers)
