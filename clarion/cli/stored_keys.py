@@ -8,6 +8,7 @@ from uuid import UUID
 
 from clarion.cli.database import opened_database
 from clarion.store.api_keys import KeyRow, create_key, list_keys, revoke_key
+from clarion.store.audit import CLI, keep_changes
 from clarion.tokens.api_keys import hash_api_key, hint_of
 
 
@@ -16,7 +17,7 @@ async def store(
 ) -> UUID:
     """Store the hash of `key`; returns the id."""
     async with opened_database() as database, database.transaction() as connection:
-        return await create_key(
+        identifier = await create_key(
             connection,
             tenant=tenant,
             name=name,
@@ -25,6 +26,9 @@ async def store(
             scopes=scopes,
             expires_at=expires_at,
         )
+        detail = {"name": name, "scopes": list(scopes)}
+        await keep_changes(connection, tenant, CLI, "key.create", [(identifier, detail)])
+        return identifier
 
 
 async def read() -> list[KeyRow]:
@@ -36,7 +40,12 @@ async def read() -> list[KeyRow]:
 async def end(identifier: UUID) -> bool:
     """Revoke; False where there was nothing to revoke."""
     async with opened_database() as database, database.transaction() as connection:
-        return await revoke_key(connection, identifier)
+        if not await revoke_key(connection, identifier):
+            return False
+        (key,) = [one for one in await list_keys(connection) if one.id == identifier]
+        change = (identifier, {"name": key.name})
+        await keep_changes(connection, key.tenant, CLI, "key.revoke", [change])
+        return True
 
 
 def line_of(row: KeyRow, now: datetime) -> str:

@@ -17,6 +17,7 @@ from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.auth import require_scope
 from services.gateway.cursors import Cursors
+from services.gateway.minted_tokens import MintedTokens
 from services.gateway.settings import GatewaySettings
 
 SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -41,6 +42,7 @@ class Resources:
     database: Database
     cursors: Cursors
     bus: Bus
+    minted: MintedTokens
 
 
 def resources_of(request: Request) -> Resources:

@@ -28,6 +28,7 @@ from services.gateway.body import BodyReader
 from services.gateway.cursors import Cursors
 from services.gateway.entry import EVENTS_PATH, Entry
 from services.gateway.key_watch import KeyWatch
+from services.gateway.minted_tokens import MintedTokens
 from services.gateway.openapi import install_openapi
 from services.gateway.rates import RequestRates
 from services.gateway.routes import ROUTERS
@@ -67,15 +68,18 @@ def create_app(
         database, settings.api_key, BadKeys(settings.trusted_proxies), own_keys=own_keys
     )
     tasks = BackgroundTasks()
+    minted = MintedTokens(database)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         tasks.start("key_watch", authenticator.watch.run)
+        tasks.start("audit", minted.run)
         try:
             yield
         finally:
             await acceptor.close(settings.shutdown_timeout_s)
             await tasks.stop(settings.shutdown_timeout_s)
+            await minted.close(settings.database_timeout_s)
 
     fastapi = FastAPI(
         title="Clarion gateway",
@@ -88,7 +92,11 @@ def create_app(
         strict_content_type=False,
     )
     fastapi.state.resources = Resources(
-        settings, database, Cursors(_cursor_secret(settings), settings.token_secret_previous), bus
+        settings,
+        database,
+        Cursors(_cursor_secret(settings), settings.token_secret_previous),
+        bus,
+        minted,
     )
     for router in ROUTERS:
         fastapi.include_router(router)

@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clarion.contracts.ids import new_id
+from clarion.store.audit import Change, keep_changes
 from clarion.store.tables import audit
 from clarion.tokens.api_keys import ApiKey
-
-Change = tuple[UUID | str, Mapping[str, Any]]
-"""(subject, what there is to say of it)."""
 
 
 async def record_changes(
     connection: AsyncConnection, key: ApiKey, action: str, changes: Iterable[Change]
 ) -> None:
     """Keep that the holder of `key` did `action` (`<subject kind>.<verb>`) to these subjects."""
-    kind = action.partition(".")[0]
-    rows = [
-        {
-            "id": UUID(new_id()),
-            "tenant": key.tenant,
-            "actor": key.name,
-            "action": action,
-            "subject_kind": kind,
-            "subject": str(subject),
-            "detail": detail,
-        }
-        for subject, detail in changes
-    ]
-    if rows:
-        await connection.execute(insert(audit), rows)
+    await keep_changes(connection, key.tenant, key.name, action, changes)
 
 
 async def changes_of(

@@ -26,6 +26,10 @@ BAD_KEYS = Counter(
     "Requests without an API key that holds, by problem code.",
     ["code"],
 )
+AUDIT_LOST = Counter(
+    "clarion_gateway_audit_lost_total",
+    "Minted tokens that could not be kept in the audit, for want of the database.",
+)
 KEY_LOOKUPS = Counter(
     "clarion_gateway_key_lookups_total", "Keys looked up in the database, by result.", ["result"]
 )

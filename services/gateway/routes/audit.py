@@ -24,6 +24,8 @@ router = APIRouter(prefix="/v1/audit", tags=["operations"])
     summary="Changes that holders of keys asked for, newest first",
 )
 async def get_audit(page: Annotated[AuditPage, Query()], has: Has, key: Admin) -> dict[str, Any]:
+    await has.minted.flush()
+
     async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
         return await list_changes(connection, key.tenant, page, after, limit)
 

@@ -12,6 +12,7 @@ from clarion.contracts.media import MERGE_PATCH
 from clarion.http.problems import problem_responses
 from services.gateway.access import DirectoryWriter, Has
 from services.gateway.answers import answer
+from services.gateway.audit import record_changes
 from services.gateway.directory import attributes
 from services.gateway.directory.schemas import Subscriber, SubscriberBody
 from services.gateway.directory.subscribers import (
@@ -60,6 +61,8 @@ async def put(
     described = body.model_dump() | {"attributes": text}
     async with has.database.transaction() as connection:
         found = await put_subscriber(connection, key.tenant, identifier, described)
+        fields = sorted(body.model_fields_set)
+        await record_changes(connection, key, "subscriber.put", [(identifier, {"fields": fields})])
     return answer(Subscriber, found)
 
 
@@ -88,6 +91,8 @@ async def patch(
             changed["attributes"] = attributes.text_of(merged)
         if changed:
             found = await change_subscriber(connection, key.tenant, identifier, changed)
+            detail = {"fields": sorted(changed)}
+            await record_changes(connection, key, "subscriber.patch", [(identifier, detail)])
     return answer(Subscriber, found)
 
 
@@ -116,5 +121,7 @@ async def delete(subscriber_id: str, has: Has, key: DirectoryWriter) -> None:
     identifier = known_form(subscriber_id, "subscriber")
     async with has.database.transaction() as connection:
         was_there = await delete_subscriber(connection, key.tenant, identifier)
+        if was_there:
+            await record_changes(connection, key, "subscriber.delete", [(identifier, {})])
     if not was_there:
         raise missing("subscriber")

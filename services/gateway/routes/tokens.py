@@ -40,6 +40,7 @@ async def post_token(body: TokenBody, has: Has, key: TokenWriter) -> dict[str, A
         ttl_s=body.ttl_s or has.settings.token_ttl_s,
         publish=body.publish,
     )
+    has.minted.note(key, body.subscriber, expires_at, list(body.publish))
     shards = has.settings.live_shards
     placed = {"shard": shard_of(feed_key(key.tenant, body.subscriber), shards)}
     return {"token": token, "expires_at": expires_at} | (placed if shards > 1 else {})

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.http.problems import problem_responses
 from services.gateway.access import DirectoryWriter, Has
+from services.gateway.audit import record_changes
 from services.gateway.directory import topics
 from services.gateway.directory.schemas import Added, Member, MembersBody, Topic, TopicBody
 from services.gateway.paging import known_form, missing, new_form, page_of
@@ -39,7 +40,9 @@ async def put_topic(
 ) -> dict[str, Any]:
     identifier = new_form(topic_id)
     async with has.database.transaction() as connection:
-        return await topics.put_topic(connection, key.tenant, identifier, body.name)
+        found = await topics.put_topic(connection, key.tenant, identifier, body.name)
+        await record_changes(connection, key, "topic.put", [(identifier, {})])
+        return found
 
 
 @router.get("/{topic_id}", response_model=Topic, responses=READ, summary="One topic")
@@ -55,6 +58,8 @@ async def delete_topic(topic_id: str, has: Has, key: DirectoryWriter) -> None:
     identifier = known_form(topic_id, "topic")
     async with has.database.transaction() as connection:
         was_there = await topics.delete_topic(connection, key.tenant, identifier)
+        if was_there:
+            await record_changes(connection, key, "topic.delete", [(identifier, {})])
     if not was_there:
         raise missing("topic")
 
@@ -88,6 +93,9 @@ async def add_members(
     async with has.database.transaction() as connection:
         await _present(connection, key.tenant, topic_id, hold=True)
         added = await topics.add_members(connection, key.tenant, topic_id, body.subscribers)
+        if added:
+            detail = {"added": added}
+            await record_changes(connection, key, "topic.add_members", [(topic_id, detail)])
     return {"added": added}
 
 
@@ -101,7 +109,9 @@ async def put_member(topic_id: str, subscriber_id: str, has: Has, key: Directory
     subscriber = new_form(subscriber_id)
     async with has.database.transaction() as connection:
         await _present(connection, key.tenant, topic_id, hold=True)
-        await topics.add_members(connection, key.tenant, topic_id, [subscriber])
+        if await topics.add_members(connection, key.tenant, topic_id, [subscriber]):
+            detail = {"subscriber": subscriber}
+            await record_changes(connection, key, "topic.add_members", [(topic_id, detail)])
 
 
 @router.delete(
@@ -114,6 +124,9 @@ async def delete_member(topic_id: str, subscriber_id: str, has: Has, key: Direct
     topic, subscriber = known_form(topic_id, "topic"), known_form(subscriber_id, "member")
     async with has.database.transaction() as connection:
         was_member = await topics.remove_member(connection, key.tenant, topic, subscriber)
+        if was_member:
+            detail = {"subscriber": subscriber}
+            await record_changes(connection, key, "topic.remove_member", [(topic, detail)])
     if not was_member:
         raise missing("member")
 
