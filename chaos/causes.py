@@ -13,6 +13,13 @@ from chaos.line import Line
 from chaos.part import PARTS, SERVICES
 from chaos.schedule import LINE_ACTIONS, Planned
 
+ON_AND_OFF = {
+    "pause": (signal.SIGSTOP, signal.SIGCONT),
+    "freeze": (signal.SIGSTOP, signal.SIGCONT),
+    "clock": (signal.SIGUSR1, signal.SIGUSR1),
+}
+"""Signals that begin a fault of a process, and end it."""
+
 
 def target_of(planned: Planned, nodes: int = 1) -> str:
     """The process, the broker or its node, `database`, or whose the connections are."""
@@ -49,12 +56,13 @@ async def _lines(lines: list[Line], action: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _process(member: Member, action: str, unclean: list[str]) -> AsyncIterator[None]:
-    if action in ("pause", "freeze"):
-        member.send(signal.SIGSTOP)
+    if action in ON_AND_OFF:
+        on, off = ON_AND_OFF[action]
+        member.send(on)
         try:
             yield
         finally:
-            member.send(signal.SIGCONT)
+            member.send(off)
         return
     if action == "kill":
         await member.kill()

@@ -77,6 +77,9 @@ async def open_ground(
         yield Ground(fleet, brokers, postgres, mail, messages, folder)
 
 
+CLOCK_JUMPS_S = {"notifier-0": "-600", "notifier-1": "20"}
+
+
 async def _member(
     stack: AsyncExitStack,
     name: str,
@@ -104,6 +107,8 @@ async def _member(
         "CLARION_DATABASE_URL": f"postgresql://postgres@127.0.0.1:"
         f"{lines['database'][0].port}/postgres",
     }
+    if name in CLOCK_JUMPS_S:
+        own["CLARION_CLOCK_JUMP_S"] = CLOCK_JUMPS_S[name]
     return Member(name, settings | own, lines, folder / f"{name}.log")
 
 

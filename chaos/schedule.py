@@ -18,16 +18,17 @@ DATABASE_ACTIONS = ("kill", "stop", *DATABASE_CONDITIONS, *SHORT_LINE_ACTIONS)
 
 FAULTS: tuple[str, ...] = (
     *(f"{part}-{action}" for part in SERVICES for action in SERVICE_ACTIONS),
+    "notifier-clock",
     *(f"broker-{action}" for action in BROKER_ACTIONS),
     *(f"database-{action}" for action in DATABASE_ACTIONS),
 )
 """`kill` is SIGKILL and a start, `stop` an orderly stop and a start, `pause` SIGSTOP and SIGCONT,
-`freeze` the same for 30 to 60 s; `drop`, `delay` and `silent` strike the connections to the broker
-or the database. Those to the broker are `cut` for 30 to 60 s, which clients find by being told
-nothing, or end with the last data and FIN together (`fin`). The broker is
-`blocked` by a memory alarm, or by that of its `disk`, or has a queue of deliveries that must
-`refuse` all; the database is `readonly`, `slow` (locks
-held), `crowded` (no connection left), `full` (files cannot grow) or under a `dump` (pg_dump)."""
+`freeze` the same for 30 to 60 s, `clock` a jump of the clock of a process and one back; `drop`,
+`delay` and `silent` strike the connections to the broker or the database. Those to the broker are
+`cut` for 30 to 60 s, which clients find by being told nothing, or end with the last data and FIN
+together (`fin`). The broker is `blocked` by a memory alarm, or by that of its `disk`, or has a
+queue of deliveries that must `refuse` all; the database is `readonly`, `slow` (locks held),
+`crowded` (no connection left), `full` (files cannot grow) or under a `dump` (pg_dump)."""
 
 CLUSTER_FAULTS: tuple[str, ...] = (*FAULTS, "broker-partition")
 """With three nodes: one is struck, and one may be parted from the others."""
@@ -37,6 +38,7 @@ LASTS_S = {
     "stop": (0.2, 3.0),
     "pause": (2.0, 6.0),
     "freeze": (30.0, 60.0),
+    "clock": (3.0, 8.0),
     "drop": (1.0, 5.0),
     "delay": (3.0, 8.0),
     "silent": (3.0, 8.0),

@@ -40,6 +40,7 @@ ALL_NAMES = frozenset(
         "CLARION_DATABASE_URL",
         "CLARION_DATA_DIR",
         "CLARION_EMAIL",
+        "CLARION_CLOCK_JUMP_S",
         "CLARION_FAIL_POINT",
         "CLARION_HANDSHAKES_PER_S",
         "CLARION_HEARTBEAT_S",

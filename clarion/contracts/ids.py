@@ -5,11 +5,16 @@ The big tables are range-partitioned by id, so an id is also a month.
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from uuid import UUID
 
 import uuid_utils
+
+from clarion.clock import now_ms
 
 SUBSCRIBER_ID = (
     r"(?:[A-Za-z0-9_:@-][A-Za-z0-9._:@-]{0,127}"
@@ -32,9 +37,48 @@ def holds_control(text: str) -> bool:
     return not text.isprintable() and _CONTROL.search(text) is not None
 
 
+TAIL_BITS = 32
+STEP = 1 << TAIL_BITS
+
+
+class IdGenerator:
+    """Makes UUIDv7s that follow the clock, also where it goes back; never ahead of it.
+
+    Within a millisecond they grow by a counter of 30 bits, which begins at random in its lower half
+    and which no process can count through; the bits around it are random.
+    """
+
+    def __init__(self, clock_ms: Callable[[], int] = now_ms) -> None:
+        self._clock_ms = clock_ms
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as a process that was forked has to."""
+        self._ms = -1
+        self._numbers = count(0)
+
+    def __call__(self) -> bytes:
+        """The next."""
+        ms = self._clock_ms()
+        if ms != self._ms:
+            self._numbers = count(_first(ms), STEP)  # `next` is one step for threads
+            self._ms = ms
+        return next(self._numbers).to_bytes(16)
+
+
+def _first(ms: int) -> int:
+    drawn = int.from_bytes(os.urandom(10))
+    low = drawn & ((1 << 61) - 1)
+    return ms << 80 | 7 << 76 | (drawn >> 61 & 0xFFF) << 64 | 2 << 62 | low
+
+
+next_id = IdGenerator()
+os.register_at_fork(after_in_child=next_id.forget)
+
+
 def new_id() -> str:
-    """A new UUIDv7 in its canonical text form; ids of one process only grow."""
-    return str(uuid_utils.uuid7())
+    """A new UUIDv7 in its canonical text form; those of one process grow as its clock does."""
+    return str(uuid_utils.UUID(bytes=next_id()))
 
 
 def lowest_id_at(moment: datetime) -> UUID:

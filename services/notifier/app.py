@@ -10,12 +10,14 @@ from typing import Protocol
 import structlog
 from fastapi import FastAPI
 
+from clarion import clock
 from clarion.bus.protocol import Bus
 from clarion.contracts.event import LANES
 from clarion.errors import StoreUnavailable
 from clarion.http.operations import operations_router
 from clarion.http.problems import install_problem_handlers
 from clarion.lifecycle import BackgroundTasks
+from clarion.store.clock_difference import clock_fault
 from clarion.store.database import Database
 from services.notifier.channels.urls import open_routes
 from services.notifier.consumer import Consumer
@@ -64,6 +66,9 @@ class Notifier:
         self._workers: list[Worker] = []
         self._planning: dict[str, Consumer] = {}
         self._senders: dict[str, Sender] = {}
+        if settings.clock_jump_s:
+            log.warning("clock_jump_armed", seconds=settings.clock_jump_s)
+            clock.jump_on_signal(settings.clock_jump_s)
         if settings.fail_point:
             log.warning("fail_point_armed", point=settings.fail_point)
             arm_as_written(settings.fail_point)
@@ -130,6 +135,13 @@ class Notifier:
             return "A partition of the next month is missing. Run: clarion migrate --partitions"
         return None
 
+    async def check_clock(self) -> str | None:
+        """None where our clock agrees with the database's, or that cannot be asked."""
+        try:
+            return await clock_fault(self._database)
+        except StoreUnavailable:
+            return None  # `check_database` says so
+
     async def check_loops(self) -> str | None:
         """None where every loop runs, and none is held by what it cannot write."""
         faults = [
@@ -192,6 +204,7 @@ def create_app(settings: NotifierSettings, *, bus: Bus, database: Database) -> F
     checks = {
         "broker": notifier.check_broker,
         "database": notifier.check_database,
+        "clock": notifier.check_clock,
         "loops": notifier.check_loops,
         "partitions": notifier.check_partitions,
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
 
+from clarion import clock
 from clarion.bus.protocol import Received, Undecodable
 from clarion.contracts.cloudevents import BATCHED, read_amqp, read_batch
 from clarion.contracts.envelope import (
@@ -128,7 +128,7 @@ class Intake:
                     event.id or "",
                     event.source or source or DEFAULT_SOURCE,
                     tenant,
-                    datetime.now(UTC),
+                    clock.now(),
                     continue_trace(trace),
                     event,
                 )

@@ -71,8 +71,8 @@ RETURNING channel
 POSTPONE = statement(
     """
 UPDATE deliveries
-SET state = $3, reason = $4, due_at = least($5, expires_at), leased_until = NULL,
-    rounds = rounds - 1, updated_at = now()
+SET state = $3, reason = $4, due_at = least($5, now() + $6::interval, expires_at),
+    leased_until = NULL, rounds = rounds - 1, updated_at = now()
 WHERE id = $1 AND state IN ({ours}) AND leased_until = $2
 """,
     ours=found_in(SETTLE),
@@ -130,11 +130,15 @@ async def claim(database: Database, deliveries: Sequence[UUID], lease: timedelta
     ]
 
 
-async def postpone(database: Database, lease: Lease, reason: str, until: datetime) -> None:
-    """Give it back untried: no provider may be asked before `until`. It costs no round."""
+async def postpone(
+    database: Database, lease: Lease, reason: str, until: datetime | timedelta
+) -> None:
+    """Give it back untried: no provider may be asked before `until`, a time of the database's
+    clock or from now. It costs no round."""
     state = move(SETTLE, State.SENDING, State.SCHEDULED)
+    moment = (None, until) if isinstance(until, timedelta) else (until, None)
     async with database.driver() as tx:
-        await tx.execute(POSTPONE, lease.delivery.id, lease.until, state.value, reason, until)
+        await tx.execute(POSTPONE, lease.delivery.id, lease.until, state.value, reason, *moment)
     metrics.POSTPONED.labels(lease.delivery.channel, reason).inc()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -28,11 +28,12 @@ from services.notifier.recheck import (
 END = statement(
     """
 UPDATE deliveries
-SET state = CASE WHEN $6 >= expires_at THEN '{expired}' ELSE $3 END,
-    due_at = CASE WHEN $6 >= expires_at THEN NULL ELSE $6 END,
-    rounds = CASE WHEN $6 < coalesce(expires_at, 'infinity') THEN rounds ELSE 0 END,
+SET state = CASE WHEN next.at >= expires_at THEN '{expired}' ELSE $3 END,
+    due_at = CASE WHEN next.at >= expires_at THEN NULL ELSE next.at END,
+    rounds = CASE WHEN next.at < coalesce(expires_at, 'infinity') THEN rounds ELSE 0 END,
     reason = $4, provider = $5, asked = $7, leased_until = NULL,
     attempt_count = attempt_count + 1, updated_at = now()
+FROM (SELECT now() + $6::interval AS at) next
 WHERE id = $1 AND state IN ({ours}) AND leased_until = $2
 RETURNING state
 """,
@@ -74,7 +75,7 @@ every claim, so it tells whether the delivery is still ours."""
 ATTEMPT = """
 INSERT INTO attempts (id, tenant, delivery, n, provider, started_at, duration_ms, outcome, code,
                       detail, provider_id)
-SELECT $1, $2, $3, coalesce(max(n), 0) + 1, $4, $5, $6, $7, $8, $9, $10
+SELECT $1, $2, $3, coalesce(max(n), 0) + 1, $4, now() - $5::interval, $6, $7, $8, $9, $10
 FROM attempts WHERE delivery = $3
 """
 """Numbered over the delivery's whole life; whoever records holds its row."""
@@ -99,16 +100,22 @@ class Attempt:
     recorded: the answer to a COMMIT may be lost."""
 
     provider: str
-    started_at: datetime
+    begun: float
+    """By our monotonic clock."""
     duration_ms: int
     outcome: Outcome
     id: UUID = field(default_factory=new_uuid)
 
 
 async def record_end(
-    database: Database, lease: Lease, attempt: Attempt, settlement: Settlement
+    database: Database,
+    lease: Lease,
+    attempt: Attempt,
+    settlement: Settlement,
+    wait: timedelta | None,
 ) -> State | None:
-    """Keep the attempt, what was captured, and the state that follows, which is returned.
+    """Keep the attempt, what was captured, and the state that follows, which is returned; `wait`
+    is until the next round, where there is one.
 
     None where the lease had been lost: then the state is another's. Safe to repeat.
     """
@@ -121,7 +128,7 @@ async def record_end(
             state.value,
             settlement.reason,
             attempt.provider,
-            settlement.due_at,
+            wait,
             asked_after(lease.asked, attempt.provider, attempt.outcome),
         )
         if ended is None:
@@ -193,7 +200,7 @@ async def _record(tx: Driver, lease: Lease, attempt: Attempt) -> None:
         delivery.tenant,
         delivery.id,
         attempt.provider,
-        attempt.started_at,
+        timedelta(seconds=time.monotonic() - attempt.begun),
         attempt.duration_ms,
         name_of(outcome),
         _storable(getattr(outcome, "code", None)),

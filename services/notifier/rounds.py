@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import structlog
 
+from clarion import clock
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from services.notifier import metrics
@@ -133,7 +134,7 @@ class Rounds:
         return time.monotonic() < lease.begun + self._lease.total_seconds() / 2
 
     async def _attempt(self, carrier: Carrier, lease: Lease) -> Attempt:
-        started_at, start = datetime.now(UTC), time.monotonic()
+        start = time.monotonic()
         reach("send.before_call")
         outcome = await self._ask(carrier, lease)
         reach("send.after_call")
@@ -142,7 +143,7 @@ class Rounds:
         metrics.ATTEMPTS.labels(self._channel, name_of(outcome)).inc()
         metrics.ATTEMPT_SECONDS.labels(self._channel).observe(seconds)
         kept = carrier.without_secret(outcome)
-        return Attempt(carrier.name, started_at, round(seconds * 1000), kept)
+        return Attempt(carrier.name, start, round(seconds * 1000), kept)
 
     async def _ask(self, carrier: Carrier, lease: Lease) -> Outcome:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
@@ -177,17 +178,21 @@ class Rounds:
             outcome,
             channel=self._channel,
             round_=lease.round,
-            expires_at=lease.expires_at,
-            now=datetime.now(UTC),
+            expires_at=None,  # by the database's clock: `record_end`
+            now=(now := clock.now()),
             random=_random,
         )
+        wait = None if settlement.due_at is None else settlement.due_at - now
         state = await self._until_possible(
-            lambda: record_end(self._database, lease, attempt, settlement), even_if_stopping=True
+            lambda: record_end(self._database, lease, attempt, settlement, wait),
+            even_if_stopping=True,
         )
         self._log(lease, attempt, state or "lease_lost")
 
     async def _postpone(self, lease: Lease, wait: Wait) -> None:
-        until = wait.until + timedelta(seconds=_random() * SPREAD_S if wait.spread else 0)
+        until: datetime | timedelta = wait.until
+        if wait.spread:  # the breaker is ours and so is its clock; a rate's turn is the database's
+            until = wait.until - clock.now() + timedelta(seconds=_random() * SPREAD_S)
         await self._until_possible(
             lambda: postpone(self._database, lease, wait.reason, until), even_if_stopping=True
         )

@@ -6,10 +6,11 @@ import base64
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
+from clarion import clock
 from clarion.store.database import Database
 from services.notifier import metrics
 from services.notifier.breaker import Breaker, BreakerState
@@ -52,7 +53,7 @@ class Carrier:
         """None where one call may be made now; it is counted, and `answered` has to follow."""
         rested_s = self.breaker.wait_s(time.monotonic())
         if rested_s > 0:
-            return self._skip(RESTED, datetime.now(UTC) + timedelta(seconds=rested_s))
+            return self._skip(RESTED, clock.now() + timedelta(seconds=rested_s))
         if self.rate is not None:
             turn = await take_turn(database, f"{self.channel}:{self.name}", self.rate)
             if turn is not None:
@@ -60,7 +61,7 @@ class Carrier:
         if self.breaker.begin(time.monotonic()):
             return None
         rested_s = self.breaker.wait_s(time.monotonic())
-        return self._skip(RESTED, datetime.now(UTC) + timedelta(seconds=rested_s))
+        return self._skip(RESTED, clock.now() + timedelta(seconds=rested_s))
 
     def answered(self, outcome: Outcome) -> None:
         """What came of the call: the breaker opens or closes by it."""

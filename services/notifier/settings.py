@@ -37,6 +37,8 @@ class NotifierSettings(SharedSettings):
     )
     """AMQP user -> (tenant, source); `*` for any other user."""
     captures_kept: int = Field(default=1_000, ge=1, le=1_000_000)
+    clock_jump_s: float = Field(default=0.0, ge=-1e9, le=1e9)
+    """For tests only: by how much SIGUSR1 makes the clock of this process wrong."""
     fail_point: str = ""
     """For tests only: where the process kills itself; see `fail_points`."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from clarion.contracts.envelope import Entry
@@ -57,6 +57,10 @@ MAX_NOTIFICATIONS = 2_000
 """Of one transaction; a single event has at most `SLICE_SIZE`."""
 
 
+NOW = "SELECT now()"
+"""Every notifier plans by the one clock of the database, whatever its own says."""
+
+
 class BatchTooLarge(Exception):
     """The events of a batch are for more people than one transaction takes: for `sizes` of them,
     in order, and `most` may be planned together. Nobody was read or written yet."""
@@ -93,16 +97,16 @@ class Planner:
         poisonous event makes PostgreSQL or a step raise; nothing was written then.
         """
         with metrics.PLAN_SECONDS.labels(batch.lane).time():
-            return await self._plan(batch, datetime.now(UTC))
+            return await self._plan(batch)
 
     async def plan_slice(
         self, piece: Slice, *, is_redelivered: bool = False, failures: int = 0
     ) -> Outbox:
         """Plan the members of one slice and open the next; errors as `plan`. After each failure it
         is for a quarter of the members."""
-        now = datetime.now(UTC)
         size = max(1, SLICE_SIZE >> (2 * failures))
         async with self._database.driver() as tx:
+            now: datetime = await tx.fetchval(NOW)
             drafts, outbox = await plan_slice(
                 tx, piece, size=size, again=is_redelivered, carried=self._carried, now=now
             )
@@ -117,7 +121,7 @@ class Planner:
         """Park the one event of `batch`, with what came with it."""
         async with self._database.driver() as tx:
             await park(tx, batch.queue, batch.malformed)
-            now = datetime.now(UTC)
+            now: datetime = await tx.fetchval(NOW)
             await park_event(tx, batch.queue, batch.entries[0], batch.lane, error, now)
         metrics.EVENTS.labels(batch.lane, "parked").inc()
 
@@ -131,10 +135,11 @@ class Planner:
         async with self._database.driver() as tx:
             await park(tx, queue, [bare(found) for found in malformed])
 
-    async def _plan(self, batch: Batch, now: datetime) -> Outbox:
+    async def _plan(self, batch: Batch) -> Outbox:
         async with self._database.driver() as tx:
             await park(tx, batch.queue, batch.malformed)
             claims = await claim_keys(tx, batch.entries, batch.lane)
+            now: datetime = claims.now or await tx.fetchval(NOW)
             events = _not_cancelled(claims.fresh)
             audiences = await count_audiences(tx, events)
             _check_size(batch, events, audiences)

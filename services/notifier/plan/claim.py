@@ -35,9 +35,10 @@ ON CONFLICT DO NOTHING
 RETURNING event, (
   SELECT max(coalesce(c.accepted_before, '9999-01-01Z')) FROM cancellations c
   WHERE c.tenant = event_keys.tenant AND c.event_id = event_keys.event_id
-    AND c.source IN (event_keys.source, ''))
+    AND c.source IN (event_keys.source, '')), now()
 """
-"""With the time before which what was accepted under this key is cancelled, where it is."""
+"""With the time before which what was accepted under this key is cancelled, where it is, and the
+time of the transaction by the database's clock."""
 
 TAKEN = """
 SELECT k.tenant, k.source, k.event_id, k.event, k.digest
@@ -84,6 +85,8 @@ class Claims:
 
     fresh: list[EventDraft]
     duplicates: list[Duplicate]
+    now: datetime | None
+    """The time of the transaction; not told where none is fresh."""
 
 
 class Unstorable(ValueError):
@@ -140,6 +143,7 @@ async def claim_keys(tx: Driver, entries: Sequence[Entry], lane: str) -> Claims:
     digests = [digest_of(entry) for entry in entries]
     uids = [new_uuid() for _ in entries]
     rows: Any = await tx.fetch(CLAIM, *_keys(entries), uids, digests)
+    now: datetime | None = rows[0][2] if rows else None
     ours: dict[UUID, datetime | None] = {row[0]: row[1] for row in rows}
     fresh = [
         EventDraft(
@@ -154,13 +158,13 @@ async def claim_keys(tx: Driver, entries: Sequence[Entry], lane: str) -> Claims:
         if uid in ours
     ]
     if len(fresh) == len(entries):
-        return Claims(fresh, [])
+        return Claims(fresh, [], now)
     again = [
         (entry, digest)
         for entry, uid, digest in zip(entries, uids, digests, strict=True)
         if uid not in ours
     ]
-    return Claims(fresh, await _duplicates(tx, again))
+    return Claims(fresh, await _duplicates(tx, again), now)
 
 
 async def record_duplicates(
