@@ -161,7 +161,7 @@ async def test_readiness_says_what_is_wrong(memory_bus: Bus, database: Database)
         ready = await http.get("/readyz")
         assert (ready.status_code, ready.json()["checks"]) == (
             200,
-            {"broker": "ok", "database": "ok", "loops": "ok", "partitions": "ok"},
+            {"broker": "ok", "database": "ok", "clock": "ok", "loops": "ok", "partitions": "ok"},
         )
         assert "clarion_plan_seconds" in (await http.get("/metrics")).text
         await memory_bus.close()
