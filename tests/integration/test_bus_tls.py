@@ -49,6 +49,21 @@ async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None
         sink.close()
 
 
+async def test_an_unknown_authority_is_called_a_matter_of_the_certificate(
+    amqp_url: str, tmp_path: Path
+) -> None:
+    chain = tmp_path / "server.pem"
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(str(chain))
+    plain = urlsplit(amqp_url)
+    async with ended_tls(chain, plain.port or 0) as port:
+        place = f"{plain.username}:{plain.password}@127.0.0.1:{port}"
+        async with opened(plain._replace(scheme="amqps", netloc=place).geturl()) as bus:
+            detail = bus.status().detail
+    assert "certificate" in detail
+    assert "?cafile=" in detail
+
+
 @pytest.mark.parametrize("exchange", [EVENTS, LIVE])
 async def test_messages_of_any_length_come_whole(
     amqp_url: str, tmp_path: Path, exchange: str

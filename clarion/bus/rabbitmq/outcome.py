@@ -7,6 +7,7 @@ aiormq ends what waits on a dead connection with whatever it has at hand: an `AM
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -14,13 +15,28 @@ from clarion.errors import ConfigurationError
 
 Result = TypeVar("Result")
 
+MAX_CAUSES = 8
+
 
 class BrokerFailure(Exception):
     """The broker is away, going, gone, or does not answer. `__cause__` is what was raised."""
 
     def __init__(self, cause: BaseException) -> None:
-        super().__init__(type(cause).__name__)
+        super().__init__(_sentence_of(cause))
         self.__cause__ = cause
+
+
+def _sentence_of(cause: BaseException) -> str:
+    """The kind of error; of a certificate what is wrong with it, and what to do."""
+    error: BaseException | None = cause
+    for _ in range(MAX_CAUSES):
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate is not trusted: {error.verify_message}; name the file of its "
+                "authority by ?cafile=... in CLARION_AMQP_URL"
+            )
+        error = error and (error.__cause__ or error.__context__)
+    return type(cause).__name__
 
 
 def is_cancelled() -> bool:
