@@ -19,6 +19,7 @@ from services.notifier.plan.batch import Batch, Planner
 from tests.support.gateway import gateway_client
 from tests.support.notifier import rows
 from tests.support.postgres import PostgresNode
+from tests.support.processes import wait_until
 
 CONNECTIONS = 12
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -72,7 +73,11 @@ async def test_without_a_free_connection_all_say_so_and_nothing_is_parked(
         for one in taken:
             await one.close()
         await planner.plan(batch)
-        assert (await client.get("/readyz")).status_code == 200
+
+        async def is_ready() -> bool:
+            return (await client.get("/readyz")).status_code == 200
+
+        await wait_until(is_ready, 20, "ready, once revoked keys are heard of again")
         assert len((await client.get("/v1/notifications")).json()["items"]) == 1
     assert await rows(database, "SELECT 1 FROM parked") == []
     await database.close()
