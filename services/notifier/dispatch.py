@@ -2,13 +2,15 @@
 
 Deliveries that are scheduled, or whose sender died (those whose job was lost: `lost_jobs`);
 notifications that were held or snoozed; slices whose message was lost. Any number of notifiers run
-it at once: rows are taken with `SKIP LOCKED`, a few hundred a transaction.
+it at once: rows are taken with `SKIP LOCKED`, a few hundred a transaction. Each kind has a loop of
+its own: one that is always too slow, or whose table is locked, keeps no other from its turn.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -72,21 +74,35 @@ FROM due WHERE (s.event, s.topic, s.after) = (due.event, due.topic, due.after)
 RETURNING s.event, s.topic, s.after, s.lane, s.trace_id
 """
 
-NEXT_DUE = """
-SELECT extract(epoch FROM least(
-  (SELECT min(due_at) FROM deliveries
-   WHERE lane = 'urgent' AND state IN ({due})),
-  (SELECT min(due_at) FROM deliveries
-   WHERE lane = 'normal' AND state IN ({due})),
-  (SELECT min(due_at) FROM notifications WHERE due_at IS NOT NULL),
-  (SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL)) - clock_timestamp())::float8
-"""
+NEXT_DUE = "SELECT extract(epoch FROM ({earliest}) - clock_timestamp())::float8"
 """In seconds, by the clock that will say that it is due."""
+
+EARLIEST_DELIVERY = """
+SELECT least((SELECT min(due_at) FROM deliveries WHERE lane = 'urgent' AND state IN ({due})),
+             (SELECT min(due_at) FROM deliveries WHERE lane = 'normal' AND state IN ({due})))
+"""
+EARLIEST_NOTIFICATION = """
+SELECT min(due_at) FROM notifications
+WHERE due_at <= now() + interval '{tick_s} s' AND snoozed_until IS {snoozed}
+"""
+"""Within the longest wait: one index has both kinds, and all that are later are not looked at."""
+
+EARLIEST_SLICE = "SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL"
 
 ALL_DUE = found_in(DISPATCH)
 NOT_QUEUED = found_in(DISPATCH, State.SCHEDULED, State.SENDING)
 
 Take = Callable[[Driver, int], Awaitable[Released]]
+
+
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """One kind of it."""
+
+    name: str
+    take: Callable[[], Awaitable[int]]
+    """Takes and publishes at most `LIMIT` rows; how many."""
+    next_due: str
 
 
 class Dispatcher:
@@ -99,26 +115,24 @@ class Dispatcher:
         its job was lost; else it is published again once it is due."""
         due = NOT_QUEUED if leave_queued else ALL_DUE
         self._take_deliveries = statement(TAKE_DELIVERIES, due=due, mark=MARK_DUE)
-        self._next_due = statement(NEXT_DUE, due=due)
         self._database = database
         self._publisher = publisher
         self._stopping = asyncio.Event()
+        self.kinds = [
+            DueWork(name, take, statement(NEXT_DUE, earliest=earliest))
+            for name, take, earliest in (
+                ("delivery", self._deliveries, statement(EARLIEST_DELIVERY, due=due)),
+                ("notification", self._released, _earliest_notification(snoozed="NULL")),
+                ("snoozed", self._woken, _earliest_notification(snoozed="NOT NULL")),
+                ("slice", self._slices, EARLIEST_SLICE),
+            )
+        ]
 
     async def run(self) -> None:
-        """Dispatch until `stop`."""
-        failures = 0
-        while not self._stopping.is_set():
-            try:
-                await self.dispatch_due()
-                wait_s = await self._until_next_s()
-                failures = 0
-            except Exception as error:
-                if not isinstance(error, BusUnavailable) and not is_condition(error):
-                    raise
-                failures += 1
-                log.warning("dispatch_held", error=type(error).__name__)
-                wait_s = min(MAX_WAIT_S, backoff_s(failures))
-            await self._sleep(wait_s)
+        """Dispatch until `stop`; whatever fails is tried again."""
+        async with asyncio.TaskGroup() as group:
+            for kind in self.kinds:
+                group.create_task(self._run(kind))
 
     async def stop(self) -> None:
         """Take no more; a round that is under way is finished."""
@@ -126,16 +140,31 @@ class Dispatcher:
 
     async def dispatch_due(self) -> int:
         """Take and publish all that is due now; how many rows that were."""
+        return sum([await self._all_of(kind) for kind in self.kinds])
+
+    async def _run(self, kind: DueWork) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                await self._all_of(kind)
+                wait_s = await self.until_next_s(kind)
+                failures = 0
+            except Exception as error:
+                failures += 1
+                metrics.DISPATCH_HELD.labels(kind.name).inc()
+                if isinstance(error, BusUnavailable) or is_condition(error):
+                    log.warning("dispatch_held", kind=kind.name, error=type(error).__name__)
+                else:  # raised, it would end the loops of the other kinds
+                    log.exception("dispatch_failed", kind=kind.name)
+                wait_s = min(MAX_WAIT_S, backoff_s(failures))
+            await self._sleep(wait_s)
+
+    async def _all_of(self, kind: DueWork) -> int:
         total = 0
         while not self._stopping.is_set():
-            taken = [
-                await self._deliveries(),
-                await self._notifications("notification", release_due),
-                await self._notifications("snoozed", wake_due),
-                await self._slices(),
-            ]
-            total += sum(taken)
-            if max(taken) < LIMIT:
+            taken = await kind.take()
+            total += taken
+            if taken < LIMIT:
                 break
         return total
 
@@ -147,6 +176,12 @@ class Dispatcher:
                 if room:
                     rows += await tx.fetch(self._take_deliveries, room, PUBLISH_AGAIN_AFTER, lane)
         return await publish_marked(self._publisher, rows, "delivery")
+
+    async def _released(self) -> int:
+        return await self._notifications("notification", release_due)
+
+    async def _woken(self) -> int:
+        return await self._notifications("snoozed", wake_due)
 
     async def _notifications(self, kind: str, take: Take) -> int:
         released = await self._database.run(lambda tx: take(tx, LIMIT))
@@ -163,9 +198,10 @@ class Dispatcher:
         await self._publisher.publish(Outbox(slices=[slice_from(row) for row in rows]))
         return _counted("slice", len(rows))
 
-    async def _until_next_s(self) -> float:
+    async def until_next_s(self, kind: DueWork) -> float:
+        """How long until some of it is due, at most `TICK_S`."""
         async with self._database.driver() as tx:
-            seconds: float | None = await tx.fetchval(self._next_due)
+            seconds: float | None = await tx.fetchval(kind.next_due)
         return TICK_S if seconds is None else min(TICK_S, max(LEAST_WAIT_S, seconds))
 
     async def _sleep(self, seconds: float) -> None:
@@ -174,6 +210,10 @@ class Dispatcher:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def _earliest_notification(*, snoozed: str) -> str:
+    return statement(EARLIEST_NOTIFICATION, tick_s=f"{TICK_S}", snoozed=snoozed)
 
 
 async def publish_marked(publisher: Publisher, rows: Sequence[Any], kind: str) -> int:

@@ -58,6 +58,11 @@ POSTPONED = Counter(
     ["channel", "reason"],
 )
 DISPATCHED = Counter("clarion_dispatched_total", "Due rows taken by dispatch.", ["kind"])
+DISPATCH_HELD = Counter(
+    "clarion_dispatch_held_total",
+    "Rounds of dispatch that failed and are tried again, by kind of due work.",
+    ["kind"],
+)
 PARTITIONS_AHEAD = Gauge(
     "clarion_partitions_ahead",
     "Months after the present one whose partitions exist; below 1 the notifier is not ready.",

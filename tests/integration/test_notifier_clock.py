@@ -100,7 +100,8 @@ async def test_dispatch_sleeps_until_the_database_says_that_something_is_due(
         await wait_for_rows(database, WAITING, 1)
     clock.shift(shift)
     dispatcher = Dispatcher(database, Publisher(memory_bus, shards=1))
-    assert await dispatcher._until_next_s() == TICK_S  # pyright: ignore[reportPrivateUsage]
+    for kind in dispatcher.kinds:
+        assert await dispatcher.until_next_s(kind) == TICK_S
 
 
 @pytest.mark.parametrize(("shift", "word"), [(-600.0, "behind"), (20.0, "ahead of")])
