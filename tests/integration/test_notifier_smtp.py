@@ -152,6 +152,15 @@ FAILED_ELSEWHERE = [
     ("RCPT", "550 SMTP AUTH is required"),
     ("RCPT", "550 Sender verify failed"),
     ("RCPT", "501 what?"),
+    ("RCPT", "530 5.7.1 Client was not authenticated"),
+    ("RCPT", "530 Relaying not allowed"),
+    ("RCPT", "530 5.7.0 Must issue a STARTTLS command first"),
+    ("RCPT", "535 no"),
+    ("RCPT", "538 5.7.11 Encryption required"),
+    ("RCPT", "550 5.4.5 Daily user sending limit exceeded"),
+    ("RCPT", "550 Domain shop.example has exceeded the max emails per hour (150/150)"),
+    ("RCPT", "550 5.7.1 [192.0.2.1] is listed at bl.example"),
+    ("RCPT", "550 5.7.1 You are not allowed to send from this address"),
     ("RCPT", "554 5.7.1 no"),
     ("RCPT", "521 5.3.2 does not accept mail"),
     ("RCPT", "550 5.1.8 <shop@shop.example>: Sender address rejected: Domain not found"),
@@ -167,6 +176,12 @@ FAILED_ELSEWHERE = [
     ("CONTENT", "550 5.7.26 Unauthenticated email is not accepted due to DMARC"),
     ("CONTENT", "550 5.7.20 No passing DKIM signature"),
     ("CONTENT", "521 no"),
+    ("CONTENT", "530 5.7.0 Log in first"),
+    ("CONTENT", "550 5.4.5 Daily user sending quota exceeded"),
+    ("CONTENT", "550 5.7.1 Daily sending quota exceeded"),
+    ("CONTENT", "554 Message rejected: Email address is not verified."),
+    ("CONTENT", "554 5.7.1 Your account has been suspended"),
+    ("CONTENT", "550 5.7.1 Client does not have permissions to send as this sender"),
     ("EHLO", "501 5.5.4 Invalid domain name"),
     ("EHLO", "550 5.7.1 Helo command rejected"),
     ("GREETING", "521 this host does not accept mail"),
@@ -178,6 +193,7 @@ async def test_an_answer_about_us_is_not_the_recipients_fault(verb: str, answer:
     (outcome,) = await sent_by(ScriptedSmtp(always={verb: answer}))
     assert isinstance(outcome, Failed)
     assert outcome.elsewhere
+    assert health_of(outcome) is Health.WORKS or verb in ("GREETING", "EHLO")
     assert outcome.reason not in ("address_refused", "mailbox_full", "mailbox_disabled")
     assert (outcome.detail or "").startswith(answer[4:])
 
@@ -196,6 +212,9 @@ async def test_an_answer_about_us_is_not_the_recipients_fault(verb: str, answer:
         ("RCPT", "554 5.2.2 Mailbox full", "mailbox_full"),
         ("RCPT", "550 5.2.1 Disabled", "mailbox_disabled"),
         ("RCPT", "550 5.7.1 Not here", "refused_by_policy"),
+        ("RCPT", "550 5.7.1 You are not allowed to send to this group", "refused_by_policy"),
+        ("RCPT", "550 Account has exceeded its quota", "address_refused"),
+        ("RCPT", "550 recipient address not verified", "address_refused"),
         ("CONTENT", "552 5.3.4 Too large", "too_large"),
         ("CONTENT", "554 5.7.1 Spam", "refused_by_policy"),
         ("CONTENT", "554 no spam", "rejected"),

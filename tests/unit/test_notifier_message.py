@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.policy import default
+from email.utils import parseaddr
 from pathlib import Path
 from shutil import which
 
@@ -130,3 +132,13 @@ def test_an_address_that_would_break_its_header_is_not_composed(address: MailAdd
     for sender, recipient in ((good, address), (address, good)):
         with pytest.raises(ValueError, match="cannot stand in a header"):
             octets(Mail(sender, recipient, "s", "date", "<1@b.example>", "t", "h", "k"))
+
+
+@pytest.mark.parametrize("name", ["x" * 900, "x" * 50, "\u00f6" * 900])
+def test_a_long_sender_makes_no_line_that_a_server_need_not_take(name: str) -> None:
+    sender = MailAddress("a" * 64, ".".join(["b" * 60] * 3), name)
+    date, message_id = "Mon, 02 Jan 2006 15:04:05 +0000", "<1@b.example>"
+    raw = octets(Mail(sender, sender, "t", date, message_id, "t", "t", "k"))
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    shown, address = parseaddr(re.sub(r"\r\n", "", message_from_bytes(raw)["From"]))
+    assert (str(make_header(decode_header(shown))), address) == (name, sender.spec)

@@ -49,6 +49,8 @@ def test_a_provider_is_named_by_its_url(channel: str, url: str, name: str) -> No
         ("email", "sendmail", "nothing:// does not carry email"),
         ("email", "smtp://?from=a@b.example", "needs a host"),
         ("email", "smtp://h:99999?from=a@b.example", "cannot be read"),
+        ("email", "smtp://a..b?from=a@b.example", "no name of a host"),
+        ("email", f"smtps://{'x' * 64}.example?from=a@b.example", "no name of a host"),
         ("email", "smtp://secret:secret@h", "one email address"),
         ("email", "smtp://h?from=a@b.example,c@d.example", "one email address"),
         ("email", "smtp://h?from=a@b.example&starttls=perhaps", "required, auto, no"),
@@ -62,6 +64,9 @@ def test_a_provider_is_named_by_its_url(channel: str, url: str, name: str) -> No
         ("email", "smtp://h?from=A%C2%85secret <a@b.example>", "control character"),
         ("sms", "twilio://sid@?from=+15005550006", "sid:token"),
         ("sms", "twilio://sid:secret@?from=0151", "a number such as"),
+        ("sms", "twilio://sid:secret@a..b?from=MG0", "no https://host"),
+        ("sms", "twilio://sid:secret@?from=MG0&base=h/x", "no https://host"),
+        ("sms", "twilio://sid:secret@?from=MG0&base=http://h:99999", "no https://host"),
     ],
 )
 def test_a_wrong_url_stops_the_start_with_a_sentence(channel: str, url: str, sentence: str) -> None:
@@ -76,6 +81,7 @@ def test_a_wrong_url_stops_the_start_with_a_sentence(channel: str, url: str, sen
     [
         (201, '{"sid": "SM1", "status": "queued"}', Sent("SM1", "201", "queued")),
         (201, "not json", Sent(None, "201")),
+        (201, "[" * 100_000, Sent(None, "201")),
         (
             400,
             '{"code": 21610, "message": "unsubscribed", "status": 400}',

@@ -117,9 +117,12 @@ def _mailbox(address: MailAddress) -> str:
         raise ValueError("an address that cannot stand in a header")
     if not address.name:
         return spec
+    words = encoded_words("From", address.name)
     if _PLAIN.match(address.name) and _QUOTABLE.match(address.name):
-        return f'"{address.name}" <{spec}>'
-    return _folded([*encoded_words("From", address.name), f"<{spec}>"])
+        words = [f'"{address.name}"']
+        if len(f'From: "{address.name}" <{spec}>') <= MAX_LINE:
+            return f"{words[0]} <{spec}>"
+    return _folded([*words, f"<{spec}>"])
 
 
 def _token(text: str) -> str:

@@ -6,8 +6,8 @@
 | none, or none that can be read | after the content | `Unknown` |
 | 4xx, 5xx whose enhanced code is 4.x.x | any step | `Retry` |
 | 5xx about the recipient or the content | recipient, content | `Failed` |
-| 5xx about us: our name, our sender, our right to relay | any step | `Failed`, `elsewhere` |
-| 5xx at the greeting or login, a login asked for | | `Retry`: an operator can mend it |
+| 5xx about us: our name, sender, right to relay, limit | any step | `Failed`, `elsewhere` |
+| 5xx at the greeting or login, a login asked for | up to the sender | `Retry`: it can be mended |
 | a connection that is lost | before the content | `Retry` |
 
 What the server says about us is decided by the reply code (RFC 5321, 7504), by the enhanced code
@@ -59,6 +59,7 @@ ABOUT_US = {
     "5.1.7": "sender_refused",
     "5.1.8": "sender_refused",
     "5.3.2": "server_accepts_no_mail",
+    "5.4.5": "sending_limit_reached",
     "5.6.7": "address_needs_smtputf8",
     "5.6.9": "address_needs_smtputf8",
     "5.7.27": "sender_refused",
@@ -76,6 +77,8 @@ ABOUT_US_BY_KIND = {
 TOO_LARGE = ("5.2.3", "5.3.4")
 COMMAND_REFUSED = (500, 501, 502, 503, 504, 555)
 LOGIN_REFUSED = (530, 534, 535, 538)
+BEFORE_RECIPIENT = (Step.CONNECT, Step.HELLO, Step.TLS, Step.LOGIN, Step.SENDER)
+"""What is said there is said of every delivery; what comes later may be of this one alone."""
 ACCEPTS_NO_MAIL = 521
 NOT_LOCAL = 551
 TRANSACTION_FAILED = 554
@@ -88,11 +91,19 @@ _RELAY_WORDS = re.compile(
 _CLIENT_WORDS = re.compile(
     r"client host|\bblocked using\b|\b(dnsbl|rbl)s?\b|spamhaus|(block|black) ?list"
     r"|\bip( address)?\b.*\b(block|list|denied|banned)|reverse dns|\bptr\b"
-    r"|(not|un) ?authenticated|must authenticate|\bauth(entication)? (is )?required",
+    r"|(not|un) ?authenticated|must authenticate|\bauth(entication)? (is )?required"
+    r"|\bis listed (at|by|in|on)\b|blackhole|\byour account\b.*\b(suspend|disabled|blocked)",
     re.IGNORECASE,
 )
 _SENDER_WORDS = re.compile(
-    r"sender (address )?(rejected|refused|denied|not allowed|verif)|\b(spf|dkim|dmarc)\b",
+    r"sender (address )?(rejected|refused|denied|not allowed|verif)|\b(spf|dkim|dmarc)\b"
+    r"|(?<!recipient )(address|domain|identity|sender) (is )?not verified"
+    r"|(permissions?|not (allowed|permitted|authori[sz]ed)) to send(?! to\b)",
+    re.IGNORECASE,
+)
+_LIMIT_WORDS = re.compile(
+    r"\b(daily|hourly|sending|outgoing)\b.*\b(limit|quota)\b.*exceeded"
+    r"|exceeded\b.*\b(sending|outgoing|daily|hourly|per (hour|day))\b",
     re.IGNORECASE,
 )
 _ADDRESSES = re.compile(r"<[^>]*>|\S+@\S+")
@@ -102,6 +113,7 @@ _WORDS = (
     (_RELAY_WORDS, "relay_denied"),
     (_CLIENT_WORDS, "client_refused"),
     (_SENDER_WORDS, "sender_refused"),
+    (_LIMIT_WORDS, "sending_limit_reached"),
 )
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 
@@ -119,7 +131,8 @@ def outcome_of_answer(step: Step, code: int, message: str) -> Outcome:
     if code == ACCEPTS_NO_MAIL:
         health = Health.FAULTY if step is Step.CONNECT else Health.WORKS
         return Failed("server_accepts_no_mail", shown, detail, elsewhere=True, health=health)
-    if code in LOGIN_REFUSED or (step is Step.LOGIN and code >= 500):
+    asks_login = code in LOGIN_REFUSED and step in BEFORE_RECIPIENT
+    if asks_login or (step is Step.LOGIN and code >= 500):
         return Retry("provider_refused_credentials", None, shown, detail)
     if step in (Step.CONNECT, Step.TLS, Step.LOGIN) or (step is Step.HELLO and code < 500):
         return Retry("provider_unavailable", None, shown, detail)
@@ -147,6 +160,8 @@ def _fault_of_ours(step: Step, code: int, enhanced: str, message: str) -> str | 
         return ABOUT_US[enhanced]
     if step is Step.SENDER and enhanced not in TOO_LARGE:
         return "command_refused" if code in COMMAND_REFUSED else "sender_refused"
+    if code in LOGIN_REFUSED:
+        return "client_refused"
     kind = enhanced.rpartition(".")[0]
     if enhanced not in ABOUT_RECIPIENT_OR_CONTENT and kind in ABOUT_US_BY_KIND:
         return ABOUT_US_BY_KIND[kind]

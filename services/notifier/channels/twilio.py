@@ -163,7 +163,7 @@ def retry_after_s(value: str | None) -> float | None:
 def _json(response: httpx2.Response) -> dict[str, Any]:
     try:
         body: object = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
 

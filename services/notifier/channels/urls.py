@@ -92,6 +92,8 @@ def _smtp_server(
     _refuse_unknown(query, {"from", "starttls", "ca", "helo"}, setting)
     if not parts.hostname:
         raise ConfigurationError(f"{setting}: {parts.scheme}:// needs a host.")
+    if not _can_be_looked_up(parts.hostname):
+        raise ConfigurationError(f"{setting}: the host of {parts.scheme}:// is no name of a host.")
     user, password = _credentials(parts)
     starttls = query.get("starttls", "required" if user else "auto")
     if starttls not in STARTTLS:
@@ -128,7 +130,27 @@ def _twilio_account(parts: SplitResult, query: dict[str, str], setting: str) -> 
             "service (MG...)."
         )
     host = f"https://{parts.hostname}" if parts.hostname else TWILIO_API
-    return TwilioAccount(sid, token, sender, query.get("base", host).rstrip("/"))
+    base = query.get("base", host).rstrip("/")
+    if not _is_web_address(base):
+        raise ConfigurationError(f"{setting}: the address of twilio:// is no https://host.")
+    return TwilioAccount(sid, token, sender, base)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and _can_be_looked_up(parts.hostname or "")
+
+
+def _can_be_looked_up(host: str) -> bool:
+    """Whether the look-up takes it; what it does not would fail at each attempt, as a defect."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _rate(text: str | None, setting: str) -> Rate | None:
