@@ -1,4 +1,8 @@
-"""Who may have a delivery already, and addresses that changed while it waited"""
+"""Who may have a delivery already, and addresses that changed while it waited
+
+Nothing is written into the rows that are there: their table is held while this runs, and there may
+be millions. For them the claim asks the last attempt who may have it.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,6 @@ revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
-
-ASKED = """
-UPDATE deliveries d SET asked = last.provider
-FROM (
-  SELECT d.id, a.provider, a.outcome FROM deliveries d
-  CROSS JOIN LATERAL (
-    SELECT provider, outcome FROM attempts WHERE delivery = d.id ORDER BY n DESC LIMIT 1) a
-  WHERE d.state IN ('scheduled', 'queued', 'sending') AND d.provider IS NOT NULL) last
-WHERE d.id = last.id AND last.outcome = 'unknown'
-"""
-"""Until now the last attempt told."""
 
 
 def upgrade() -> None:
@@ -48,7 +41,6 @@ def upgrade() -> None:
         comment="the address, as the directory had it at the last claim",
         existing_comment="the address, as it was when planned",
     )
-    op.execute(ASKED)
 
 
 def downgrade() -> None:

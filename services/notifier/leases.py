@@ -46,7 +46,11 @@ SET state = '{sending}', rounds = d.rounds + 1, leased_until = now() + $2, due_a
 FROM wanted {facts}
 WHERE d.id = wanted.id
 RETURNING d.id, d.tenant, d.channel, d.recipient, d.content::text AS content, d.rounds,
-  d.leased_until, d.expires_at, d.created_at, d.asked,
+  d.leased_until, d.expires_at, d.created_at,
+  CASE WHEN d.asked IS NULL AND d.attempt_count > 0 THEN (
+    SELECT CASE WHEN a.outcome = 'unknown' THEN a.provider END
+    FROM attempts a WHERE a.delivery = d.id ORDER BY a.n DESC LIMIT 1)
+  ELSE d.asked END AS asked,
   wanted.queued_until, {fact_columns}
 """,
     queued=State.QUEUED.value,
@@ -55,7 +59,8 @@ RETURNING d.id, d.tenant, d.channel, d.recipient, d.content::text AS content, d.
     claimable=found_in(CLAIM),
     sending=move(CLAIM, State.QUEUED, State.SENDING),
 )
-"""What is locked is another's: whoever holds it publishes a job or has the delivery in hand."""
+"""What is locked is another's: whoever holds it publishes a job or has the delivery in hand. A
+release before `asked` kept the attempt only, and may have made it while this one runs."""
 
 END_IN_QUEUE = statement(
     """

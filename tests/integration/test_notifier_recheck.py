@@ -233,6 +233,23 @@ async def test_a_provider_that_may_have_it_is_asked_until_it_tells(
     assert row == {"state": "sent", "provider": "two", "asked": None}
 
 
+async def test_what_an_older_release_left_unknown_is_asked_of_the_same_provider(
+    memory_bus: Bus, database: Database
+) -> None:
+    """It kept attempts only, and may still run beside this one."""
+    delivery = await claimed(database, memory_bus)
+    first, second = Watched("one", Sent(), nothing), Watched("two", Unknown("timeout"), nothing)
+    for rounds in (rounds_of(database, second), rounds_of(database, first, second)):
+        async with database.driver() as tx:
+            await tx.execute("UPDATE deliveries SET state = 'queued', asked = NULL")
+        second.answer = Unknown("timeout") if not second.calls else Sent()
+        (lease,) = await rounds.claim([delivery])
+        await rounds.carry_out(lease)
+    assert (first.calls, second.calls) == (0, 2)
+    (row,) = await rows(database, "SELECT state, provider, asked FROM deliveries")
+    assert row == {"state": "sent", "provider": "two", "asked": None}
+
+
 async def test_a_provider_that_is_gone_from_the_settings_is_not_waited_for(
     memory_bus: Bus, database: Database
 ) -> None:

@@ -33,6 +33,35 @@ FROM generate_series(1, $1::int) n
 """
 
 
+OLD_ROWS = (
+    """
+INSERT INTO deliveries (id, tenant, notification, channel, lane, state, provider, recipient,
+                        attempt_count, due_at, trace_id)
+SELECT gen_random_uuid(), 'acme', gen_random_uuid(), 'email', 'normal', 'scheduled', 'one',
+       'ann@example.org', 1, now() + interval '1 day', repeat('0', 32)
+FROM generate_series(1, $1::int)
+""",
+    """
+INSERT INTO attempts (id, tenant, delivery, n, provider, started_at, duration_ms, outcome)
+SELECT gen_random_uuid(), tenant, id, 1, provider, now(), 1, 'unknown' FROM deliveries
+""",
+    """
+INSERT INTO subscribers (tenant, id, email)
+SELECT 'acme', 'person ' || n, 'ann@example.org' FROM generate_series(1, $1::int) n
+""",
+    FILL_AUDIT,
+)
+WRITTEN_BY = """
+SELECT tableoid::regclass::text AS table, xmin::text AS by FROM deliveries
+UNION SELECT tableoid::regclass::text, xmin::text FROM attempts
+UNION SELECT tableoid::regclass::text, xmin::text FROM subscribers
+UNION SELECT tableoid::regclass::text, xmin::text FROM audit
+UNION SELECT relname, relfilenode::text FROM pg_class WHERE relkind = 'r'
+  AND relname ~ '^(deliveries|attempts|subscribers|audit|events|notifications|inbox)'
+"""
+"""The transactions that wrote rows, and the files that hold them."""
+
+
 async def work(bus: Bus, database: Database, number: int) -> None:
     """Plan, send, list, replay and change: each by statements that were prepared before."""
     await publish(bus, envelope(event(id=f"e-{number}", to=[ANN], channels=["inbox", "email"])))
@@ -106,6 +135,24 @@ async def test_nobody_waits_while_indexes_of_a_large_table_are_built(
     await others.close()
     assert rounds > 0
     assert valid
+
+
+async def test_no_migration_rewrites_what_may_be_many_rows(empty_postgres_url: str) -> None:
+    """Who changes a table has it for itself alone until the end of its transaction."""
+    url = empty_postgres_url
+    await asyncio.to_thread(command.upgrade, migration_config(url), "0001")
+    admin = await asyncpg.connect(url)
+    for table in ("deliveries", "attempts"):
+        await admin.execute(f"CREATE TABLE {table}_others PARTITION OF {table} DEFAULT")
+    for fill in OLD_ROWS:
+        await admin.execute(fill.replace("$1", "50"))
+    before = {tuple(row) for row in await admin.fetch(WRITTEN_BY)}
+    await migrate(url)
+    after = {tuple(row) for row in await admin.fetch(WRITTEN_BY)}
+    await admin.close()
+    tables = {name for name, _ in before}
+    assert {"deliveries_others", "attempts_others", "subscribers", "audit"} <= tables
+    assert {one for one in after if one[0] in tables} == before
 
 
 async def test_a_half_built_index_is_built_again(empty_postgres_url: str) -> None:
