@@ -20,7 +20,7 @@ from services.notifier.channels.composing import composed
 from services.notifier.channels.gsm7 import segments
 from services.notifier.channels.provider import Outgoing
 from services.notifier.channels.sms import sms_text
-from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
+from services.notifier.outcome import Failed, Health, Outcome, Retry, Sent, Unknown
 
 TWILIO_API = "https://api.twilio.com"
 MAX_DETAIL = 500
@@ -63,8 +63,14 @@ TOO_MANY_REQUESTS = 429
 REFUSED = (401, 403, 404)
 """The account, its token or its address is wrong: an operator can mend it."""
 
-TRANSIENT = frozenset({20429, 21611, 14107})
+TRANSIENT = frozenset({20429, 21611})
 """Too many requests, the sender's queue is full: whatever the status says."""
+
+TOO_MANY_TO_ONE_NUMBER = 14107
+"""Twilio's guard against loops: about one recipient, whatever the status says."""
+
+OF_ONE_REQUEST = range(21_000, 22_000)
+"""Codes about what one request holds; what we do not know of them says nothing of the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +142,11 @@ def outcome_of(response: httpx2.Response) -> Outcome:
     if code in ABOUT_US:
         return Failed(ABOUT_US[code], shown, detail, elsewhere=True)
     asked_s = retry_after_s(response.headers.get("retry-after"))
+    if code == TOO_MANY_TO_ONE_NUMBER:
+        return Retry("rate_limited", asked_s, shown, detail, Health.WORKS)
     if status == TOO_MANY_REQUESTS or code in TRANSIENT:
         return Retry("rate_limited", asked_s, shown, detail)
-    if status in REFUSED or status < 400:
+    if status < 400 or (status in REFUSED and code not in OF_ONE_REQUEST):
         return Retry("provider_refused_credentials", asked_s, shown, detail)
     if status >= 500:
         return Retry("provider_error", asked_s, shown, detail)
