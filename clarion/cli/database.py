@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,7 +40,7 @@ async def migrated() -> None:
 async def partitioned() -> None:
     """Create the partitions that are missing in the database that the environment names."""
     async with opened_database() as database:
-        await make_partitions(database, datetime.now(UTC))
+        await make_partitions(database)
 
 
 @asynccontextmanager

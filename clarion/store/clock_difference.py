@@ -5,10 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from clarion import clock
+from clarion.errors import StoreUnavailable
 from clarion.store.database import Database
 
 MAX_DIFFERENCE_S = 5.0
 """More than clocks that are kept by NTP ever differ."""
+
+
+async def check_clock(database: Database) -> str | None:
+    """For readiness: None also where the database cannot be asked, which another check says."""
+    try:
+        return await clock_fault(database)
+    except StoreUnavailable:
+        return None
 
 
 async def clock_fault(database: Database) -> str | None:

@@ -83,6 +83,11 @@ def needed_partitions(moment: datetime) -> list[Partition]:
     return [Partition(table.name, month) for month in months for table in PARTITIONED]
 
 
+async def database_time(connection: AsyncConnection) -> datetime:
+    """The clock by which a month begins, for all at once."""
+    return (await connection.execute(text("SELECT now()"))).scalar_one()
+
+
 async def missing_partitions(connection: AsyncConnection, moment: datetime) -> list[Partition]:
     """Those of the needed that are not there, or not attached."""
     tables = [table.name for table in PARTITIONED]
@@ -118,9 +123,11 @@ async def make_partition(connection: AsyncConnection, partition: Partition) -> N
         await connection.execute(text("RESET ROLE"))
 
 
-async def make_partitions(database: Database, moment: datetime) -> None:
-    """Create what is missing, each in a transaction of its own. Raises `StoreUnavailable`."""
+async def make_partitions(database: Database, moment: datetime | None = None) -> None:
+    """Create what is missing at `moment`, or now by the database's clock, each in a transaction of
+    its own. Raises `StoreUnavailable`."""
     async with database.transaction() as connection:
+        moment = moment or await database_time(connection)
         missing = await missing_partitions(connection, moment)
     for partition in missing:
         async with database.transaction() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from clarion.http.problems import install_problem_handlers
 from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
 from clarion.lifecycle import BackgroundTasks
+from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.accept import Acceptor
@@ -105,6 +107,7 @@ def create_app(
             {
                 "broker": _broker_check(bus),
                 "database": _database_check(database),
+                "clock": partial(check_clock, database),
                 "keys": _keys_check(authenticator.watch),
             }
         )

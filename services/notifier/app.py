@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -17,7 +18,7 @@ from clarion.errors import StoreUnavailable
 from clarion.http.operations import operations_router
 from clarion.http.problems import install_problem_handlers
 from clarion.lifecycle import BackgroundTasks
-from clarion.store.clock_difference import clock_fault
+from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from services.notifier.channels.urls import open_routes
 from services.notifier.consumer import Consumer
@@ -135,13 +136,6 @@ class Notifier:
             return "A partition of the next month is missing. Run: clarion migrate --partitions"
         return None
 
-    async def check_clock(self) -> str | None:
-        """None where our clock agrees with the database's, or that cannot be asked."""
-        try:
-            return await clock_fault(self._database)
-        except StoreUnavailable:
-            return None  # `check_database` says so
-
     async def check_loops(self) -> str | None:
         """None where every loop runs, and none is held by what it cannot write."""
         faults = [
@@ -204,7 +198,7 @@ def create_app(settings: NotifierSettings, *, bus: Bus, database: Database) -> F
     checks = {
         "broker": notifier.check_broker,
         "database": notifier.check_database,
-        "clock": notifier.check_clock,
+        "clock": partial(check_clock, database),
         "loops": notifier.check_loops,
         "partitions": notifier.check_partitions,
     }

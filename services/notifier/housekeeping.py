@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import asyncpg
 import structlog
@@ -16,6 +16,7 @@ from clarion.store.conditions import driver_error
 from clarion.store.database import Database
 from clarion.store.partitions import (
     Partition,
+    database_time,
     make_partition,
     missing_partitions,
     months_ahead,
@@ -76,8 +77,7 @@ class Housekeeper:
 
     async def look(self) -> None:
         """See which partitions are there, and make what is missing unless that failed just now."""
-        now = datetime.now(UTC)
-        missing = await self._missing(now)
+        now, missing = await self._missing()
         self._note(missing, now)
         if missing and (self.is_month_missing or time.monotonic() >= self._next_try):
             self._next_try = time.monotonic() + TRY_EVERY_S
@@ -86,23 +86,26 @@ class Housekeeper:
     async def ensure(self) -> None:
         """Create the partitions that are missing, each in a transaction of its own; one that
         cannot be made is logged."""
-        now = datetime.now(UTC)
-        for partition in await self._missing(now):
+        _, missing = await self._missing()
+        for partition in missing:
             try:
                 async with self._database.transaction() as connection:
                     await make_partition(connection, partition)
             except (StoreUnavailable, DBAPIError) as error:
                 _log_missing(partition, driver_error(error.__cause__ or error))
-        self._note(await self._missing(now), now)
+        now, missing = await self._missing()
+        self._note(missing, now)
 
     def _note(self, missing: Sequence[Partition], now: datetime) -> None:
         self.is_month_missing = any(one.start <= now for one in missing)
         self.months_ahead = months_ahead(missing, now)
         metrics.PARTITIONS_AHEAD.set(self.months_ahead)
 
-    async def _missing(self, now: datetime) -> list[Partition]:
+    async def _missing(self) -> tuple[datetime, list[Partition]]:
+        """What is missing, and the database's time then: a month begins for all at once."""
         async with self._database.transaction() as connection:
-            return await missing_partitions(connection, now)
+            now = await database_time(connection)
+            return now, await missing_partitions(connection, now)
 
     async def trim(self) -> None:
         """Delete captures beyond the newest `captures_kept` of each tenant."""

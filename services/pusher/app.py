@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from clarion.http.problems import install_problem_handlers
 from clarion.http.repeated_headers import SingleHeadersMiddleware
 from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
+from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from clarion.tokens.jwks import open_verifier
 from services.pusher.engine import Engine
@@ -112,4 +114,9 @@ def checks(app: FastAPI, bus: Bus, database: Database) -> Mapping[str, Check]:
             return "It has not read yet which tokens were revoked."
         return "It is stopping." if engine.drain.has_begun else None
 
-    return {"bus": check_bus, "database": check_database, "sessions": check_engine}
+    return {
+        "bus": check_bus,
+        "database": check_database,
+        "clock": partial(check_clock, database),
+        "sessions": check_engine,
+    }

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import httpx2
 import pytest
 from asgi_lifespan import LifespanManager
 from prometheus_client import REGISTRY
+from starlette.types import ASGIApp
 
 from clarion import clock
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
-from services.notifier import breaker
+from services.gateway.app import create_app as create_gateway
+from services.notifier import breaker, housekeeping
 from services.notifier.app import create_app
 from services.notifier.dispatch import TICK_S, Dispatcher
+from services.notifier.housekeeping import Housekeeper
 from services.notifier.outbox import Publisher
 from services.notifier.settings import NotifierSettings
+from services.pusher.app import create_app as create_pusher
+from services.pusher.settings import PusherSettings
+from tests.support.catalogue import PARTITIONS
+from tests.support.gateway import SECRET, settings_of
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.processes import free_port, wait_until
 from tests.support.smtp import running_smtp
@@ -104,15 +111,31 @@ async def test_dispatch_sleeps_until_the_database_says_that_something_is_due(
         assert await dispatcher.until_next_s(kind) == TICK_S
 
 
+def notifier(bus: Bus, database: Database) -> ASGIApp:
+    return create_app(NotifierSettings(), bus=bus, database=database)
+
+
+def gateway(bus: Bus, database: Database) -> ASGIApp:
+    return create_gateway(settings_of(), bus=bus, database=database)
+
+
+def pusher(bus: Bus, database: Database) -> ASGIApp:
+    return create_pusher(PusherSettings(token_secret=SECRET), bus=bus, database=database)
+
+
 @pytest.mark.parametrize(("shift", "word"), [(-600.0, "behind"), (20.0, "ahead of")])
+@pytest.mark.parametrize("service", [notifier, gateway, pusher])
 async def test_readiness_says_that_the_clock_is_wrong(
-    memory_bus: Bus, database: Database, shift: float, word: str
+    memory_bus: Bus,
+    database: Database,
+    shift: float,
+    word: str,
+    service: Callable[[Bus, Database], ASGIApp],
 ) -> None:
-    app = create_app(NotifierSettings(), bus=memory_bus, database=database)
     async with (
-        LifespanManager(app) as manager,
+        LifespanManager(service(memory_bus, database)) as manager,
         httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=manager.app), base_url="http://notifier"
+            transport=httpx2.ASGITransport(app=manager.app), base_url="http://service"
         ) as client,
     ):
         right = await client.get("/readyz")
@@ -123,6 +146,25 @@ async def test_readiness_says_that_the_clock_is_wrong(
     assert right.json()["checks"]["clock"] == again.json()["checks"]["clock"] == "ok"
     assert wrong.status_code == 503
     assert f"s {word} the database's" in wrong.json()["checks"]["clock"]
+
+
+class MonthsAhead(datetime):
+    """What a machine believes whose clock has jumped."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + timedelta(days=150)
+
+
+async def test_months_begin_by_the_clock_of_the_database(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "datetime", MonthsAhead)
+    keeper = Housekeeper(database, captures_kept=1)
+    before = await rows(database, PARTITIONS)
+    await keeper.look()
+    assert (keeper.months_ahead, keeper.is_month_missing) == (2, False)
+    assert await rows(database, PARTITIONS) == before
 
 
 async def test_a_clock_that_was_months_ahead_stops_planning_only_so_long(

@@ -237,7 +237,7 @@ async def test_it_is_ready_and_documented(http: httpx2.AsyncClient) -> None:
     ready = await http.get("/readyz")
     assert ready.json() == {
         "status": "ok",
-        "checks": {"bus": "ok", "database": "ok", "sessions": "ok"},
+        "checks": {"bus": "ok", "database": "ok", "clock": "ok", "sessions": "ok"},
     }
     document = (await http.get("/v1/inbox/openapi.json")).json()
     assert document["openapi"].startswith("3.1")

@@ -18,7 +18,7 @@ from clarion.resources import open_database
 from clarion.settings import SharedSettings
 from clarion.store.embedded import is_embedded
 from clarion.store.migrate import migration_config, wrong_encoding
-from clarion.store.partitions import MONTHS_AHEAD, month_start
+from clarion.store.partitions import MONTHS_AHEAD, database_time, month_start
 from clarion.store.tables import PARTITIONED
 
 SUBJECT = "database"
@@ -103,8 +103,9 @@ async def _schema(connection: AsyncConnection, url: str) -> list[Finding]:
 
 
 async def _partitions(connection: AsyncConnection) -> Finding:
+    now = await database_time(connection)
     needed = {
-        f"{table.name}_{month_start(datetime.now(UTC), later):%Y_%m}"
+        f"{table.name}_{month_start(now, later):%Y_%m}"
         for table in PARTITIONED
         for later in range(MONTHS_AHEAD + 1)
     }
