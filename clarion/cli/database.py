@@ -57,6 +57,8 @@ async def told() -> AsyncIterator[None]:
     try:
         yield
     except StoreUnavailable as error:
+        if isinstance(error.__cause__, ConfigurationError):
+            raise error.__cause__ from None
         if error.__cause__ is None or isinstance(error.__cause__, ClarionError):
             raise
         raise named(error.__cause__) from None  # what it is chained to may quote the address

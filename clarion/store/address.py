@@ -36,7 +36,7 @@ URL = re.compile(
 )
 HOST = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<plain>[^:\[\]]*))(?::(?P<port>[^:\[\]]*))?")
 NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})|%00|[\x00-\x1f\x7f]")
-SPECIAL = "Write @ : / % # ? in a user name or password percent-encoded, such as %40 for @."
+SPECIAL = "Write @ : / % # ? in a user name or password percent-encoded, such as %40 for @"
 
 
 class Pooler(StrEnum):
@@ -149,7 +149,7 @@ def _decoded(text: str | None, what: str) -> str:
         raise AddressError(f"{what} has a % that begins no code, or a control character. {SPECIAL}")
     try:
         return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
+    except UnicodeError:  # or its octets in the environment were none
         raise AddressError(f"{what} is not UTF-8 once it is decoded") from None
 
 
@@ -190,7 +190,19 @@ def _name_and_port(text: str) -> tuple[str, str]:
 def _host(name: str, port: str) -> Host:
     if name.startswith("@"):
         raise AddressError("sockets in the abstract namespace cannot be used")
+    if not name.startswith("/"):
+        _check_name(name)
     return Host(name, _port(port))
+
+
+def _check_name(name: str) -> None:
+    """The resolver breaks at what this refuses, each time a connection is opened."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise AddressError(
+            f"a host's name has a part that is empty, too long or impossible. {SPECIAL}"
+        ) from None
 
 
 def _port(text: str) -> int | None:

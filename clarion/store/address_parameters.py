@@ -61,20 +61,23 @@ KNOWN = TLS | {
     "gsslib",
 }
 
+SECRETS = frozenset({"password", "sslpassword"})
+
 OPTION = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)=(?P<value>.*)", re.DOTALL)
 PLUS = re.compile(r"\+(?=-)|(?<=-c)\+")
 """A space as HTML forms write it, where nothing else can be meant."""
 
 
 class AddressError(ValueError):
-    """A sentence that says what is wrong and what to write, without a part of the URL's values."""
+    """A sentence, but for its full stop, that says what is wrong and what to write, without a part
+    of the URL's values."""
 
 
 def check_parameters(given: Mapping[str, str]) -> None:
     """Raises `AddressError` for the first that is unknown, or asks for what cannot be had."""
     for name, value in given.items():
         if name not in KNOWN:
-            raise AddressError(_unknown(name))
+            raise AddressError(_unknown(name, is_hidden=not SECRETS.isdisjoint(given)))
         choices = CHOICES.get(name)
         if choices and value not in choices:
             raise AddressError(f"its parameter {name} can be {', '.join(choices)}; nothing else")
@@ -93,11 +96,14 @@ def settings_of(given: Mapping[str, str]) -> dict[str, str]:
     return settings
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str, *, is_hidden: bool) -> str:
+    """`is_hidden` where the name may be the rest of a password that holds a `&`."""
+    if is_hidden:
+        return "one of its parameters is not known here. Write & = % in a password percent-encoded"
     shown = name if re.fullmatch(r"[A-Za-z_]{1,40}", name) else "one"
     close = get_close_matches(name, KNOWN, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(KNOWN))}"
-    return f"its parameter {shown} is not known here, leave it out; {hint}"
+    hint = f"or write {close[0]}" if close else f"known are {', '.join(sorted(KNOWN))}"
+    return f"its parameter {shown} is not known here: leave it out, {hint}"
 
 
 def _check_verification(given: Mapping[str, str]) -> None:

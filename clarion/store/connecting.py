@@ -27,6 +27,14 @@ cut without a word."""
 TRY_NEXT = (OSError, TimeoutError, asyncpg.CannotConnectNowError, TargetServerAttributeNotMatched)
 """What of one host sends us to the next one."""
 
+REFUSED_SETTINGS = (
+    asyncpg.UndefinedObjectError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.CantChangeRuntimeParamError,
+)
+"""What a server says to the beginning of a session that has a setting it does not know, with a
+value it does not take, or of those that need a restart."""
+
 CARRIED = frozenset({"application_name", "timezone"})
 """What PgBouncer takes and keeps apart for each of its clients."""
 
@@ -102,13 +110,18 @@ class Connector:
     async def _connect_to(self, host: Host, timeout_s: float) -> Driver:
         try:
             connection = await asyncpg.connect(**self._arguments(host), timeout=timeout_s)
+            if self.pooler is Pooler.SESSION:
+                await connection.execute(_settings_statement(self._not_carried, False))
         except ClientConfigurationError as error:
             raise ConfigurationError(f"CLARION_DATABASE_URL: {_about(error)}") from None
+        except REFUSED_SETTINGS:
+            raise ConfigurationError(
+                "CLARION_DATABASE_URL: the server refuses a setting that its parameter options "
+                "names. Correct the name and the value, or leave it out."
+            ) from None
         except Exception as error:
             # whoever logs the driver's frames with their variables would log the password
             raise error.with_traceback(None) from None
-        if self.pooler is Pooler.SESSION:
-            await connection.execute(_settings_statement(self._not_carried, False))
         return connection
 
     def _arguments(self, host: Host) -> dict[str, Any]:

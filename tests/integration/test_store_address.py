@@ -41,7 +41,7 @@ async def server() -> AsyncIterator[InstalledPostgres]:
 
 
 async def cli(command: str, url: str) -> tuple[int, str]:
-    process = await start_process([*CLARION, command], env={"CLARION_DATABASE_URL": url})
+    process = await start_process([*CLARION, *command.split()], env={"CLARION_DATABASE_URL": url})
     return await process.wait(60), process.output()
 
 
@@ -96,6 +96,18 @@ async def test_what_cannot_work_is_one_sentence(
     assert "canary" not in output
     assert "ary" not in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("command", ["migrate", "doctor", "keys list"])
+@pytest.mark.parametrize("option", ["canary=1", "work_mem=canary", "shared_buffers=1GB"])
+async def test_a_setting_that_the_server_refuses_is_one_sentence(
+    server: InstalledPostgres, command: str, option: str
+) -> None:
+    url = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
+    status, output = await cli(command, f"{url}?options={quote(f'-c {option}')}")
+    assert status == (1 if command == "doctor" else 2), output
+    assert "the server refuses a setting that its parameter options names." in output
+    assert "canary" not in output
 
 
 @pytest.mark.parametrize("command", ["migrate", "doctor"])

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clarion.errors import ConfigurationError
+from clarion.setting_names import ALL_NAMES
+from clarion.settings import SharedSettings
 from clarion.store.address import AddressError, DatabaseAddress, Host
+from clarion.store.connecting import read_address
 
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1)
 
@@ -35,6 +39,9 @@ def test_every_text_comes_through_percent_encoded(user: str, password: str, data
         ("postgresql://%2Frun%2Fpg/x", [Host("/run/pg")]),
         ("postgresql://u:p@/x?host=/run/pg", [Host("/run/pg")]),
         ("postgresql:///x?host=::1", [Host("::1")]),
+        ("postgresql://db.example./x", [Host("db.example.")]),
+        ("postgresql://bücher.example/x", [Host("bücher.example")]),
+        (f"postgresql:///x?host=/{'s' * 70}..pg", [Host(f"/{'s' * 70}..pg")]),
     ],
 )
 def test_hosts(url: str, hosts: list[Host]) -> None:
@@ -83,14 +90,21 @@ def test_of_several_hosts_the_one_that_takes_writes() -> None:
         ("postgresql://db:canary/x", "a port is a number"),
         ("postgresql://db:99999/x", "a port is a number"),
         ("postgresql://[canary/x", "a host is not"),
+        ("postgresql://db..canary/x", "a host's name has a part that is empty"),
+        ("postgresql://db,.canary/x", "a host's name has a part that is empty"),
+        (f"postgresql://{'canary' * 11}.db/x", "a host's name has a part that is empty, too long"),
+        ("postgresql:///x?host=db..canary", "a host's name has a part that is empty"),
+        ("postgresql://u:canary\udcdf@db/x", "the password is not UTF-8"),
         ("postgresql://db/x?sslmode=canary", "its parameter sslmode can be disable, allow"),
-        ("postgresql://db/x?ssl_mode=canary", "ssl_mode is not known here.*did you mean sslmode"),
+        ("postgresql://db/x?ssl_mode=canary", "ssl_mode is not known here.*or write sslmode"),
         ("postgresql://db/x?pgbouncer=canary", "pgbouncer is not known here"),
         ("postgresql://db/x?connect_timeout=canary", "connect_timeout is a number"),
         ("postgresql://db/x?channel_binding=require", "channel_binding can be disable, prefer"),
         ("postgresql://db/x?target_session_attrs=standby", "can be any, primary, read-write"),
         ("postgresql://db/x?options=canary", "options is -c name=value"),
         ("postgresql://db/x?options=-c%20'canary", "a quotation that does not end"),
+        ("postgresql://db/x?password=a&canary=b", "one of its parameters is not known here"),
+        ("postgresql://db/x?canary=b&sslpassword=a", "one of its parameters is not known here"),
         ("postgresql://db/x?canary", "write its parameters as name=value"),
         ("postgresql://a,b/x?port=1,2,3", "give one port, or as many as hosts"),
         ("postgresql://db/x?sslrootcert=/no/canary", "the file of sslrootcert cannot be read"),
@@ -101,6 +115,15 @@ def test_what_cannot_work_is_a_sentence_without_values(url: str, sentence: str) 
     with pytest.raises(AddressError, match=sentence) as refused:
         DatabaseAddress.parse(url).check_files()
     assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["u:p@ss@db/x", "db/x?pasword=x", "db/x?sslmode=x"])
+def test_a_sentence_ends_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"[^.?]\.$"):
+        read_address(f"postgresql://{url}")
+    monkeypatch.setenv("CLARION_DATABASE_URL", f"postgresql://{url}")
+    with pytest.raises(ConfigurationError, match=r"[^.?]\.$"):
+        SharedSettings.read(ALL_NAMES)
 
 
 def test_to_verify_takes_an_authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
