@@ -351,6 +351,22 @@ async def test_a_used_connection_that_is_no_good_costs_no_attempt(end: str) -> N
     assert (server.connections, len(server.contents)) == (2, 2)
 
 
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("enough", ["421 4.7.0 Too many errors", "421 Too many messages"])
+async def test_a_used_connection_that_has_had_enough_punishes_nobody(
+    verb: str, enough: str
+) -> None:
+    server = ScriptedSmtp()
+    async with scripted_smtp(server), provider_at(server.url) as provider:
+        server.says["RCPT"] = ["550 5.1.1 No such user"]
+        refused = await provider.send(outgoing(recipient="nobody@b.example"))
+        server.says[verb] = [enough]
+        next_one = await provider.send(outgoing())
+    assert isinstance(refused, Failed)
+    assert isinstance(next_one, Sent)
+    assert (server.connections, len(server.contents)) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("fqdn", "helo", "expected"),
     [

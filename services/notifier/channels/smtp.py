@@ -17,7 +17,7 @@ from services.notifier.channels.composing import composed
 from services.notifier.channels.email import compose, mailbox, message_id
 from services.notifier.channels.message import MailAddress
 from services.notifier.channels.provider import Outgoing
-from services.notifier.channels.smtp_answers import Step, outcome_of_answer
+from services.notifier.channels.smtp_answers import CLOSING, Step, outcome_of_answer
 from services.notifier.channels.smtp_session import (
     MissingExtension,
     SmtpServer,
@@ -70,7 +70,7 @@ class Smtp:
         session = await self._idle_session()
         if session is not None:
             outcome = await self._over(session, recipient, content, deadline)
-            if not (isinstance(outcome, Retry) and outcome.reason in NO_GOOD):
+            if not is_of_this_connection(outcome):
                 return outcome
         session = SmtpSession(self._server, timeout_s=self._timeout_s)
         return await self._over(session, recipient, content, deadline)
@@ -120,6 +120,14 @@ class Smtp:
             self._idle.append(session)
         else:
             session.close()
+
+
+def is_of_this_connection(outcome: Outcome) -> bool:
+    """Whether what came over a used connection may be due to its use: it was lost, or the server
+    closes it for what others did there, such as too many refused recipients."""
+    if not isinstance(outcome, Retry):
+        return False
+    return outcome.reason in NO_GOOD or (outcome.code or "").startswith(str(CLOSING))
 
 
 def outcome_of(step: Step, error: Exception) -> Outcome:
