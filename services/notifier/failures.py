@@ -62,6 +62,9 @@ LOCK TABLE event_keys, events, notifications, deliveries, inboxes, slices IN ROW
 """
 """What every plan does to these tables: it waits where a lock on a whole table holds all plans."""
 
+CAN_RECORD = "LOCK TABLE deliveries, attempts, captures IN ROW EXCLUSIVE MODE"
+"""The same of recording attempts."""
+
 
 class TookTooLong(Exception):
     """This work was cancelled by a limit of its own while the database answered: the work may be at
@@ -90,10 +93,19 @@ def exceeds_limit(error: BaseException) -> bool:
 
 async def can_plan(database: Database) -> bool:
     """Whether the database answers now, and lets others write what a plan writes."""
+    return await _can_write(database, CAN_PLAN)
+
+
+async def can_record(database: Database) -> bool:
+    """Whether the database answers now, and lets others record attempts."""
+    return await _can_write(database, CAN_RECORD)
+
+
+async def _can_write(database: Database, lock: str) -> bool:
     try:
         await database.ping()
         async with database.driver() as tx:
-            await tx.execute(CAN_PLAN)
+            await tx.execute(lock)
     except Exception as error:
         if isinstance(root_of(error), asyncpg.InsufficientPrivilegeError):
             return True  # it answered; this role inserts and may not lock

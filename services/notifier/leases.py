@@ -66,7 +66,10 @@ END_IN_QUEUE = statement(
     """
 UPDATE deliveries
 SET state = '{expired}', reason = 'expired', due_at = NULL, leased_until = NULL, updated_at = now()
-WHERE id = ANY($1::uuid[]) AND state IN ({waiting}) AND expires_at <= now()
+WHERE id IN (
+  SELECT id FROM deliveries
+  WHERE id = ANY($1::uuid[]) AND state IN ({waiting}) AND expires_at <= now()
+  ORDER BY id FOR UPDATE SKIP LOCKED)
 RETURNING channel
 """,
     waiting=found_in(EXPIRE, State.QUEUED),

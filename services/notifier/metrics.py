@@ -44,6 +44,11 @@ ENDED = Counter("clarion_deliveries_ended_total", "Deliveries by end state.", ["
 LEASES_LOST = Counter(
     "clarion_leases_lost_total", "Answers of providers that came after the lease had run out."
 )
+DELIVERIES_LEFT = Counter(
+    "clarion_deliveries_left_total",
+    "Deliveries whose row could not be written while the database answered, left to their lease.",
+    ["channel"],
+)
 PROVIDER_RESTS = Gauge(
     "clarion_provider_rests", "1 while its breaker rests a provider.", ["channel", "provider"]
 )

@@ -13,20 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import SystemRandom
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
 
 from clarion import clock
-from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from services.notifier import metrics
+from services.notifier.delivery_writes import MAX_TRIES, DeliveryWrites
 from services.notifier.fail_points import reach
-from services.notifier.failures import is_condition
+from services.notifier.failures import TookTooLong
 from services.notifier.leases import Lease, claim, give_up, postpone
 from services.notifier.outcome import (
     Health,
@@ -52,12 +52,6 @@ SPREAD_S = 1.0
 
 _random = SystemRandom().random
 
-Result = TypeVar("Result")
-
-
-class Stopped(Exception):
-    """The service stops before the work was begun."""
-
 
 class Rounds:
     """Carries out deliveries of one channel. Once `stopping` is set nothing new begins."""
@@ -77,6 +71,7 @@ class Rounds:
         self._timeout_s = timeout_s
         self._lease = lease_time(timeout_s)
         self._stopping = stopping
+        self._writes = DeliveryWrites(channel, database, stopping)
         self._calls: set[asyncio.Task[Any]] = set()
 
     def cut(self) -> int:
@@ -86,12 +81,17 @@ class Rounds:
         return len(self._calls)
 
     async def claim(self, deliveries: Sequence[UUID]) -> list[Lease]:
-        """As `leases.claim`; waits for the database. Raises `Stopped`."""
+        """As `leases.claim`; waits for the database. Those that are too slow together are claimed
+        one by one. Raises `Stopped`, and `TookTooLong` where that is a single one."""
         reach("send.before_claim")
-        return await self._until_possible(lambda: claim(self._database, deliveries, self._lease))
+        tries = MAX_TRIES if len(deliveries) == 1 else 1
+        return await self._writes.until_possible(
+            lambda: claim(self._database, deliveries, self._lease), tries=tries
+        )
 
     async def carry_out(self, lease: Lease) -> None:
-        """One round. What fails for a reason of ours is left to its lease."""
+        """One round. What fails for a reason of ours is left to its lease; so is, by raising
+        `TookTooLong`, what cannot be written while the database answers."""
         if lease.round > max_rounds(self._channel):
             await give_up(self._database, lease)
             return
@@ -99,7 +99,7 @@ class Rounds:
         outcomes: list[Outcome] = []
         waits: list[Wait] = []
         for carrier in in_order(self._route, lease.asked):
-            wait = await self._until_possible(
+            wait = await self._writes.until_possible(
                 lambda one=carrier: one.admit(self._database), even_if_stopping=True
             )
             if wait is not None:
@@ -165,7 +165,7 @@ class Rounds:
             self._calls.discard(task)
 
     async def _go_on(self, lease: Lease, attempt: Attempt) -> Lease | Gone:
-        kept = await self._until_possible(
+        kept = await self._writes.until_possible(
             lambda: record_and_go_on(self._database, lease, attempt, self._lease),
             even_if_stopping=True,
         )
@@ -183,17 +183,21 @@ class Rounds:
             random=_random,
         )
         wait = None if settlement.due_at is None else settlement.due_at - now
-        state = await self._until_possible(
-            lambda: record_end(self._database, lease, attempt, settlement, wait),
-            even_if_stopping=True,
-        )
+        try:
+            state = await self._writes.until_possible(
+                lambda: record_end(self._database, lease, attempt, settlement, wait),
+                even_if_stopping=True,
+            )
+        except TookTooLong:
+            self._log(lease, attempt, "not_recorded")
+            raise
         self._log(lease, attempt, state or "lease_lost")
 
     async def _postpone(self, lease: Lease, wait: Wait) -> None:
         until: datetime | timedelta = wait.until
         if wait.spread:  # the breaker is ours and so is its clock; a rate's turn is the database's
             until = wait.until - clock.now() + timedelta(seconds=_random() * SPREAD_S)
-        await self._until_possible(
+        await self._writes.until_possible(
             lambda: postpone(self._database, lease, wait.reason, until), even_if_stopping=True
         )
 
@@ -206,19 +210,3 @@ class Rounds:
             outcome=name_of(attempt.outcome),
             state=state,
         )
-
-    async def _until_possible(
-        self, act: Callable[[], Awaitable[Result]], *, even_if_stopping: bool = False
-    ) -> Result:
-        failures = 0
-        while True:
-            if self._stopping.is_set() and not even_if_stopping:
-                raise Stopped
-            try:
-                return await act()
-            except Exception as error:
-                if not is_condition(error):
-                    raise
-                failures += 1
-                log.warning("send_held", channel=self._channel, error=type(error).__name__)
-            await asyncio.sleep(min(GRACE_S, backoff_s(failures - 1)))

@@ -1,7 +1,8 @@
 """Carries out deliveries of one channel and lane: claim, call the provider, record, acknowledge.
 
 A job is a hint. Only who claims the row sends; a job that comes twice, or late, finds nothing to
-do. A job whose sender dies is found by dispatch once its lease has run out.
+do. A job whose sender dies is found by dispatch once its lease has run out; so is a delivery whose
+row cannot be written, because another holds it: it keeps no slot.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from clarion.contracts.media import media_type
 from clarion.store.database import Database
 from clarion.telemetry.trace import set_current_trace
 from clarion.topology import deliveries_queue
+from services.notifier import metrics
+from services.notifier.delivery_writes import Stopped
 from services.notifier.fail_points import reach
+from services.notifier.failures import TookTooLong
 from services.notifier.leases import Lease
-from services.notifier.rounds import Rounds, Stopped
+from services.notifier.rounds import Rounds
 from services.notifier.route import Route
 
 log = structlog.get_logger("clarion.notifier")
@@ -126,11 +130,16 @@ class Sender:
         """Whether the jobs need nobody any more."""
         traces = {job.delivery: job.traceparent for job in jobs}
         left = list(traces)
+        together = len(left)
         self.waiting.update(left)
         async with asyncio.TaskGroup() as group:
             while left:
-                free = await self._take_slots(len(left))
-                leases = await self._claim(left[:free], free)
+                free = await self._take_slots(min(len(left), together))
+                try:
+                    leases = await self._claim(left[:free], free)
+                except TookTooLong:
+                    together = 1  # one of them is to blame, the others are not
+                    continue
                 if leases is None:
                     break
                 self.waiting.difference_update(left[:free])
@@ -151,7 +160,8 @@ class Sender:
         return taken
 
     async def _claim(self, deliveries: Sequence[UUID], slots: int) -> list[Lease] | None:
-        """Claims with a slot each; other slots are given back. None once the service stops."""
+        """Claims with a slot each; other slots are given back. None once the service stops. Raises
+        `TookTooLong` where several are too slow together; one that is too slow is left."""
         leases: list[Lease] = []
         try:
             leases = await self._rounds.claim(deliveries)
@@ -159,6 +169,10 @@ class Sender:
             self.reached = max((one for one in reached if one is not None), default=None)
         except Stopped:
             return None
+        except TookTooLong as error:
+            if len(deliveries) > 1:
+                raise
+            self._leave(deliveries[0], error)
         except Exception:
             log.exception("claim_failed", channel=self.channel, deliveries=len(deliveries))
         finally:
@@ -170,7 +184,14 @@ class Sender:
         set_current_trace(traceparent)
         try:
             await self._rounds.carry_out(lease)
+        except TookTooLong as error:
+            self._leave(lease.delivery.id, error)
         except Exception:
             log.exception("send_failed", channel=self.channel, delivery=str(lease.delivery.id))
         finally:
             self._slots.release()
+
+    def _leave(self, delivery: UUID, error: TookTooLong) -> None:
+        """Others take it up once its lease or its time in the queue has run out."""
+        metrics.DELIVERIES_LEFT.labels(self.channel).inc()
+        log.error("delivery_left", channel=self.channel, delivery=str(delivery), error=str(error))

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
+from services.notifier.channels.capture import Capture
+from services.notifier.channels.provider import Outgoing
 from services.notifier.dispatch import Dispatcher
 from services.notifier.outbox import Publisher
-from tests.support.notifier import envelope, event, publish, running_notifiers, wait_for_rows
+from services.notifier.outcome import Outcome, Sent
+from services.notifier.settings import NotifierSettings
+from tests.integration.test_notifier_slow import wait_until_waited
+from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 
 ANN = {"id": "ann", "email": "ann@example.org"}
 DUE_TABLES = ("deliveries", "notifications", "slices")
@@ -21,6 +28,18 @@ UPDATE deliveries SET state = 'scheduled', due_at = now();
 UPDATE notifications SET due_at = now();
 INSERT INTO slices (event, topic, after, tenant, lane, due_at, trace_id)
 SELECT id, 'all', '', tenant, lane, now(), trace_id FROM events
+"""
+SENT = "SELECT 1 FROM deliveries WHERE state = 'sent'"
+LAPSE = """
+UPDATE deliveries SET due_at = now(), leased_until = now() - interval '1 s' WHERE state = 'sending'
+"""
+DAWDLE = """
+CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.recipient LIKE 'slow%' THEN PERFORM pg_sleep(60); END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER dawdle BEFORE UPDATE ON deliveries FOR EACH ROW EXECUTE FUNCTION dawdle()
 """
 TAKEN = "SELECT 1 FROM {table} WHERE due_at IS NULL OR due_at > now()"
 REFUSE = """
@@ -89,3 +108,85 @@ async def test_due_work_that_the_database_refuses_ends_no_other(
     async with dispatching(memory_bus, database):
         for other in set(DUE_TABLES) - {table}:
             await wait_for_rows(database, TAKEN.format(table=other), 1)
+
+
+class Holding:
+    """A provider that takes everything. While it has a delivery to `held`, another connection
+    begins to hold its row."""
+
+    def __init__(self, database: Database, held: int) -> None:
+        self._database = database
+        self._held = held
+        self._holders: list[asyncio.Task[None]] = []
+        self._let_go = asyncio.Event()
+
+    async def send(self, delivery: Outgoing) -> Outcome:
+        if len(self._holders) < self._held:
+            taken = asyncio.Event()
+            self._holders.append(asyncio.create_task(self._hold(delivery.id, taken)))
+            await taken.wait()
+        return Sent()
+
+    async def let_go(self) -> None:
+        self._let_go.set()
+        await asyncio.gather(*self._holders)
+
+    async def _hold(self, delivery: UUID, taken: asyncio.Event) -> None:
+        async with locked(
+            self._database, f"SELECT 1 FROM deliveries WHERE id = '{delivery}' FOR UPDATE"
+        ):
+            taken.set()
+            await self._let_go.wait()
+
+
+def left_to_their_lease() -> float:
+    found = REGISTRY.get_sample_value("clarion_deliveries_left_total", {"channel": "email"})
+    return found or 0.0
+
+
+async def test_deliveries_whose_rows_another_holds_do_not_keep_their_slots(
+    memory_bus: Bus, database: Database, hasty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = 2
+    holding = Holding(database, slots)
+    monkeypatch.setattr(Capture, "send", holding.send)
+    settings = NotifierSettings(send_concurrency=slots)
+    before = left_to_their_lease()
+    try:
+        async with running_notifiers(memory_bus, hasty, settings):
+            every = [event(to=[ANN], channels=["email"]) for _ in range(20)]
+            await publish(memory_bus, envelope(*every))
+            await wait_for_rows(database, SENT, 20 - slots, timeout_s=60)
+            assert left_to_their_lease() == before + slots
+            await holding.let_go()
+            async with database.driver() as tx:
+                await tx.execute(LAPSE)
+            await wait_for_rows(database, SENT, 20, timeout_s=60)
+    finally:
+        await holding.let_go()
+
+
+async def test_a_delivery_that_is_too_slow_to_claim_does_not_hold_those_beside_it(
+    memory_bus: Bus, database: Database, hasty: Database
+) -> None:
+    """They are in one message of jobs."""
+    slow = {"id": "slow", "email": "slow@example.org"}
+    async with database.driver() as tx:
+        await tx.execute(DAWDLE)
+    async with running_notifiers(memory_bus, hasty):
+        people = [[slow] if n == 7 else [ANN] for n in range(20)]
+        await publish(memory_bus, envelope(*(event(to=to, channels=["email"]) for to in people)))
+        await wait_for_rows(database, SENT, 19, timeout_s=60)
+
+
+async def test_attempts_that_nobody_can_record_wait_for_the_table(
+    memory_bus: Bus, database: Database, hasty: Database
+) -> None:
+    """That is the environment: each is sent once, however long it lasts."""
+    async with running_notifiers(memory_bus, hasty):
+        async with locked(database, "LOCK TABLE attempts IN ACCESS EXCLUSIVE MODE"):
+            every = [event(to=[ANN], channels=["email"]) for _ in range(3)]
+            await publish(memory_bus, envelope(*every))
+            await wait_until_waited(database, 12)
+        await wait_for_rows(database, SENT, 3)
+    assert len(await rows(database, "SELECT 1 FROM attempts")) == 3

@@ -1,0 +1,64 @@
+"""Writing what became of deliveries: tried again while the environment does not allow it.
+
+Without a bound only where nobody could write it: no database, a lock on a whole table. A row that
+another holds, or that is always too slow to write, gives up its slot after a few tries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from clarion.lifecycle.background import backoff_s
+from clarion.store.database import Database
+from services.notifier.failures import TookTooLong, can_record, exceeds_limit, is_condition, root_of
+from services.notifier.time_limits import GRACE_S
+
+log = structlog.get_logger("clarion.notifier")
+
+MAX_TRIES = 3
+"""Of what takes too long while the database answers."""
+
+Result = TypeVar("Result")
+
+
+class Stopped(Exception):
+    """The service stops before the work was begun."""
+
+
+class DeliveryWrites:
+    """What the senders of one channel do in the database."""
+
+    def __init__(self, channel: str, database: Database, stopping: asyncio.Event) -> None:
+        self._channel = channel
+        self._database = database
+        self._stopping = stopping
+
+    async def until_possible(
+        self,
+        act: Callable[[], Awaitable[Result]],
+        *,
+        even_if_stopping: bool = False,
+        tries: int = MAX_TRIES,
+    ) -> Result:
+        """What `act` returns. Raises `TookTooLong` where it was too slow in so many `tries`,
+        `Stopped`, and what is no condition of the database."""
+        failures = too_slow = 0
+        while True:
+            if self._stopping.is_set() and not even_if_stopping:
+                raise Stopped
+            try:
+                return await act()
+            except Exception as error:
+                if not is_condition(error):
+                    raise
+                failures += 1
+                log.warning("send_held", channel=self._channel, error=type(error).__name__)
+                if exceeds_limit(error) and await can_record(self._database):
+                    too_slow += 1
+                    if too_slow == tries:
+                        raise TookTooLong(type(root_of(error)).__name__) from error
+            await asyncio.sleep(min(GRACE_S, backoff_s(failures - 1)))
