@@ -174,6 +174,7 @@ class Notifier:
                 route=route,
                 concurrency=settings.send_concurrency,
                 timeout_s=settings.send_timeout_s,
+                identity=settings.amqp_identity,
                 own_users=self._own_users,
             )
             for channel, route in self._routes.items()

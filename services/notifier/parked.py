@@ -1,9 +1,10 @@
-"""Moves dead letters from `clarion.parked` into the table, where they are listed and re-driven."""
+"""Moves dead letters into the table, where they are listed and re-driven: from `clarion.parked`,
+and from a queue of deliveries what it does not take."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import structlog
@@ -45,15 +46,63 @@ REASONS = {
 }
 
 
+Read = Callable[[Received], tuple[str, Malformed]]
+"""The queue that a message is of, and what is kept of it."""
+
+
+class Keeper:
+    """Writes dead letters to the table."""
+
+    def __init__(self, database: Database, read: Read) -> None:
+        self._database = database
+        self._read = read
+
+    async def keep(self, messages: Sequence[Received]) -> list[Received]:
+        """Those that the database cannot take now; the others are in the table. Raises what is not
+        the database's condition."""
+        try:
+            await self._keep(messages)
+        except Exception as error:
+            if is_condition(error) and not (
+                exceeds_limit(error) and await can_plan(self._database)
+            ):
+                log.warning("parked_held", error=type(error).__name__)
+                return list(messages)
+            if len(messages) == 1:
+                return await self._keep_bare(messages[0], error)
+            # each by itself: what is wrong with one must not keep the others
+            return [left for one in messages for left in await self.keep([one])]
+        return []
+
+    async def _keep(self, messages: Sequence[Received]) -> None:
+        async with self._database.driver() as tx:
+            for message in messages:
+                queue, found = self._read(message)
+                await park(tx, queue, [found])
+
+    async def _keep_bare(self, message: Received, error: Exception) -> list[Received]:
+        """Keep the bytes of one that cannot be kept as it came. Raises where not even that can be
+        done and the database is not why."""
+        log.error("parked_bare", error=type(error).__name__)
+        try:
+            async with self._database.driver() as tx:
+                found = Malformed("unknown", "", message.body, message.content_type)
+                await park(tx, PARKED, [bare(found)])
+        except Exception as failure:
+            if not is_condition(failure):
+                raise
+            log.warning("parked_held", error=type(failure).__name__)
+            return [message]
+        return []
+
+
 class ParkedMover:
     """One worker of `clarion.parked`."""
 
     def __init__(
         self, bus: Bus, database: Database, identity: Identity, own_users: frozenset[str]
     ) -> None:
-        self._database = database
-        self._identity = identity
-        self._own_users = own_users
+        self._keeper = Keeper(database, lambda one: dead_letter(one, identity, own_users))
         self._subscription: Subscription = bus.subscribe(PARKED, prefetch=PREFETCH)
         self._stopping = False
 
@@ -66,7 +115,7 @@ class ParkedMover:
             except SubscriptionClosed:
                 return
             left: Sequence[Received] = messages
-            while left := await self._move(left):
+            while left := await self._keeper.keep(left):
                 failures += 1
                 if self._stopping:
                     await self._subscription.ack([one for one in messages if one not in left])
@@ -81,43 +130,6 @@ class ParkedMover:
         """Take no more."""
         self._stopping = True
         await self._subscription.close()
-
-    async def _move(self, messages: Sequence[Received]) -> list[Received]:
-        """Those that the database cannot take now; the others are in the table."""
-        try:
-            await self._keep(messages)
-        except Exception as error:
-            if is_condition(error) and not (
-                exceeds_limit(error) and await can_plan(self._database)
-            ):
-                log.warning("parked_held", error=type(error).__name__)
-                return list(messages)
-            if len(messages) == 1:
-                return await self._move_bare(messages[0], error)
-            # each by itself: what is wrong with one must not keep the others
-            return [left for one in messages for left in await self._move([one])]
-        return []
-
-    async def _keep(self, messages: Sequence[Received]) -> None:
-        async with self._database.driver() as tx:
-            for message in messages:
-                queue, found = dead_letter(message, self._identity, self._own_users)
-                await park(tx, queue, [found])
-
-    async def _move_bare(self, message: Received, error: Exception) -> list[Received]:
-        """Keep the bytes of one that cannot be kept as it came. Raises where not even that can be
-        done and the database is not why."""
-        log.error("parked_bare", error=type(error).__name__)
-        try:
-            async with self._database.driver() as tx:
-                found = Malformed("unknown", "", message.body, message.content_type)
-                await park(tx, PARKED, [bare(found)])
-        except Exception as failure:
-            if not is_condition(failure):
-                raise
-            log.warning("parked_held", error=type(failure).__name__)
-            return [message]
-        return []
 
 
 def dead_letter(
@@ -147,20 +159,38 @@ def dead_letter(
         tenant, source = found
     else:
         word, detail = NOT_ALLOWED, no_tenant_for(message.user_id)
+    return queue, _kept(message, word, detail, tenant, source)
+
+
+def refused_job(
+    message: Received, queue: str, identity: Identity, own_users: frozenset[str]
+) -> tuple[str, Malformed]:
+    """As `dead_letter`, of what a queue of deliveries does not take."""
+    if message.undecodable is not None:
+        return queue, undecodable(message, message.undecodable, identity)
+    if message.user_id not in own_users:
+        return queue, _kept(message, NOT_ALLOWED, ONLY_CLARION)
+    return queue, _kept(message, "rejected", REASONS["rejected"])
+
+
+def _kept(
+    message: Received,
+    word: str,
+    detail: str,
+    tenant: str | None = None,
+    source: str | None = None,
+) -> Malformed:
     trace = message.headers.get("traceparent")
-    return (
-        queue,
-        Malformed(
-            word,
-            detail,
-            message.body,
-            message.content_type,
-            tenant,
-            trace if isinstance(trace, str) else None,
-            message.headers,
-            source,
-            again=message.redelivered,
-        ),
+    return Malformed(
+        word,
+        detail,
+        message.body,
+        message.content_type,
+        tenant,
+        trace if isinstance(trace, str) else None,
+        message.headers,
+        source,
+        again=message.redelivered,
     )
 
 

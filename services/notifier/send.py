@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +20,7 @@ import structlog
 from clarion.bus.protocol import Bus, Received, Subscription, SubscriptionClosed
 from clarion.contracts.job import JOBS_CONTENT_TYPE, Job, Jobs
 from clarion.contracts.media import media_type
+from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from clarion.telemetry.trace import set_current_trace
 from clarion.topology import deliveries_queue
@@ -26,7 +28,9 @@ from services.notifier import metrics
 from services.notifier.delivery_writes import Stopped
 from services.notifier.fail_points import reach
 from services.notifier.failures import TookTooLong
+from services.notifier.intake import Identity
 from services.notifier.leases import Lease
+from services.notifier.parked import Keeper, refused_job
 from services.notifier.rounds import Rounds
 from services.notifier.route import Route
 
@@ -39,7 +43,7 @@ _jobs = msgspec.json.Decoder(Jobs)
 
 class Sender:
     """One worker of one queue; at most `concurrency` deliveries at once. Jobs are believed from
-    `own_users` only; all else is dead-lettered."""
+    `own_users` only; all else is parked, as of the tenant that `identity` names."""
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class Sender:
         route: Route,
         concurrency: int,
         timeout_s: float,
+        identity: Identity,
         own_users: frozenset[str],
     ) -> None:
         self.channel = channel
@@ -62,9 +67,9 @@ class Sender:
         self._idle_since = time.monotonic()
         self._own_users = own_users
         self._slots = asyncio.Semaphore(concurrency)
-        self._subscription: Subscription = bus.subscribe(
-            deliveries_queue(channel, lane), prefetch=PREFETCH
-        )
+        queue = deliveries_queue(channel, lane)
+        self._subscription: Subscription = bus.subscribe(queue, prefetch=PREFETCH)
+        self._keeper = Keeper(database, lambda one: refused_job(one, queue, identity, own_users))
         self._stopping = asyncio.Event()
         self._rounds = Rounds(
             channel,
@@ -109,13 +114,31 @@ class Sender:
     async def _work(self, message: Received) -> None:
         jobs = self._read(message)
         if jobs is None:
-            await self._subscription.park([message])
+            await self._refuse(message)
             return
         if await self._carry_out(jobs):
             await self._subscription.ack([message])
             reach("send.after_ack")
         else:
             await self._subscription.release([message])
+
+    async def _refuse(self, message: Received) -> None:
+        # not by the broker: RabbitMQ 3.10 stops dead-lettering for everybody over a forged x-death
+        failures = 0
+        try:
+            while await self._keeper.keep([message]):
+                failures += 1
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), backoff_s(failures))
+                if self._stopping.is_set():
+                    await self._subscription.release([message])
+                    return
+        except Exception:
+            log.exception("refusal_not_kept", channel=self.channel)
+            await self._subscription.release([message])
+            return
+        reach("parked.after_commit")
+        await self._subscription.ack([message])
 
     def _read(self, message: Received) -> list[Job] | None:
         is_ours = message.user_id in self._own_users and message.undecodable is None
