@@ -98,7 +98,10 @@ class Database:
                             driver.terminate()  # a rollback would wait for the same silence
                             raise
                 except BaseException as error:
-                    if isinstance(error, TimeoutError):
+                    # Whoever is cancelled at BEGIN or COMMIT cannot know what came of it: on a
+                    # connection that went back to the pool with a transaction still open, all that
+                    # others commit later would be savepoints of it
+                    if not isinstance(error, Exception) or isinstance(error, TimeoutError):
                         driver.terminate()
                     # the pool does not see what the driver alone has noticed
                     if driver.is_closed() or isinstance(error, asyncpg.InternalClientError):
