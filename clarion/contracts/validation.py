@@ -164,7 +164,7 @@ def _examine(raw: bytes, now: datetime | None) -> tuple[Event | None, list[Field
         if not faults:
             faults = [*event_faults(loose), *_value_faults(raw, loose)]
         return None, faults or [FieldError("body", "is not an event")]
-    return event, list(_event_value_faults(event, raw, now))
+    return event, _event_value_faults(event, raw, now)
 
 
 def _read_values(event: Event) -> None:
@@ -200,29 +200,31 @@ def _value_faults(raw: bytes, value: object) -> Iterator[FieldError]:
             yield FieldError(path or "body", "is a number out of range")
 
 
-def _event_value_faults(event: Event, raw: bytes, now: datetime | None) -> Iterator[FieldError]:
+def _event_value_faults(event: Event, raw: bytes, now: datetime | None) -> list[FieldError]:
+    faults: list[FieldError] = []
     if is_deeper(raw, MAX_DEPTH) or may_hold_nul(raw) or may_hold_huge_number(raw):
-        yield from _value_faults(raw, msgspec.json.decode(raw))
+        faults += _value_faults(raw, msgspec.json.decode(raw))
     if event.id is not None and holds_control(event.id) and "\0" not in event.id:
-        yield FieldError("id", expected("id"))
+        faults.append(FieldError("id", expected("id")))
     if event.source is not None and holds_control(event.source) and "\0" not in event.source:
-        yield FieldError("source", expected("source"))
-    if event.content is not None and event.content.url is not None:
-        url = event.content.url
-        if "\\" in url or holds_control(url):
-            yield FieldError("content.url", expected("content.url"))
+        faults.append(FieldError("source", expected("source")))
+    content = event.content
+    url = content and content.url
+    if url and ("\\" in url or holds_control(url)):
+        faults.append(FieldError("content.url", expected("content.url")))
     data = event.data
     if data and len(data) > MAX_DATA_BYTES and len(compact(data)) > MAX_DATA_BYTES:
-        yield FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes")
-    if event.content is not None and is_blank(event.content.title):
-        yield FieldError("content.title", expected("content.title"))
+        faults.append(FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes"))
+    if content is not None and is_blank(content.title):
+        faults.append(FieldError("content.title", expected("content.title")))
     if not (event.time is event.send_at is event.expires_at is None):
-        yield from _time_faults(event, now or datetime.now(UTC))
+        faults += _time_faults(event, now or datetime.now(UTC))
     if isinstance(event.to, str):
         if not _ADDRESS.match(event.to):
-            yield FieldError("to", expected("to"))
+            faults.append(FieldError("to", expected("to")))
     elif event.to is not None:
-        yield from _audience_faults(event)
+        faults += _audience_faults(event)
+    return faults
 
 
 def _time_faults(event: Event, now: datetime) -> Iterator[FieldError]:

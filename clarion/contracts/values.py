@@ -41,7 +41,7 @@ def may_hold_nul(raw: bytes) -> bool:
 
 def may_hold_huge_number(raw: bytes) -> bool:
     """Whether well-formed JSON may hold an integer that is infinite to a JavaScript client."""
-    if len(raw) - len(raw.translate(None, DIGITS)) <= 308:
+    if len(raw) <= 308 or len(raw) - len(raw.translate(None, DIGITS)) <= 308:
         return False
     return HUGE_INTEGER.search(raw) is not None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from starlette.responses import Response
@@ -26,15 +26,18 @@ class MethodsMiddleware:
         self.app = app
         self._methods_of = methods_of
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """An ASGI application."""
         if (
             scope["type"] != "http"
             or scope["method"] not in ("HEAD", "OPTIONS")
             or any(name == PREFLIGHT for name, _ in scope["headers"])
         ):
-            await self.app(scope, receive, send)
-        elif scope["method"] == "HEAD":
+            return self.app(scope, receive, send)  # itself, for every request passes here
+        return self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
             inner = {**scope, "method": "GET", IS_HEAD: True}
             await self.app(inner, receive, _without_body(send))
         elif methods := self._methods_of(scope):

@@ -13,7 +13,8 @@ _current: ContextVar[str] = ContextVar("clarion_traceparent", default="")
 
 def new_traceparent() -> str:
     """The first span of a new trace."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    drawn = secrets.token_hex(24)
+    return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
 
 def continue_trace(traceparent: str | None) -> str:

@@ -47,11 +47,12 @@ class Gateway:
     def __init__(self, fastapi: FastAPI, entry: ASGIApp, allowed_origins: list[str]) -> None:
         self.fastapi = fastapi
         self._entry = entry
-        self._with_cors = _with_cors(entry, allowed_origins) if allowed_origins else entry
+        self._with_cors = _with_cors(entry, allowed_origins) if allowed_origins else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
-        app = self._with_cors if _is_from_a_page(scope) else self._entry
+        cors = self._with_cors
+        app = self._entry if cors is None or not _is_from_a_page(scope) else cors
         await app(scope, receive, send)
 
 

@@ -55,7 +55,8 @@ class Authenticator:
         """`authenticate` for a request: bad keys are counted by its address. Raises `TooMany`
         (`too_many_bad_keys`) too."""
         try:
-            return await self.authenticate(
+            digest = hash_api_key(_bearer(authorization))
+            return self._remembered(digest) or await self.authenticate(
                 authorization, before_busy_lookup=lambda: self._bad_keys.refuse_flood(scope)
             )
         except Unauthorized as refusal:
@@ -69,22 +70,27 @@ class Authenticator:
         `StoreUnavailable`. `before_busy_lookup` may refuse a key that was not yet seen to hold."""
         text = _bearer(authorization)
         digest = hash_api_key(text)
+        remembered = self._remembered(digest)
+        if remembered is not None:
+            return remembered
+        now = self._clock()
+        if not is_api_key(text) or self._cache.is_unknown(digest, now):
+            raise _invalid()
+        if self._lookup.is_busy and self._cache.stale(digest) is None:
+            before_busy_lookup()
+        record = await self._look_up(digest)
+        if record is None:
+            raise _invalid()
+        return _current(record, now)
+
+    def _remembered(self, digest: bytes) -> ApiKey | None:
+        """The key where the database need not be asked. Raises `Unauthorized` (`key_expired`)."""
         given = self._given.get(digest)
         if given is not None:
             return given
         now = self._clock()
         record = self._cache.fresh(digest, now, self.watch.known_for_s)
-        if record is None:
-            if not is_api_key(text) or self._cache.is_unknown(digest, now):
-                raise _invalid()
-            if self._lookup.is_busy and self._cache.stale(digest) is None:
-                before_busy_lookup()
-            record = await self._look_up(digest)
-        if record is None:
-            raise _invalid()
-        if record.expires_at is not None and record.expires_at <= now:
-            raise Unauthorized("The API key has expired.", code="key_expired")
-        return record.key
+        return None if record is None else _current(record, now)
 
     async def _look_up(self, digest: bytes) -> KeyRecord | None:
         try:
@@ -113,6 +119,12 @@ def require_scope(key: ApiKey, scope: str) -> None:
     """Raises `Forbidden` (`missing_scope`) that names the scope."""
     if scope not in key.scopes:
         raise Forbidden(f"This key does not have the scope {scope}.", code="missing_scope")
+
+
+def _current(record: KeyRecord, now: float) -> ApiKey:
+    if record.expires_at is not None and record.expires_at <= now:
+        raise Unauthorized("The API key has expired.", code="key_expired")
+    return record.key
 
 
 def _bearer(authorization: bytes | None) -> str:

@@ -38,6 +38,7 @@ from services.gateway.waiting_room import WaitingRoom
 EVENTS_PATH = "/v1/events"
 API_PREFIX = "/v1/"
 EVENTS_ROUTE = SimpleNamespace(path=EVENTS_PATH)
+HEADERS_OF_ACCEPTED = ((b"content-type", b"application/json"), NO_STORE, *SECURITY_HEADERS)
 
 log = structlog.get_logger("clarion.gateway")
 
@@ -96,7 +97,8 @@ class Entry:
     async def _accept(
         self, scope: Scope, headers: Headers, traceparent: str, receive: Receive
     ) -> tuple[Answer, Problem | None]:
-        key = await self._identify(scope, headers)
+        key = await self._authenticator.identify(scope, headers.get(b"authorization"))
+        self._rates.charge(scope, key)
         require_scope(key, "events:write")
         partial = wants_partial(scope["query_string"])
         self._acceptor.refuse_if_away()
@@ -112,7 +114,8 @@ class Entry:
         body = b""
         try:
             refuse_repeated(scope["headers"])
-            key = await self._identify(scope, headers)
+            key = await self._authenticator.identify(scope, headers.get(b"authorization"))
+            self._rates.charge(scope, key)
             if scope["method"] in METHODS_WITH_BODY:
                 body = await self._read_json(key.tenant, headers, receive)
         except ClientDisconnect:
@@ -126,11 +129,6 @@ class Entry:
             await self._inner(with_key(scope, key), replay, sending_fields(scope, send))
         finally:
             self._room.leave(key.tenant, len(body))
-
-    async def _identify(self, scope: Scope, headers: Headers) -> ApiKey:
-        key = await self._authenticator.identify(scope, headers.get(b"authorization"))
-        self._rates.charge(scope, key)
-        return key
 
     async def _read_json(self, tenant: str, headers: Headers, receive: Receive) -> bytes:
         refuse_encoding(headers)
@@ -180,11 +178,9 @@ def _problem_of(error: Exception) -> Problem:
 
 async def _answer_accepted(answer: Answer, traceparent: str, scope: Scope, send: Send) -> None:
     headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(answer.body)).encode()),
+        *HEADERS_OF_ACCEPTED,
+        (b"content-length", b"%d" % len(answer.body)),
         (b"traceparent", traceparent.encode()),
-        NO_STORE,
-        *SECURITY_HEADERS,
         *with_fields(scope),
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

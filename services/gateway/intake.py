@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from clarion.contracts.cloudevents import (
@@ -31,8 +31,7 @@ PARTIAL = "partial"
 Headers = Mapping[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
+class Intake(NamedTuple):
     """What one request brought. `outcomes`, where it may be accepted in part: for each event in
     the order given, that it is among `events`, or why it is not."""
 
