@@ -6,7 +6,7 @@ told from others, and harms none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from struct import Struct
 from typing import NamedTuple
 
@@ -21,7 +21,6 @@ from clarion.bus.rabbitmq.properties import (
     USER_ID,
     must_end,
     read_short,
-    show_short,
 )
 from clarion.bus.rabbitmq.salvage import salvage
 
@@ -32,6 +31,7 @@ _CONTENT = Struct(">QH")
 _BODY_BYTES = Struct(">Q")
 _NO_HEADERS = b"\0\0\0\0"
 _CONTENT_AT = HEAD.size + 4
+_TAG_AT = _CONTENT_AT + 1
 _FLAGS_AT = _CONTENT_AT + 8
 _LIST_AT = _FLAGS_AT + 2
 _OURS = 0b1011_0000_1001_0000
@@ -66,9 +66,9 @@ class Content(NamedTuple):
 def read_delivery(frame: bytes) -> Delivery:
     """From a whole frame. Raises `SHORT_FRAME`."""
     try:
-        return _read_delivery(frame, read_short, "")
+        return _read_delivery(frame, "strict", "")
     except UnicodeDecodeError:
-        return _read_delivery(frame, show_short, "routing key")
+        return _read_delivery(frame, "backslashreplace", "routing key")
 
 
 def read_content(frame: bytes, fault: str = "") -> Content:
@@ -93,26 +93,33 @@ def without_properties(frame: bytes) -> bytes:
     return HEAD.pack(kind, channel, len(payload)) + payload + frame[-1:]
 
 
-def _read_delivery(
-    frame: bytes, short: Callable[[bytes, int], tuple[str, int]], fault: str
-) -> Delivery:
-    consumer_tag, at = short(frame, HEAD.size + 4)
+def _read_delivery(frame: bytes, errors: str, fault: str) -> Delivery:
+    """`errors` is what becomes of text that is not UTF-8."""
+    at = _TAG_AT + frame[_TAG_AT - 1]
+    consumer_tag = frame[_TAG_AT:at].decode("utf-8", errors)
     delivery_tag, redelivered = _DELIVERED.unpack_from(frame, at)
-    at += _DELIVERED.size
-    exchange, at = short(frame, at)
-    routing_key, _ = short(frame, at)
+    exchange_at = at + _DELIVERED.size + 1
+    at = exchange_at + frame[exchange_at - 1]
+    exchange = frame[exchange_at:at].decode("utf-8", errors)
+    key_at = at + 1
+    routing_key = frame[key_at : key_at + frame[at]].decode("utf-8", errors)
     return Delivery(consumer_tag, delivery_tag, bool(redelivered), exchange, routing_key, fault)
 
 
 def _read_ours(frame: bytes, body_bytes: int) -> Content:
-    """What `_read_any` does, for a fraction of its cost."""
-    content_type, at = read_short(frame, _LIST_AT)
+    """What `_read_any` does, for a fraction of its cost: `read_short` is written out."""
+    at = _LIST_AT + 1 + frame[_LIST_AT]
+    content_type = frame[_LIST_AT + 1 : at].decode()
     if frame.startswith(_NO_HEADERS, at):
-        headers, at = {}, at + len(_NO_HEADERS)
+        headers, at = {}, at + 4
     else:
         headers, at = read_table(frame, at)
-    _, at = read_short(frame, at + 1)
-    user_id, at = read_short(frame, at)
+    message_id_at = at + 2  # behind the delivery mode and its own length
+    at = message_id_at + frame[at + 1]
+    frame[message_id_at:at].decode()
+    user_id_at = at + 1
+    at = user_id_at + frame[at]
+    user_id = frame[user_id_at:at].decode()
     if at != len(frame) - 1:
         raise ValueError("the properties do not end where their frame does")
     return Content(body_bytes, content_type, headers, user_id or None)

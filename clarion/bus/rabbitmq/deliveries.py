@@ -90,7 +90,8 @@ class Deliveries:
                 at = size
                 break
             if instead is not None:
-                left += (data[first:at], instead)
+                if first != at or instead:
+                    left += (data[first:at], instead)
                 first = at + needed
             at += needed
             needed = HEAD.size
