@@ -6,7 +6,7 @@ through to the routes once its key is known and its body is sane JSON within the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from types import SimpleNamespace
 
 import structlog
@@ -65,14 +65,13 @@ class Entry:
         self._room = room
         self._rates = rates
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """An ASGI application."""
         if scope["type"] != "http" or not scope["path"].startswith(API_PREFIX):
-            await self._inner(scope, receive, send)
-        elif scope["path"] == EVENTS_PATH:
-            await self._events(scope, receive, send)
-        else:
-            await self._others(scope, receive, send)
+            return self._inner(scope, receive, send)
+        if scope["path"] == EVENTS_PATH:
+            return self._events(scope, receive, send)
+        return self._others(scope, receive, send)
 
     async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = dict(scope["headers"])
