@@ -16,6 +16,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from clarion.contracts.error_words import described, words_of
 from clarion.errors import ConfigurationError
 from clarion.http.client_address import Network
 from clarion.secret_files import read_secret
@@ -65,6 +66,8 @@ def _check_address(value: str) -> str:
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 GIVEN_KEY = re.compile(r"[!-~]{32,256}")
 MIN_SECRET_BYTES = 32
+LEVELS = described("^(debug|info|warning|error)$", "must be one of debug, info, warning, error")
+FORMATS = described("^(json|console)$", "must be one of json, console")
 
 Origins = Annotated[list[str], BeforeValidator(_split), AfterValidator(_check_origins)]
 """Origins beside the page's own that browsers may call from; also the CORS list."""
@@ -96,8 +99,8 @@ class SharedSettings(BaseSettings):
     live_shards: int = Field(default=1, ge=1, le=256)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
-    log_format: str = Field(default="json", pattern="^(json|console)$")
+    log_level: str = Field(default="info", pattern=LEVELS)
+    log_format: str = Field(default="json", pattern=FORMATS)
     access_log: bool = False
     shutdown_timeout_s: float = Field(default=20.0, gt=0, le=300)
 
@@ -174,5 +177,5 @@ def _sentence(error: ValidationError) -> str:
     parts: list[str] = []
     for one in error.errors(include_input=False, include_url=False):
         name = PREFIX + str(one["loc"][0]).upper() if one["loc"] else "The settings"
-        parts.append(f"{name}: {one['msg'].removeprefix('Value error, ')}.")
+        parts.append(f"{name}: {words_of(one)}.")
     return " ".join(parts)

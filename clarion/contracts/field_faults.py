@@ -75,7 +75,7 @@ def expected(kind: str) -> str:
 def _struct_faults(
     value: dict[str, Any], struct: type[Struct], path: str, kind: str
 ) -> Iterator[FieldError]:
-    known = _types(struct)
+    known = types_of(struct)
     for key in value:
         if key not in known:
             yield FieldError(member_path(path, key), unknown(key, known))
@@ -97,7 +97,7 @@ def _field_faults(value: Any, annotation: Any, path: str, kind: str) -> Iterator
     if kind == "content.title" and isinstance(value, str) and is_blank(value):
         yield FieldError(path, expected(kind))
         return
-    if _converts(value, annotation):
+    if converts(value, annotation):
         return
     match kind, value:
         case "channels", list() if 0 < len(cast("list[Any]", value)) <= len(CHANNELS):
@@ -116,7 +116,7 @@ def _to_faults(value: Any) -> Iterator[FieldError]:
         case dict():
             yield from _struct_faults(cast("dict[str, Any]", value), Recipient, "to", "to[]")
         case _:
-            if not _converts(value, Address):
+            if not converts(value, Address):
                 yield FieldError("to", expected("to"))
 
 
@@ -128,11 +128,12 @@ def _audience_faults(value: list[Any]) -> Iterator[FieldError]:
         path = f"to[{index}]"
         if isinstance(one, dict):
             yield from _struct_faults(cast("dict[str, Any]", one), Recipient, path, "to[]")
-        elif not _converts(one, Address):
+        elif not converts(one, Address):
             yield FieldError(path, expected("to"))
 
 
-def _converts(value: Any, annotation: Any) -> bool:
+def converts(value: Any, annotation: Any) -> bool:
+    """Whether a loosely decoded value is of this type."""
     try:
         _decoder_of(annotation).decode(msgspec.json.encode(value))
     except (msgspec.ValidationError, RecursionError):
@@ -147,5 +148,6 @@ def _decoder_of(annotation: Any) -> msgspec.json.Decoder[Any]:
 
 
 @cache
-def _types(struct: type[Struct]) -> dict[str, tuple[Any, bool]]:
+def types_of(struct: type[Struct]) -> dict[str, tuple[Any, bool]]:
+    """Of each field its type, and whether it is required."""
     return {one.encode_name: (one.type, one.required) for one in fields(struct)}

@@ -1,7 +1,4 @@
-"""What is wrong with a field, in our words: what it must be, never what was sent.
-
-The framework finds what is wrong; its own sentences are written for who wrote the server.
-"""
+"""What is wrong with the fields of a request, each by its path and in our words."""
 
 from __future__ import annotations
 
@@ -13,56 +10,13 @@ from fastapi import Request
 from fastapi.params import Query
 from pydantic import BaseModel
 
+from clarion.contracts.error_words import words_of
 from clarion.contracts.unknown_fields import unknown
 from clarion.contracts.values import PLAIN_NAME
 from clarion.errors import FieldError
 
 MAX_FIELD_CHARACTERS = 200
 LOCATIONS = ("body", "query", "path", "header")
-TIME_WORDS = "must be a time with its offset, such as 2026-01-31T12:00:00Z"
-ID_WORDS = "must be 1 to 128 of A-Z a-z 0-9 . _ : @ -"
-
-WORDS = {
-    "missing": "is required",
-    "string_type": "must be a string",
-    "string_too_short": "must have at least {min_length} characters",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_unicode": "must be valid Unicode",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "finite_number": "must be a number, such as 50",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be at most {le}",
-    "multiple_of": "must be a multiple of {multiple_of}",
-    "literal_error": "must be one of {expected}",
-    "enum": "must be one of {expected}",
-    "list_type": "must be a list",
-    "too_short": "must have at least {min_length} entries",
-    "too_long": "must have at most {max_length} entries",
-    "none_required": "must be null",
-}
-FAMILIES = (
-    ("int_", "must be a whole number, such as 50"),
-    ("float_", "must be a number, such as 50"),
-    ("decimal_", "must be a number, such as 50"),
-    ("datetime_", TIME_WORDS),
-    ("date_", TIME_WORDS),
-    ("timezone_", TIME_WORDS),
-    ("uuid_", "must be a UUID, such as 0197c3f2-6d8e-7cc0-9a51-3b0f4f6f2a10"),
-    ("dict_", "must be an object"),
-    ("model_", "must be an object"),
-    ("url_", "must be a URL, such as https://shop.example/orders/7"),
-)
-PATTERNS: dict[str, str] = {}
-"""What strings of a pattern are, by the pattern; filled by who defines one (`described`)."""
-
-
-def described(pattern: str, words: str) -> str:
-    """The pattern, after it is noted what is said where a string does not match it."""
-    PATTERNS[pattern] = words
-    return pattern
 
 
 def faults_of(request: Request, errors: Sequence[Mapping[str, Any]]) -> list[FieldError]:
@@ -76,20 +30,9 @@ def words_for(request: Request, error: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         known = _known_names(request, location[:-1])
         return unknown(str(location[-1]), known, _called(location))
-    if kind in ("value_error", "assertion_error"):
-        return str(error["msg"]).removeprefix("Value error, ")
     if kind == "missing" and tuple(location) == ("body",):
         return "is required: send a JSON object"
-    context: Mapping[str, Any] = error.get("ctx") or {}
-    if kind == "string_pattern_mismatch":
-        return PATTERNS.get(str(context.get("pattern")), "is not in the documented form")
-    if kind in WORDS:
-        expected = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
-        return WORDS[kind].format_map({**context, "expected": expected})
-    return next(
-        (words for prefix, words in FAMILIES if kind.startswith(prefix)),
-        "is not as documented",
-    )
+    return words_of(error)
 
 
 def field_path(location: Sequence[str | int]) -> str:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clarion.contracts.error_words import described
 from clarion.contracts.ids import lowest_id_at
-from clarion.http.field_words import described
 from clarion.store.tables import audit
 from services.gateway.history.schemas import CLOCKS_DIFFER, EARLIEST, Bound
 from services.gateway.schemas import NO_NUL, Page, Time

@@ -7,8 +7,8 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from clarion.contracts.error_words import described
 from clarion.contracts.ids import SUBSCRIBER_ID, SUBSCRIBER_ID_WORDS
-from clarion.http.field_words import described
 
 ID_PATTERN = described(f"^{SUBSCRIBER_ID}$", f"must be {SUBSCRIBER_ID_WORDS}")
 NO_NUL = described(r"^[^\x00]*$", "must not hold the character U+0000")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from clarion.contracts.frames import (
     AnyClientFrame,
@@ -20,6 +19,13 @@ from clarion.contracts.frames import (
 from clarion.contracts.media import BOM, without_bom
 from clarion.contracts.moments import without_leap_seconds
 from services.pusher.commands import Verb
+from services.pusher.frame_faults import (
+    FRAMES,
+    MAX_REF_CHARACTERS,
+    MUST_BE,
+    frame_faults,
+    type_fault,
+)
 from services.pusher.snooze import until_fault
 
 VERBS: dict[type[Command], Verb] = {
@@ -29,21 +35,12 @@ VERBS: dict[type[Command], Verb] = {
     Archive: "archive",
     Snooze: "snooze",
 }
-TYPES = frozenset({"ack", "auth", "hello", "ping", "publish", *VERBS.values()})
-MAX_REF_CHARACTERS = 256
 
 _unreadable = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
 
 
-class Envelope(Struct):
-    """As much of a refused frame as its answer needs."""
-
-    type: Any = None
-    ref: Any = None
-
-
 _frame = msgspec.json.Decoder(AnyClientFrame)
-_envelope = msgspec.json.Decoder(Envelope)
+_object = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame:
@@ -52,15 +49,15 @@ def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame:
         payload = without_bom(payload)
     try:
         frame = _frame.decode(payload)
-    except msgspec.ValidationError as error:
+    except msgspec.ValidationError:
         changed = without_leap_seconds(payload)
         if changed is not None:
             return read_frame(changed)
-        return _refusal(payload, str(error))
+        return _refusal(payload)
     except _unreadable:
         return ErrorFrame(code="malformed", detail="The frame is not JSON.")
     if not is_short(frame.ref):
-        return ErrorFrame(code="invalid", detail="`ref` is too long.")
+        return ErrorFrame(code="invalid", detail=f"`ref` {MUST_BE['ref']}.")
     if isinstance(frame, Command) and (frame.ids is None) == (frame.up_to is None):
         return ErrorFrame(code="invalid", detail="Give either `ids` or `up_to`.", ref=frame.ref)
     if isinstance(frame, Snooze) and (fault := until_fault(frame.until)) is not None:
@@ -75,12 +72,15 @@ def is_short(ref: object) -> bool:
     return ref is None or (isinstance(ref, int) and -(2**63) <= ref < 2**64)
 
 
-def _refusal(payload: bytes, detail: str) -> ErrorFrame:
+def _refusal(payload: bytes) -> ErrorFrame:
     try:
-        found = _envelope.decode(payload)
+        found = _object.decode(payload)
     except _unreadable:
         return ErrorFrame(code="invalid", detail="The frame is not a JSON object.")
-    ref = found.ref if is_short(found.ref) and not isinstance(found.ref, bool) else None
-    if not isinstance(found.type, str) or found.type not in TYPES:
-        return ErrorFrame(code="unknown_type", detail="There is no frame of this type.", ref=ref)
-    return ErrorFrame(code="invalid", detail=f"{detail}.", ref=ref)
+    ref = found.get("ref")
+    if isinstance(ref, bool) or not is_short(ref):
+        ref = None
+    kind = found.get("type")
+    if not isinstance(kind, str) or kind not in FRAMES:
+        return ErrorFrame(code="unknown_type", detail=type_fault(kind), ref=ref)
+    return ErrorFrame(code="invalid", detail=frame_faults(found), ref=ref)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clarion.contracts.frames import ErrorFrame
-from services.pusher.client_frames import TYPES, read_frame
+from services.pusher.client_frames import read_frame
+from services.pusher.frame_faults import FRAMES
 from services.pusher.snooze import LONGEST, until_fault
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -31,9 +33,10 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 NAMES = ("ref", "since", "version", "ids", "up_to", "until", "token", "topic", "data", "id", "more")
 almost = st.fixed_dictionaries(
-    {"type": st.sampled_from(sorted(TYPES)) | values},
+    {"type": st.sampled_from(sorted(FRAMES)) | values},
     optional={name: values for name in NAMES},
 )
+LIBRARY = ("Expected", "Object ", "at `$", "Invalid", "regex", "as documented")
 CODES = {"malformed", "unknown_type", "invalid"}
 
 
@@ -48,6 +51,7 @@ def test_what_is_nearly_a_frame_is_one_or_an_error_with_its_ref(frame: dict[str,
     found = read_frame(json.dumps(frame).encode())
     if isinstance(found, ErrorFrame):
         assert found.code in CODES
+        assert not any(words in found.detail for words in LIBRARY)
         assert found.ref in (None, frame.get("ref"))
     else:
         assert type(found).__struct_config__.tag == frame["type"]
@@ -73,3 +77,32 @@ def test_an_ack_without_a_version_is_an_error(version: dict[str, Any]) -> None:
     found = read_frame(json.dumps({"type": "ack", "ref": 7} | version).encode())
     assert isinstance(found, ErrorFrame)
     assert (found.code, found.ref, "version" in found.detail) == ("invalid", 7, True)
+
+
+@pytest.mark.parametrize(
+    ("frame", "detail"),
+    [
+        ({"type": "ack"}, "`version` is required."),
+        ({"type": "ack", "version": -1}, "`version` must be a whole number from 0 to 90071992"),
+        ({"type": "hello", "sinse": 3}, "`sinse` is not a field: there are ref, since; did you"),
+        ({"type": "hello", "a b": 3}, "`?` is not a field: there are ref, since."),
+        ({"type": "read", "ids": []}, "`ids` must be a list of 1 to 1,000 UUIDs."),
+        ({"type": "read", "ids": [str(UUID(int=1)), "secret"]}, "`ids[1]` must be a UUID, such"),
+        ({"type": "snooze", "until": "tomorrow"}, "`until` must be a time with its offset, such"),
+        ({"type": "auth", "token": 7}, "`token` must be a string."),
+        ({"type": "publish", "topic": "a b", "data": 1}, "`topic` must be 1 to 128 of"),
+        ({"type": "publish", "topic": "a"}, "`data` is required."),
+        ({"type": "ping", "ref": [1]}, "`ref` must be a string of at most 256 characters or a"),
+        ({"type": "ping", "ref": "x" * 300}, "`ref` must be a string of at most 256 characters"),
+        ({"type": "raed"}, "`type` is not a type of frame: there are ack, archive, auth"),
+        ({"type": "raed"}, "did you mean read?"),
+        ({}, "`type` is required: one of ack, archive, auth"),
+        ({"type": 7}, "`type` must be a string: one of ack"),
+        ([], "The frame is not a JSON object."),
+    ],
+)
+def test_a_refusal_names_the_field_and_the_remedy(frame: object, detail: str) -> None:
+    found = read_frame(json.dumps(frame).encode())
+    assert isinstance(found, ErrorFrame)
+    assert detail in found.detail
+    assert "secret" not in found.detail

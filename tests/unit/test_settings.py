@@ -16,6 +16,7 @@ from services.pusher.settings import PusherSettings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 CLI_NAMES = {"CLARION_URL"}
+LIBRARY = ("Input should", "should be", "String should", "valid ", "as documented", "form")
 SERVICES = (GatewaySettings, NotifierSettings, PusherSettings)
 
 
@@ -45,8 +46,8 @@ def test_the_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None
         ("CLARION_FROBNICATE", "x", "CLARION_FROBNICATE is not a setting of Clarion."),
         ("CLARION_AMQP_URL", "redis://x", "CLARION_AMQP_URL: write memory:// or amqp"),
         ("CLARION_DATABASE_URL", "mysql://x", "CLARION_DATABASE_URL: write embedded: or"),
-        ("CLARION_PORT", "http", "CLARION_PORT: Input should be a valid integer"),
-        ("CLARION_PORT", "70000", "CLARION_PORT: Input should be less than or equal to 65535"),
+        ("CLARION_PORT", "http", "CLARION_PORT: must be a whole number, such as 50"),
+        ("CLARION_PORT", "70000", "CLARION_PORT: must be at most 65535"),
         ("CLARION_TOKEN_SECRET", "short", "CLARION_TOKEN_SECRET: give at least 32 bytes"),
         ("CLARION_API_KEY", "a b " * 10, "CLARION_API_KEY: give 32 to 256 printable"),
         ("CLARION_API_KEY", "clr_" + "a" * 27, "CLARION_API_KEY: give 32 to 256 printable"),
@@ -62,6 +63,28 @@ def test_what_is_wrong_is_named_and_not_repeated(
         GatewaySettings.read(ALL_NAMES)
     assert str(caught.value).startswith(sentence)
     assert name.endswith("ULR") or value == "x" or value not in str(caught.value).split()
+
+
+@pytest.mark.parametrize("value", ["\x01 secret{", "-1e300"])
+@pytest.mark.parametrize("settings", SERVICES)
+def test_whatever_is_wrong_is_said_in_our_words(
+    monkeypatch: pytest.MonkeyPatch, settings: type[SharedSettings], value: str
+) -> None:
+    refused = 0
+    for name in names_of(settings):
+        if name.endswith("_FILE"):
+            continue
+        with monkeypatch.context() as patched:
+            patched.setenv(name, value)
+            try:
+                settings.read(ALL_NAMES)
+            except ConfigurationError as error:
+                refused += 1
+                said = str(error)
+                assert said.startswith((f"{name}: ", f"{name} "))
+                assert not any(words in said for words in LIBRARY), said
+                assert "secret" not in said.replace("_SECRET", "")
+    assert refused > 10
 
 
 def test_lists_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from clarion.contracts.error_words import TIME_WORDS
 from clarion.contracts.event import Channel
 from clarion.contracts.moments import read_moment
-from clarion.http.field_words import TIME_WORDS
 from services.gateway.schemas import NO_NUL, Identifier, Page, Time
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request
 from msgspec import Struct
 from starlette.responses import Response
 
+from clarion.contracts.error_words import ID_WORDS, described
 from clarion.contracts.item import Item
-from clarion.http.field_words import ID_WORDS, described
 from services.pusher.auth import Subscriber
 from services.pusher.commands import Verb
 from services.pusher.cursors import MAX_CHARACTERS, Place, read_cursor, write_cursor

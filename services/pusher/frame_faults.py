@@ -1,0 +1,72 @@
+"""What is wrong with a client frame, field by field and in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, cast, get_args
+from uuid import UUID
+
+from clarion.contracts.error_words import TIME_WORDS, UUID_WORDS, WORDS
+from clarion.contracts.field_faults import EXPECTED, converts, types_of
+from clarion.contracts.frames import MAX_COMMAND_IDS, AnyClientFrame, ClientFrame
+from clarion.contracts.ids import SUBSCRIBER_ID_WORDS
+from clarion.contracts.unknown_fields import unknown
+from clarion.contracts.values import member_path
+
+MAX_NAMED = 10
+MAX_REF_CHARACTERS = 256
+VERSION_WORDS = "must be a whole number from 0 to 9007199254740991"
+
+FRAMES: dict[str, type[ClientFrame]] = {
+    str(one.__struct_config__.tag): one for one in get_args(AnyClientFrame)
+}
+MUST_BE: Mapping[str, str] = {
+    "ref": f"must be a string of at most {MAX_REF_CHARACTERS} characters or a whole number",
+    "token": "must be a string",
+    "since": VERSION_WORDS,
+    "up_to": VERSION_WORDS,
+    "version": VERSION_WORDS,
+    "ids": f"must be a list of 1 to {MAX_COMMAND_IDS:,} UUIDs",
+    "until": f"{TIME_WORDS}, or null",
+    "topic": f"must be {SUBSCRIBER_ID_WORDS}",
+    "id": f"must be {EXPECTED['id']}",
+    "data": "must be JSON",
+}
+
+
+def frame_faults(frame: Mapping[str, Any]) -> str:
+    """The sentences about the wrong fields of a frame whose type is known."""
+    faults = list(islice(_faults(frame, FRAMES[frame["type"]]), MAX_NAMED))
+    return " ".join(f"`{path}` {words}." for path, words in faults) or "It is not as documented."
+
+
+def type_fault(given: object) -> str:
+    """The sentence about a type that is none."""
+    known = ", ".join(sorted(FRAMES))
+    if isinstance(given, str):
+        return f"`type` {unknown(given, FRAMES, 'type of frame')}."
+    return f"`type` {'is required' if given is None else 'must be a string'}: one of {known}."
+
+
+def _faults(frame: Mapping[str, Any], struct: type[ClientFrame]) -> Iterator[tuple[str, str]]:
+    known = types_of(struct)
+    for name in frame:
+        if name not in known and name != "type":
+            yield member_path("", name), unknown(name, known)
+    for name, (annotation, required) in known.items():
+        if name not in frame:
+            if required:
+                yield name, WORDS["missing"]
+        elif not converts(frame[name], annotation):
+            yield from _value_faults(name, frame[name])
+
+
+def _value_faults(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if name == "ids" and isinstance(value, list):
+        ids = cast("list[Any]", value)
+        if 0 < len(ids) <= MAX_COMMAND_IDS:
+            wrong = (place for place, one in enumerate(ids) if not converts(one, UUID))
+            yield from ((f"ids[{place}]", UUID_WORDS) for place in wrong)
+            return
+    yield name, MUST_BE[name]
