@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,6 +16,7 @@ from clarion.errors import Problem
 from clarion.http.methods import MethodsMiddleware, methods_at
 from clarion.http.operations import Check, operations_router
 from clarion.http.problems import install_problem_handlers
+from clarion.http.query_parameters import only_known_parameters
 from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
 from clarion.lifecycle import BackgroundTasks
@@ -102,7 +103,7 @@ def create_app(
         minted,
     )
     for router in ROUTERS:
-        fastapi.include_router(router)
+        fastapi.include_router(router, dependencies=[Depends(only_known_parameters())])
     fastapi.include_router(
         operations_router(
             {

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from clarion.bus import Bus
@@ -16,6 +16,7 @@ from clarion.http.bodies import BoundedBodyMiddleware
 from clarion.http.methods import MethodsMiddleware, methods_at, with_heads
 from clarion.http.operations import Check, operations_router
 from clarion.http.problems import install_problem_handlers
+from clarion.http.query_parameters import only_known_parameters
 from clarion.http.repeated_headers import SingleHeadersMiddleware
 from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
@@ -27,6 +28,9 @@ from services.pusher.quota import QUOTA_FIELDS, QuotaMiddleware
 from services.pusher.routes import inbox, live, stream, tickets
 from services.pusher.settings import PusherSettings
 from services.pusher.socket import STATE_KEY
+
+SHARD = "shard"
+"""By it a proxy chooses the pusher; clients may put it on every address."""
 
 
 def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> FastAPI:
@@ -76,9 +80,8 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
     app.add_middleware(TraceMiddleware)
     app.include_router(operations_router(checks(app, bus, database)))
     app.include_router(live.router)
-    app.include_router(stream.router)
-    app.include_router(tickets.router)
-    app.include_router(inbox.router)
+    for router in (stream.router, tickets.router, inbox.router):
+        app.include_router(router, dependencies=[Depends(only_known_parameters(also={SHARD}))])
     _tell_of_heads(app)
     return app
 

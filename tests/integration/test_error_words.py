@@ -142,6 +142,9 @@ async def test_the_pusher_refuses_in_our_words(pusher: Pusher) -> None:
         ("/v1/notifications?state=lost", "state", "must be one of seen, unseen"),
         ("/v1/notifications?cursor=AAAA", "cursor", "next_cursor"),
         ("/v1/captures?delivery=7", "delivery", "a UUID, such as"),
+        ("/v1/topics/t?limt=5", "limt", "is not a parameter: there is none here"),
+        ("/v1/subscribers/ann?a%20b=5", "?", "is not a parameter: there is none here"),
+        ("/v1/events/e-1?sorce=shop", "sorce", "there are source, subscriber; did you mean source"),
         ("/v1/audit?action=x", "action", "such as delivery.retry"),
     ],
 )
@@ -207,3 +210,20 @@ async def test_an_unknown_field_of_an_event_is_told_which_there_are(
         answer = await client.post("/v1/events", content=event)
     found = {one["field"]: one["message"] for one in answer.json()["errors"]}
     assert words in found[field]
+
+
+async def test_the_pusher_refuses_parameters_that_it_does_not_know(pusher: Pusher) -> None:
+    headers = {"authorization": f"Bearer {token('ada')}"}
+    async with httpx2.AsyncClient(base_url=pusher.http, headers=headers) as client:
+        for method, path, words in (
+            ("GET", "/v1/inbox?stat=all", "did you mean state?"),
+            ("GET", "/v1/inbox/changes?since=0&sinse=5", "did you mean since?"),
+            ("POST", "/v1/inbox/read?limit=5", "there is none here"),
+            ("GET", "/v1/live/sse?sinse=5", "did you mean since?"),
+        ):
+            answer = await client.request(method, path, json={} if method == "POST" else None)
+            check(answer)
+            (error,) = answer.json()["errors"]
+            assert (answer.status_code, words in error["message"]) == (422, True), answer.text
+        placed = await client.get("/v1/inbox?shard=3")
+    assert placed.status_code == 200
