@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from contextvars import ContextVar
 
 _FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
@@ -13,7 +13,7 @@ _current: ContextVar[str] = ContextVar("clarion_traceparent", default="")
 
 def new_traceparent() -> str:
     """The first span of a new trace."""
-    drawn = secrets.token_hex(24)
+    drawn = os.urandom(24).hex()
     return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
 
@@ -22,7 +22,7 @@ def continue_trace(traceparent: str | None) -> str:
     found = _FORM.fullmatch(traceparent) if traceparent else None
     if found is None:
         return new_traceparent()
-    return f"00-{found[1]}-{secrets.token_hex(8)}-{found[2]}"
+    return f"00-{found[1]}-{os.urandom(8).hex()}-{found[2]}"
 
 
 def trace_id_of(traceparent: str) -> str:
