@@ -3,31 +3,33 @@
 Deliveries that are scheduled, or whose sender died (those whose job was lost: `lost_jobs`);
 notifications that were held or snoozed; slices whose message was lost. Any number of notifiers run
 it at once: rows are taken with `SKIP LOCKED`, a few hundred a transaction. Each kind has a loop of
-its own: one that is always too slow, or whose table is locked, keeps no other from its turn.
+its own: one whose table is locked keeps no other from its turn. What is always too slow keeps no
+row beside it from its turn: see `due_rows`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from clarion.contracts.job import Job
 from clarion.errors import BusUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database, Driver
-from clarion.store.delivery_states import DISPATCH, EXPIRE, State, found_in, move, statement
+from clarion.store.delivery_states import DISPATCH, State, found_in, statement
 from services.notifier import metrics
+from services.notifier.due_deliveries import FIND_DUE, counted, publish_marked, taking
+from services.notifier.due_rows import DueRows, Portion
 from services.notifier.fail_points import reach
-from services.notifier.failures import is_condition
+from services.notifier.failures import TookTooLong, is_condition
 from services.notifier.outbox import Outbox, Publisher
-from services.notifier.plan.readback import slice_from, traceparent_from
+from services.notifier.plan.readback import slice_from
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
-from services.notifier.release import Released, confirm_release, release_due
-from services.notifier.wake import wake_due
+from services.notifier.release import FIRST_HELD, Released, confirm_release, release_due
+from services.notifier.wake import FIRST_SNOOZED, wake_due
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -42,37 +44,20 @@ LEAST_WAIT_S = 0.02
 """Between rounds, where what is due is taken by another."""
 MAX_WAIT_S = 5.0
 
-MARK_DUE = statement(
-    """
-UPDATE deliveries d
-SET state = CASE WHEN d.expires_at <= now() THEN '{expired}' ELSE '{queued}' END,
-    reason = CASE WHEN d.expires_at <= now() THEN 'expired' ELSE d.reason END,
-    due_at = CASE WHEN d.expires_at <= now() THEN NULL ELSE now() + $2 END,
-    leased_until = NULL, updated_at = now()
-FROM due WHERE d.id = due.id
-RETURNING d.id, d.channel, d.lane, d.state, d.trace_id
-""",
-    queued=move(DISPATCH, State.SCHEDULED, State.QUEUED),
-    expired=move(EXPIRE, State.SCHEDULED, State.EXPIRED),
-)
-"""Of the deliveries in `due`: those that are published next, $2 from now again."""
-
-TAKE_DELIVERIES = """
-WITH due AS (
-  SELECT id FROM deliveries
-  WHERE lane = $3 AND state IN ({due}) AND due_at <= now()
-  ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-{mark}
+FIND_SLICES = """
+SELECT event, tenant, topic, after FROM slices
+WHERE due_at <= now() AND event <> ALL($2::uuid[]) AND tenant <> ALL($3::text[])
+ORDER BY due_at LIMIT $1
 """
-
-TAKE_SLICES = """
-WITH due AS (
-  SELECT event, topic, after FROM slices WHERE due_at <= now()
-  ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-UPDATE slices s SET due_at = now() + $2
+TAKE_SLICES = statement(
+    """
+WITH due AS ({found} FOR UPDATE SKIP LOCKED)
+UPDATE slices s SET due_at = now() + $4
 FROM due WHERE (s.event, s.topic, s.after) = (due.event, due.topic, due.after)
 RETURNING s.event, s.topic, s.after, s.lane, s.trace_id
-"""
+""",
+    found=FIND_SLICES,
+)
 
 NEXT_DUE = "SELECT extract(epoch FROM ({earliest}) - clock_timestamp())::float8"
 """In seconds, by the clock that will say that it is due."""
@@ -92,7 +77,7 @@ EARLIEST_SLICE = "SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL"
 ALL_DUE = found_in(DISPATCH)
 NOT_QUEUED = found_in(DISPATCH, State.SCHEDULED, State.SENDING)
 
-Take = Callable[[Driver, int], Awaitable[Released]]
+Take = Callable[[Driver, Portion], Awaitable[Released]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +85,9 @@ class DueWork:
     """One kind of it."""
 
     name: str
-    take: Callable[[], Awaitable[int]]
-    """Takes and publishes at most `LIMIT` rows; how many."""
+    rows: DueRows
+    take: Callable[[DueRows], Awaitable[int]]
+    """Takes and publishes what one round may take; how many rows."""
     next_due: str
 
 
@@ -114,12 +100,18 @@ class Dispatcher:
         """`leave_queued`: what is queued is watched by its senders (`lost_jobs`), who know whether
         its job was lost; else it is published again once it is due."""
         due = NOT_QUEUED if leave_queued else ALL_DUE
-        self._take_deliveries = statement(TAKE_DELIVERIES, due=due, mark=MARK_DUE)
+        self.find_deliveries = statement(FIND_DUE, due=due)
+        self._take_deliveries = taking(self.find_deliveries, again="$5")
         self._database = database
         self._publisher = publisher
         self._stopping = asyncio.Event()
         self.kinds = [
-            DueWork(name, take, statement(NEXT_DUE, earliest=earliest))
+            DueWork(
+                name,
+                DueRows(name, database, LIMIT),
+                take,
+                statement(NEXT_DUE, earliest=earliest),
+            )
             for name, take, earliest in (
                 ("delivery", self._deliveries, statement(EARLIEST_DELIVERY, due=due)),
                 ("notification", self._released, _earliest_notification(snoozed="NULL")),
@@ -149,6 +141,10 @@ class Dispatcher:
                 await self._all_of(kind)
                 wait_s = await self.until_next_s(kind)
                 failures = 0
+            except TookTooLong as error:  # the next round takes less, or other rows
+                metrics.DISPATCH_HELD.labels(kind.name).inc()
+                log.warning("dispatch_held", kind=kind.name, error=str(error))
+                wait_s = LEAST_WAIT_S
             except Exception as error:
                 failures += 1
                 metrics.DISPATCH_HELD.labels(kind.name).inc()
@@ -162,47 +158,57 @@ class Dispatcher:
     async def _all_of(self, kind: DueWork) -> int:
         total = 0
         while not self._stopping.is_set():
-            taken = await kind.take()
+            limit = kind.rows.limit
+            taken = await kind.take(kind.rows)
             total += taken
-            if taken < LIMIT:
+            if taken < limit:
                 break
         return total
 
-    async def _deliveries(self) -> int:
-        rows: list[Any] = []
-        async with self._database.driver() as tx:
+    async def _deliveries(self, due: DueRows) -> int:
+        async def take(tx: Driver, which: Portion, query: str, *more: object) -> list[Any]:
+            rows: list[Any] = []
             for lane in LANES_IN_ORDER:
-                room = LIMIT - len(rows)
-                if room:
-                    rows += await tx.fetch(self._take_deliveries, room, PUBLISH_AGAIN_AFTER, lane)
+                if room := which.limit - len(rows):
+                    rows += await tx.fetch(query, *which._replace(limit=room), lane, *more)
+            return rows
+
+        rows = await due.take(
+            lambda tx, which: take(tx, which, self._take_deliveries, PUBLISH_AGAIN_AFTER),
+            lambda tx, which: take(tx, which, self.find_deliveries),
+        )
         return await publish_marked(self._publisher, rows, "delivery")
 
-    async def _released(self) -> int:
-        return await self._notifications("notification", release_due)
+    async def _released(self, due: DueRows) -> int:
+        return await self._notifications("notification", due, release_due, FIRST_HELD)
 
-    async def _woken(self) -> int:
-        return await self._notifications("snoozed", wake_due)
+    async def _woken(self, due: DueRows) -> int:
+        return await self._notifications("snoozed", due, wake_due, FIRST_SNOOZED)
 
-    async def _notifications(self, kind: str, take: Take) -> int:
-        released = await self._database.run(lambda tx: take(tx, LIMIT))
+    async def _notifications(self, kind: str, due: DueRows, take: Take, first: str) -> int:
+        released = await due.take(take, lambda tx, which: tx.fetch(first, *which))
         if released.ids:
             reach("release.after_commit")
             await self._publisher.publish(Outbox(frames=released.frames))
             reach("release.after_publish")
             await self._database.run(lambda tx: confirm_release(tx, released.ids))
-        return _counted(kind, released.taken)
+        return counted(kind, released.taken)
 
-    async def _slices(self) -> int:
-        async with self._database.driver() as tx:
-            rows: Any = await tx.fetch(TAKE_SLICES, LIMIT, PUBLISH_AGAIN_AFTER)
+    async def _slices(self, due: DueRows) -> int:
+        rows: Any = await due.take(
+            lambda tx, which: tx.fetch(TAKE_SLICES, *which, PUBLISH_AGAIN_AFTER),
+            lambda tx, which: tx.fetch(FIND_SLICES, *which),
+        )
         await self._publisher.publish(Outbox(slices=[slice_from(row) for row in rows]))
-        return _counted("slice", len(rows))
+        return counted("slice", len(rows))
 
     async def until_next_s(self, kind: DueWork) -> float:
         """How long until some of it is due, at most `TICK_S`."""
         async with self._database.driver() as tx:
             seconds: float | None = await tx.fetchval(kind.next_due)
-        return TICK_S if seconds is None else min(TICK_S, max(LEAST_WAIT_S, seconds))
+        if seconds is None or kind.rows.passes_over():
+            return TICK_S
+        return min(TICK_S, max(LEAST_WAIT_S, seconds))
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -214,25 +220,3 @@ class Dispatcher:
 
 def _earliest_notification(*, snoozed: str) -> str:
     return statement(EARLIEST_NOTIFICATION, tick_s=f"{TICK_S}", snoozed=snoozed)
-
-
-async def publish_marked(publisher: Publisher, rows: Sequence[Any], kind: str) -> int:
-    """Publish the jobs of what `MARK_DUE` has marked, which is committed; how many rows."""
-    outbox = Outbox()
-    for row in rows:
-        if row["state"] == State.QUEUED:
-            job = Job(row["id"], traceparent_from(row["trace_id"]))
-            outbox.add_job(row["channel"], row["lane"], job)
-        else:
-            metrics.ENDED.labels(row["channel"], row["state"]).inc()
-    if outbox.jobs:
-        reach("dispatch.after_commit")
-        await publisher.publish(outbox)
-        reach("dispatch.after_publish")
-    return _counted(kind, len(rows))
-
-
-def _counted(kind: str, rows: int) -> int:
-    if rows:
-        metrics.DISPATCHED.labels(kind).inc(rows)
-    return rows

@@ -24,8 +24,10 @@ from clarion.bus.protocol import Bus
 from clarion.errors import BusUnavailable
 from clarion.store.database import Database
 from clarion.store.delivery_states import DISPATCH, State, found_in, statement
-from services.notifier.dispatch import LIMIT, MARK_DUE, publish_marked
-from services.notifier.failures import is_condition
+from services.notifier.dispatch import LIMIT
+from services.notifier.due_deliveries import publish_marked, taking
+from services.notifier.due_rows import DueRows
+from services.notifier.failures import TookTooLong, is_condition
 from services.notifier.outbox import Publisher
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
 from services.notifier.send import Sender
@@ -40,18 +42,16 @@ OVERTAKEN_BY = timedelta(minutes=5)
 """How much later a job must have been published that the line has come to: others may have what
 is older in hand."""
 
-TAKE_LOST = statement(
+FIND_LOST = statement(
     """
-WITH due AS (
-  SELECT id FROM deliveries
-  WHERE lane = $3 AND channel = $4 AND state IN ({queued}) AND due_at <= least(now(), $5)
-    AND id <> ALL($6::uuid[])
-  ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-{mark}
+SELECT id, tenant FROM deliveries
+WHERE lane = $4 AND channel = $5 AND state IN ({queued}) AND due_at <= least(now(), $6)
+  AND id <> ALL($7::uuid[]) AND id <> ALL($2::uuid[]) AND tenant <> ALL($3::text[])
+ORDER BY due_at LIMIT $1
 """,
-    mark=MARK_DUE,
     queued=found_in(DISPATCH, State.QUEUED),
 )
+TAKE_LOST = taking(FIND_LOST, again="$8")
 
 
 class LostJobs:
@@ -60,8 +60,8 @@ class LostJobs:
     def __init__(self, sender: Sender, *, bus: Bus, database: Database, publisher: Publisher):
         self._sender = sender
         self._bus = bus
-        self._database = database
         self._publisher = publisher
+        self._due = DueRows("lost", database, LIMIT)
         self._connected_since: float | None = None
         self._stopping = asyncio.Event()
 
@@ -71,7 +71,7 @@ class LostJobs:
             try:
                 await self.look()
             except Exception as error:
-                if not isinstance(error, BusUnavailable) and not is_condition(error):
+                if not isinstance(error, BusUnavailable | TookTooLong) and not is_condition(error):
                     raise
                 log.warning("lost_jobs_held", error=type(error).__name__)
             try:
@@ -104,15 +104,19 @@ class LostJobs:
     async def _publish_again(self, due_before: Any) -> int:
         lane, channel, total = self._sender.lane, self._sender.channel, 0
         while not self._stopping.is_set():
-            in_hand = list(self._sender.waiting)
-            async with self._database.driver() as tx:
-                rows: Any = await tx.fetch(
-                    TAKE_LOST, LIMIT, PUBLISH_AGAIN_AFTER, lane, channel, due_before, in_hand
-                )
+            limit = self._due.limit
+            whose = lane, channel, due_before, list(self._sender.waiting)
+            rows = await self._take(*whose)
             if rows:
                 log.warning("jobs_lost", channel=channel, lane=lane, jobs=len(rows))
                 await publish_marked(self._publisher, rows, "lost")
             total += len(rows)
-            if len(rows) < LIMIT:
+            if len(rows) < limit:
                 break
         return total
+
+    async def _take(self, *whose: Any) -> list[Any]:
+        return await self._due.take(
+            lambda tx, which: tx.fetch(TAKE_LOST, *which, *whose, PUBLISH_AGAIN_AFTER),
+            lambda tx, which: tx.fetch(FIND_LOST, *which, *whose),
+        )

@@ -68,6 +68,11 @@ DISPATCH_HELD = Counter(
     "Rounds of dispatch that failed and are tried again, by kind of due work.",
     ["kind"],
 )
+DUE_ROWS_TOO_SLOW = Counter(
+    "clarion_due_rows_too_slow_total",
+    "Due rows that were too slow alone while the database answered: passed over for a while.",
+    ["kind"],
+)
 PARTITIONS_AHEAD = Gauge(
     "clarion_partitions_ahead",
     "Months after the present one whose partitions exist; below 1 the notifier is not ready.",

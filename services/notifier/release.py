@@ -16,15 +16,21 @@ from clarion.contracts.announcement import FeedFrame
 from clarion.store.cancellations import IS_CANCELLED
 from clarion.store.database import Driver
 from clarion.store.delivery_states import statement
+from services.notifier.due_rows import Portion
 from services.notifier.plan.readback import frames_of
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER, lock_inboxes, take_inboxes
 
-FIND = """
-SELECT DISTINCT tenant, subscriber FROM (
-  SELECT tenant, subscriber FROM notifications
-  WHERE due_at <= now() AND snoozed_until IS NULL AND version IS NULL
-  ORDER BY due_at, id LIMIT $1) due
+FIRST_HELD = """
+SELECT id, tenant, subscriber, version FROM notifications
+WHERE due_at <= now() AND snoozed_until IS NULL
+  AND id <> ALL($2::uuid[]) AND tenant <> ALL($3::text[])
+ORDER BY due_at, id LIMIT $1
 """
+FIND = statement(
+    "SELECT DISTINCT tenant, subscriber FROM ({found}) due WHERE version IS NULL",
+    found=FIRST_HELD,
+)
+"""Whose inboxes the first of them enter."""
 
 TAKE = statement(
     """
@@ -34,8 +40,9 @@ SELECT n.id, n.tenant, n.subscriber, n.version,
        {is_cancelled} AS cancelled
 FROM notifications n JOIN events e ON e.id = n.event
 WHERE n.due_at <= now() AND n.snoozed_until IS NULL AND (n.version IS NOT NULL OR EXISTS (
-  SELECT 1 FROM unnest($2::text[], $3::text[]) AS q (tenant, subscriber)
+  SELECT 1 FROM unnest($4::text[], $5::text[]) AS q (tenant, subscriber)
   WHERE q.tenant = n.tenant AND q.subscriber = n.subscriber))
+  AND n.id <> ALL($2::uuid[]) AND n.tenant <> ALL($3::text[])
 ORDER BY n.due_at, n.id LIMIT $1 FOR UPDATE OF n SKIP LOCKED
 """,
     is_cancelled=IS_CANCELLED,
@@ -70,15 +77,15 @@ class Released:
     frames: list[FeedFrame] = field(default_factory=list[FeedFrame])
 
 
-async def release_due(tx: Driver, limit: int) -> Released:
+async def release_due(tx: Driver, which: Portion) -> Released:
     """Stamp what is due with its version; what has expired or was cancelled never enters.
 
     The inbox is locked first, as by every change; one that is busy is left for the next round.
     """
-    people: Any = await tx.fetch(FIND, limit)
+    people: Any = await tx.fetch(FIND, *which)
     locked = await lock_inboxes(tx, [(row[0], row[1]) for row in people]) if people else []
     tenants, subscribers = [one for one, _ in locked], [one for _, one in locked]
-    found: Any = await tx.fetch(TAKE, limit, tenants, subscribers)
+    found: Any = await tx.fetch(TAKE, *which, tenants, subscribers)
     skipped = {row["id"]: reason for row in found if (reason := _why_not(row))}
     if skipped:
         await tx.execute(SKIP, list(skipped), list(skipped.values()))

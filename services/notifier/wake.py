@@ -10,17 +10,20 @@ from typing import Any
 from uuid import UUID
 
 from clarion.store.database import Driver
+from clarion.store.delivery_states import statement
 from clarion.store.item_changes import noted
+from services.notifier.due_rows import Portion
 from services.notifier.plan.readback import frames_of
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
 from services.notifier.release import Released
 
-FIND = """
-SELECT DISTINCT tenant, subscriber FROM (
-  SELECT tenant, subscriber FROM notifications
-  WHERE due_at <= now() AND snoozed_until IS NOT NULL
-  ORDER BY due_at LIMIT $1) due
+FIRST_SNOOZED = """
+SELECT id, tenant, subscriber FROM notifications
+WHERE due_at <= now() AND snoozed_until IS NOT NULL
+  AND id <> ALL($2::uuid[]) AND tenant <> ALL($3::text[])
+ORDER BY due_at LIMIT $1
 """
+FIND = statement("SELECT DISTINCT tenant, subscriber FROM ({found}) due", found=FIRST_SNOOZED)
 
 TAKE_INBOXES = """
 SELECT i.tenant, i.subscriber, i.version, i.unread
@@ -34,7 +37,7 @@ WITH due AS (
   SELECT n.id, n.tenant, n.subscriber, n.due_at, q.version AS head
   FROM unnest($1::text[], $2::text[], $3::bigint[]) AS q (tenant, subscriber, version)
   JOIN notifications n ON n.tenant = q.tenant AND n.subscriber = q.subscriber
-  WHERE n.due_at <= now() AND n.snoozed_until IS NOT NULL
+  WHERE n.due_at <= now() AND n.snoozed_until IS NOT NULL AND n.id <> ALL($7::uuid[])
   ORDER BY n.due_at LIMIT $4),
 numbered AS (
   SELECT id, head + row_number() OVER (
@@ -57,15 +60,17 @@ WHERE i.tenant = q.tenant AND i.subscriber = q.subscriber
 """
 
 
-async def wake_due(tx: Driver, limit: int) -> Released:
+async def wake_due(tx: Driver, which: Portion) -> Released:
     """Bring back what is due: each item takes one version, as a new one does."""
-    people: Any = await tx.fetch(FIND, limit)
+    people: Any = await tx.fetch(FIND, *which)
     if not people:
         return Released()
     inboxes: Any = await tx.fetch(TAKE_INBOXES, *columns(people, "tenant", "subscriber"))
     heads = {(row["tenant"], row["subscriber"]): row for row in inboxes}
     taken = columns(inboxes, "tenant", "subscriber", "version")
-    rows: Any = await tx.fetch(WAKE, *taken, limit, PUBLISH_AGAIN_AFTER, RETURNED)
+    rows: Any = await tx.fetch(
+        WAKE, *taken, which.limit, PUBLISH_AGAIN_AFTER, RETURNED, which.without
+    )
     unread: dict[UUID, int] = {}
     added = dict.fromkeys(heads, 0)
     for row in rows:

@@ -15,6 +15,7 @@ from clarion.contracts.ids import new_id
 from clarion.store.database import Database
 from clarion.store.item_changes import MAX_KEPT
 from clarion.topology import events_queue
+from services.notifier.due_rows import Portion
 from services.notifier.plan.batch import Batch, Planner
 from services.notifier.wake import wake_due
 from services.pusher.commands import Commands
@@ -101,7 +102,7 @@ async def test_a_snooze_and_its_end_are_told(memory_bus: Bus, database: Database
     async with database.driver() as tx:
         await tx.execute("UPDATE notifications SET due_at = now()")
     async with database.driver() as tx:
-        assert (await wake_due(tx, 10)).taken == 1
+        assert (await wake_due(tx, Portion(10))).taken == 1
     await commands.carry_out("default", "42", "snooze", until=until, **snooze)
     await commands.carry_out("default", "42", "snooze", until=None, **snooze)
     await commands.carry_out("default", "42", "archive", ids=None, up_to=99)

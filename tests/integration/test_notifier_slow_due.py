@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,12 +13,15 @@ from prometheus_client import REGISTRY
 
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
+from services.notifier import due_rows
 from services.notifier.channels.capture import Capture
 from services.notifier.channels.provider import Outgoing
 from services.notifier.dispatch import Dispatcher
+from services.notifier.due_rows import Portion
 from services.notifier.outbox import Publisher
 from services.notifier.outcome import Outcome, Sent
 from services.notifier.settings import NotifierSettings
+from tests.integration.test_notifier_backlog import fill
 from tests.integration.test_notifier_slow import wait_until_waited
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 
@@ -41,7 +45,7 @@ BEGIN
 END $$;
 CREATE TRIGGER dawdle BEFORE UPDATE ON deliveries FOR EACH ROW EXECUTE FUNCTION dawdle()
 """
-TAKEN = "SELECT 1 FROM {table} WHERE due_at IS NULL OR due_at > now()"
+TAKEN = "SELECT 1 FROM {table} WHERE (due_at IS NULL OR due_at > now())"
 REFUSE = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'refused'; END $$;
@@ -190,3 +194,136 @@ async def test_attempts_that_nobody_can_record_wait_for_the_table(
             await wait_until_waited(database, 12)
         await wait_for_rows(database, SENT, 3)
     assert len(await rows(database, "SELECT 1 FROM attempts")) == 3
+
+
+SLOW_ROWS = 60
+"""Far more than others would wait for, one after another."""
+SLOW_TENANT = """
+CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.tenant = 'slow' THEN PERFORM pg_sleep(60); END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER dawdle BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION dawdle()
+"""
+MEND = "DROP FUNCTION dawdle() CASCADE"
+LONG_DUE = "now() - CASE tenant WHEN 'slow' THEN interval '1 h' ELSE interval '1 s' END"
+KINDS_DUE = {
+    "delivery": f"UPDATE deliveries SET state = 'scheduled', due_at = {LONG_DUE}",
+    "notification": f"UPDATE notifications SET due_at = {LONG_DUE}, version = NULL",
+    "snoozed": f"UPDATE notifications SET due_at = {LONG_DUE}, snoozed_until = {LONG_DUE}",
+    "slice": f"""
+INSERT INTO slices (event, topic, after, tenant, lane, due_at, trace_id)
+SELECT id, 'all', '', tenant, lane, {LONG_DUE}, trace_id FROM events""",
+}
+KIND_TABLES = {
+    "delivery": "deliveries",
+    "notification": "notifications",
+    "snoozed": "notifications",
+    "slice": "slices",
+}
+TAKEN_OF = (
+    "SELECT 1 FROM {table} WHERE (tenant = 'slow') = $1 AND (due_at IS NULL OR due_at > now())"
+)
+
+
+def too_slow(kind: str) -> float:
+    found = REGISTRY.get_sample_value("clarion_due_rows_too_slow_total", {"kind": kind})
+    return found or 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS_DUE)
+async def test_due_rows_of_others_are_taken_beside_a_tenant_whose_rows_are_too_slow(
+    kind: str, memory_bus: Bus, database: Database, hasty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many it has, though they are due first; they are taken once they can be."""
+    monkeypatch.setattr(due_rows, "PASS_S", 3.0)
+    table = KIND_TABLES[kind]
+    before = too_slow(kind)
+    async with running_notifiers(memory_bus, database):
+        for tenant, count in (("slow", SLOW_ROWS), ("t1", 40), ("t2", 40)):
+            one = [event(to=ANN, channels=["inbox", "email"]) for _ in range(count)]
+            await publish(memory_bus, envelope(*one, tenant=tenant))
+        await wait_for_rows(database, SENT, SLOW_ROWS + 80)
+    async with database.driver() as tx:
+        await tx.execute(KINDS_DUE[kind])
+        await tx.execute(SLOW_TENANT.format(table=table))
+    async with dispatching(memory_bus, hasty):
+        await wait_for_rows(database, TAKEN_OF.format(table=table), 80, False)
+        assert await rows(database, TAKEN_OF.format(table=table), True) == []
+        assert too_slow(kind) > before
+        async with database.driver() as tx:
+            await tx.execute(MEND)
+        await wait_for_rows(database, TAKEN_OF.format(table=table), SLOW_ROWS, True, timeout_s=60)
+
+
+@pytest.mark.parametrize("slow_rows", [1, 5])
+async def test_due_rows_of_the_same_tenant_are_taken_beside_one_that_is_too_slow(
+    slow_rows: int, memory_bus: Bus, database: Database, hasty: Database
+) -> None:
+    slow = {"id": "slow", "email": "slow@example.org"}
+    people = [[slow]] * slow_rows + [[ANN]] * 20
+    async with running_notifiers(memory_bus, database):
+        await publish(memory_bus, envelope(*(event(to=to, channels=["email"]) for to in people)))
+        await wait_for_rows(database, SENT, len(people))
+    async with database.driver() as tx:
+        await tx.execute(
+            "UPDATE deliveries SET state = 'scheduled',"
+            " due_at = now() - length(recipient) * interval '1 s'"
+        )
+        await tx.execute(DAWDLE)
+    async with dispatching(memory_bus, hasty):
+        await wait_for_rows(
+            database, "SELECT 1 FROM deliveries WHERE state = 'queued'", 20, timeout_s=60
+        )
+
+
+async def test_a_lost_job_is_published_again_beside_one_that_is_too_slow(
+    memory_bus: Bus, database: Database, hasty: Database
+) -> None:
+    slow = {"id": "slow", "email": "slow@example.org"}
+    async with running_notifiers(memory_bus, database):
+        await publish(
+            memory_bus,
+            envelope(*(event(to=[to], channels=["email"]) for to in (slow, ANN))),
+        )
+        await wait_for_rows(database, SENT, 2)
+    async with database.driver() as tx:
+        await tx.execute(
+            "UPDATE deliveries SET state = 'queued',"
+            " due_at = now() - length(recipient) * interval '1 s'"
+        )
+        await tx.execute(DAWDLE)
+    async with running_notifiers(memory_bus, hasty):
+        await wait_for_rows(database, SENT, 1, timeout_s=60)
+
+
+async def test_while_nobody_can_take_what_is_due_no_row_is_to_blame(
+    memory_bus: Bus, database: Database, hasty: Database
+) -> None:
+    await one_of_each(memory_bus, database)
+    kinds = list(KINDS_DUE)
+    before = [too_slow(kind) for kind in kinds]
+    async with dispatching(memory_bus, hasty):
+        async with locked(database, f"LOCK TABLE {', '.join(DUE_TABLES)} IN EXCLUSIVE MODE"):
+            await wait_until_waited(database, 12)
+        for table in DUE_TABLES:
+            await wait_for_rows(database, TAKEN.format(table=table), 1)
+    assert [too_slow(kind) for kind in kinds] == before
+
+
+@pytest.mark.parametrize("lane", ["urgent", "normal"])
+async def test_finding_due_deliveries_reads_the_index_whatever_is_passed_over(
+    lane: str, memory_bus: Bus, database: Database
+) -> None:
+    await fill(database, 5_000)
+    dispatcher = Dispatcher(database, Publisher(memory_bus, shards=1), leave_queued=True)
+    async with database.driver() as tx:
+        await tx.execute("ANALYZE deliveries")
+        passed: Any = await tx.fetch("SELECT id FROM deliveries ORDER BY due_at LIMIT 100")
+        for which in (Portion(10), Portion(10, [one[0] for one in passed], ["slow"])):
+            plan = await tx.fetch("EXPLAIN " + dispatcher.find_deliveries, *which, lane)
+            text = "\n".join(row[0] for row in plan)
+            assert "lane_due_at_idx" in text
+            assert "->  Sort" not in text
+            assert "Seq Scan" not in text

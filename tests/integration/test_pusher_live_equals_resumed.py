@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from clarion.store.database import Database
+from services.notifier.due_rows import Portion
 from services.notifier.wake import wake_due
 from services.pusher.commands import Verb
 from tests.support.inbox_writer import TENANT, InboxWriter
@@ -139,7 +140,7 @@ async def _act(
     elif kind < 0.15:
         async with database.driver() as tx:
             await tx.execute(FALL_DUE)
-            woken = await wake_due(tx, 1)
+            woken = await wake_due(tx, Portion(1))
         await writer.announce(woken.frames)
     else:
         changes = pusher.engine.changes

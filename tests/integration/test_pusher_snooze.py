@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from clarion.store.database import Database
+from services.notifier.due_rows import Portion
 from services.notifier.wake import wake_due
 from services.pusher.commands import Commands, Verb
 from tests.support.inbox_writer import TENANT, InboxWriter
@@ -191,7 +192,7 @@ async def _do_something(
             await tx.execute(
                 "UPDATE notifications SET due_at = now() WHERE snoozed_until IS NOT NULL"
             )
-            await wake_due(tx, choice.randint(1, 5))
+            await wake_due(tx, Portion(choice.randint(1, 5)))
         return
     chosen = choice.sample(ids, choice.randint(1, 4)) if choice.random() < 0.8 else None
     until = None if choice.random() < 0.3 else datetime.now(UTC) + timedelta(hours=1)

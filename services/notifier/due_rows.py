@@ -1,0 +1,107 @@
+"""What one round of due work takes, where a row of it may be too slow for any round.
+
+Rows of all tenants are taken together, so that one which exceeds a limit of the database (a trigger
+that waits, a row under it that another holds) rolls all of them back. The next round then takes the
+first row alone. Where that is too slow too while the database answers, it is passed over for a
+while, and its tenant for a moment: others' rows come in between, however many such rows it has.
+Nothing is lost: what is passed over stays due.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+import structlog
+
+from clarion.store.database import Database, Driver
+from services.notifier import metrics
+from services.notifier.failures import TookTooLong, can_plan, exceeds_limit, root_of
+
+log = structlog.get_logger("clarion.notifier")
+
+PASS_S = 60.0
+"""How long a row that was too slow is passed over; twice as long each time again."""
+MAX_PASSES = 8
+"""Of `PASS_S`, at most."""
+MAX_PASSED = 1_000
+"""Rows that are remembered; the one that was too slow longest ago is forgotten first."""
+
+REST_S = 2.0
+"""How long the row's tenant is passed over: others' rows are taken meanwhile."""
+
+T = TypeVar("T")
+
+
+class Portion(NamedTuple):
+    """What one transaction takes: the first parameters of each statement that finds due rows."""
+
+    limit: int
+    without: Sequence[UUID] = ()
+    """Rows that were too slow."""
+    without_tenants: Sequence[str] = ()
+
+
+class DueRows:
+    """One kind of due work: how many rows are taken at once, and which are passed over."""
+
+    def __init__(self, kind: str, database: Database, most: int) -> None:
+        self.limit = most
+        """Of the next round: one after a round that was too slow, then twice as many each time."""
+        self._kind = kind
+        self._database = database
+        self._most = most
+        self._until: dict[UUID, float] = {}
+        self._passes: dict[UUID, int] = {}
+        self._rest_until: dict[str, float] = {}
+
+    def passes_over(self) -> bool:
+        """Whether something is passed over now, and so stays due."""
+        return any(self._portion()[1:])
+
+    async def take(
+        self,
+        work: Callable[[Driver, Portion], Awaitable[T]],
+        find: Callable[[Driver, Portion], Awaitable[Sequence[Any]]],
+    ) -> T:
+        """The outcome of `work` in a transaction. `find` only reads what `work` would take, in the
+        same order: each row's id and tenant first.
+
+        Raises `TookTooLong` where a limit was exceeded while the database answered: the next round
+        takes less, or other rows. Other errors as `Database.run`.
+        """
+        which = self._portion()
+        try:
+            outcome = await self._database.run(lambda tx: work(tx, which))
+        except Exception as error:
+            if not exceeds_limit(error) or not await can_plan(self._database):
+                raise
+            if which.limit == 1:
+                for row in await self._database.run(lambda tx: find(tx, which)):
+                    self._pass_over(row[0], row[1])
+            self.limit = 1
+            raise TookTooLong(type(root_of(error)).__name__) from error
+        self.limit = min(self._most, 2 * self.limit)
+        return outcome
+
+    def _portion(self) -> Portion:
+        now = time.monotonic()
+        rows = [one for one, until in self._until.items() if until > now]
+        tenants = [one for one, until in self._rest_until.items() if until > now]
+        return Portion(self.limit, rows, tenants)
+
+    def _pass_over(self, row: UUID, tenant: str) -> None:
+        now = time.monotonic()
+        passes = min(MAX_PASSES, 2 * self._passes.pop(row, 0) or 1)
+        self._until.pop(row, None)
+        if len(self._until) == MAX_PASSED:
+            forgotten = next(iter(self._until))
+            del self._until[forgotten], self._passes[forgotten]
+        self._passes[row] = passes
+        self._until[row] = now + passes * PASS_S
+        self._rest_until = {one: until for one, until in self._rest_until.items() if until > now}
+        self._rest_until[tenant] = now + REST_S
+        metrics.DUE_ROWS_TOO_SLOW.labels(self._kind).inc()
+        log.warning("due_row_too_slow", kind=self._kind, row=str(row), for_s=passes * PASS_S)
