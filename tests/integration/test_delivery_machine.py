@@ -285,6 +285,7 @@ class DeliveryMachine(Machine):
         assert answer is not None
         stopped = model.state in (State.SCHEDULED, State.QUEUED)
         assert answer["cancelled"] == stopped
+        model.is_cancelled = True
         if stopped:
             model.become(State.CANCELLED, "cancelled_by_caller")
         elif model.state is State.SENDING:
@@ -292,8 +293,8 @@ class DeliveryMachine(Machine):
 
     async def _retry(self) -> None:
         model = self.model
-        drivable = model.state in DRIVABLE and not model.is_late
-        final = model.state is State.CANCELLED or (model.state in DRIVABLE and model.is_late)
+        drivable = model.state in DRIVABLE and not model.is_over
+        final = model.state is State.CANCELLED or (model.state in DRIVABLE and model.is_over)
         try:
             async with self.database.transaction() as connection:
                 answer = await retry(connection, KEY, self.id)
@@ -310,7 +311,7 @@ class DeliveryMachine(Machine):
         async with self.database.transaction() as connection:
             wanted = Redrive(state=state, notification=self.notification)
             answer = await redrive(connection, KEY, wanted)
-        drivable = model.state == state and not model.is_late
+        drivable = model.state == state and not model.is_over
         assert answer["redriven"] == drivable
         if drivable:
             self._drive()

@@ -30,11 +30,18 @@ class Model:
     attempts: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
     may_expire_within_s: float = 0
     """How late the next try may be, with its jitter, while it is not known."""
+    is_cancelled: bool = False
+    """By a caller, whatever became of it then: that is kept."""
 
     @property
     def is_late(self) -> bool:
         """Whether it has expired."""
         return self.expires_s is not None and self.expires_s <= 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is never tried again, once it has ended."""
+        return self.is_late or self.is_cancelled
 
     def become(self, state: State, reason: str | None, due_s: float | None = None) -> None:
         """A move; no lease survives it."""
