@@ -19,8 +19,10 @@ REWRITTEN_NUMBER = re.compile(
 )
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
 NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+WHITE_SPACE = b" \t\r\n"
 DIGITS = b"0123456789"
 ONE_KIND = bytes.maketrans(b"{}", b"[]")
+ONE_DIGIT = bytes.maketrans(b"123456789E", b"000000000e")
 LARGEST_NUMBER = 1.7976931348623157e308
 
 
@@ -47,14 +49,21 @@ def may_hold_huge_number(raw: bytes) -> bool:
 
 
 def compact(raw: bytes | msgspec.Raw) -> bytes:
-    """The same JSON without the white space between tokens; each token stays as it was written."""
-    return msgspec.json.format(bytes(raw), indent=-1)
+    """The same well-formed JSON without the white space between tokens; each token stays as it was
+    written."""
+    written = bytes(raw)
+    if len(written.translate(None, WHITE_SPACE)) == len(written):
+        return written
+    return msgspec.json.format(written, indent=-1)
 
 
 def jsonb_rewrites(raw: bytes | msgspec.Raw) -> bool:
     """Whether PostgreSQL's JSONB would write a number of this compact JSON in another way: `1e308`
     as 309 digits, `1e22` as an integer, `-0.0` without its sign. Sometimes true of mere text."""
-    return REWRITTEN_NUMBER.search(raw) is not None
+    written = bytes(raw)
+    if b"-0" not in written and b"0e" not in written.translate(ONE_DIGIT):
+        return False
+    return REWRITTEN_NUMBER.search(written) is not None
 
 
 def encoded_size(value: object) -> int:

@@ -128,8 +128,9 @@ def _described(one: str | Recipient) -> object:
 
 
 def _value_of(raw: msgspec.Raw) -> object:
-    value = _decode(raw)
-    if may_hold_nul(bytes(raw)) and any(nul_paths(value, "")):
+    written = bytes(raw)
+    value = _decode(written)
+    if may_hold_nul(written) and any(nul_paths(value, "")):
         raise Unstorable("it holds the character U+0000")
     return value
 

@@ -40,16 +40,16 @@ class Stored(NamedTuple):
 
 def stored(event: Event, data: msgspec.Raw) -> Stored:
     """`data` is that of the event, compact."""
-    if jsonb_rewrites(data) or any(map(jsonb_rewrites, _attributes(event))):
+    described = () if isinstance(event.to, str) else _attributes(event)
+    if jsonb_rewrites(data) or any(map(jsonb_rewrites, described)):
         return Stored("{}", compact(encode(event)).decode())
     return Stored(encode(event).decode(), None)
 
 
 def _attributes(event: Event) -> Iterator[bytes]:
-    if not isinstance(event.to, str):
-        for one in audience_of(event):
-            if isinstance(one, Recipient) and one.attributes:
-                yield compact(encode(one.attributes))
+    for one in audience_of(event):
+        if isinstance(one, Recipient) and one.attributes:
+            yield compact(encode(one.attributes))
 
 
 def new_uuid() -> UUID:
