@@ -7,6 +7,7 @@ the client is there only once it has caught up.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -24,8 +25,9 @@ Version = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 ItemIds = Annotated[list[UUID], Meta(min_length=1, max_length=MAX_COMMAND_IDS)]
 
 
-class ClientFrame(Struct, tag_field="type", forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What a client may send; `ref` comes back in the answer."""
+class ClientFrame(Struct, tag_field="type", frozen=True, kw_only=True):
+    """What a client may send; `ref` comes back in the answer. Fields that are unknown here are
+    passed over: they are of a newer client."""
 
     ref: Ref = None
 
@@ -37,9 +39,12 @@ class Auth(ClientFrame, tag="auth", frozen=True, kw_only=True):
 
 
 class Hello(ClientFrame, tag="hello", frozen=True, kw_only=True):
-    """Ask for the feed: all changes after `since`, or a snapshot where it is left out."""
+    """Ask for the feed: all changes after `since`, or a snapshot where it is left out. `epoch` is
+    the one that `since` belongs to, as a `welcome` told it; another than the present is answered by
+    a snapshot with `reset`."""
 
     since: Version | None = None
+    epoch: str | None = None
 
 
 class Read(ClientFrame, tag="read", frozen=True, kw_only=True):
@@ -108,10 +113,13 @@ class ServerFrame(Struct, tag_field="type", frozen=True, kw_only=True):
 
 
 class Welcome(ServerFrame, tag="welcome", frozen=True, kw_only=True, omit_defaults=True):
-    """Opens a replay. `reset` says that `since` could not be served: start from nothing."""
+    """Opens a replay. `reset` says that `since` could not be served: start from nothing. Versions
+    compare within one `epoch` only: say it with `since`. `time` is that of the server."""
 
     version: int
     unread: int
+    epoch: str
+    time: datetime
     session: str
     heartbeat_s: int
     ref: Ref = None

@@ -43,8 +43,9 @@ _frame = msgspec.json.Decoder(AnyClientFrame)
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
-def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame:
-    """The frame, or the answer to what is none: codes `malformed`, `unknown_type`, `invalid`."""
+def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame | None:
+    """The frame, or the answer to what is none: codes `malformed`, `unknown_type`, `invalid`. One
+    of a type that is unknown here, and that waits for no answer, is of a newer client: None."""
     if payload[:1] == BOM[:1]:
         payload = without_bom(payload)
     try:
@@ -72,7 +73,7 @@ def is_short(ref: object) -> bool:
     return ref is None or (isinstance(ref, int) and -(2**63) <= ref < 2**64)
 
 
-def _refusal(payload: bytes) -> ErrorFrame:
+def _refusal(payload: bytes) -> ErrorFrame | None:
     try:
         found = _object.decode(payload)
     except _unreadable:
@@ -81,6 +82,8 @@ def _refusal(payload: bytes) -> ErrorFrame:
     if isinstance(ref, bool) or not is_short(ref):
         ref = None
     kind = found.get("type")
+    if isinstance(kind, str) and kind not in FRAMES and found.get("ref") is None:
+        return None
     if not isinstance(kind, str) or kind not in FRAMES:
         return ErrorFrame(code="unknown_type", detail=type_fault(kind), ref=ref)
     return ErrorFrame(code="invalid", detail=frame_faults(found), ref=ref)

@@ -126,7 +126,7 @@ class Conversations:
                 await self._publish(session, work)
             elif isinstance(work, Hello):
                 REPLAYS.labels("hello").inc()
-                await self.resume.replay(session, work.since, work.ref)
+                await self.resume.replay(session, work.since, work.ref, work.epoch)
             elif isinstance(work, Continue):
                 if is_behind(session):
                     await self.resume.replay(session, session.version)

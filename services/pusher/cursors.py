@@ -19,11 +19,12 @@ MAX_CHARACTERS = 512
 
 
 class Place(Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
-    """After this item of the list that `of` names."""
+    """After this item of the list that `of` names; with the epoch that its version belongs to."""
 
     of: str
     version: Annotated[int, Meta(ge=0, le=2**53 - 1)]
     id: UUID
+    epoch: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -32,7 +33,9 @@ _decode = msgspec.json.Decoder(Place).decode
 
 def write_cursor(place: Place) -> str:
     """The cursor for a place."""
-    return base64.urlsafe_b64encode(_encode(place)).rstrip(b"=").decode()
+    parts = [place.of, place.version, place.id]
+    told = parts if place.epoch is None else [*parts, place.epoch]
+    return base64.urlsafe_b64encode(_encode(told)).rstrip(b"=").decode()
 
 
 def read_cursor(cursor: str, of: str) -> Place:

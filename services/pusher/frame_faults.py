@@ -12,7 +12,6 @@ from clarion.contracts.field_faults import EXPECTED, converts, types_of
 from clarion.contracts.frames import MAX_COMMAND_IDS, AnyClientFrame, ClientFrame
 from clarion.contracts.ids import SUBSCRIBER_ID_WORDS
 from clarion.contracts.unknown_fields import unknown
-from clarion.contracts.values import member_path
 
 MAX_NAMED = 10
 MAX_REF_CHARACTERS = 256
@@ -25,6 +24,7 @@ MUST_BE: Mapping[str, str] = {
     "ref": f"must be a string of at most {MAX_REF_CHARACTERS} characters or a whole number",
     "token": "must be a string",
     "since": VERSION_WORDS,
+    "epoch": "must be a string",
     "up_to": VERSION_WORDS,
     "version": VERSION_WORDS,
     "ids": f"must be a list of 1 to {MAX_COMMAND_IDS:,} UUIDs",
@@ -51,9 +51,6 @@ def type_fault(given: object) -> str:
 
 def _faults(frame: Mapping[str, Any], struct: type[ClientFrame]) -> Iterator[tuple[str, str]]:
     known = types_of(struct)
-    for name in frame:
-        if name not in known and name != "type":
-            yield member_path("", name), unknown(name, known)
     for name, (annotation, required) in known.items():
         if name not in frame:
             if required:

@@ -68,7 +68,7 @@ class Gaps:
 
     async def _check(self, feeds: Sequence[Feed]) -> None:
         before = [feed.version or 0 for feed in feeds]
-        heads = await self._history.heads([(feed.tenant, feed.subscriber) for feed in feeds])
+        _, heads = await self._history.heads([(feed.tenant, feed.subscriber) for feed in feeds])
         for feed, version, head in zip(feeds, before, heads, strict=True):
             if head < version and feed.version == version:
                 self._restart(feed, head)

@@ -1,7 +1,7 @@
 """What the store tells of inboxes: pages in order of version, snapshots, lists, heads.
 
-Every page is one statement, hence one snapshot: its items, its `head` and its `unread` belong
-together.
+Every page is one statement, hence one snapshot: its items, its `head`, its `unread` and its `epoch`
+belong together.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ ENTERED = """n.changes = '[]' OR n.changes -> -1 ->> 'what' = 'return'
 """Whether the item came, or came back, into view by its latest version."""
 
 HEADS = """
-SELECT q.n, i.version
+SELECT q.n, coalesce(i.version, 0) AS head, (SELECT value FROM epoch) AS epoch
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS q(tenant, subscriber, n)
-JOIN inboxes i ON i.tenant = q.tenant AND i.subscriber = q.subscriber
+LEFT JOIN inboxes i ON i.tenant = q.tenant AND i.subscriber = q.subscriber
+ORDER BY q.n
 """
 
 WHOLE = (
@@ -46,7 +47,8 @@ WHOLE = (
 )
 
 FROM_FEEDS = """
-SELECT q.n, coalesce(i.version, 0) AS head, coalesce(i.unread, 0) AS unread, r.*
+SELECT q.n, coalesce(i.version, 0) AS head, coalesce(i.unread, 0) AS unread,
+    (SELECT value FROM epoch) AS epoch, r.*
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[])
     WITH ORDINALITY AS q(tenant, subscriber, version, after_id, n)
 LEFT JOIN inboxes i ON i.tenant = q.tenant AND i.subscriber = q.subscriber
@@ -102,6 +104,7 @@ class Page:
     """By the item: the trace of the call that brought its event."""
     entered: frozenset[UUID] = frozenset()
     """Items that came, or came back, into view by their version; told by `History.after`."""
+    epoch: str = ""
 
     def cursors(self) -> list[int]:
         """For each item the version that a client who has it may resume from: that of the item,
@@ -135,15 +138,13 @@ class History:
         """The newest `SNAPSHOT` items of the inbox: neither archived nor snoozed."""
         return await self._newest.ask(Position(tenant, subscriber, 0))
 
-    async def heads(self, feeds: Sequence[tuple[str, str]]) -> list[int]:
-        """The version of each inbox, in the order of (tenant, subscriber) given; one query."""
+    async def heads(self, feeds: Sequence[tuple[str, str]]) -> tuple[str, list[int]]:
+        """The epoch, and the version of each inbox in the order of (tenant, subscriber) given; one
+        query."""
         READS.labels("heads").inc()
         columns = [[one[0] for one in feeds], [one[1] for one in feeds]]
         rows = await self._database.run(lambda tx: tx.fetch(HEADS, *columns))
-        heads = [0] * len(feeds)
-        for row in rows:
-            heads[row["n"] - 1] = row["version"]
-        return heads
+        return rows[0]["epoch"] or "", [row["head"] for row in rows]
 
     async def _read_after(self, positions: Sequence[Position]) -> list[Page]:
         limit = min(PAGE, ROWS // len(positions))
@@ -173,8 +174,9 @@ def page_of(rows: list[Any], limit: int) -> Page:
     following = rows[limit]["version"] if len(rows) > limit else None
     traces = {row["id"]: row["trace_id"] for row in rows[:limit]}
     entered = frozenset(row["id"] for row in rows[:limit] if row.get("entered"))
+    head, unread, epoch = first["head"], first["unread"], first["epoch"] or ""
     more = len(rows) > limit
-    return Page(first["head"], first["unread"], items, more, following, traces, entered)
+    return Page(head, unread, items, more, following, traces, entered, epoch)
 
 
 def item_of(row: Any) -> Item:

@@ -21,7 +21,8 @@ CONDITIONS: dict[State, str] = {
 }
 
 LIST = """
-SELECT coalesce(i.version, 0) AS head, coalesce(i.unread, 0) AS unread, r.*
+SELECT coalesce(i.version, 0) AS head, coalesce(i.unread, 0) AS unread,
+    (SELECT value FROM epoch) AS epoch, r.*
 FROM (SELECT $1::text AS tenant, $2::text AS subscriber) q
 LEFT JOIN inboxes i ON i.tenant = q.tenant AND i.subscriber = q.subscriber
 LEFT JOIN LATERAL (
@@ -45,6 +46,7 @@ class Listing:
 
     head: int
     unread: int
+    epoch: str
     items: list[Item]
     more: bool
 
@@ -69,4 +71,6 @@ async def list_inbox(
     arguments = (tenant, subscriber, before, limit + 1, *filters)
     rows = await database.run(lambda tx: tx.fetch(query, *arguments))
     items = [item_of(row) for row in rows[:limit] if row["id"] is not None]
-    return Listing(rows[0]["head"], rows[0]["unread"], items, len(rows) > limit)
+    first = rows[0]
+    more = len(rows) > limit
+    return Listing(first["head"], first["unread"], first["epoch"] or "", items, more)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from clarion.contracts.frames import CaughtUp, NotificationFrame, Ref, Welcome
 from services.pusher import frames
@@ -38,11 +39,18 @@ class Resume:
         self._gaps = gaps
         self._heartbeat_s = heartbeat_s
 
-    async def replay(self, session: Session, since: int | None, ref: Ref = None) -> None:
+    async def replay(
+        self,
+        session: Session,
+        since: int | None,
+        ref: Ref = None,
+        epoch: str | None = None,
+    ) -> None:
         """`welcome`, the items, `caught_up`; then the session is live, unless it closed meanwhile.
 
-        Without `since`, or with one that the inbox has not reached, a snapshot. Raises
-        `StoreUnavailable`, and `BusUnavailable` where the feed's shard cannot be heard.
+        Without `since`, or with one that the inbox has not reached or that is of another epoch, a
+        snapshot. Raises `StoreUnavailable`, and `BusUnavailable` where the feed's shard cannot be
+        heard.
         """
         feed = session.feed
         if feed is None or not session.is_open:
@@ -50,12 +58,14 @@ class Resume:
         if session.stage is not Stage.REPLAYING:
             session.begin_replay()
         await self._shards.hear(feed)
-        epoch = self._shards.epoch()
-        page, reset = await self._first(feed, since)
+        heard = self._shards.epoch()
+        page, reset = await self._first(feed, since, epoch)
         session.send(
             Welcome(
                 version=page.head,
                 unread=page.unread,
+                epoch=page.epoch,
+                time=datetime.now(UTC),
                 session=session.id,
                 heartbeat_s=self._heartbeat_s,
                 ref=ref,
@@ -72,18 +82,20 @@ class Resume:
             await session.backlog.drained()
             if is_last and self._take_over(session, feed, head):
                 break
-            epoch = self._shards.epoch()
+            heard = self._shards.epoch()
             page, patience_s = await self._history.after(place), PATIENCE_S
 
-        if epoch != self._shards.epoch():  # what came after the last page was perhaps not heard
+        if heard != self._shards.epoch():  # what came after the last page was perhaps not heard
             await self._gaps.fill(feed)
 
-    async def _first(self, feed: Feed, since: int | None) -> tuple[Page, bool]:
+    async def _first(self, feed: Feed, since: int | None, epoch: str | None) -> tuple[Page, bool]:
+        """What a replay begins with, and whether it is to be taken in place of all before."""
         if since is not None:
             page = await self._history.after(Position(feed.tenant, feed.subscriber, since))
-            if since <= page.head:
+            if since <= page.head and epoch in (None, page.epoch):
                 return page, False
-        return await self._history.newest(feed.tenant, feed.subscriber), since is not None
+        page = await self._history.newest(feed.tenant, feed.subscriber)
+        return page, since is not None or epoch not in (None, page.epoch)
 
     def _take_over(self, session: Session, feed: Feed, head: int) -> bool:
         """Go live at `head`; `False` where the feed is past it and the frames between are not

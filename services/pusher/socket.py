@@ -158,8 +158,10 @@ class LiveProtocol(Connection):
         elif not self._engine.may_send(session):
             session.close(TOO_MANY_FRAMES, broken=True)
         elif received.opcode is Opcode.TEXT:
-            self._engine.take(session, read_frame(received.payload))
-            self._pause_if_busy(session)
+            frame = read_frame(received.payload)
+            if frame is not None:
+                self._engine.take(session, frame)
+                self._pause_if_busy(session)
         elif received.opcode is Opcode.PING:
             session.write(frames.pong(received.payload))
 

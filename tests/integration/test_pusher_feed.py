@@ -16,6 +16,8 @@ async def test_an_unknown_subscriber_has_an_empty_inbox(pusher: Pusher) -> None:
         "version": 0,
         "unread": 0,
         "session": welcome["session"],
+        "epoch": welcome["epoch"],
+        "time": welcome["time"],
         "heartbeat_s": 25,
         "ref": "h",
     }

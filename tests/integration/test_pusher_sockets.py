@@ -318,7 +318,7 @@ async def test_plain_http_is_426(pusher: Pusher) -> None:
         ('{"ref":"x"}', "unknown_type", "x"),
         ('{"type":"hello","since":-1,"ref":1}', "invalid", 1),
         ('{"type":"hello","since":"1"}', "invalid", None),
-        ('{"type":"hello","until":1,"ref":2}', "invalid", 2),
+        ('{"type":"hello","tomorrow":1,"since":[],"ref":2}', "invalid", 2),
         ('{"type":"read","ref":3}', "invalid", 3),
         ('{"type":"read","ids":[],"ref":3}', "invalid", 3),
         ('{"type":"read","ids":["x"],"ref":"4"}', "invalid", "4"),
@@ -341,6 +341,29 @@ async def test_a_bad_frame_is_answered_and_the_next_good_one_works(
             key: error.get(key) for key in ("type", "code", "ref")
         }
         await assert_caught_up(client)
+
+
+async def test_frames_and_fields_of_tomorrow_are_passed_over(
+    pusher: Pusher, writer: InboxWriter
+) -> None:
+    await writer.write("user-1", "one", "two")
+    async with pusher.connect("user-1") as client:
+        await client.send({"type": "tomorrow", "version": 9, "items": [1]})
+        await client.hello(0, tomorrow={"type": "read", "up_to": 2})
+        frames = await client.until("caught_up")
+        await client.send({"type": "tomorrow", "up_to": 2})
+        await client.send({"type": "ping", "tomorrow": 1, "ref": 1})
+        assert await client.next() == {"type": "pong", "ref": 1}
+        await client.send({"type": "seen", "up_to": 1, "tomorrow": 2, "ref": 2})
+        changed, ok = await client.until("ok")
+    assert [(one["version"], one.get("unread")) for one in frames] == [
+        (2, 2),
+        (1, 2),
+        (2, 2),
+        (2, None),
+    ]
+    assert [item["version"] for item in changed["items"]] == [3]
+    assert (changed["version"], changed["unread"], ok["ref"]) == (3, 2, 2)
 
 
 async def test_more_ids_than_a_command_may_have_is_an_error(

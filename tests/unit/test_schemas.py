@@ -36,7 +36,7 @@ FRAMES: dict[str, tuple[bool, Any]] = {
     "read": (True, {"type": "read", "up_to": 7}),
     "negative": (False, {"type": "hello", "since": -1}),
     "unknown type": (False, {"type": "dance"}),
-    "unknown field": (False, {"type": "ping", "loud": True}),
+    "unknown field": (True, {"type": "ping", "loud": True}),
     "no ids": (False, {"type": "read", "ids": []}),
 }
 

@@ -20,7 +20,7 @@ from clarion.store.tables.history import (
     notifications,
     slices,
 )
-from clarion.store.tables.inbox import inboxes, receipts
+from clarion.store.tables.inbox import epoch, inboxes, receipts
 from clarion.store.tables.metadata import metadata
 from clarion.store.tables.operations import audit, captures, parked
 from clarion.store.tables.providers import provider_rates
@@ -37,6 +37,7 @@ __all__ = [
     "captures",
     "deleted_subscribers",
     "deliveries",
+    "epoch",
     "event_keys",
     "events",
     "inboxes",

@@ -7,7 +7,17 @@ versions become visible in order.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import UUID
 
 from clarion.store.tables.metadata import metadata, moment, tenant_column
@@ -39,3 +49,19 @@ receipts = Table(
     moment("at", nullable=False, now=True, comment="of the last change"),
     Index("ix_receipts_tenant_subscriber_session", "tenant", "subscriber", "session"),
 )
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("value", Text, nullable=False, comment="names the history, at random"),
+    moment("began_at", nullable=False, now=True),
+    Column(
+        "inboxes_oid",
+        BigInteger,
+        nullable=False,
+        comment="of the table when it began; another tells of tables made from a dump",
+    ),
+    CheckConstraint("id = 1", name="one_row"),
+)
+"""One row: versions compare only within one epoch (`clarion.store.epoch`)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -20,6 +20,7 @@ from services.pusher.history import MAX_ID, PAGE, Page, Position
 from services.pusher.listing import State, list_inbox
 from services.pusher.routes.limited import QUOTA_HEADERS, limited_problems
 from services.pusher.routes.schemas import (
+    MAX_EPOCH,
     ChangesDocument,
     InboxDocument,
     OutcomeDocument,
@@ -39,6 +40,11 @@ Category = Annotated[
     Query(min_length=1, max_length=128, pattern=CATEGORY_PATTERN),
 ]
 
+Epoch = Annotated[
+    str | None,
+    Query(max_length=MAX_EPOCH, description="that `since` belongs to, as `welcome` or a page says"),
+]
+
 router = APIRouter(prefix="/v1/inbox", tags=["inbox"], responses=PROBLEMS)
 
 
@@ -49,6 +55,8 @@ class InboxAnswer(Struct):
     next_cursor: str | None
     version: int
     unread: int
+    epoch: str
+    time: datetime
 
 
 class ChangesAnswer(InboxAnswer):
@@ -104,7 +112,8 @@ async def inbox(
         limit=limit,
     )
     further = write_cursor(Place(name, 0, page.items[-1].id)) if page.more else None
-    return answer(InboxAnswer(page.items, further, page.head, page.unread))
+    now = datetime.now(UTC)
+    return answer(InboxAnswer(page.items, further, page.head, page.unread, page.epoch, now))
 
 
 @router.get("/changes", summary="What changed since", responses=documented(ChangesDocument))
@@ -112,29 +121,33 @@ async def changes(
     request: Request,
     subscriber: Subscriber,
     since: Annotated[Version, Query(description="the last version that was seen")],
+    epoch: Epoch = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> Response:
     """Exactly the items whose version is greater than `since`, as they are now, in order of
-    version. Go on with `next_cursor` while there is one."""
+    version. Go on with `next_cursor` while there is one. A `since` of another epoch, and one that
+    the inbox has not reached, is answered by a snapshot with `reset`."""
     history = engine_of(request).history
     tenant, name = subscriber.tenant, subscriber.subscriber
     place = read_cursor(cursor, CHANGES) if cursor is not None else Place(CHANGES, since, MAX_ID)
     page = await history.after(Position(tenant, name, place.version, place.id))
-    reset = since > page.head
+    reset = max(since, place.version) > page.head or not {epoch, place.epoch} <= {None, page.epoch}
     page = await history.newest(tenant, name) if reset else first_of(page, limit)
     last = page.items[-1] if page.more else None
-    further = write_cursor(Place(CHANGES, last.version, last.id)) if last is not None else None
+    at = Place(CHANGES, last.version, last.id, page.epoch) if last is not None else None
+    further = write_cursor(at) if at is not None else None
     version = page.cursors()[-1] if page.more else page.head
-    return answer(ChangesAnswer(page.items, further, version, page.unread, reset))
+    now = datetime.now(UTC)
+    return answer(ChangesAnswer(page.items, further, version, page.unread, page.epoch, now, reset))
 
 
 def first_of(page: Page, limit: int) -> Page:
     """At most `limit` items of a page."""
     if len(page.items) <= limit:
         return page
-    items = page.items[:limit]
-    return Page(page.head, page.unread, items, True, page.items[limit].version)
+    items, following = page.items[:limit], page.items[limit].version
+    return Page(page.head, page.unread, items, True, following, epoch=page.epoch)
 
 
 async def carry_out(

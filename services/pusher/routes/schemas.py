@@ -20,6 +20,9 @@ from clarion.contracts.frames import MAX_COMMAND_IDS
 from clarion.contracts.moments import read_moment
 from services.pusher.snooze import until_fault
 
+MAX_EPOCH = 64
+"""Characters of an epoch."""
+
 Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 
@@ -44,17 +47,20 @@ class ItemDocument(BaseModel):
 
 
 class InboxDocument(BaseModel):
-    """A page of items; `version` and `unread` are the inbox's, of the same moment."""
+    """A page of items; `version` and `unread` are the inbox's, of the same moment. Versions compare
+    within one `epoch` only. `time` is that of the server."""
 
     items: list[ItemDocument]
     next_cursor: str | None
     version: int
     unread: int
+    epoch: str
+    time: datetime
 
 
 class ChangesDocument(InboxDocument):
-    """What changed. `version` is what to say as `since` next; with `reset` the items are a
-    snapshot, to be taken instead of all that one had."""
+    """What changed. `version` and `epoch` are what to say next, as `since` and `epoch`. With
+    `reset` the items are a snapshot, to be taken instead of all that one had."""
 
     reset: bool
 

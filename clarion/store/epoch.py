@@ -1,0 +1,63 @@
+"""Which history the database holds: versions compare only within one epoch.
+
+A database that was restored from a backup repeats versions with other content. Its epoch is one row
+for all tenants, changed by `clarion migrate --restored`, and by a pusher that finds an inbox behind
+what it has passed on; nothing that a client says changes it. A failover that lost nothing keeps it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from clarion.store.database import Driver
+
+READ = """
+SELECT value, began_at, ROW(pg_postmaster_start_time(), 'inboxes'::regclass::oid)::text AS server
+FROM epoch
+"""
+NEW = """
+value = left(replace(gen_random_uuid()::text, '-', ''), 16),
+began_at = greatest(clock_timestamp(), epoch.began_at + interval '1 microsecond'),
+inboxes_oid = 'inboxes'::regclass::oid::bigint
+"""
+RENEW = f"UPDATE epoch SET {NEW} WHERE value = $1 RETURNING value"  # noqa: S608 # no input
+BEGIN = f"""
+INSERT INTO epoch (id, value, inboxes_oid)
+VALUES (1, left(replace(gen_random_uuid()::text, '-', ''), 16), 'inboxes'::regclass::oid::bigint)
+ON CONFLICT (id) DO UPDATE SET {NEW} RETURNING value
+"""  # noqa: S608 # no input
+IS_FROM_DUMP = "SELECT inboxes_oid <> 'inboxes'::regclass::oid::bigint FROM epoch"
+
+
+class Epoch(NamedTuple):
+    """The row, and what names the server and tables that it was read from."""
+
+    value: str
+    began_at: datetime
+    server: str
+
+
+async def read_epoch(tx: Driver) -> Epoch:
+    """As it is now; a row that was lost, by a restore of other tables only, is made again."""
+    row = await tx.fetchrow(READ)
+    if row is None:
+        await begin_epoch(tx)
+        row = await tx.fetchrow(READ)
+    assert row is not None  # noqa: S101 # this transaction has written it
+    return Epoch(row["value"], row["began_at"], row["server"])
+
+
+async def begin_epoch(tx: Driver) -> str:
+    """Begin another history, whatever this one was."""
+    return await tx.fetchval(BEGIN)
+
+
+async def end_epoch(tx: Driver, value: str) -> bool:
+    """Begin another history in place of this one; `False` where others have done so already."""
+    return await tx.fetchval(RENEW, value) is not None
+
+
+async def is_from_dump(tx: Driver) -> bool:
+    """Whether the tables were made from a dump after the epoch began."""
+    return bool(await tx.fetchval(IS_FROM_DUMP))
