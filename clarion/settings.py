@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from clarion.contracts.error_words import described, words_of
 from clarion.errors import ConfigurationError
 from clarion.http.client_address import Network
+from clarion.http.origins import normalised_entry
 from clarion.secret_files import read_secret
 from clarion.setting_names import FILE_SUFFIX, PREFIX, SECRETS
 from clarion.store.address import DatabaseAddress, Pooler
@@ -40,10 +41,8 @@ def _read_networks(value: object) -> object:
         raise ValueError("write networks with commas between them, such as 10.0.0.0/8") from None
 
 
-def _check_origins(value: list[str]) -> list[str]:
-    if not all(ORIGIN.fullmatch(origin) for origin in value):
-        raise ValueError("write origins with commas between them, such as https://app.example.com")
-    return value
+def _normalised(value: list[str]) -> list[str]:
+    return [normalised_entry(entry) for entry in value]
 
 
 def _check_secret(value: str) -> str:
@@ -63,14 +62,13 @@ def _check_address(value: str) -> str:
     return value
 
 
-ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 GIVEN_KEY = re.compile(r"[!-~]{32,256}")
 MIN_SECRET_BYTES = 32
 LEVELS = described("^(debug|info|warning|error)$", "must be one of debug, info, warning, error")
 FORMATS = described("^(json|console)$", "must be one of json, console")
 
-Origins = Annotated[list[str], BeforeValidator(_split), AfterValidator(_check_origins)]
-"""Origins beside the page's own that browsers may call from; also the CORS list."""
+Origins = Annotated[list[str], BeforeValidator(_split), AfterValidator(_normalised)]
+"""Entries of `clarion.http.origins.AllowedOrigins`; also the CORS list."""
 Networks = Annotated[list[Network], BeforeValidator(_read_networks)]
 """Proxies that are believed about whom they speak for."""
 TokenSecret = Annotated[str, AfterValidator(_check_secret)]

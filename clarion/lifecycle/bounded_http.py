@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from clarion.errors import BadRequest, Problem, TooSlow
 from clarion.http.problems import (
@@ -22,6 +22,7 @@ from clarion.http.problems import (
     problem_response,
     status_of,
 )
+from clarion.lifecycle.http_1_0 import VersionedHttp
 from clarion.telemetry.trace import continue_trace, trace_id_of
 
 MAX_KEPT_BYTES = 64 * 1024
@@ -45,9 +46,9 @@ class Taken(Exception):
 
 
 def take_over(scope: Scope, make: Make[Taker]) -> Taker | None:
-    """Give the connection of a request whose response has begun, in chunks, to another protocol
-    for good. `make` is given the transport and the server's set of connections, which the protocol
-    has to enter and to leave. `None` where the peer is gone."""
+    """Give the connection of a request whose response has begun, in chunks where `may_chunk`, to
+    another protocol for good. `make` is given the transport and the server's set of connections,
+    which the protocol has to enter and to leave. `None` where the peer is gone."""
     connection: BoundedHttp = scope[CONNECTION]
     return connection.hand_over(make)
 
@@ -67,7 +68,7 @@ async def refuse_pipelined(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttp(VersionedHttp):
     """Answers 431 past `MAX_KEPT_BYTES` (and the read they were part of) that lead to nothing,
     408 where the head of a request takes longer than `HEAD_TIMEOUT_S` or its body comes slower than
     `MIN_BODY_BYTES_PER_S`; all end the connection."""

@@ -18,6 +18,12 @@ UNEXPECTED_ERRORS = Counter(
     "Requests answered with 500: each is a defect and has a log line with its trace id.",
 )
 
+REFUSED_ORIGINS = Counter(
+    "clarion_refused_origins_total",
+    "Pages refused for their Origin, by what they asked for: websocket, stream or cors.",
+    ["surface"],
+)
+
 ILLEGAL_MOVES = Counter(
     "clarion_illegal_moves_total",
     "Moves of deliveries that the state table refused: each is a defect.",

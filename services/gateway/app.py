@@ -8,15 +8,17 @@ from functools import partial
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clarion.bus.protocol import Bus
 from clarion.errors import Problem
+from clarion.http.cors import AllowedOriginsMiddleware
 from clarion.http.methods import MethodsMiddleware, methods_at
 from clarion.http.operations import Check, operations_router
+from clarion.http.origins import AllowedOrigins
 from clarion.http.problems import install_problem_handlers
 from clarion.http.query_parameters import only_known_parameters
+from clarion.http.refused_origins import RefusedOrigins
 from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
 from clarion.lifecycle import BackgroundTasks
@@ -38,22 +40,22 @@ from services.gateway.routes import ROUTERS
 from services.gateway.settings import GatewaySettings
 from services.gateway.waiting_room import LARGEST_BODIES, MAX_WAITING_BYTES, WaitingRoom
 
-CORS_MAX_AGE_S = 600
 EXPOSED_HEADERS = ("Retry-After", "RateLimit", "RateLimit-Policy", "traceparent")
 
 
 class Gateway:
     """The gateway as one ASGI application, lifespan included."""
 
-    def __init__(self, fastapi: FastAPI, entry: ASGIApp, allowed_origins: list[str]) -> None:
+    def __init__(self, fastapi: FastAPI, entry: ASGIApp, allowed: AllowedOrigins) -> None:
         self.fastapi = fastapi
         self._entry = entry
-        self._with_cors = _with_cors(entry, allowed_origins) if allowed_origins else None
+        self._with_cors = _with_cors(entry, allowed)
+        self._lists_origins = bool(allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
-        cors = self._with_cors
-        app = self._entry if cors is None or not _is_from_a_page(scope) else cors
+        may_be_a_page = self._lists_origins or scope.get("method") == "OPTIONS"
+        app = self._with_cors if may_be_a_page and _is_from_a_page(scope) else self._entry
         await app(scope, receive, send)
 
 
@@ -132,17 +134,17 @@ def create_app(
         return ["POST"] if scope["path"] == EVENTS_PATH else methods_at(fastapi.routes, scope)
 
     with_methods = MethodsMiddleware(entry, methods_of)
-    return Gateway(fastapi, with_methods, settings.allowed_origins)
+    return Gateway(fastapi, with_methods, AllowedOrigins(settings.allowed_origins))
 
 
-def _with_cors(app: ASGIApp, allowed_origins: list[str]) -> ASGIApp:
-    return CORSMiddleware(
+def _with_cors(app: ASGIApp, allowed: AllowedOrigins) -> ASGIApp:
+    return AllowedOriginsMiddleware(
         app,
-        allow_origins=allowed_origins,
-        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "traceparent"],
-        expose_headers=EXPOSED_HEADERS,
-        max_age=CORS_MAX_AGE_S,
+        allowed=allowed,
+        refused=RefusedOrigins(),
+        methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        request_headers=["Authorization", "Content-Type", "Idempotency-Key", "traceparent"],
+        exposed_headers=EXPOSED_HEADERS,
     )
 
 

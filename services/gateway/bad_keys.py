@@ -11,15 +11,11 @@ from starlette.types import Scope
 from clarion.errors import TooMany
 from clarion.http.client_address import Network, address_of
 from clarion.http.rate_limit import RateLimit
+from clarion.http.repeated_lines import RepeatedLines
 from services.gateway.metrics import BAD_KEYS
 
 BAD_KEYS_PER_S = 20
 BAD_KEYS_AT_ONCE = 200
-LOG_EVERY_S = 60.0
-"""Of one address; the lines of all together are bounded too."""
-LOGS_PER_S = 5
-MAX_LOGGED = 10_000
-EVERYBODY = ""
 
 log = structlog.get_logger("clarion.gateway")
 
@@ -33,10 +29,8 @@ class BadKeys:
     ) -> None:
         """`trusted` are the proxies that are believed about whom they speak for."""
         self._trusted = trusted
-        self._clock = clock
         self._rate = RateLimit("address", BAD_KEYS_PER_S, burst=BAD_KEYS_AT_ONCE, clock=clock)
-        self._log_rate = RateLimit("log", LOGS_PER_S, clock=clock)
-        self._logged: dict[str, tuple[float, int]] = {}
+        self._lines = RepeatedLines(clock)
 
     def refuse_flood(self, scope: Scope) -> None:
         """Raises `TooMany` for an address that has shown too many bad keys."""
@@ -47,21 +41,10 @@ class BadKeys:
         """Count one that is refused with `code`. Raises `TooMany` where there are too many."""
         BAD_KEYS.labels(code).inc()
         address = self._address(scope)
-        self._log(address, code)
+        if count := self._lines.count(address):
+            log.warning("bad_key", address=address, code=code, count=count)
         if not self._rate.take(address).is_allowed:
             raise _too_many()
-
-    def _log(self, address: str, code: str) -> None:
-        """At most one line a minute for each address; it says how many it stands for."""
-        now = self._clock()
-        due_at, unlogged = self._logged.get(address, (now, 0))
-        if due_at > now or not self._log_rate.take(EVERYBODY).is_allowed:
-            self._logged[address] = (due_at, unlogged + 1)
-        else:
-            self._logged[address] = (now + LOG_EVERY_S, 0)
-            log.warning("bad_key", address=address, code=code, count=unlogged + 1)
-        if len(self._logged) > MAX_LOGGED:
-            self._logged.pop(next(iter(self._logged)))
 
     def _address(self, scope: Scope) -> str:
         client = scope.get("client")

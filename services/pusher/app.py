@@ -8,15 +8,17 @@ from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from clarion.bus import Bus
 from clarion.errors import StoreUnavailable
 from clarion.http.bodies import BoundedBodyMiddleware
+from clarion.http.cors import AllowedOriginsMiddleware
 from clarion.http.methods import MethodsMiddleware, methods_at, with_heads
 from clarion.http.operations import Check, operations_router
+from clarion.http.origins import AllowedOrigins
 from clarion.http.problems import install_problem_handlers
 from clarion.http.query_parameters import only_known_parameters
+from clarion.http.refused_origins import RefusedOrigins
 from clarion.http.repeated_headers import SingleHeadersMiddleware
 from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
@@ -67,12 +69,12 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
     install_problem_handlers(app)
     app.add_middleware(QuotaMiddleware)
     app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.allowed_origins,
-        allow_methods=["GET", "HEAD", "POST"],
-        allow_headers=["authorization", "content-type", "last-event-id", "traceparent"],
-        expose_headers=["traceparent", "retry-after", *QUOTA_FIELDS],
-        max_age=600,
+        AllowedOriginsMiddleware,
+        allowed=AllowedOrigins(settings.allowed_origins),
+        refused=RefusedOrigins(),
+        methods=["GET", "HEAD", "POST"],
+        request_headers=["authorization", "content-type", "last-event-id", "traceparent"],
+        exposed_headers=["traceparent", "retry-after", *QUOTA_FIELDS],
     )
     app.add_middleware(SingleHeadersMiddleware)
     app.add_middleware(MethodsMiddleware, methods_of=lambda scope: methods_at(app.routes, scope))

@@ -11,6 +11,7 @@ from clarion.bus import Bus
 from clarion.contracts.frames import Auth, Hello
 from clarion.errors import Conflict, Unavailable
 from clarion.http.client_address import UNKNOWN, address_of
+from clarion.http.origins import AllowedOrigins
 from clarion.lifecycle import BackgroundTasks
 from clarion.store.database import Database
 from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
@@ -120,8 +121,7 @@ class Engine:
             gate=self.gate,
         )
         self._frames_per_s = settings.max_frames_per_minute / 60
-        self.allowed_origins = frozenset(one.lower() for one in settings.allowed_origins)
-        """Origins beside a page's own host."""
+        self.allowed_origins = AllowedOrigins(settings.allowed_origins)
 
     async def start(self) -> None:
         """Listen to the bus; wait a while for what is needed to judge tokens."""

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from clarion.errors import TooMany, Unauthorized, Unavailable
+from clarion.http.refused_origins import RefusedOrigins
 from clarion.tokens.subscriber import SubscriberToken
 from services.pusher.handshake import Accepted
 from services.pusher.limits import Bucket, Buckets
@@ -41,6 +42,7 @@ class HandshakeGate:
     """The rates of one process; `per_s` is that of all handshakes together."""
 
     def __init__(self, clock: Callable[[], float], per_s: float) -> None:
+        self.refused_origins = RefusedOrigins(clock)
         self._clock = clock
         self._per_s = per_s
         self._reserve = per_s // 2

@@ -6,12 +6,13 @@ a code, since a browser tells its page nothing about an HTTP answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from clarion.contracts.frames import SUBPROTOCOL
 from clarion.errors import NotFound, Problem, Refused
+from clarion.http.origins import AllowedOrigins
 from clarion.http.problems import CONTENT_TYPE, problem_body
 from clarion.http.security_headers import SECURITY_HEADERS
 from clarion.telemetry.trace import continue_trace, trace_id_of
@@ -19,7 +20,6 @@ from services.pusher.auth import token_in_header, token_in_subprotocols, value_i
 from services.pusher.upgrade import WEBSOCKET_VERSION, Upgrade
 
 PATH = "/v1/live"
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 OPENING = (
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Accept: "
@@ -64,12 +64,22 @@ class Handshake:
         """What proxies, or the sender, say of the addresses behind."""
         return self._request.all("x-forwarded-for")
 
+    @property
+    def origin(self) -> str:
+        """Of the page that asks; empty where it is none."""
+        return ", ".join(self._request.all("origin"))
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """Each `Host` of the request."""
+        return self._request.all("host")
+
     def check_path(self) -> None:
         """Raises `NotFound` unless it is for the live feed."""
         if self.path != PATH:
             raise NotFound("There is no WebSocket at this address.")
 
-    def accept(self, *, allowed_origins: Collection[str], query_tokens: bool) -> Accepted:
+    def accept(self, *, allowed_origins: AllowedOrigins, query_tokens: bool) -> Accepted:
         """The answer that opens the socket; no extension is taken. Raises `BadRequest`."""
         accept = self._request.accept()
         offered = self._request.tokens("sec-websocket-protocol")
@@ -91,27 +101,9 @@ class Handshake:
             token = value_in_query(self._query, "token")
         return token
 
-    def _is_foreign(self, allowed_origins: Collection[str]) -> bool:
+    def _is_foreign(self, allowed_origins: AllowedOrigins) -> bool:
         origin = self._request.one("origin")
-        return origin is not None and is_foreign(origin, self._request.all("host"), allowed_origins)
-
-
-def is_foreign(origin: str, hosts: Sequence[str], allowed_origins: Collection[str]) -> bool:
-    """Whether a page of this origin may not listen: it is neither allowed nor of the host that the
-    request names, once."""
-    if origin in allowed_origins:
-        return False
-    return len(hosts) != 1 or not is_same_host(origin, hosts[0])
-
-
-def is_same_host(origin: str, host: str) -> bool:
-    """Whether a page of this origin was served by this host: the port counts, and http and https
-    are one, for a proxy may have ended TLS."""
-    scheme, separator, place = origin.lower().partition("://")
-    port = DEFAULT_PORTS.get(scheme)
-    if not separator or port is None:
-        return False
-    return place.removesuffix(port) == host.strip().lower().removesuffix(port)
+        return origin is not None and not allowed_origins.may_listen(origin, self.hosts)
 
 
 def refusal(problem: Problem, trace_id: str) -> bytes:

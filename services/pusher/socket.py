@@ -99,6 +99,10 @@ class LiveProtocol(Connection):
             handshake = self._parse(data, transport)
             address = self._address(transport, handshake)
             accepted = self._accept(handshake, address)
+            if accepted.is_foreign:
+                self._engine.gate.refused_origins.note(
+                    handshake.origin, handshake.hosts, "websocket"
+                )
             admission = self._engine.admit(accepted, address)
         except Problem as problem:
             HANDSHAKES.labels(problem.code).inc()

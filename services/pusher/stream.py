@@ -58,12 +58,18 @@ _head = msgspec.json.Decoder(Head).decode
 class EventStream(Connection):
     """See the module. Made when the connection is taken over from HTTP."""
 
-    __slots__ = ()
+    __slots__ = ("_is_chunked",)
 
     def __init__(
-        self, engine: Engine, transport: asyncio.Transport, connections: set[object]
+        self,
+        engine: Engine,
+        transport: asyncio.Transport,
+        connections: set[object],
+        *,
+        is_chunked: bool,
     ) -> None:
         super().__init__(engine, connections)
+        self._is_chunked = is_chunked
         self.connection_made(transport)
 
     def open(self, said: SubscriberToken, since: int | None, address: str) -> None:
@@ -72,7 +78,7 @@ class EventStream(Connection):
             return  # it left while its token was judged
         limit_silence(self._transport, 2 * self._engine.heartbeat_s)
         retry_ms = _random.randrange(LEAST_RETRY_MS, MOST_RETRY_MS)
-        self._transport.write(chunk(b"retry: %d\n\n" % retry_ms))
+        self._transport.write(self._encoded(b"retry: %d\n\n" % retry_ms))
         self._session = self._engine.stream(self, self, said, since, address)
 
     # From the session
@@ -107,10 +113,14 @@ class EventStream(Connection):
                 events.append(ending_of(payload))
                 has_ended = True
         if events:
-            transport.write(chunk(b"".join(events)))
+            transport.write(self._encoded(b"".join(events)))
         if has_ended:
-            transport.write(LAST_CHUNK)
+            if self._is_chunked:
+                transport.write(LAST_CHUNK)
             transport.close()
+
+    def _encoded(self, body: bytes) -> bytes:
+        return chunk(body) if self._is_chunked else body
 
 
 def event_of(payload: bytes) -> bytes:

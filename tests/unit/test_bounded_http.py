@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from clarion.lifecycle import bounded_http, open_listener
@@ -194,3 +194,66 @@ async def test_an_upgrade_behind_requests_that_are_still_answered_is_refused_aft
         assert b"upgraded" not in told
     else:
         assert told == b"upgraded"
+
+
+async def parts(_request: Request) -> Response:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b""
+        yield b"two"
+
+    return StreamingResponse(body(), media_type="text/plain")
+
+
+async def nothing(_request: Request) -> Response:
+    return Response(status_code=204)
+
+
+@pytest.fixture
+async def streaming_port() -> AsyncIterator[int]:
+    routes = [Route("/", parts), Route("/whole", length), Route("/nothing", nothing)]
+    async with serving(Starlette(routes=routes)) as port:
+        yield port
+
+
+async def answer_to(port: int, request: bytes) -> tuple[bytes, bytes]:
+    """Head and body of all that came until the server ended the connection."""
+    async with connected(port) as (reader, writer):
+        writer.write(request)
+        answer = await asyncio.wait_for(reader.read(), 10)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.lower(), body
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: keep-alive\r\n", b"Host: x\r\n"])
+async def test_http_1_0_gets_no_chunks_and_the_end_of_the_connection(
+    streaming_port: int, more: bytes
+) -> None:
+    head, body = await answer_to(streaming_port, b"GET / HTTP/1.0\r\n" + more + b"\r\n")
+    assert b"transfer-encoding" not in head
+    assert b"connection: close" in head
+    assert body == b"onetwo"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"HEAD /", b""),
+        (b"GET /nothing", b""),
+        (b"GET /whole", b"0"),
+        (b"GET /missing", b"Not Found"),
+    ],
+)
+async def test_http_1_0_gets_every_answer_whole(
+    streaming_port: int, line: bytes, expected: bytes
+) -> None:
+    head, body = await answer_to(streaming_port, line + b" HTTP/1.0\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert body == expected
+
+
+async def test_http_1_1_still_gets_chunks(streaming_port: int) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    head, body = await answer_to(streaming_port, request)
+    assert b"transfer-encoding: chunked" in head
+    assert body == b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clarion.errors import Invalid
+from clarion.http.origins import is_same_host
 from services.pusher.cursors import Place, read_cursor, write_cursor
-from services.pusher.handshake import is_same_host
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from clarion.errors import BadRequest
+from clarion.http.origins import AllowedOrigins
 from services.pusher.handshake import Handshake
 from services.pusher.upgrade import Upgrade
 
@@ -57,7 +58,7 @@ def test_the_example_of_the_rfc() -> None:
 
 def test_a_handshake_is_answered_with_our_subprotocol_and_gives_its_token() -> None:
     accepted = Handshake(request(START, list(FIELDS.items()))).accept(
-        allowed_origins=(), query_tokens=True
+        allowed_origins=AllowedOrigins(), query_tokens=True
     )
     assert accepted.response == (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

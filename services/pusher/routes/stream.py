@@ -14,10 +14,11 @@ from clarion.errors import Forbidden, Unauthorized
 from clarion.http.methods import IS_HEAD
 from clarion.http.problems import problem_responses
 from clarion.lifecycle.bounded_http import take_over
+from clarion.lifecycle.http_1_0 import may_chunk
 from clarion.tokens.subscriber import SubscriberToken
 from services.pusher.auth import bearer
 from services.pusher.engine import Engine
-from services.pusher.handshake import PATH, is_foreign
+from services.pusher.handshake import PATH
 from services.pusher.routes.schemas import Version
 from services.pusher.stream import EventStream
 
@@ -25,7 +26,7 @@ router = APIRouter(tags=["live"])
 
 Secret = Annotated[str | None, Query(max_length=8192)]
 FEED: dict[str, Any] = {"description": "The feed", "content": {"text/event-stream": {}}}
-FEED_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+FEED_HEADERS = {"cache-control": "no-store, no-transform", "x-accel-buffering": "no"}
 RESPONSES = {200: FEED, **problem_responses(401, 403, 409, 422, 429, 503)}
 
 
@@ -52,7 +53,9 @@ async def _judged(
     token: str | None,
 ) -> SubscriberToken:
     origins, hosts = (request.headers.getlist(name) for name in ("origin", "host"))
-    if origins and is_foreign(origins[0], hosts, engine.allowed_origins):
+    origin = ", ".join(origins)
+    if origins and not engine.allowed_origins.may_listen(origin, hosts):
+        engine.gate.refused_origins.note(origin, hosts, "stream")
         raise Forbidden("Pages of this origin may not listen.", code="origin_not_allowed")
     if credentials is not None:
         return await engine.verifier.verify(credentials.credentials)
@@ -111,7 +114,8 @@ class FeedResponse(Response):
         await send({"type": "http.response.start", **start})
 
         def make(transport: asyncio.Transport, connections: set[object]) -> EventStream:
-            return EventStream(self._engine, transport, connections)
+            chunks = may_chunk(scope)
+            return EventStream(self._engine, transport, connections, is_chunked=chunks)
 
         stream = take_over(scope, make)
         if stream is not None:

@@ -1,0 +1,46 @@
+"""Peers that speak HTTP/1.0, as some reverse proxies do: no chunked encoding, the end of the
+connection is the end of a body whose length nobody gave, and no upgrade."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+
+def may_chunk(scope: Any) -> bool:
+    """Whether the peer of a request understands chunked encoding."""
+    return str(scope.get("http_version", "1.1")) >= "1.1"
+
+
+def unchunked(app: ASGIApp, cycle: RequestResponseCycle) -> Any:
+    """`app` for a peer that does not: a body of unknown length ends with the connection."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_until_close = False
+
+        async def send_plain(message: Message) -> None:
+            nonlocal is_until_close
+            if message["type"] == "http.response.start":
+                names = {name.lower() for name, _ in message.get("headers", ())}
+                is_until_close = b"content-length" not in names
+                cycle.chunked_encoding = False if is_until_close else None
+            elif is_until_close:  # uvicorn counts down a length that nobody gave
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, send_plain)
+
+    return answer
+
+
+class VersionedHttp(HttpToolsProtocol):
+    """uvicorn's, which answers every peer as one of HTTP/1.1."""
+
+    def _should_upgrade(self) -> bool:
+        """An HTTP/1.0 peer cannot mean it (RFC 9110, section 7.8)."""
+        return may_chunk(self.scope) and super()._should_upgrade()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, app if may_chunk(cycle.scope) else unchunked(app, cycle))
