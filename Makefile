@@ -11,7 +11,7 @@ NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin
 UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATABASE),--database "$(DATABASE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench chaos schemas lock clean
+.PHONY: help up down test check bench chaos schemas packages lock clean
 .NOTPARALLEL:
 
 help: ## list these commands
@@ -30,6 +30,7 @@ check: ## formatting, lint, types of Python and JavaScript, unit tests; no servi
 	$(BIN)/ruff check .
 	$(NODE)/pyright
 	$(NODE)/tsc --project web/tsconfig.json
+	$(NODE)/tsc --project web/build/tsconfig.json
 	$(BIN)/python -m pytest -q tests/unit $(ARGS)
 
 test: ## all tests, on real services that are found or started; ARGS go to pytest
@@ -50,12 +51,16 @@ schemas: ## write the JSON schemas of clarion/contracts/schemas and docs/referen
 	$(BIN)/python -m clarion.contracts.generate
 	$(BIN)/python -m clarion.asyncapi
 
+packages: ## @clarion/client, inbox, react and vue into dist/ as npm packs them; the bundle into web/bundle
+	@scripts/setup dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" node web/build/main.js
+
 lock: ## choose versions anew within pyproject.toml and package.json
 	@scripts/setup dev
 	scripts/lock
 
 clean: ## remove environment and caches; the data too where DATA= is given
-	rm -rf .venv .cache node_modules .pytest_cache .ruff_cache .hypothesis .schemathesis dist
+	rm -rf .venv .cache node_modules .pytest_cache .ruff_cache .hypothesis .schemathesis dist web/*/dist
 	find clarion services tests migrations bench chaos scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 ifeq ($(origin DATA),command line)
 	rm -rf "$(DATA)"

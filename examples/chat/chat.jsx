@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 
-import { Clarion } from "../../web/client/clarion.js";
+import { Clarion } from "@clarion/client";
 
 const ROOM = "room:42";
 const name = new URLSearchParams(location.search).get("name") ?? "ada";

@@ -1,6 +1,6 @@
 import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { ClarionProvider, NotificationBell, NotificationInbox, useUnreadCount } from "./clarion.jsx";
+import { ClarionProvider, NotificationBell, NotificationInbox, useUnreadCount } from "@clarion/react";
 
 /** Your server knows who is logged in, and mints this with `POST /v1/tokens`. */
 async function token() {

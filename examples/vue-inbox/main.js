@@ -1,5 +1,5 @@
 import { createApp, defineComponent, h, ref } from "vue";
-import { NotificationBell, NotificationInbox, clarion, useUnreadCount } from "./clarion.js";
+import { NotificationBell, NotificationInbox, clarion, useUnreadCount } from "@clarion/vue";
 
 /** Your server knows who is logged in, and mints this with `POST /v1/tokens`. */
 async function token() {
@@ -26,7 +26,7 @@ const Shop = defineComponent({
       h("main", [
         h("p", { id: "unread" }, unread.value === 0 ? "You have read everything." : `${unread.value} unread`),
         h("p", { id: "opened" }, opened.value && `You opened: ${opened.value}`),
-        h(NotificationInbox, { ".words": { heading: "News" } }),
+        h(NotificationInbox, { words: { heading: "News" } }),
       ]),
     ];
   },

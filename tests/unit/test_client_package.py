@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.support.sources import ROOT
+from tests.support.npm import WEB, pack, run, unpack
 
-CLIENT = ROOT / "web" / "client"
-BIN = ROOT / "node_modules" / ".bin"
+CLIENT = WEB / "client"
 ON_DEMAND = ("arrivals", "rest", "stream")
 MAX_MINIFIED_BYTES = 8_191
 """All that a live feed by WebSocket takes, shared by tabs (docs/decisions/0009)."""
@@ -21,7 +17,7 @@ MAX_WITH_ALL_PARTS_BYTES = 11_800
 """With what is loaded when it is first used: lists, loops, server-sent events."""
 
 USE = """
-import { Clarion, ClarionError, type Item } from "clarion-client";
+import { Clarion, ClarionError, type Item } from "@clarion/client";
 
 const clarion = new Clarion({ token: async () => "token", share: false });
 const leave: () => void = clarion.on("notification", ({ item }) => show(item));
@@ -46,30 +42,16 @@ export function code(error: unknown): string | undefined {
 """
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    """The output of a node tool that must succeed."""
-    path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{BIN}{os.pathsep}{os.environ['PATH']}"
-    env = dict(os.environ, PATH=path, npm_config_cache=str(ROOT / ".cache" / "npm"))
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The unpacked package, installed for a consumer."""
     folder = tmp_path_factory.mktemp("consumer")
-    run("npm", "pack", "--silent", "--pack-destination", folder, cwd=CLIENT)
-    (archive,) = folder.glob("*.tgz")
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder / "node_modules", filter="data")
-    (folder / "node_modules" / "package").rename(folder / "node_modules" / "clarion-client")
-    return folder / "node_modules" / "clarion-client"
+    return unpack(pack("client", folder), folder)
 
 
 def test_the_package_holds_its_modules_with_types_and_nothing_else(package: Path) -> None:
-    modules = {file.name for file in CLIENT.glob("*.js")}
-    types = {f"types/{name.removesuffix('.js')}.d.ts" for name in modules}
+    modules = {f"dist/{file.name}" for file in CLIENT.glob("*.js")}
+    types = {f"{name.removesuffix('.js')}.d.ts" for name in modules}
     packed = {str(file.relative_to(package)) for file in package.rglob("*") if file.is_file()}
     assert packed == modules | types | {"package.json", "README.md", "LICENSE"}
     described = json.loads((package / "package.json").read_text())
@@ -78,7 +60,7 @@ def test_the_package_holds_its_modules_with_types_and_nothing_else(package: Path
 
 
 def test_a_typescript_program_can_use_it(package: Path) -> None:
-    consumer = package.parents[1]
+    consumer = package.parents[2]
     (consumer / "use.ts").write_text(USE)
     strict = ("--strict", "--noEmit", "--module", "esnext", "--moduleResolution", "bundler")
     libraries = ("--target", "es2022", "--lib", "es2023,dom,dom.iterable")
@@ -86,7 +68,7 @@ def test_a_typescript_program_can_use_it(package: Path) -> None:
 
 
 def test_the_client_stays_small(package: Path) -> None:
-    bundle = ("esbuild", package / "clarion.js", "--bundle", "--minify", "--format=esm")
+    bundle = ("esbuild", package / "dist/clarion.js", "--bundle", "--minify", "--format=esm")
     later = [f"--external:./{name}.js" for name in ON_DEMAND]
     assert len(run(*bundle, *later, cwd=package)) <= MAX_MINIFIED_BYTES
     assert len(run(*bundle, cwd=package)) <= MAX_WITH_ALL_PARTS_BYTES

@@ -22,9 +22,10 @@ export { ClarionError };
  * @typedef {import("./arrivals.js").BufferOptions} BufferOptions
  * @typedef {import("./connection.js").State} State
  * @typedef {import("./connection.js").StateChange} StateChange
+ * @typedef {import("./tokens.js").TokenOption} TokenOption
  *
  * @typedef {object} Options
- * @property {import("./tokens.js").TokenOption} token  a subscriber token, or who asks for a new one
+ * @property {TokenOption} token  a subscriber token, or who asks for a new one
  * @property {string} [url]  of the live endpoint; `/v1/live` of this page's host. Where there are shards
  *   it ends in `?shard=`, with what `POST /v1/tokens` has told
  * @property {boolean} [share]  one connection for all tabs; else each has its own

@@ -15,6 +15,9 @@ export class FeedElement extends HTMLElement {
   /** @type {readonly string[]} */
   static observedAttributes = ["label", "lang", "words", "url", "token"];
 
+  /** Where the feed is, unless the attribute says so: as a client's. @type {string | undefined} */
+  static url;
+
   /** @type {Clarion | null} */
   #given = null;
   /** @type {Clarion | null} */
@@ -113,7 +116,7 @@ export class FeedElement extends HTMLElement {
     if (this.#given) this.#own?.disconnect();
     else if (this.token) {
       this.#own ??= new Clarion({
-        url: this.getAttribute("url") ?? undefined,
+        url: this.getAttribute("url") ?? FeedElement.url,
         token: () => tokenOf(this.token),
       });
       this.#own.connect();

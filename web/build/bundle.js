@@ -1,0 +1,38 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { build } from "esbuild";
+
+import { WEB } from "./places.js";
+import { withSmallSheets } from "./styles.js";
+
+export const SOURCE = join(WEB, "inbox", "bundle.js");
+export const BUNDLE = join(WEB, "bundle", "clarion.js");
+
+/**
+ * Client and elements as one module; it is committed, for the pusher serves it without Node.
+ *
+ * @param {string} [file]
+ */
+export async function buildBundle(file = BUNDLE) {
+  const { version } = JSON.parse(readFileSync(join(WEB, "inbox", "package.json"), "utf8"));
+  const { outputFiles } = await build({
+    entryPoints: [SOURCE],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    banner: { js: `/*! Clarion ${version}, Apache-2.0 */` },
+    plugins: [{ name: "sheets", setup: minifySheets }],
+    write: false,
+  });
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, /** @type {import("esbuild").OutputFile} */ (outputFiles[0]).contents);
+}
+
+/** @param {import("esbuild").PluginBuild} plugin */
+function minifySheets(plugin) {
+  plugin.onLoad({ filter: /[\\/]inbox[\\/]style[\\/]/ }, async ({ path }) => ({
+    contents: await withSmallSheets(await readFile(path, "utf8")),
+  }));
+}
