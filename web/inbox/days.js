@@ -4,10 +4,14 @@ import { dayKey, dayName } from "./times.js";
 /**
  * @typedef {import("./row.js").Row} Row
  * @typedef {import("./row.js").Manner} Manner
+ * @typedef {Row | import("./nearby.js").Gap} Piece
  * @typedef {{when: Date, section: HTMLElement, heading: HTMLElement, list: HTMLElement}} Day
  */
 
-/** Rows under the names of their days. Moves no row that stands right, so the focus stays. */
+/**
+ * Rows under the names of their days, and gaps between them. Moves no row that stands right, so the
+ * focus stays.
+ */
 export class Days {
   /** @type {Map<string, Day>} */
   #days = new Map();
@@ -18,19 +22,18 @@ export class Days {
   }
 
   /**
-   * @param {Row[]} rows  the newest first
+   * @param {Piece[]} pieces  rows, the newest first, and gaps
    * @param {Manner} manner
    */
-  arrange(rows, manner) {
-    const byDay = grouped(rows);
+  arrange(pieces, manner) {
+    const byDay = grouped(pieces);
     for (const [key, day] of this.#days) {
       if (byDay.has(key)) continue;
       day.section.remove();
       this.#days.delete(key);
     }
-    const sections = [...byDay].map(([key, ofDay]) => {
-      const day = this.#days.get(key) ?? this.#open(key, whenOf(ofDay), manner);
-      const lines = ofDay.map((row) => row.element);
+    const sections = [...byDay].map(([key, { when, lines }]) => {
+      const day = this.#days.get(key) ?? this.#open(key, when, manner);
       arrange(day.list, lines);
       return day.section;
     });
@@ -63,22 +66,23 @@ export class Days {
   }
 }
 
-/** @param {Row[]} rows */
-function grouped(rows) {
-  /** @type {Map<string, Row[]>} */
+/** A gap belongs to the day of the row before it, the first to the first. @param {Piece[]} pieces */
+function grouped(pieces) {
+  /** @type {Map<string, {when: Date, lines: HTMLElement[]}>} */
   const byDay = new Map();
-  for (const row of rows) {
-    const key = dayKey(new Date(row.item.created_at));
-    const day = byDay.get(key);
-    if (day) day.push(row);
-    else byDay.set(key, [row]);
+  /** @type {HTMLElement[]} */
+  let lines = [];
+  for (const piece of pieces) {
+    if ("item" in piece) {
+      const when = new Date(piece.item.created_at);
+      const key = dayKey(when);
+      const day = byDay.get(key) ?? { when, lines: byDay.size ? [] : lines };
+      byDay.set(key, day);
+      lines = day.lines;
+    }
+    lines.push(piece.element);
   }
   return byDay;
-}
-
-/** @param {Row[]} rows */
-function whenOf(rows) {
-  return new Date(rows[0]?.item.created_at ?? Date.now());
 }
 
 /**

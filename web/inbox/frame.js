@@ -30,6 +30,7 @@ import { filled } from "./words.js";
  * @property {() => void} older
  * @property {() => void} retry
  * @property {() => void} reachedTop
+ * @property {() => void} newest  give it the focus
  */
 
 /** What stands around the list: heading, badge, connection, filters, notices, the way to older. */
@@ -118,7 +119,7 @@ export class Frame {
     this.#reachedEnd = actions.older;
     this.#above.addEventListener("click", () => {
       this.scroll.scrollTo({ top: 0 });
-      this.list.querySelector("article")?.focus({ preventScroll: true });
+      actions.newest();
     });
     this.scroll.addEventListener("scroll", () => {
       if (this.scroll.scrollTop < 8) actions.reachedTop();

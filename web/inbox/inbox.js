@@ -64,6 +64,7 @@ export class ClarionInbox extends FeedElement {
     older: () => void this.#shelf.older(),
     retry: () => this.#retry(),
     reachedTop: () => this.#seenAbove(),
+    newest: () => this.#list.focusNewest(),
   });
 
   constructor() {

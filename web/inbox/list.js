@@ -1,6 +1,9 @@
 import { Days } from "./days.js";
 import { element } from "./element.js";
+import { hold } from "./hold.js";
+import { MOST_ROWS, Nearby } from "./nearby.js";
 import { Row } from "./row.js";
+import { words } from "./words.js";
 
 /**
  * @typedef {import("../client/frames.js").Item} Item
@@ -19,13 +22,21 @@ import { Row } from "./row.js";
 /** @type {Record<string, number>} */
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 5, PageUp: -5, Home: -Infinity, End: Infinity };
 
-/** The items under their days. One row is in the tab order; the arrows move which. */
+/**
+ * The items under their days, as rows where they are near the view. One row is in the tab order; the
+ * arrows move which.
+ */
 export class List {
   element = element("div", { class: "list", part: "list" });
   #days = new Days(this.element);
+  /** The newest first. @type {Item[]} */
+  #items = [];
+  /** @type {Manner} */
+  #manner = { words, locale: "en" };
+  #nearby = new Nearby(() => this.#render());
   /** In the order shown. @type {Map<string, Row>} */
   #rows = new Map();
-  /** @type {Row | null} */
+  /** The one in the tab order: it stays, wherever the view is. @type {Row | null} */
   #current = null;
   #watch = new IntersectionObserver((entries) => this.#seen(entries), { threshold: 0.6 });
 
@@ -45,15 +56,16 @@ export class List {
    * @param {Manner} manner
    */
   show(items, manner) {
-    const place = this.#current ? [...this.#rows.values()].indexOf(this.#current) : -1;
+    const before = this.#items;
+    this.#items = items;
+    this.#manner = manner;
+    this.#nearby.follow(before, items);
+    const place = this.#current && this.#placeOf(this.#current, before);
     const hadFocus = this.#current?.article.matches(":focus-within") ?? false;
-    const live = this.#rows.size > 0;
-    this.#forget(new Set(items.map((item) => item.id)));
-    const rows = items.map((item) => this.#row(item, manner, live));
-    this.#rows = new Map(rows.map((row) => [row.item.id, row]));
-    this.#days.arrange(rows, manner);
+    if (this.#current && this.#placeOf(this.#current) < 0) this.#current = null;
+    this.#render(items.findIndex(({ id }) => id === before[0]?.id));
     if (this.#current) return;
-    const next = rows[Math.min(Math.max(place, 0), rows.length - 1)];
+    const next = this.#rowAt(Math.min(Math.max(place ?? 0, 0), items.length - 1));
     if (next) this.#point(next);
     if (hadFocus && next) next.article.focus();
     else if (hadFocus) this.actions.emptied();
@@ -79,37 +91,80 @@ export class List {
    * @returns {boolean}  whether there was one
    */
   focus(id = "") {
-    const row = this.#rows.get(id) ?? this.#current;
+    const row = this.#rowAt(this.#items.findIndex((item) => item.id === id)) ?? this.#current;
     row?.article.focus();
     return !!row;
   }
 
-  /** @param {Set<string>} ids */
+  /** On the newest. */
+  focusNewest() {
+    this.#rowAt(0)?.article.focus({ preventScroll: true });
+  }
+
+  /** @param {number} [fresh]  how many of the first are new */
+  #render(fresh = 0) {
+    const items = this.#items;
+    const wanted = this.#current ? this.#placeOf(this.#current) : -1;
+    const stretches = this.#nearby.stretches(items.length, wanted);
+    const isLong = items.length > MOST_ROWS;
+    const settle = isLong && hold(this.element, [...this.#rows.values()].map((row) => row.element));
+    this.#forget(new Set(stretches.flatMap(({ from, to }) => items.slice(from, to).map(({ id }) => id))));
+    const rows = stretches.flatMap(({ from, to }) =>
+      items.slice(from, to).map((item, n) => this.#row(item, from + n, from + n < fresh)),
+    );
+    this.#rows = new Map(rows.map((row) => [row.item.id, row]));
+    const gaps = this.#nearby.between(items, stretches);
+    /** @type {import("./days.js").Piece[]} */
+    const pieces = stretches.flatMap(({ from, to }) => [
+      ...gaps.filter((gap) => gap.to === from),
+      ...rows.splice(0, to - from),
+    ]);
+    pieces.push(...gaps.filter((gap) => gap.to === items.length));
+    this.#days.arrange(pieces, this.#manner);
+    if (settle) settle();
+    this.#nearby.watch();
+  }
+
+  /** @param {Set<string>} ids  that stay */
   #forget(ids) {
-    for (const [id, row] of this.#rows) {
-      if (ids.has(id)) continue;
+    const going = [...this.#rows].filter(([id]) => !ids.has(id));
+    for (const [id, row] of going) this.#nearby.measured(id, row.element.offsetHeight);
+    for (const [, row] of going) {
       this.#watch.unobserve(row.article);
       row.element.remove();
-      if (row === this.#current) this.#current = null;
     }
   }
 
   /**
    * @param {Item} item
-   * @param {Manner} manner
-   * @param {boolean} live  a new row comes to others
+   * @param {number} place
+   * @param {boolean} isNew  comes to others
    */
-  #row(item, manner, live) {
+  #row(item, place, isNew) {
     const known = this.#rows.get(item.id);
-    if (known) {
-      if (known.item !== item) known.update(item, manner);
-      return known;
-    }
-    const row = new Row(item, manner);
+    if (known && known.item !== item) known.update(item, this.#manner);
+    const row = known ?? new Row(item, this.#manner);
+    row.tell(place, this.#items.length > MOST_ROWS ? this.#items.length : 0);
+    if (known) return row;
     row.current = false;
-    row.article.toggleAttribute("data-new", live);
+    row.article.toggleAttribute("data-new", isNew);
     if (!item.seen_at) this.#watch.observe(row.article);
     return row;
+  }
+
+  /** Brings the row there where it is not. @param {number} place */
+  #rowAt(place) {
+    const id = this.#items[place]?.id ?? "";
+    if (id && !this.#rows.has(id)) {
+      this.#nearby.turnTo(place, this.#items.length);
+      this.#render();
+    }
+    return this.#rows.get(id);
+  }
+
+  /** @param {Row} row @param {Item[]} [items] */
+  #placeOf({ item: { id } }, items = this.#items) {
+    return items.findIndex((item) => item.id === id);
   }
 
   /** @param {Row} row */
@@ -159,9 +214,8 @@ export class List {
    * @param {number} step
    */
   #move(row, step) {
-    const rows = [...this.#rows.values()];
-    const place = Math.min(Math.max(rows.indexOf(row) + step, 0), rows.length - 1);
-    rows[place]?.article.focus();
+    const place = Math.max(this.#placeOf(row) + step, 0);
+    this.#rowAt(Math.min(place, this.#items.length - 1))?.article.focus();
   }
 
   /** @param {IntersectionObserverEntry[]} entries */

@@ -1,4 +1,4 @@
-import { element, icon } from "./element.js";
+import { element, icon, write } from "./element.js";
 import { BOX, CHECK, CLOCK, DOT } from "./icons.js";
 import { actionsOf, safeLink } from "./links.js";
 import { fullTime, relativeTime, shortTime } from "./times.js";
@@ -85,12 +85,12 @@ export class Row {
     this.#item = item;
     const { words } = manner;
     this.article.toggleAttribute("data-unread", !item.read_at);
-    this.#hint.textContent = item.read_at ? "" : `${words.unreadItem} `;
-    this.#title.textContent = item.title;
-    this.#body.textContent = item.body ?? "";
+    write(this.#hint, item.read_at ? "" : `${words.unreadItem} `);
+    write(this.#title, item.title);
+    write(this.#body, item.body ?? "");
     this.#paragraph.hidden = !item.body;
     this.#showKind(item.category ?? item.type);
-    this.#urgent.textContent = words.urgent;
+    write(this.#urgent, words.urgent);
     this.#urgent.hidden = item.lane !== "urgent";
     this.#showSnoozed(manner);
     this.#showLinks(words);
@@ -116,6 +116,17 @@ export class Row {
     this.#time.title = fullTime(when, locale);
   }
 
+  /**
+   * Where it stands among all, those too that are not there; nothing where all are.
+   *
+   * @param {number} place
+   * @param {number} count
+   */
+  tell(place, count) {
+    this.article.ariaPosInSet = count ? String(place + 1) : null;
+    this.article.ariaSetSize = count ? String(count) : null;
+  }
+
   /** Whether Tab comes here: only one row of the list says yes. @param {boolean} yes */
   set current(yes) {
     this.#current = yes;
@@ -127,8 +138,8 @@ export class Row {
 
   /** @param {string} kind */
   #showKind(kind) {
-    this.#kind.textContent = kind;
-    this.#avatar.textContent = [...kind][0]?.toLocaleUpperCase() ?? "";
+    write(this.#kind, kind);
+    write(this.#avatar, [...kind][0]?.toLocaleUpperCase() ?? "");
     const sum = [...kind].reduce((hash, sign) => (hash * 31 + (sign.codePointAt(0) ?? 0)) % 9973, 7);
     this.#avatar.dataset["hue"] = String(sum % HUES);
   }
@@ -138,7 +149,7 @@ export class Row {
     const until = this.#item.snoozed_until;
     this.#snoozed.hidden = !until;
     const time = until ? shortTime(new Date(until), locale) : "";
-    this.#snoozed.textContent = filled(words.snoozedUntil, { time }, locale);
+    write(this.#snoozed, filled(words.snoozedUntil, { time }, locale));
   }
 
   /** @param {import("./words.js").Words} words */
@@ -148,7 +159,7 @@ export class Row {
     this.#links.hidden = actions.length === 0;
     const link = safeLink(this.#item.url);
     this.#link.hidden = !link;
-    this.#link.textContent = words.open;
+    write(this.#link, words.open);
     this.#link.setAttribute("aria-label", `${words.open}: ${this.#item.title}`);
     if (link) lead(this.#link, link);
     else this.#link.removeAttribute("href");

@@ -6,6 +6,24 @@ const UNITS = /** @type {const} */ ([
   ["day", 86_400],
 ]);
 
+/** Costly to make, and every row needs them. @type {Map<string, any>} */
+const formats = new Map();
+
+/**
+ * @template Format
+ * @template Options
+ * @param {new (locale: string, options: Options) => Format} kind
+ * @param {string} locale
+ * @param {Options} options
+ * @returns {Format}
+ */
+function format(kind, locale, options) {
+  const key = kind.name + locale + JSON.stringify(options);
+  const known = formats.get(key) ?? new kind(locale, options);
+  formats.set(key, known);
+  return known;
+}
+
 /**
  * @param {Date} when
  * @param {Date} now
@@ -14,12 +32,12 @@ const UNITS = /** @type {const} */ ([
 export function relativeTime(when, now, locale) {
   const seconds = Math.min(0, (when.getTime() - now.getTime()) / 1000);
   if (seconds <= -86_400 * 6) {
-    return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(when);
+    return format(Intl.DateTimeFormat, locale, { dateStyle: "medium" }).format(when);
   }
-  const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
-  if (seconds > -60) return format.format(0, "second");
+  const relative = format(Intl.RelativeTimeFormat, locale, { numeric: "auto", style: "short" });
+  if (seconds > -60) return relative.format(0, "second");
   const [unit, size] = UNITS.findLast(([, length]) => -seconds >= length) ?? UNITS[0];
-  return format.format(Math.trunc(seconds / size), unit);
+  return relative.format(Math.trunc(seconds / size), unit);
 }
 
 /**
@@ -27,7 +45,7 @@ export function relativeTime(when, now, locale) {
  * @param {string} locale
  */
 export function fullTime(when, locale) {
-  return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" }).format(when);
+  return format(Intl.DateTimeFormat, locale, { dateStyle: "full", timeStyle: "medium" }).format(when);
 }
 
 /**
@@ -38,7 +56,7 @@ export function fullTime(when, locale) {
  */
 export function shortTime(when, locale) {
   const far = Math.abs(when.getTime() - Date.now()) > 86_400_000 * 7;
-  return new Intl.DateTimeFormat(locale, {
+  return format(Intl.DateTimeFormat, locale, {
     weekday: "short",
     hour: "numeric",
     minute: "2-digit",
@@ -60,8 +78,8 @@ export function dayName(when, now, locale) {
   const days = Math.round((startOfDay(when) - startOfDay(now)) / 86_400_000);
   const name =
     days >= -1
-      ? new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(Math.min(0, days), "day")
-      : new Intl.DateTimeFormat(locale, {
+      ? format(Intl.RelativeTimeFormat, locale, { numeric: "auto" }).format(Math.min(0, days), "day")
+      : format(Intl.DateTimeFormat, locale, {
           weekday: "long",
           day: "numeric",
           month: "long",

@@ -2,6 +2,7 @@ import { css } from "./base.js";
 
 /** Days and items. */
 export const items = css(`
+.list { overflow: clip; }
 .day {
   position: sticky; inset-block-start: 0; z-index: 2; padding: 0.5rem 1.125rem 0.375rem;
   background: var(--_surface); color: var(--_muted);
@@ -9,6 +10,8 @@ export const items = css(`
 }
 .rows { list-style: none; padding: 0; }
 .rows > li + li { border-block-start: 1px solid var(--_line); }
+.rows > .gap { position: relative; border: 0; overflow-anchor: none; }
+.near { position: absolute; inset-inline: 0; inset-block: -100rem; visibility: hidden; }
 .item {
   position: relative; display: grid; cursor: pointer;
   grid-template: "mark avatar line time" auto "mark avatar rest rest" 1fr / 0.5rem 2.25rem minmax(0, 1fr) auto;
