@@ -101,14 +101,14 @@ async def test_loading_and_empty_and_away_are_told_apart(
     session = await start_live(page, server)
     await page.evaluate(SHOW)
     await expect(page.get_by_text("All quiet")).to_be_visible()
-    await session.close(4409, "too_many_sessions")
+    await session.close(4403, "origin_not_allowed")
     await expect(page.locator(".status")).to_have_text("Refused")
-    await expect(page.locator(".notice-text")).to_have_text("Too many windows are connected.")
+    await expect(page.locator(".panel-text")).to_have_text("This page may not open this feed.")
     await page.get_by_role("button", name="Try again").click()
     session = await server.session()
     await session.opened()
     await session.send(welcome(0, 0))
-    await expect(page.locator(".status")).to_have_text("Reconnecting")
+    await expect(page.locator(".status")).to_have_text("Connecting")
 
 
 async def test_words_and_direction_are_the_pages(page: Page, server: ScriptedServer) -> None:

@@ -92,7 +92,7 @@ async def failed(page: Page, server: ScriptedServer) -> None:
 async def refused(page: Page, server: ScriptedServer) -> None:
     session = await show(page, server, *RICH)
     await session.close(4403, "origin_not_allowed")
-    await expect(page.locator(".notice")).to_be_visible()
+    await expect(page.locator(".panel-text")).to_have_text("This page may not open this feed.")
 
 
 async def refused_at_once(page: Page, server: ScriptedServer) -> None:

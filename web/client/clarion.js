@@ -13,6 +13,8 @@ import { ClarionError } from "./errors.js";
 import { MAX_COMMAND_IDS } from "./limits.js";
 import { live } from "./live.js";
 
+export { isShut } from "./protocol.js";
+export { personOf } from "./tokens.js";
 export { ClarionError };
 
 /**

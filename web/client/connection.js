@@ -106,8 +106,9 @@ export function connection(
         send({ type: "auth", token });
         if (!heartbeatS) ask();
       }
-    } catch {
+    } catch (error) {
       // The old token may be good for a while yet; when it is not, the server says 4401
+      if (error instanceof ClarionError && ours === attempt) return refused(error.code, error.message);
     }
     if (ours === attempt) renewal(again, renew);
   }
@@ -161,8 +162,14 @@ export function connection(
     enter({ state: isOnline() ? "waiting" : "offline", code, detail, retryInMs });
   }
 
-  /** The network or the page came back: look at once, but never earlier than the server said. */
-  function wake() {
+  /**
+   * The network or the page came back: look at once, but never earlier than the server said.
+   *
+   * @param {Event & {persisted?: boolean}} event
+   */
+  function wake({ persisted = false }) {
+    if (persisted) tokens.drop(); // whoever came back to this page may be somebody else
+    if (persisted && heartbeatS) return void connect();
     if (document.hidden) return;
     if (heartbeatS) probe();
     else if (!isResting) others.join();

@@ -71,6 +71,14 @@ export function feed(ask) {
     /** All that is held. */
     held: () => [...new Map([...listed, ...items]).values()],
 
+    /** All of it: whose it was may see it no more. */
+    forget() {
+      items = new Map();
+      listed.clear();
+      filling = version = undefined;
+      unread = 0;
+    },
+
     /** Follow what becomes of this one too, which a list has brought. @param {Item} item */
     keep(item) {
       if ((listed.get(item.id)?.version ?? 0) <= item.version) listed.set(item.id, item);

@@ -4,6 +4,7 @@ import { ClarionError } from "./errors.js";
 import { feed } from "./feed.js";
 import { hoped, hopedCount } from "./hopes.js";
 import { ACKNOWLEDGE_AFTER_MS } from "./limits.js";
+import { isShut } from "./protocol.js";
 import { tabs } from "./tabs.js";
 import { tokenSource } from "./tokens.js";
 
@@ -101,6 +102,7 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
   function enter(change) {
     const isNew = change.state !== state.state;
     state = change;
+    if (isShut(change)) ours.forget();
     if (others.leads() && change.state !== "closed") sync();
     if (!isNew) return;
     if (isLive()) pending.forEach((_, frame) => send(frame));

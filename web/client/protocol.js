@@ -1,5 +1,8 @@
 /** What the client knows of `clarion.v1` besides the frames. */
 
+/** A feed that is not, or no longer, for this page. @param {{state: string}} change */
+export const isShut = ({ state }) => state === "refused" || state === "signed-out";
+
 export const ABNORMAL = 1006;
 export const TOKEN_REFUSED = 4401;
 export const TOO_MANY_FRAMES = 4429;

@@ -1,4 +1,5 @@
 import { ClarionError } from "./errors.js";
+import { isShut } from "./protocol.js";
 
 /**
  * A call beside the live feed, with the page's token; a token that is refused is replaced once.
@@ -24,7 +25,7 @@ export async function call(url, tokens, path, body) {
 /**
  * A page of the inbox, the newest first; the feed follows what becomes of its items.
  *
- * @param {Pick<ReturnType<typeof import("./live.js").live>, "url" | "tokens" | "feed">} live
+ * @param {Pick<ReturnType<typeof import("./live.js").live>, "url" | "tokens" | "feed" | "state">} live
  * @param {import("./clarion.js").ListOptions} [options]
  * @returns {Promise<import("./clarion.js").Page>}
  */
@@ -33,6 +34,8 @@ export async function list(live, { state = "inbox", category, cursor, limit = 50
   if (category) query.set("category", category);
   if (cursor) query.set("cursor", cursor);
   const { items, next_cursor } = await call(live.url, live.tokens, `inbox?${query}`);
+  const { code = "closed", detail } = live.state();
+  if (isShut(live.state())) throw new ClarionError(code, detail); // while it was under way
   items.forEach(live.feed.keep);
   return { items, next_cursor };
 }

@@ -59,6 +59,12 @@ export function tokenSource(option, url) {
   };
 }
 
+/** Whom a token names, unchecked; itself where it names nobody. @param {string} token */
+export function personOf(token) {
+  const { tenant, sub } = claims(token);
+  return sub ? `${tenant} ${sub}` : token;
+}
+
 /**
  * What a token says, unchecked; nothing where it is no JWT.
  *

@@ -7,6 +7,7 @@
  * What it takes, tells and looks like is in docs/guides/show-the-feed.md.
  */
 
+import { isShut } from "../client/clarion.js";
 import { element, icon, write } from "./element.js";
 import { FeedElement } from "./feed-element.js";
 import { giveBackFocus } from "./focus.js";
@@ -88,13 +89,23 @@ export class ClarionBell extends FeedElement {
   attend(client) {
     const leave = [
       client.on("change", () => this.render()),
-      client.on("state", () => this.render()),
+      client.on("state", (change) => {
+        if (isShut(change)) this.forget();
+        this.render();
+      }),
       ...this.#herald.follow(client),
       toasters.join(client, this),
       () => this.#toaster.clear(),
     ];
-    if (this.#inbox.client) this.#inbox.client = client;
+    if (this.open) this.#inbox.client = client;
     return leave;
+  }
+
+  /** @protected @override */
+  forget() {
+    this.#inbox.client = this.open ? this.client : null;
+    this.#toaster.clear();
+    this.#herald.clear();
   }
 
   /** @protected @override */

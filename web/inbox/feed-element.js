@@ -1,4 +1,4 @@
-import { Clarion } from "../client/clarion.js";
+import { Clarion, ClarionError, isShut, personOf } from "../client/clarion.js";
 import { filled, wordsWith } from "./words.js";
 
 /**
@@ -7,9 +7,13 @@ import { filled, wordsWith } from "./words.js";
  * @typedef {import("../client/tokens.js").TokenOption} TokenOption
  */
 
+/** For the token of somebody else, who is not known before it is there. */
+const TOKEN_WITHIN_MS = 10_000;
+
 /**
  * An element that shows a feed: that of the `client` it was given, which the page connects, or of
- * one that it makes itself from `token` (and `url`), connects, and disconnects when it is removed.
+ * one that it makes itself from `token` (and `url`), connects, and disconnects when it is removed. Where
+ * the feed is another one, or none, nothing of the one before stays.
  */
 export class FeedElement extends HTMLElement {
   /** @type {readonly string[]} */
@@ -22,6 +26,10 @@ export class FeedElement extends HTMLElement {
   #given = null;
   /** @type {Clarion | null} */
   #own = null;
+  /** The person of its own client, once a token has named one. @type {string | null} */
+  #whose = null;
+  /** @type {Clarion | null} */
+  #shown = null;
   /** @type {TokenOption | null} */
   #token = null;
   #words = wordsWith({});
@@ -34,8 +42,9 @@ export class FeedElement extends HTMLElement {
   }
 
   set client(client) {
+    if (this.#given === (client ?? null)) return;
     this.#given = client ?? null;
-    if (this.isConnected) this.#restart();
+    this.#restart();
   }
 
   /** A subscriber token, or who asks for a new one; where no `client` is given. */
@@ -44,8 +53,9 @@ export class FeedElement extends HTMLElement {
   }
 
   set token(token) {
-    this.#token = token;
-    if (this.isConnected) this.#tokenChanged();
+    const isNew = token !== this.#token;
+    this.#token = token ?? null;
+    if (isNew || (this.#own && isShut(this.#own.state))) this.#tokenChanged();
   }
 
   /** What the element says. Set some of them to say those otherwise. @returns {Words} */
@@ -85,16 +95,16 @@ export class FeedElement extends HTMLElement {
 
   disconnectedCallback() {
     this.#stop();
-    this.#own?.disconnect();
+    // One that is moved comes back at once
+    queueMicrotask(() => this.isConnected || this.#own?.disconnect());
   }
 
   /** @param {string} name */
   attributeChangedCallback(name) {
     if (name === "words") this.words = /** @type {any} */ (this.getAttribute("words") ?? {});
-    else if (!this.isConnected) return;
     else if (name === "token") this.#tokenChanged();
     else if (name === "url") this.#discard();
-    else this.render();
+    else if (this.isConnected) this.render();
   }
 
   /**
@@ -108,38 +118,68 @@ export class FeedElement extends HTMLElement {
     return [];
   }
 
+  /** What was shown, said or asked for is another person's now, or nobody's. @protected */
+  forget() {}
+
   /** Show how things are. @protected */
   render() {}
 
   #restart() {
     this.#stop();
-    if (this.#given) this.#own?.disconnect();
+    if (this.#given || !this.isConnected) this.#own?.disconnect();
     else if (this.token) {
-      this.#own ??= new Clarion({
-        url: this.getAttribute("url") ?? FeedElement.url,
-        token: () => tokenOf(this.token),
-      });
+      this.#own ??= this.#make();
       this.#own.connect();
     }
     const client = this.client;
+    if (client !== this.#shown) {
+      this.#shown = client;
+      this.forget();
+    }
+    if (!this.isConnected) return;
     if (client) this.#leave = this.attend(client);
     this.render();
+  }
+
+  #make() {
+    const own = new Clarion({
+      url: this.getAttribute("url") ?? FeedElement.url,
+      token: async () => {
+        const token = await tokenOf(own === this.#own && this.token);
+        if (own !== this.#own) throw new ClarionError("closed");
+        this.#whose ??= personOf(token);
+        return token;
+      },
+    });
+    return own;
   }
 
   #stop() {
     for (const leave of this.#leave.splice(0)) leave();
   }
 
-  /** One that was refused may be good now. */
+  /** Of the same person or not: a string says so at once, a function when it is asked. */
   #tokenChanged() {
-    if (!this.#own || this.#own.state.state === "refused") this.#restart();
+    const { token } = this;
+    if (typeof token !== "function") return this.#belongsTo(token && personOf(token));
+    if (!this.#own) return this.#restart();
+    const late = new Promise((_, reject) => setTimeout(reject, TOKEN_WITHIN_MS));
+    Promise.race([tokenOf(token), late])
+      .then(personOf, () => null)
+      .then((whose) => token === this.token && this.#belongsTo(whose));
+  }
+
+  /** @param {string | null} whose */
+  #belongsTo(whose) {
+    if (!whose || whose !== this.#whose) this.#discard();
+    else if (this.#own && isShut(this.#own.state)) this.#restart(); // it may be good now
   }
 
   /** Its feed is elsewhere now. */
   #discard() {
     this.#own?.disconnect();
-    this.#own = null;
-    this.#restart();
+    this.#own = this.#whose = null;
+    if (!this.#given) this.#restart();
   }
 
   /** A property set before the element was defined hides the accessor. @param {string} name */
@@ -151,8 +191,8 @@ export class FeedElement extends HTMLElement {
   }
 }
 
-/** @param {TokenOption | null} token */
-function tokenOf(token) {
+/** @param {TokenOption | null | false} token */
+async function tokenOf(token) {
   if (!token) throw new Error("The element has no token.");
   return typeof token === "function" ? token() : token;
 }

@@ -43,12 +43,16 @@ export class Herald {
       voices.join(client, this.#owner),
       client.on("notification", ({ item }) => this.#heard(client, item)),
       client.on("change", () => this.#lookForWoken(client)),
-      () => {
-        this.#timers.stopAll();
-        this.#arrived.clear();
-        this.#asleep.clear();
-      },
+      () => this.clear(),
     ];
+  }
+
+  /** What was said was for somebody else. */
+  clear() {
+    this.#timers.stopAll();
+    this.#arrived.clear();
+    this.#asleep.clear();
+    this.element.textContent = "";
   }
 
   /** Said aloud by a screen reader when it has the time. @param {string} sentence */

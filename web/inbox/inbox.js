@@ -8,6 +8,7 @@
  * What it takes and tells: docs/guides/show-the-feed.md. Content is text, never markup.
  */
 
+import { isShut } from "../client/clarion.js";
 import { FeedElement } from "./feed-element.js";
 import { Frame } from "./frame.js";
 import { Herald } from "./herald.js";
@@ -121,17 +122,28 @@ export class ClarionInbox extends FeedElement {
    */
   attend(client) {
     const ticking = setInterval(() => this.#list.tick(this.manner), TICK_MS);
-    this.#look(this.#wantedView());
     this.#frame.watchEnd();
     return [
       client.on("change", () => this.#timers.soon("render", 0, () => this.render())),
-      client.on("state", () => this.render()),
+      client.on("state", (change) => (isShut(change) ? this.forget() : this.render())),
       ...this.#herald.follow(client),
       () => clearInterval(ticking),
       () => this.#timers.stopAll(),
       () => this.#sightings.stop(),
       () => this.#toaster.clear(),
     ];
+  }
+
+  /** @protected @override */
+  forget() {
+    this.#menu.close();
+    this.#toaster.clear();
+    this.#herald.clear();
+    this.#sightings.stop();
+    this.#timers.stopAll();
+    this.#categories.clear();
+    this.#failure = "";
+    this.#look(this.#wantedView());
   }
 
   /** @protected @override */
@@ -218,7 +230,11 @@ export class ClarionInbox extends FeedElement {
    * @param {(client: Clarion) => Promise<void>} command
    */
   #do(command) {
-    if (this.client) command(this.client).catch((error) => this.#failed(error));
+    const { client } = this;
+    if (!client) return;
+    command(client).catch((error) => {
+      if (client === this.client && !isShut(client.state)) this.#failed(error);
+    });
   }
 
   /** @param {unknown} error */

@@ -34,13 +34,17 @@ export class Menu {
    * @param {Entry[]} entries
    */
   open(anchor, label, entries) {
-    if (this.element.matches(":popover-open")) this.element.hidePopover();
+    this.close();
     this.#anchor = anchor;
     this.element.setAttribute("aria-label", label);
     this.element.replaceChildren(...entries.map((entry) => this.#button(entry)));
     this.element.showPopover();
     this.#letGo = keepBeside(this.element, anchor);
     this.#buttons[0]?.focus();
+  }
+
+  close() {
+    if (this.element.matches(":popover-open")) this.element.hidePopover();
   }
 
   /** @param {boolean} open */

@@ -19,6 +19,10 @@ export class SnoozeMenu {
     return this.#menu.element;
   }
 
+  close() {
+    this.#menu.close();
+  }
+
   /**
    * @param {import("./row.js").Row} row
    * @param {import("./row.js").Manner} manner

@@ -3,6 +3,9 @@
  * @typedef {import("./words.js").Words} Words
  */
 
+/** Another try ends as this one did, until the page gives another token. */
+const OF_NO_USE = ["another_subscriber", "token_revoked"];
+
 /**
  * Why the feed does not come, as a sentence; null while it does or is about to.
  *
@@ -12,7 +15,8 @@
  */
 export function troubleOf({ state, code, detail }, words) {
   if (state === "refused") {
-    return { text: words.reasons[code ?? ""] ?? detail ?? words.away, retry: true };
+    const retry = !OF_NO_USE.includes(code ?? "");
+    return { text: words.reasons[code ?? ""] ?? detail ?? words.away, retry };
   }
   if (state === "closed") return { text: words.away, retry: true };
   return state === "waiting" || state === "offline" ? { text: words.away, retry: false } : null;
