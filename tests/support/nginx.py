@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx2
@@ -15,11 +15,18 @@ ROOT = Path(__file__).parents[2]
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 
-async def start_nginx(port: int, gateway: int, pushers: Sequence[int]) -> Process:
-    """Serves on `port`; the others are the ports of the services. Only where there is `NGINX`."""
+async def start_nginx(
+    port: int, gateway: int, pushers: Sequence[int], changes: Mapping[str, str] | None = None
+) -> Process:
+    """Serves on `port`; the others are the ports of the services. Only where there is `NGINX`.
+    `changes` are made to the text of the file."""
     assert NGINX is not None
     config = run_directory() / f"nginx-{port}.conf"
-    config.write_text(configuration(port, gateway, pushers))
+    text = configuration(port, gateway, pushers)
+    for old, new in (changes or {}).items():
+        assert old in text
+        text = text.replace(old, new)
+    config.write_text(text)
     checked = await start_process([NGINX, "-t", "-c", config])
     assert await checked.wait() == 0, checked.output()
     process = await start_process([NGINX, "-c", config, "-g", "daemon off;"])

@@ -8,9 +8,13 @@ from clarion.cli.doctor.broker import check_broker
 from clarion.cli.doctor.database import check_database
 from clarion.cli.doctor.finding import Finding
 from clarion.cli.doctor.listening import check_ports
+from clarion.cli.doctor.live_feed import check_stream, check_websocket
 from clarion.cli.doctor.mail import check_mail
+from clarion.cli.doctor.public_address import PublicAddress, check_body_limit, check_routes
 from clarion.cli.doctor.settings import check_settings
 from clarion.cli.doctor.tokens import check_tokens
+from clarion.setting_names import ALL_NAMES
+from services.gateway.settings import GatewaySettings
 
 
 async def findings() -> AsyncIterator[Finding]:
@@ -29,3 +33,16 @@ async def findings() -> AsyncIterator[Finding]:
     ):
         for finding in await check:
             yield finding
+
+
+async def findings_outside(address: PublicAddress, token: str | None) -> AsyncIterator[Finding]:
+    """What a browser meets at the public address. Where nothing answers, no more is tried."""
+    reached = True
+    async for finding in check_routes(address):
+        reached = reached and finding.ok
+        yield finding
+    if not reached:
+        return
+    yield await check_websocket(address, token)
+    yield await check_stream(address, token)
+    yield await check_body_limit(address, GatewaySettings.read(ALL_NAMES).max_body_bytes)
