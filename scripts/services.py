@@ -1,5 +1,5 @@
-"""Sees to it that the tests find RabbitMQ, PostgreSQL with TLS, PgBouncer, a browser and nginx; run
-by `make test` before pytest.
+"""Sees to it that the tests find RabbitMQ, PostgreSQL with TLS, PgBouncer, Chromium, Firefox and
+nginx; run by `make test` before pytest.
 
 What is given by the environment, installed, or (RabbitMQ) can run in a container is taken as it
 is. Otherwise root on Debian has it installed by apt, with services kept from starting; anybody
@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.support.browser import find_chromium
+from tests.support.browser import find_chromium, find_firefox
 from tests.support.installed_postgres import find_postgres
 from tests.support.nginx import NGINX
 from tests.support.pgbouncer import find_pgbouncer
@@ -35,6 +35,7 @@ def main() -> None:
     ensure(find_postgres, "postgresql")
     ensure(find_pgbouncer, "pgbouncer")
     ensure(lambda: find_chromium(os.environ.get("CHROMIUM")), "chromium")
+    ensure(lambda: find_firefox(os.environ.get("FIREFOX")), "firefox-esr")
     if NGINX is None and may_install():
         install("nginx")
 

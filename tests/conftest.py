@@ -17,7 +17,13 @@ from playwright.async_api import Browser
 from clarion.bus import Bus, open_bus
 from clarion.store.database import Database
 from tests.support import processes
-from tests.support.browser import find_chromium, open_browser
+from tests.support.browser import (
+    find_chromium,
+    find_firefox,
+    firefox_seats,
+    open_browser,
+    open_firefox,
+)
 from tests.support.postgres import Databases, PostgresNode
 from tests.support.rabbitmq import Broker, BrokerNode, find_node, given_broker
 
@@ -27,6 +33,11 @@ GIVEN_AMQP = os.environ.get("CLARION_AMQP_URL", "")
 GIVEN_DATABASE = os.environ.get("CLARION_DATABASE_URL", "")
 for _name in [name for name in os.environ if name.startswith("CLARION_")]:
     del os.environ[_name]  # settings of the shell never reach a test
+
+MARKERS = (
+    "both_browsers: runs in Chromium and in Firefox",
+    "chromium_only(reason): what Firefox has not, or cannot be told to do",
+)
 
 settings.register_profile("long", max_examples=2_000, deadline=None, print_blob=True)
 if not os.environ.get("CI"):  # where Hypothesis has a profile of its own
@@ -44,8 +55,10 @@ def _end(number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt(f"signal {number}")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A run that is told to end stops what it started, as with Ctrl-C."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
     signal.signal(signal.SIGTERM, _end)
 
 
@@ -211,8 +224,32 @@ def chromium_path() -> str:
     return find_chromium(os.environ.get("CHROMIUM"))
 
 
+@pytest.fixture(scope="session")
+def firefox_program() -> Iterator[str]:
+    """A Firefox that every test of the run opens anew in no time."""
+    with firefox_seats(find_firefox(os.environ.get("FIREFOX"))) as program:
+        yield program
+
+
 @pytest.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    """A headless browser; open pages in it with `tests.support.browser.open_page`."""
-    async with open_browser(chromium_path) as opened:
-        yield opened
+async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+    """A headless browser; open pages in it with `tests.support.browser.open_page`.
+
+    Chromium, or what `both_browsers` says.
+    """
+    is_firefox = getattr(request, "param", "chromium") == "firefox"
+    opened = (
+        open_firefox(request.getfixturevalue("firefox_program"))
+        if is_firefox
+        else open_browser(request.getfixturevalue("chromium_path"))
+    )
+    async with opened as browser:
+        yield browser
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked for both browsers runs in each."""
+    marked = metafunc.definition.get_closest_marker
+    if "browser" in metafunc.fixturenames and marked("both_browsers"):
+        names = ["chromium"] if marked("chromium_only") else ["chromium", "firefox"]
+        metafunc.parametrize("browser", names, indirect=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import Page
 
 from tests.browser.scripted import ScriptedServer, item, replay, start_live, until
+
+pytestmark = pytest.mark.both_browsers
 
 TRY = """(act) => {
   window.answers ??= [];

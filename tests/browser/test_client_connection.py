@@ -15,6 +15,8 @@ from tests.browser.scripted import (
     until,
 )
 
+pytestmark = pytest.mark.both_browsers
+
 
 async def test_the_servers_time_to_return_is_kept(page: Page, server: ScriptedServer) -> None:
     await page.clock.install()

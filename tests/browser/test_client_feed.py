@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.async_api import Page
 
 from tests.browser.scripted import (
@@ -16,6 +17,8 @@ from tests.browser.scripted import (
     until,
     welcome,
 )
+
+pytestmark = pytest.mark.both_browsers
 
 
 async def held(page: Page) -> Any:

@@ -9,6 +9,8 @@ from playwright.async_api import Page
 
 from tests.browser.scripted import ScriptedServer, item, notification, start_live, until
 
+pytestmark = pytest.mark.both_browsers
+
 SHOWN = "clarion.items.map((one) => [one.id, !!one.read_at, !!one.seen_at, !!one.archived_at])"
 AT = "2026-01-02T00:00:00Z"
 

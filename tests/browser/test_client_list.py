@@ -12,6 +12,8 @@ from tests.browser.scripted import ScriptedServer, item, replay, start_live, unt
 from tests.browser.test_client_hopes import AT, state
 from tests.support.browser import open_page
 
+pytestmark = pytest.mark.both_browsers
+
 
 async def serve_list(page: Page, *answers: dict[str, Any], status: int = 200) -> list[Any]:
     """Answer `GET /v1/inbox` with these in turn; the requests, as they come."""

@@ -11,6 +11,8 @@ from playwright.async_api import Page
 from tests.browser.feeds import NO_SOCKETS
 from tests.browser.scripted import ScriptedServer, item, replay, run_client, until
 
+pytestmark = pytest.mark.both_browsers
+
 STREAMS = """window.streams = [];
 window.EventSource = class extends EventTarget {
   constructor(url) {

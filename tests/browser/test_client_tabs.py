@@ -19,6 +19,8 @@ from tests.browser.scripted import (
     until,
 )
 
+pytestmark = pytest.mark.both_browsers
+
 SEEN = """[clarion.state.state, clarion.items.map((one) => one.id), clarion.unreadCount,
   clarion.version, arrived]"""
 
@@ -134,6 +136,7 @@ async def test_when_the_leader_closes_another_goes_on_from_the_shared_version(
     assert server.sessions.empty()
 
 
+@pytest.mark.chromium_only("only Chromium can be told to crash a page")
 async def test_when_the_leader_crashes_a_command_of_another_tab_still_arrives(
     page: Page, server: ScriptedServer
 ) -> None:
@@ -153,6 +156,7 @@ async def test_when_the_leader_crashes_a_command_of_another_tab_still_arrives(
     crash.cancel()
 
 
+@pytest.mark.chromium_only("only Chromium can be told to freeze a page")
 async def test_a_frozen_leader_is_replaced_and_follows_when_it_thaws(
     page: Page, server: ScriptedServer
 ) -> None:

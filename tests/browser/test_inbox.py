@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.inboxes import SHOW, changed, receive, show
@@ -13,6 +14,8 @@ from tests.browser.scripted import (
     until,
     welcome,
 )
+
+pytestmark = pytest.mark.both_browsers
 
 
 async def test_items_stand_under_their_days(page: Page, server: ScriptedServer) -> None:

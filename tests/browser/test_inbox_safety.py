@@ -10,6 +10,8 @@ from playwright.async_api import Page, expect
 from tests.browser.inboxes import show, show_bell
 from tests.browser.scripted import ScriptedServer, item, notification
 
+pytestmark = pytest.mark.both_browsers
+
 MARKUP = "<img src=x onerror=\"window.attacked='yes'\"><a href='https://evil.example'>x</a>"
 NOWHERE = [
     "javascript:alert(1)",

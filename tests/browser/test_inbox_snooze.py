@@ -8,6 +8,8 @@ from playwright.async_api import Page, expect
 from tests.browser.inboxes import Lists, answer, receive, row, show
 from tests.browser.scripted import ScriptedServer, item, notification
 
+pytestmark = pytest.mark.both_browsers
+
 TUESDAY_NOON = "2026-03-10T12:00:00"
 
 

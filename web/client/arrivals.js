@@ -14,11 +14,12 @@ import { ClarionError } from "./errors.js";
  * costs no memory. The loop ends when the feed is closed; a refused feed throws.
  *
  * @param {Clarion} client
- * @param {Arrival[]} waiting  for the loop already
  * @param {BufferOptions} [options]
  * @returns {AsyncGenerator<Arrival, void, undefined>}
  */
-export async function* arrivals(client, waiting, { limit = 256, whenFull = "drop-oldest" } = {}) {
+export async function* arrivals(client, { limit = 256, whenFull = "drop-oldest" } = {}) {
+  /** @type {Arrival[]} */
+  const waiting = [];
   let wake = () => {};
   let full = false;
   const leave = client.on("notification", (arrival) => {

@@ -9,9 +9,11 @@
  * All tabs of a browser that show one subscriber's feed share one connection.
  */
 
+import { arrivals } from "./arrivals.js";
 import { ClarionError } from "./errors.js";
 import { MAX_COMMAND_IDS } from "./limits.js";
 import { live } from "./live.js";
+import { list } from "./rest.js";
 
 export { isShut } from "./protocol.js";
 export { personOf } from "./tokens.js";
@@ -151,8 +153,8 @@ export class Clarion extends EventTarget {
    * @param {ListOptions} [options]
    * @returns {Promise<Page>}
    */
-  async list(options) {
-    return (await import("./rest.js")).list(this.#live, options);
+  list(options) {
+    return list(this.#live, options);
   }
 
   /**
@@ -162,13 +164,8 @@ export class Clarion extends EventTarget {
    * @param {BufferOptions} [options]
    * @returns {AsyncGenerator<Arrival, void, undefined>}
    */
-  async *notifications(options) {
-    /** @type {Arrival[]} */
-    const early = [];
-    const leave = this.on("notification", (arrival) => early.push(arrival));
-    const { arrivals } = await import("./arrivals.js");
-    leave();
-    yield* arrivals(this, early, options);
+  notifications(options) {
+    return arrivals(this, options);
   }
 
   [Symbol.asyncIterator]() {

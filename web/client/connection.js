@@ -8,6 +8,7 @@ import {
   WELCOME_WITHIN_MS,
 } from "./limits.js";
 import { ABNORMAL, FINAL, TOKEN_REFUSED, TOO_MANY_FRAMES } from "./protocol.js";
+import { openStream } from "./stream.js";
 import { now, timer } from "./timer.js";
 
 /**
@@ -80,11 +81,10 @@ export function connection(
       if (ours !== attempt) return;
       await others.admit(tokens.feed(), /** @type {AbortController} */ (listening), connect);
       const isSocket = unopened % (SOCKETS_BEFORE_STREAM + 1) < SOCKETS_BEFORE_STREAM;
-      const stream = isSocket ? null : await import("./stream.js");
       if (ours !== attempt) return;
       begin(); // where another tab has led until now, this is news
       next(WELCOME_WITHIN_MS, lost);
-      link = stream ? stream.openStream(url) : /** @type {Link} */ (new WebSocket(url, "clarion.v1"));
+      link = isSocket ? /** @type {Link} */ (new WebSocket(url, "clarion.v1")) : openStream(url);
       link.onopen = renew;
       link.onmessage = ({ data }) => heard(JSON.parse(data));
       link.onclose = ({ code, reason }) => ours === attempt && lost(code, reason);
