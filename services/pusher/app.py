@@ -27,7 +27,7 @@ from clarion.store.database import Database
 from clarion.tokens.jwks import open_verifier
 from services.pusher.engine import Engine
 from services.pusher.quota import QUOTA_FIELDS, QuotaMiddleware
-from services.pusher.routes import inbox, live, stream, tickets
+from services.pusher.routes import inbox, live, stream, tickets, web
 from services.pusher.settings import PusherSettings
 from services.pusher.socket import STATE_KEY
 
@@ -82,6 +82,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
     app.add_middleware(TraceMiddleware)
     app.include_router(operations_router(checks(app, bus, database)))
     app.include_router(live.router)
+    app.include_router(web.router)
     for router in (stream.router, tickets.router, inbox.router):
         app.include_router(router, dependencies=[Depends(only_known_parameters(also={SHARD}))])
     _tell_of_heads(app)

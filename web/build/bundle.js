@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { WEB } from "./places.js";
 import { withSmallSheets } from "./styles.js";
 
-export const SOURCE = join(WEB, "inbox", "bundle.js");
+export const SOURCE = join(WEB, "inbox", "bundle");
 export const BUNDLE = join(WEB, "bundle", "clarion.js");
 
 /**
@@ -17,7 +17,7 @@ export const BUNDLE = join(WEB, "bundle", "clarion.js");
 export async function buildBundle(file = BUNDLE) {
   const { version } = JSON.parse(readFileSync(join(WEB, "inbox", "package.json"), "utf8"));
   const { outputFiles } = await build({
-    entryPoints: [SOURCE],
+    entryPoints: [join(SOURCE, "main.js")],
     bundle: true,
     minify: true,
     format: "esm",

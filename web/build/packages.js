@@ -47,7 +47,7 @@ async function build(name, types) {
   const dist = join(source, "dist");
   rmSync(dist, { recursive: true, force: true });
   for (const file of modulesOf(source)) {
-    if (join(source, file) === SOURCE) continue; // built into one file
+    if (dirname(join(source, file)) === SOURCE) continue; // built into one file
     const text = await withSmallSheets(readFileSync(join(source, file), "utf8"));
     write(join(dist, file), withPackageNames(text, name, file));
   }

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clarion.cli.dev.lifespans import lifespan_of
 from clarion.http.operations import readiness
 
-PUSHER_PATHS = ("/v1/live", "/v1/inbox", "/v1/tickets")
-PAGE_PATHS = ("/web",)
+PUSHER_PATHS = ("/v1/live", "/v1/inbox", "/v1/tickets", "/web")
+PAGE_PATHS = ("/web/demo",)
 
 MergedChecks = dict[str, str]
 

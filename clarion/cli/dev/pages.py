@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -12,7 +10,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-WEB = Path(__file__).resolve().parents[3] / "web"
+from clarion.http.web_files import WEB
 
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -24,13 +22,16 @@ SECURITY_HEADERS = {
 
 
 def create_pages() -> ASGIApp:
-    """`/` and `/web/...`."""
+    """`/` and `/web/demo/...`; the modules that it loads come from the pusher."""
 
     async def home(_request: Request) -> Response:
         return FileResponse(WEB / "demo" / "index.html")
 
     return Starlette(
-        routes=[Route("/", home), Mount("/web", StaticFiles(directory=WEB, html=True))],
+        routes=[
+            Route("/", home),
+            Mount("/web/demo", StaticFiles(directory=WEB / "demo", html=True)),
+        ],
         middleware=[Middleware(HeadersMiddleware)],
     )
 

@@ -1,0 +1,138 @@
+"""A page of another origin with one script and one element, as strict as a page can be."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx2
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.demo import Demo, event, running_demo
+from tests.support.nginx import NGINX, answering
+from tests.support.processes import free_port, run_directory, start_process
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx is installed")
+
+SITE = """
+worker_processes 1;
+pid {place}/pid;
+error_log {place}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {place}/body; proxy_temp_path {place}/proxy;
+    fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;
+    map $http_upgrade $connection_upgrade {{ default upgrade; "" close; }}
+    server {{
+        listen 127.0.0.1:{page};
+        location = / {{
+            default_type text/html;
+            root {place};
+            try_files /page.html =404;
+            add_header Content-Security-Policy "{policy}";
+        }}
+        location / {{ return 204; }}
+    }}
+    server {{
+        listen 127.0.0.1:{api};
+        location = /healthz {{ return 200; }}
+        location /behind/a/prefix/ {{
+            proxy_pass http://127.0.0.1:{clarion}/;
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_buffering off;
+        }}
+    }}
+}}
+"""
+POLICY = (
+    "default-src 'none'; script-src {api}; connect-src {api} {socket}; style-src 'self'; "
+    "base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+PAGE = (
+    '<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>Shop</title>'
+    '<script type="module" src="{api}/behind/a/prefix/web/{version}/clarion.js"></script>'
+    '<clarion-bell token="{token}"></clarion-bell>'
+)
+
+
+class Site:
+    """The page's own server, and the proxy before Clarion."""
+
+    def __init__(self, demo: Demo) -> None:
+        self.demo = demo
+        self.page, self.api = free_port(), free_port()
+        self.place = run_directory() / f"plain-page-{self.page}"
+        self.url = f"http://127.0.0.1:{self.page}"
+
+    async def write(self, lang: str) -> None:
+        """The page, with a token as its server mints it."""
+        async with httpx2.AsyncClient(base_url=self.demo.url, timeout=20) as http:
+            headers = {"Authorization": f"Bearer {self.demo.key}"}
+            answer = await http.post("/v1/tokens", json={"subscriber": "ada"}, headers=headers)
+        token = answer.json()["token"]
+        api = f"http://127.0.0.1:{self.api}"
+        made = PAGE.format(lang=lang, api=api, version=version("clarion"), token=token)
+        (self.place / "page.html").write_text(made)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        assert NGINX is not None
+        self.place.mkdir()
+        api = f"http://127.0.0.1:{self.api}"
+        policy = POLICY.format(api=api, socket=api.replace("http", "ws"))
+        ports = {"page": self.page, "api": self.api, "clarion": self.demo.port}
+        config = self.place / "nginx.conf"
+        config.write_text(SITE.format(place=self.place, policy=policy, **ports))
+        async with await start_process([NGINX, "-c", config, "-g", "daemon off;"]) as process:
+            await answering(f"{api}/healthz", process)
+            yield
+
+
+@pytest.fixture
+async def site(tmp_path: Path, postgres_url: str) -> AsyncIterator[Site]:
+    port = free_port()
+    page = free_port()
+    env = {"CLARION_ALLOWED_ORIGINS": f"http://127.0.0.1:{page}"}
+    async with running_demo(port, tmp_path, postgres_url, env) as demo:
+        served = Site(demo)
+        served.page, served.url = page, f"http://127.0.0.1:{page}"
+        async with served.running():
+            yield served
+
+
+@asynccontextmanager
+async def quiet_page(browser: Browser) -> AsyncIterator[Page]:
+    """A page that may not write a single line into the console."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    try:
+        yield page
+    finally:
+        await context.close()
+    assert told == []
+
+
+async def test_one_script_and_one_element_are_live(browser: Browser, site: Site) -> None:
+    await site.write("en")
+    async with quiet_page(browser) as page:
+        await page.goto(site.url)
+        bell = page.locator("clarion-bell")
+        button = bell.get_by_role("button", name="Notifications, 0 unread")
+        await expect(button).to_have_attribute("data-state", "live")
+        away = {"content": {"title": "Your order", "body": "It is on its way."}}
+        await site.demo.post({**event("", "ada"), **away})
+        await bell.get_by_role("button", name="Notifications, 1 unread").click()
+        await expect(bell.locator("article .title")).to_have_text("Your order")
+        await bell.get_by_role("tab", name="Unread").click()
+        await bell.locator("article").press("e")
+        await expect(bell.locator("article")).to_have_count(0)
