@@ -17,6 +17,10 @@ DELIVERIES = "clarion.deliveries"
 LIVE = "clarion.live"
 PARKED = "clarion.parked"
 UNROUTABLE_EVENTS = "clarion.unroutable"
+CHECKED_EVENTS = "clarion.events.checked"
+LANE_EVENTS = "clarion.events.lanes"
+CHECKED_PARKED = "clarion.parked.checked"
+PASSING = "clarion.parked.passing"
 
 LIVE_ALL = "all"
 """Routing key of `clarion.live` that every pusher binds: control, whatever the shard."""
@@ -33,18 +37,20 @@ class Exchange:
     """A durable exchange; `alternate` gets what it cannot route."""
 
     name: str
-    kind: Literal["direct", "fanout"]
+    kind: Literal["direct", "fanout", "headers"]
     alternate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A durable quorum queue bound to one exchange by one key."""
+    """A durable quorum queue for what is published to one exchange with one key. It is bound to
+    `behind` where what is published passes a check first."""
 
     name: str
     exchange: str
     key: str
     arguments: Arguments = field(default_factory=dict[str, str | int])
+    behind: str | None = None
 
 
 def events_queue(lane: str) -> str:
@@ -84,6 +90,16 @@ WORK_QUEUE: Arguments = {
 
 PARKED_QUEUE: Arguments = {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}
 
+PASSING_QUEUE: Arguments = WORK_QUEUE | {
+    "x-message-ttl": 0,
+    "x-dead-letter-exchange": "",
+    "x-dead-letter-routing-key": PARKED,
+    "x-delivery-limit": 1_000_000,
+}
+"""What comes in moves on to the queue `clarion.parked` at once, and the broker takes its
+`expiration` away as it does of all that is dead-lettered. By the default exchange: what died here
+must not come by again."""
+
 LIVE_QUEUE: Arguments = {"x-max-length": LIVE_MAX_MESSAGES, "x-overflow": "drop-head"}
 """One per pusher, exclusive, server-named. Dropping is safe: the store fills the gaps."""
 
@@ -96,27 +112,49 @@ EXCHANGES: tuple[Exchange, ...] = (
 
 DECLARED_EXCHANGES: tuple[Exchange, ...] = (
     Exchange(UNROUTABLE_EVENTS, "direct", alternate=PARKED),
+    Exchange(LANE_EVENTS, "direct"),
+    Exchange(CHECKED_EVENTS, "headers", alternate=LANE_EVENTS),
+    Exchange(PASSING, "fanout"),
+    Exchange(CHECKED_PARKED, "headers", alternate=PASSING),
     *EXCHANGES,
 )
-"""With the one that nobody publishes to: by it an event with a key that is no lane goes on to
-`clarion.parked` and is kept."""
+"""With those that nobody publishes to. By the first an event with a key that is no lane goes on to
+`clarion.parked` and is kept; from the `headers` ones what died, or says so, goes to the queue
+`clarion.parked`, and all else to the alternate."""
 
-RETURNED: tuple[tuple[str, str, str], ...] = tuple(
-    (UNROUTABLE_EVENTS, lane, EVENTS) for lane in LANES
+FORWARDED: tuple[tuple[str, str, str], ...] = (
+    *((UNROUTABLE_EVENTS, lane, EVENTS) for lane in LANES),
+    *((EVENTS, lane, CHECKED_EVENTS) for lane in LANES),
+    (PARKED, "", CHECKED_PARKED),
 )
-"""Bindings of an exchange by a key to an exchange: what has the key of a lane goes back to where it
-came from, which the broker does not visit twice. So it is routed nowhere, and `mandatory` is told
-that a lane has no queue; kept as unroutable it would be confirmed, and `202` be no promise."""
+"""Bindings of an exchange by a key to an exchange. By the first what has the key of a lane goes
+back to where it came from, which the broker does not visit twice: it is routed nowhere, and
+`mandatory` is told that a lane has no queue; kept as unroutable it would be confirmed, and `202` be
+no promise."""
+
+IGNORES_FORGED_DEATHS = (4, 0)
+"""The first RabbitMQ that leaves alone what a publisher wrote into `x-death`. Older ones read it
+when they dead-letter: over one that is no list of deaths their worker fails, for every queue of the
+node; one that names the target as visited is never let go. At those what bears an `x-death` goes
+from `CHECKED_EVENTS` straight to the queue `clarion.parked`, which adds to no death."""
 
 DELIVERY_CHANNELS = tuple(channel for channel in CHANNELS if channel != "inbox")
 """Every channel but the inbox, which is the notification itself."""
 
 QUEUES: tuple[Queue, ...] = (
-    Queue(PARKED, PARKED, "", PARKED_QUEUE),
-    *(Queue(events_queue(lane), EVENTS, lane, WORK_QUEUE) for lane in LANES),
+    Queue(PARKED, PARKED, "", PARKED_QUEUE, behind=CHECKED_PARKED),
+    *(Queue(events_queue(lane), EVENTS, lane, WORK_QUEUE, behind=LANE_EVENTS) for lane in LANES),
     *(
         Queue(deliveries_queue(channel, lane), DELIVERIES, delivery_key(channel, lane), WORK_QUEUE)
         for channel in DELIVERY_CHANNELS
         for lane in LANES
     ),
 )
+"""Of every version."""
+
+DECLARED_QUEUES: tuple[Queue, ...] = (
+    Queue(PASSING, PASSING, "", PASSING_QUEUE),
+    *QUEUES,
+)
+"""With the one that is passed by what is parked without having died, such as an event with a key
+that is no lane: it may have an `expiration`, and must not be dropped when that ends."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import structlog
@@ -15,17 +16,19 @@ from clarion.contracts.media import media_type
 from clarion.contracts.parking import NOT_ALLOWED, OURS, UNROUTABLE
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
-from clarion.topology import EVENTS, PARKED, QUEUES
+from clarion.topology import EVENTS, PARKED, PASSING, QUEUES, events_queue
 from services.notifier.fail_points import reach
 from services.notifier.failures import can_plan, exceeds_limit, is_condition
 from services.notifier.intake import (
     ONLY_CLARION,
     Identity,
+    Intake,
     Malformed,
     no_tenant_for,
     undecodable,
 )
 from services.notifier.plan.park import bare, park
+from services.notifier.turned_aside import TurnedAside, is_turned_aside
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -46,7 +49,7 @@ REASONS = {
 }
 
 
-Read = Callable[[Received], tuple[str, Malformed]]
+Read = Callable[[Received], tuple[str, Sequence[Malformed]]]
 """The queue that a message is of, and what is kept of it."""
 
 
@@ -78,7 +81,7 @@ class Keeper:
         async with self._database.driver() as tx:
             for message in messages:
                 queue, found = self._read(message)
-                await park(tx, queue, [found])
+                await park(tx, queue, found)
 
     async def _keep_bare(self, message: Received, error: Exception) -> list[Received]:
         """Keep the bytes of one that cannot be kept as it came. Raises where not even that can be
@@ -97,17 +100,24 @@ class Keeper:
 
 
 class ParkedMover:
-    """One worker of `clarion.parked`."""
+    """One worker of `clarion.parked`. What was turned aside on its way to a lane is no dead letter:
+    it is brought to that lane."""
 
     def __init__(
-        self, bus: Bus, database: Database, identity: Identity, own_users: frozenset[str]
+        self,
+        bus: Bus,
+        database: Database,
+        identity: Identity,
+        own_users: frozenset[str],
     ) -> None:
-        self._keeper = Keeper(database, lambda one: dead_letter(one, identity, own_users))
+        self._turned = TurnedAside(bus, Intake(identity, own_users))
+        self._keeper = Keeper(database, partial(self._read, identity, own_users))
         self._subscription: Subscription = bus.subscribe(PARKED, prefetch=PREFETCH)
         self._stopping = False
 
     async def run(self) -> None:
-        """Move until `stop`. Raises what is not the database's condition: the messages stay."""
+        """Move until `stop`. Raises what is not the condition of database or broker: the messages
+        stay."""
         failures = 0
         while True:
             try:
@@ -115,7 +125,7 @@ class ParkedMover:
             except SubscriptionClosed:
                 return
             left: Sequence[Received] = messages
-            while left := await self._keeper.keep(left):
+            while left := await self._move(left):
                 failures += 1
                 if self._stopping:
                     await self._subscription.ack([one for one in messages if one not in left])
@@ -131,20 +141,33 @@ class ParkedMover:
         self._stopping = True
         await self._subscription.close()
 
+    async def _move(self, messages: Sequence[Received]) -> list[Received]:
+        """Those that have to wait."""
+        held = await self._turned.hold_back(messages)
+        return held + await self._keeper.keep([one for one in messages if one not in held])
+
+    def _read(
+        self, identity: Identity, own_users: frozenset[str], message: Received
+    ) -> tuple[str, Sequence[Malformed]]:
+        if is_turned_aside(message):
+            return events_queue(message.routing_key), self._turned.malformed(message)
+        return dead_letter(message, identity, own_users)
+
 
 def dead_letter(
     message: Received, identity: Identity, own_users: frozenset[str]
-) -> tuple[str, Malformed]:
+) -> tuple[str, Sequence[Malformed]]:
     """(queue, what is kept) of a message that the broker dead-lettered, or that somebody published
     to `clarion.parked`.
 
     What others published for a queue of events belongs to the tenant of their AMQP user. What else
     they sent was never theirs to send, whatever its headers say.
     """
-    is_unroutable = message.exchange == EVENTS  # what died bears the dead-letter exchange
+    # what died bears the dead-letter exchange
+    is_unroutable = message.exchange == EVENTS or _last_death(message) == (PASSING, EVENTS)
     queue = PARKED if is_unroutable else _queue_of(message)
     if message.undecodable is not None:
-        return queue, undecodable(message, message.undecodable, identity)
+        return queue, [undecodable(message, message.undecodable, identity)]
     reason = message.headers.get("x-first-death-reason")
     word = reason if isinstance(reason, str) and reason in REASONS else "unknown"
     detail = REASONS.get(word, "The broker gave no reason.")
@@ -159,18 +182,18 @@ def dead_letter(
         tenant, source = found
     else:
         word, detail = NOT_ALLOWED, no_tenant_for(message.user_id)
-    return queue, _kept(message, word, detail, tenant, source)
+    return queue, [_kept(message, word, detail, tenant, source)]
 
 
 def refused_job(
     message: Received, queue: str, identity: Identity, own_users: frozenset[str]
-) -> tuple[str, Malformed]:
+) -> tuple[str, Sequence[Malformed]]:
     """As `dead_letter`, of what a queue of deliveries does not take."""
     if message.undecodable is not None:
-        return queue, undecodable(message, message.undecodable, identity)
+        return queue, [undecodable(message, message.undecodable, identity)]
     if message.user_id not in own_users:
-        return queue, _kept(message, NOT_ALLOWED, ONLY_CLARION)
-    return queue, _kept(message, "rejected", REASONS["rejected"])
+        return queue, [_kept(message, NOT_ALLOWED, ONLY_CLARION)]
+    return queue, [_kept(message, "rejected", REASONS["rejected"])]
 
 
 def _kept(
@@ -195,10 +218,18 @@ def _kept(
 
 
 def _queue_of(message: Received) -> str:
-    """Where it died last: the broker writes that first into `x-death`, whatever the publisher
-    wrote there."""
-    deaths = message.headers.get("x-death")
-    queue: object = message.headers.get("x-first-death-queue")
-    if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict):
-        queue = cast("dict[str, object]", deaths[0]).get("queue")
+    """Where it died last."""
+    queue, _ = _last_death(message)
+    if queue is None:
+        queue = message.headers.get("x-first-death-queue")
     return queue if isinstance(queue, str) and queue in KNOWN_QUEUES else PARKED
+
+
+def _last_death(message: Received) -> tuple[object, object]:
+    """Its queue, and the exchange where it had been published: the broker writes that first into
+    `x-death`, whatever the publisher wrote there. (None, None) where it has not died."""
+    deaths = message.headers.get("x-death")
+    if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
+        return None, None
+    death = cast("dict[str, object]", deaths[0])
+    return death.get("queue"), death.get("exchange")

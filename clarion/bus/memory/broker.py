@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from clarion.bus.protocol import Message
 from clarion.contracts.event import LANES
 from clarion.errors import PublishRefused, Unroutable
-from clarion.topology import EVENTS, EXCHANGES, PARKED, QUEUES, Arguments
+from clarion.topology import DECLARED_QUEUES, EVENTS, EXCHANGES, PARKED, Arguments
 
 DEFAULT_MAX_QUEUE_BYTES = 256 * 1024**2
 
@@ -86,10 +86,11 @@ class MemoryBroker:
         self._kinds = {exchange.name: exchange.kind for exchange in EXCHANGES}
         self._bindings: dict[tuple[str, str], list[Target]] = {}
         self._sequence = count()
-        for queue in QUEUES:
+        for queue in DECLARED_QUEUES:
             made = _queue_from(queue.name, queue.arguments, max_queue_bytes)
             self.queues[queue.name] = made
-            self.bind(made, queue.exchange, queue.key)
+            if queue.exchange in self._kinds:  # nothing expires here, so nothing is kept alive
+                self.bind(made, queue.exchange, queue.key)
 
     def bind(self, queue: Target, exchange: str, key: str) -> None:
         """Route messages of `exchange` with this key (a fanout: any key) to `queue`."""

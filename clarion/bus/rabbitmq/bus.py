@@ -15,11 +15,11 @@ from clarion.bus.rabbitmq.live import RabbitMQLiveSubscription
 from clarion.bus.rabbitmq.publisher import Publisher
 from clarion.bus.rabbitmq.subscription import WorkSubscription
 from clarion.bus.rabbitmq.watch import Watch
-from clarion.topology import QUEUES
+from clarion.topology import DECLARED_QUEUES
 
 CLOSE_S = 5.0
 
-_QUEUES = {queue.name: queue for queue in QUEUES}
+_QUEUES = {queue.name: queue for queue in DECLARED_QUEUES}
 
 
 class RabbitMQBus:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 import aiormq
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
+from aiormq.abc import AbstractConnection as AmqpConnection
 from pamqp.common import Arguments
 
 from clarion.errors import ConfigurationError
-from clarion.topology import DECLARED_EXCHANGES, QUEUES, RETURNED, Exchange, Queue
+from clarion.topology import (
+    CHECKED_EVENTS,
+    CHECKED_PARKED,
+    DECLARED_EXCHANGES,
+    DECLARED_QUEUES,
+    FORWARDED,
+    IGNORES_FORGED_DEATHS,
+    Exchange,
+    Queue,
+)
 
 Declare = Callable[[AbstractChannel], Awaitable[None]]
+
+WITH_DEATHS: Arguments = {"x-match": "any-with-x", "x-death": None}
+"""Whatever bears this header, with any value."""
+DIED: Arguments = WITH_DEATHS | {"x-first-death-queue": None}
+"""Either header: RabbitMQ 4 shows the second where it routes a dead letter."""
 
 
 class MayNotDeclare(ConfigurationError):
@@ -59,7 +75,7 @@ async def declare_topology(channel: AbstractChannel) -> None:
     user may not declare. The channel is closed by the broker then.
     """
     await declare_exchanges(channel)
-    for queue in QUEUES:
+    for queue in DECLARED_QUEUES:
         await declare_queue(channel, queue)
 
 
@@ -67,7 +83,7 @@ async def declare_exchanges(channel: AbstractChannel) -> None:
     """Declare what queues are bound to; see `declare_topology`."""
     for exchange in DECLARED_EXCHANGES:
         await declare_exchange(channel, exchange)
-    for source, key, destination in RETURNED:
+    for source, key, destination in FORWARDED:
         await (await channel.get_exchange(destination, ensure=False)).bind(source, key)
 
 
@@ -90,16 +106,47 @@ async def declare_exchange(channel: AbstractChannel, exchange: Exchange) -> None
 
 
 async def declare_queue(channel: AbstractChannel, queue: Queue) -> None:
-    """Declare one queue and its binding; see `declare_topology`."""
+    """Declare one queue and its bindings, in place of those of an earlier version; see
+    `declare_topology`."""
+    declared = await declare_unbound_queue(channel, queue)
     try:
-        declared = await channel.declare_queue(
+        if queue.behind == CHECKED_PARKED:
+            await _turn_aside(channel, declared)
+        else:
+            await declared.bind(queue.behind or queue.exchange, queue.key)
+        if queue.behind is not None:
+            await declared.unbind(queue.exchange, queue.key)  # as an earlier version bound it
+    except aiormq.exceptions.ChannelAccessRefused as error:
+        raise _not_allowed("queue", queue.name) from error
+
+
+async def declare_unbound_queue(channel: AbstractChannel, queue: Queue) -> AbstractQueue:
+    """Declare one queue without its bindings; see `declare_topology`."""
+    try:
+        return await channel.declare_queue(
             queue.name, durable=True, arguments=cast(Arguments, queue.arguments)
         )
-        await declared.bind(queue.exchange, queue.key)
     except aiormq.exceptions.ChannelPreconditionFailed as error:
         raise _other_arguments("queue", queue.name, error) from error
     except aiormq.exceptions.ChannelAccessRefused as error:
         raise _not_allowed("queue", queue.name) from error
+
+
+async def _turn_aside(channel: AbstractChannel, queue: AbstractQueue) -> None:
+    """Past what is for those that have not died. From the lanes as long as the broker reads deaths
+    that were forged: one that was upgraded does it no more."""
+    await queue.bind(CHECKED_PARKED, "", arguments=DIED)
+    amqp = await channel.get_underlay_channel()
+    is_safe = version_of(amqp.connection) >= IGNORES_FORGED_DEATHS
+    change = queue.unbind if is_safe else queue.bind
+    await change(CHECKED_EVENTS, "", arguments=WITH_DEATHS)
+
+
+def version_of(connection: AmqpConnection) -> tuple[int, ...]:
+    """What the broker says of itself, empty where that is no number."""
+    said = connection.server_properties.get("version")
+    found = re.match(r"(\d+)\.(\d+)", said) if isinstance(said, str) else None
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def _other_arguments(kind: str, name: str, error: Exception) -> ConfigurationError:

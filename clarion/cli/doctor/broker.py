@@ -9,11 +9,11 @@ from aiormq.exceptions import ChannelNotFoundEntity
 
 from clarion.bus.rabbitmq.backoff import PATIENCE_S
 from clarion.bus.rabbitmq.connection import connect, place_of
-from clarion.bus.rabbitmq.declaration import MayNotDeclare, declare_exchange, declare_queue
+from clarion.bus.rabbitmq.declaration import MayNotDeclare, declare_exchange, declare_unbound_queue
 from clarion.bus.rabbitmq.outcome import BrokerFailure, within
 from clarion.cli.doctor.finding import Finding
 from clarion.errors import ConfigurationError
-from clarion.topology import DECLARED_EXCHANGES, QUEUES, Exchange, Queue
+from clarion.topology import DECLARED_EXCHANGES, DECLARED_QUEUES, Exchange, Queue
 
 
 async def check_broker(urls: Sequence[str]) -> list[Finding]:
@@ -38,23 +38,23 @@ async def _host(url: str) -> list[Finding]:
 
 
 async def _topology(subject: str, connection: aio_pika.abc.AbstractConnection) -> Finding:
-    present = [queue for queue in QUEUES if await _exists(connection, queue)]
+    present = [queue for queue in DECLARED_QUEUES if await _exists(connection, queue)]
     try:
         for exchange in DECLARED_EXCHANGES:
             if await _exists(connection, exchange):
                 await declare_exchange(await connection.channel(), exchange)
         for queue in present:
             channel = await connection.channel()
-            await declare_queue(channel, queue)
+            await declare_unbound_queue(channel, queue)
             await channel.close()
     except MayNotDeclare:
-        there = f"{len(present)} of {len(QUEUES)} queues are there"
+        there = f"{len(present)} of {len(DECLARED_QUEUES)} queues are there"
         return Finding(subject, f"{there}; our user may not declare any: a notifier does.")
     except ConfigurationError as error:
         return Finding(subject, str(error), "Do what the sentence says.")
-    missing = len(QUEUES) - len(present)
+    missing = len(DECLARED_QUEUES) - len(present)
     rest = f"; {missing} are made when a service starts" if missing else ""
-    return Finding(subject, f"{len(present)} of {len(QUEUES)} queues are there{rest}.")
+    return Finding(subject, f"{len(present)} of {len(DECLARED_QUEUES)} queues are there{rest}.")
 
 
 async def _exists(connection: aio_pika.abc.AbstractConnection, one: Queue | Exchange) -> bool:
