@@ -24,13 +24,14 @@ up: ## run everything in the foreground: make up [PORT=8000] [DATA=.clarion] [AM
 down: ## stop what `make up` started: make down [DATA=.clarion]
 	@if [ -x $(BIN)/python ]; then $(BIN)/python scripts/down.py "$(DATA)"; fi
 
-check: ## formatting, lint, types of Python and JavaScript, unit tests; no services needed
+check: ## formatting, lint, types of Python and JavaScript, translations, unit tests; no services needed
 	@scripts/setup dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(NODE)/pyright
 	$(NODE)/tsc --project web/tsconfig.json
 	$(NODE)/tsc --project web/build/tsconfig.json
+	PATH="$(CURDIR)/$(BIN):$$PATH" node web/build/locales.js
 	$(BIN)/python -m pytest -q tests/unit $(ARGS)
 
 test: ## all tests, on real services that are found or started; ARGS go to pytest

@@ -136,3 +136,35 @@ async def test_one_script_and_one_element_are_live(browser: Browser, site: Site)
         await bell.get_by_role("tab", name="Unread").click()
         await bell.locator("article").press("e")
         await expect(bell.locator("article")).to_have_count(0)
+
+
+async def test_the_page_s_language_is_spoken(browser: Browser, site: Site) -> None:
+    await site.write("de-AT")
+    async with quiet_page(browser) as page:
+        await page.goto(site.url)
+        bell = page.locator("clarion-bell")
+        await bell.get_by_role("button", name="Mitteilungen, 0 ungelesen").click()
+        await expect(bell.get_by_role("heading", name="Mitteilungen")).to_be_visible()
+        await page.evaluate("document.querySelector('clarion-bell').words = {heading: 'Neues'}")
+        await expect(bell.get_by_role("heading", name="Neues")).to_be_visible()
+        await expect(bell.get_by_role("tab", name="Ungelesen")).to_be_visible()
+        await page.evaluate("document.documentElement.lang = 'tlh'")  # none of ours
+        await page.evaluate("document.querySelector('clarion-bell').lang = 'fr'")
+        await expect(bell.get_by_role("tab", name="Non lues")).to_be_visible()
+
+
+async def test_arabic_is_written_from_the_right(browser: Browser, site: Site) -> None:
+    await site.write("ar")
+    async with quiet_page(browser) as page:
+        await page.goto(site.url)
+        bell = page.locator("clarion-bell")
+        await site.demo.post(event("1", "ada"), event("2", "ada"))
+        button = bell.get_by_role("button", name="الإشعارات، إشعاران غير مقروءين")
+        await expect(button).to_have_css("direction", "rtl")
+        await button.click()
+        await expect(bell.locator("article").first).to_have_css("direction", "rtl")
+        # A page that says so itself is followed
+        await page.evaluate(
+            "document.body.dir = 'ltr'; document.body.append(document.body.firstElementChild)"
+        )
+        await expect(bell.locator("button.bell")).to_have_css("direction", "ltr")

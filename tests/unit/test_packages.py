@@ -70,3 +70,25 @@ def test_the_bundle_is_what_the_sources_give(tmp_path: Path) -> None:
 def test_client_and_elements_stay_small(tmp_path: Path) -> None:
     run("node", WEB / "build" / "main.js", "bundle", tmp_path / "clarion.js", cwd=ROOT)
     assert len(gzip.compress((tmp_path / "clarion.js").read_bytes(), 9)) < MAX_GZIP_BYTES
+
+
+def test_every_language_says_everything(tmp_path: Path) -> None:
+    script = WEB / "build" / "locales.js"
+    run("node", script, cwd=ROOT)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    german = (WEB / "inbox" / "locales" / "de.js").read_text()
+    faults = {
+        "retry": ('  retry: "Erneut versuchen",\n', "", '"retry" is missing'),
+        "view": (', archived: "Archiv" }', " }", 'views: "archived" is missing'),
+        "form": (
+            'newAbove: { one: "{count} neue Mitteilung", ',
+            "newAbove: {",
+            'plural form "one"',
+        ),
+        "hole": ("bis {time}", "bis dann", "lacks {time}"),
+    }
+    for before, after, fault in faults.values():
+        assert before in german
+        (tmp_path / "de.js").write_text(german.replace(before, after))
+        with pytest.raises(AssertionError, match=re.escape(fault)):
+            run("node", script, tmp_path, cwd=ROOT)

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 import { WEB } from "./places.js";
 import { withSmallSheets } from "./styles.js";
@@ -22,12 +23,14 @@ export async function buildBundle(file = BUNDLE) {
     minify: true,
     format: "esm",
     target: "es2022",
-    banner: { js: `/*! Clarion ${version}, Apache-2.0 */` },
     plugins: [{ name: "sheets", setup: minifySheets }],
     write: false,
   });
+  const bundled = /** @type {import("esbuild").OutputFile} */ (outputFiles[0]).text;
+  // Once more by a slower minifier: 2 % less, which every page loads
+  const { code } = await minify(bundled, { module: true, ecma: 2020, compress: { passes: 3 } });
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, /** @type {import("esbuild").OutputFile} */ (outputFiles[0]).contents);
+  writeFileSync(file, `/*! Clarion ${version}, Apache-2.0 */\n${code}\n`);
 }
 
 /** @param {import("esbuild").PluginBuild} plugin */

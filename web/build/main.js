@@ -15,7 +15,8 @@ import { NAMES, ROOT } from "./places.js";
 
 /** A fresh checkout has Node and npm only; the lock says what else is needed. */
 function bringTools() {
-  if (existsSync(`${ROOT}/node_modules/typescript`) && existsSync(`${ROOT}/node_modules/esbuild`)) return;
+  const tools = ["esbuild", "terser", "typescript"];
+  if (tools.every((name) => existsSync(`${ROOT}/node_modules/${name}`))) return;
   const npm = env["npm_execpath"];
   const [program, first] = npm ? [execPath, [npm]] : ["npm", []];
   // `npm pack` says in its environment where and what it packs, which is not meant for this one

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, sep } from "node:path";
 import { env, execPath } from "node:process";
@@ -24,6 +24,7 @@ export async function packAll(folder = DIST) {
   const packed = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
   execFileSync("npm", [...packed, ...sources], { cwd: WEB, stdio: ["ignore", "ignore", "inherit"] });
   copyFileSync(join(WEB, "inbox", "dist", "clarion.js"), join(folder, "clarion.js"));
+  cpSync(join(WEB, "inbox", "locales"), join(folder, "locales"), { recursive: true });
   for (const file of readdirSync(folder)) console.log(join(folder, file));
 }
 

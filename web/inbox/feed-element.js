@@ -1,5 +1,5 @@
 import { Clarion, ClarionError, isShut, personOf } from "../client/clarion.js";
-import { filled, wordsWith } from "./words.js";
+import { filled, wordsOf, wordsWith } from "./words.js";
 
 /**
  * @typedef {import("./words.js").Words} Words
@@ -32,7 +32,12 @@ export class FeedElement extends HTMLElement {
   #shown = null;
   /** @type {TokenOption | null} */
   #token = null;
-  #words = wordsWith({});
+  /** By the page. @type {unknown} */
+  #changed;
+  /** Of its language. @type {SomeWords | undefined} */
+  #table;
+  /** @type {Words | null} */
+  #words = null;
   /** @type {(() => void)[]} */
   #leave = [];
 
@@ -60,12 +65,19 @@ export class FeedElement extends HTMLElement {
 
   /** What the element says. Set some of them to say those otherwise. @returns {Words} */
   get words() {
+    const table = wordsOf(this.locale, () => this.render());
+    if (!this.#words || table !== this.#table) {
+      this.#words = wordsWith(this.#changed, (this.#table = table));
+      const direction = this.closest("[dir]") ? "" : this.#words.direction;
+      for (const part of this.shadowRoot?.children ?? []) /** @type {HTMLElement} */ (part).dir = direction;
+    }
     return this.#words;
   }
 
   /** @param {SomeWords} words */
   set words(words) {
-    this.#words = wordsWith(words);
+    this.#changed = words;
+    this.#words = null;
     this.render();
   }
 
@@ -77,7 +89,7 @@ export class FeedElement extends HTMLElement {
 
   /** How it says what it says. */
   get manner() {
-    return { words: this.#words, locale: this.locale };
+    return { words: this.words, locale: this.locale };
   }
 
   /**
@@ -90,6 +102,7 @@ export class FeedElement extends HTMLElement {
 
   connectedCallback() {
     for (const name of ["client", "token", "words"]) this.#upgrade(name);
+    this.#words = null; // the page around it may be in another language
     this.#restart();
   }
 

@@ -3,6 +3,7 @@
 export { Clarion, ClarionError } from "../client/clarion.js";
 export { ClarionBell } from "./bell.js";
 export { ClarionInbox } from "./inbox.js";
+export { locales } from "./words.js";
 
 /**
  * @typedef {import("../client/clarion.js").Item} Item

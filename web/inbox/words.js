@@ -1,10 +1,12 @@
 /**
- * What the elements say, in English. `words`, as an attribute (JSON) or a property, says any of it
+ * What the elements say, in English; other languages are in `locales/`. `words`, as an attribute (JSON) or a property, says any of it
  * otherwise; what is left out stays English. `{count}`, `{title}` and the like are filled in. Where
  * a number decides the form, a phrase is a table of the plural categories of the language:
  * `{"one": "{count} new", "other": "{count} new"}`.
  */
 export const words = {
+  /** `rtl` where the words are written so; else they follow the page. */
+  direction: "",
   heading: "Notifications",
   /** @type {Phrase} */
   unread: "{count} unread",
@@ -79,17 +81,47 @@ export const words = {
  * @typedef {typeof words} Words
  * @typedef {{[Name in keyof Words]?: Words[Name] extends string ? string
  *   : Words[Name] extends Phrase ? Phrase : Partial<Words[Name]>}} SomeWords
+ * @typedef {SomeWords | (() => Promise<{default: SomeWords}>) | Promise<unknown>} Translation
  */
+
+/**
+ * Words of other languages by their tags: `locales.de = words`, or `() => import(...)` for those that
+ * are loaded when an element speaks the language.
+ *
+ * @type {Record<string, Translation | undefined>}
+ */
+export const locales = {};
+
+/**
+ * The table of a language, else of the language without its region; none where there is none, or
+ * until it is loaded.
+ *
+ * @param {string} locale
+ * @param {() => void} onLoaded
+ * @returns {SomeWords | undefined}
+ */
+export function wordsOf(locale, onLoaded) {
+  const tag = [locale, locale.replace(/-.*/, "")].find((one) => Object.hasOwn(locales, one)) ?? "";
+  let table = locales[tag];
+  if (typeof table === "function") {
+    // One that does not come leaves the element with what it has said so far
+    const loaded = (/** @type {{default?: SomeWords}} */ module) => (locales[tag] = module.default);
+    table = locales[tag] = table().then(loaded, () => loaded({}));
+  }
+  if (table instanceof Promise) table = void table.then(onLoaded);
+  return table;
+}
 
 /**
  * English, with these in place of it. What is no word is passed over.
  *
  * @param {unknown} given  words, or their JSON
+ * @param {SomeWords} [table]  of another language, which goes before English
  * @returns {Words}
  */
-export function wordsWith(given) {
+export function wordsWith(given, table) {
   const changed = typeof given === "string" ? parsed(given) : given;
-  return /** @type {Words} */ (merged(words, changed));
+  return /** @type {Words} */ (merged(merged(words, table), changed));
 }
 
 /**

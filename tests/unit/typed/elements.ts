@@ -1,4 +1,5 @@
-import { Clarion, type ClarionBell, type Item, type BellAttributes, type SomeWords } from "@clarion/inbox";
+import de from "@clarion/inbox/locales/de";
+import { Clarion, locales, type ClarionBell, type Item, type BellAttributes, type SomeWords } from "@clarion/inbox";
 
 const bell: ClarionBell = document.createElement("clarion-bell");
 bell.client = new Clarion({ token: "t" });
@@ -23,3 +24,7 @@ export const attributes: BellAttributes = { theme: "dark", toast: "off", token: 
 export const wrong: BellAttributes = { theme: "blue" };
 // @ts-expect-error there is no such word
 export const words: SomeWords = { nothing: "x" };
+locales["de"] = de;
+locales["ar"] = () => import("@clarion/inbox/locales/ar");
+// @ts-expect-error it is no table
+locales["fr"] = 3;
