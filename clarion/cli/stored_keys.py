@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from clarion.cli.database import opened_database
 from clarion.store.api_keys import KeyRow, create_key, list_keys, revoke_key
 from clarion.store.audit import CLI, keep_changes
@@ -16,7 +18,8 @@ async def store(
     key: str, *, tenant: str, name: str, scopes: Sequence[str], expires_at: datetime | None
 ) -> UUID:
     """Store the hash of `key`; returns the id."""
-    async with opened_database() as database, database.transaction() as connection:
+
+    async def create(connection: AsyncConnection) -> UUID:
         identifier = await create_key(
             connection,
             tenant=tenant,
@@ -30,22 +33,29 @@ async def store(
         await keep_changes(connection, tenant, CLI, "key.create", [(identifier, detail)])
         return identifier
 
+    async with opened_database() as database:
+        return await database.run_core(create)
+
 
 async def read() -> list[KeyRow]:
     """All keys, the oldest first."""
-    async with opened_database() as database, database.transaction() as connection:
-        return await list_keys(connection)
+    async with opened_database() as database:
+        return await database.run_core(list_keys)
 
 
 async def end(identifier: UUID) -> bool:
     """Revoke; False where there was nothing to revoke."""
-    async with opened_database() as database, database.transaction() as connection:
+
+    async def revoke(connection: AsyncConnection) -> bool:
         if not await revoke_key(connection, identifier):
             return False
         (key,) = [one for one in await list_keys(connection) if one.id == identifier]
         change = (identifier, {"name": key.name})
         await keep_changes(connection, key.tenant, CLI, "key.revoke", [change])
         return True
+
+    async with opened_database() as database:
+        return await database.run_core(revoke)
 
 
 def line_of(row: KeyRow, now: datetime) -> str:

@@ -1,7 +1,8 @@
 """The pool, and the two ways to hold a transaction.
 
 `transaction()` gives SQLAlchemy Core; `driver()` gives the asyncpg connection under it for the
-statements where the difference was measured (plan, send, inbox). Leaving without an error commits,
+statements where the difference was measured (plan, send, inbox). What can be begun anew is given to
+`run_core` or `run`, which do that where it lost a race. Leaving without an error commits,
 an exception rolls back: the block that opened the transaction is its one owner.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from random import SystemRandom
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ ATTEMPTS = 5
 MAX_PAUSE_S = 0.1
 
 T = TypeVar("T")
+C = TypeVar("C")
 
 _random = SystemRandom()
 
@@ -118,17 +120,11 @@ class Database:
         nothing was changed, and it is called again, a few times: it must change nothing but the
         database.
         """
-        for attempt in range(1, ATTEMPTS):
-            try:
-                async with self.driver() as tx:
-                    return await work(tx)
-            except StoreUnavailable as error:
-                if not lost_a_race(error.__cause__):
-                    raise
-                RETRIED.labels(type(error.__cause__).__name__).inc()
-            await asyncio.sleep(_random.uniform(0, MAX_PAUSE_S * attempt))
-        async with self.driver() as tx:
-            return await work(tx)
+        return await _repeated(self.driver, work)
+
+    async def run_core(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """As `run`, with SQLAlchemy Core."""
+        return await _repeated(self.transaction, work)
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the database answers and accepts writes."""
@@ -140,6 +136,22 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+async def _repeated(
+    begin: Callable[[], AbstractAsyncContextManager[C]], work: Callable[[C], Awaitable[T]]
+) -> T:
+    for attempt in range(1, ATTEMPTS):
+        try:
+            async with begin() as connection:
+                return await work(connection)
+        except StoreUnavailable as error:
+            if not lost_a_race(error.__cause__):
+                raise
+            RETRIED.labels(type(error.__cause__).__name__).inc()
+        await asyncio.sleep(_random.uniform(0, MAX_PAUSE_S * attempt))
+    async with begin() as connection:
+        return await work(connection)
 
 
 def open_engine(connector: Connector, **pool: Any) -> AsyncEngine:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -126,9 +127,9 @@ async def make_partition(connection: AsyncConnection, partition: Partition) -> N
 async def make_partitions(database: Database, moment: datetime | None = None) -> None:
     """Create what is missing at `moment`, or now by the database's clock, each in a transaction of
     its own. Raises `StoreUnavailable`."""
-    async with database.transaction() as connection:
-        moment = moment or await database_time(connection)
-        missing = await missing_partitions(connection, moment)
-    for partition in missing:
-        async with database.transaction() as connection:
-            await make_partition(connection, partition)
+
+    async def find(connection: AsyncConnection) -> list[Partition]:
+        return await missing_partitions(connection, moment or await database_time(connection))
+
+    for partition in await database.run_core(find):
+        await database.run_core(partial(make_partition, partition=partition))

@@ -94,8 +94,7 @@ class KeyLookup:
             columns.expires_at,
         ).where(columns.hash.in_(digests), columns.revoked_at.is_(None))
         try:
-            async with self._database.transaction() as connection:
-                rows = (await connection.execute(statement)).all()
+            found = await self._database.run_core(lambda connection: connection.execute(statement))
         except Problem as problem:
             return problem
         except Exception:
@@ -106,5 +105,5 @@ class KeyLookup:
                 ApiKey(str(row.id), row.tenant, row.name, frozenset(row.scopes)),
                 row.expires_at.timestamp() if row.expires_at else None,
             )
-            for row in rows
+            for row in found.all()
         }

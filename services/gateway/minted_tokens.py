@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.errors import Problem
 from clarion.store.audit import change_row
@@ -65,9 +68,8 @@ class MintedTokens:
         async with self._writing:
             while self._waiting:
                 rows = [self._waiting[n] for n in range(min(MAX_BATCH, len(self._waiting)))]
-                async with self._database.transaction() as connection:
-                    # a batch whose COMMIT was not answered is written again
-                    await connection.execute(insert(audit).on_conflict_do_nothing(), rows)
+                # a batch whose COMMIT was not answered is written again
+                await self._database.run_core(partial(_write, rows))
                 for _ in rows:
                     self._waiting.popleft()
             self._some.clear()
@@ -80,3 +82,7 @@ class MintedTokens:
         if self._waiting:
             AUDIT_LOST.inc(len(self._waiting))
             log.error("audit_lost", rows=len(self._waiting))
+
+
+async def _write(rows: Sequence[dict[str, Any]], connection: AsyncConnection) -> None:
+    await connection.execute(insert(audit).on_conflict_do_nothing(), rows)

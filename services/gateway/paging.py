@@ -39,8 +39,7 @@ async def page_of(
     if page.cursor:
         (last,) = has.cursors.open(page.cursor, tenant=key.tenant, of=of, filters=filters)
         after = read(last)
-    async with has.database.transaction() as connection:
-        rows = await load(connection, after, page.limit + 1)
+    rows = await has.database.run_core(lambda connection: load(connection, after, page.limit + 1))
     if len(rows) <= page.limit:
         return {"items": rows, "next_cursor": None}
     items = rows[: page.limit]

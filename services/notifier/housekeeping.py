@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.errors import StoreUnavailable
 from clarion.store.conditions import driver_error
@@ -89,8 +91,7 @@ class Housekeeper:
         _, missing = await self._missing()
         for partition in missing:
             try:
-                async with self._database.transaction() as connection:
-                    await make_partition(connection, partition)
+                await self._database.run_core(partial(make_partition, partition=partition))
             except (StoreUnavailable, DBAPIError) as error:
                 _log_missing(partition, driver_error(error.__cause__ or error))
         now, missing = await self._missing()
@@ -103,9 +104,7 @@ class Housekeeper:
 
     async def _missing(self) -> tuple[datetime, list[Partition]]:
         """What is missing, and the database's time then: a month begins for all at once."""
-        async with self._database.transaction() as connection:
-            now = await database_time(connection)
-            return now, await missing_partitions(connection, now)
+        return await self._database.run_core(_missing_now)
 
     async def trim(self) -> None:
         """Delete captures beyond the newest `captures_kept` of each tenant."""
@@ -151,3 +150,8 @@ def _why(error: BaseException) -> str:
             return "Another session changes the table; it is tried again."
         case _:
             return "It is tried again; `clarion migrate --partitions` makes it too."
+
+
+async def _missing_now(connection: AsyncConnection) -> tuple[datetime, list[Partition]]:
+    now = await database_time(connection)
+    return now, await missing_partitions(connection, now)

@@ -11,8 +11,9 @@ yet stays untold, whoever has it worked on later.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -73,8 +74,9 @@ async def cancel_notification(
     database: Database, key: ApiKey, notification: UUID
 ) -> dict[str, Any] | None:
     """Stop one; None where there is no such notification. Safe to repeat."""
-    stopped = Stopped()
-    async with database.transaction() as connection:
+
+    async def stop(connection: AsyncConnection) -> dict[str, Any] | None:
+        stopped = Stopped()
         known = select(_n.id).where(_n.id == notification, _n.tenant == key.tenant)
         if await connection.scalar(known) is None:
             return None
@@ -82,7 +84,9 @@ async def cancel_notification(
         await connection.execute(mark.values(cancelled_at=func.now()))
         await _stop(connection, [notification], stopped)
         await _record(connection, key, "notification.cancel", notification, stopped)
-    return stopped.answer()
+        return stopped.answer()
+
+    return await database.run_core(stop)
 
 
 async def cancel_unknown(
@@ -90,8 +94,9 @@ async def cancel_unknown(
 ) -> None:
     """Keep that what was accepted before `moment` under this id is not to be told: it may be in a
     queue, or among the dead letters."""
-    async with database.transaction() as connection:
-        await _keep(connection, key, event_id, source or ANY_SOURCE, moment)
+    await database.run_core(
+        lambda connection: _keep(connection, key, event_id, source or ANY_SOURCE, moment)
+    )
 
 
 async def cancel_event(database: Database, key: ApiKey, found: Row[Any]) -> dict[str, Any]:
@@ -99,26 +104,39 @@ async def cancel_event(database: Database, key: ApiKey, found: Row[Any]) -> dict
 
     What is stopped stays so where a later batch fails: the caller repeats the call.
     """
-    stopped, event = Stopped(), found.id
-    async with database.transaction() as connection:
+    event = found.id
+
+    async def stop_planning(connection: AsyncConnection) -> Stopped:
+        stopped = Stopped()
         news = await _keep(connection, key, found.event_id, found.source, None)
         stopped.unplanned = await _stop_planning(connection, event)
         stopped.unplanned |= news and found.state == "parked"
         await _record(connection, key, "event.cancel", event, stopped)
+        return stopped
+
+    stopped = await database.run_core(stop_planning)
     after: str | None = ""
     while after is not None:
-        async with database.transaction() as connection:
-            statement = (
-                select(_n.id, _n.subscriber)
-                .where(_n.event == event, _n.tenant == key.tenant, _n.subscriber > after)
-                .order_by(_n.subscriber)
-                .limit(BATCH)
-            )
-            people = (await connection.execute(statement)).all()
-            await _stop(connection, [row.id for row in people], stopped)
-            await _record(connection, key, "event.cancel", event, stopped)
-        after = people[-1].subscriber if len(people) == BATCH else None
+        stopped, after = await database.run_core(partial(_stop_batch, key, event, after, stopped))
     return stopped.answer()
+
+
+async def _stop_batch(
+    key: ApiKey, event: UUID, after: str, before: Stopped, connection: AsyncConnection
+) -> tuple[Stopped, str | None]:
+    """What came of it with the next people of the event, and the last of them; None where they were
+    the last of all."""
+    stopped = replace(before, not_stopped=[*before.not_stopped])
+    statement = (
+        select(_n.id, _n.subscriber)
+        .where(_n.event == event, _n.tenant == key.tenant, _n.subscriber > after)
+        .order_by(_n.subscriber)
+        .limit(BATCH)
+    )
+    people = (await connection.execute(statement)).all()
+    await _stop(connection, [row.id for row in people], stopped)
+    await _record(connection, key, "event.cancel", event, stopped)
+    return stopped, people[-1].subscriber if len(people) == BATCH else None
 
 
 async def _keep(

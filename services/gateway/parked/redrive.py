@@ -6,6 +6,7 @@ their keys and senders know deliveries by their state, so a second message does 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -41,29 +42,42 @@ async def redrive_parked(
 
     Raises `Conflict` where it cannot be worked on, `BusUnavailable`; it stays parked then.
     """
-    async with database.transaction() as connection:
-        row = await whole(connection, key, identifier)
-        if row is None:
-            earlier = await changes_of(connection, key.tenant, [identifier])
-            was_redriven = any(one["action"] == REDRIVE for one in earlier)
-            return {"id": identifier, "redriven": False} if was_redriven else None
+    row, was_redriven = await database.run_core(partial(_find, key, identifier))
+    if row is None:
+        return {"id": identifier, "redriven": False} if was_redriven else None
     check_allowed(row)
     piece = slice_of(row)
     if piece is None:
         exchange, routing_key = address_of(row)
         await bus.publish(exchange, routing_key, message_of(row))
-    async with database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> bool:
         if piece is not None:
             await _open_again(connection, piece)
-        done = await _remove(connection, key, row, REDRIVE)
-    return {"id": identifier, "redriven": done}
+        return await _remove(connection, key, row, REDRIVE)
+
+    return {"id": identifier, "redriven": await database.run_core(change)}
 
 
 async def delete_parked(database: Database, key: ApiKey, identifier: UUID) -> bool:
     """Throw it away; False where there is no such message."""
-    async with database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> bool:
         row = await whole(connection, key, identifier)
         return row is not None and await _remove(connection, key, row, DELETE)
+
+    return await database.run_core(change)
+
+
+async def _find(
+    key: ApiKey, identifier: UUID, connection: AsyncConnection
+) -> tuple[Row[Any] | None, bool]:
+    """The row, and whether it was there and was redriven before."""
+    row = await whole(connection, key, identifier)
+    if row is not None:
+        return row, False
+    earlier = await changes_of(connection, key.tenant, [identifier])
+    return None, any(one["action"] == REDRIVE for one in earlier)
 
 
 async def _remove(connection: AsyncConnection, key: ApiKey, row: Row[Any], action: str) -> bool:

@@ -51,10 +51,13 @@ async def post_redrive(given: Redrive, has: Has, key: DeliveryWriter) -> dict[st
     """At most 10,000 a call, the oldest first; what has passed its `expires_at` is left alone.
     A repeated call finds what the first has scheduled no longer in `state`, and leaves it alone.
     """
-    async with has.database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> dict[str, Any]:
         if given.preview:
             return {"count": await redrive.count_drivable(connection, key.tenant, given)}
         return await redrive.redrive(connection, key, given)
+
+    return await has.database.run_core(change)
 
 
 @router.post(
@@ -68,8 +71,7 @@ async def post_retry(delivery_id: str, has: Has, key: DeliveryWriter) -> dict[st
     its way or sent is answered as it is. `409` (`delivery_skipped`, `delivery_cancelled`,
     `delivery_expired`) where it is not to be sent."""
     identifier = uuid_or_missing(delivery_id, "delivery")
-    async with has.database.transaction() as connection:
-        now = await redrive.retry(connection, key, identifier)
+    now = await has.database.run_core(lambda connection: redrive.retry(connection, key, identifier))
     if now is None:
         raise missing("delivery")
     return now

@@ -91,8 +91,9 @@ async def post_cancel(
 async def _newest(
     database: Database, key: ApiKey, event_id: str, source: str | None
 ) -> Row[Any] | None:
-    async with database.transaction() as connection:
-        return await newest_event(connection, key.tenant, event_id, source)
+    return await database.run_core(
+        lambda connection: newest_event(connection, key.tenant, event_id, source)
+    )
 
 
 def _can_be(event_id: str) -> bool:

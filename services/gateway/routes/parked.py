@@ -51,8 +51,7 @@ async def get_parked(page: Annotated[Page, Query()], has: Has, key: Admin) -> di
 )
 async def get_one_parked(parked_id: str, has: Has, key: Admin) -> dict[str, Any]:
     identifier = uuid_or_missing(parked_id, "parked message")
-    async with has.database.transaction() as connection:
-        found = await read_parked(connection, key, identifier)
+    found = await has.database.run_core(lambda connection: read_parked(connection, key, identifier))
     if found is None:
         raise missing("parked message")
     return found

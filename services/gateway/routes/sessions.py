@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.contracts.revocation import Revocation
 from clarion.errors import FieldError, Invalid
@@ -36,16 +37,19 @@ async def delete(
     The subscriber need not be in the directory."""
     subscriber = known_form(subscriber_id, "subscriber")
     wanted = wanted_revocation(key.tenant, subscriber, query, round(time.time(), 6))
-    async with has.database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> Revocation:
         stored = await revoke(connection, wanted)
-        record = record_of(stored)
         detail = {
             "jti": stored.jti,
             "issued_before": stored.issued_before if stored.jti is None else None,
         }
         await record_changes(connection, key, "subscriber.revoke_sessions", [(subscriber, detail)])
+        return stored
+
+    stored = await has.database.run_core(change)
     await tell_pushers(has.bus, stored)
-    return record
+    return record_of(stored)
 
 
 def wanted_revocation(

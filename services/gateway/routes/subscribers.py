@@ -59,11 +59,14 @@ async def put(
     identifier = new_form(subscriber_id)
     text = attributes.text_of(attributes.given_in(await request.body()))
     described = body.model_dump() | {"attributes": text}
-    async with has.database.transaction() as connection:
+    detail = {"fields": sorted(body.model_fields_set)}
+
+    async def change(connection: AsyncConnection) -> Any:
         found = await put_subscriber(connection, key.tenant, identifier, described)
-        fields = sorted(body.model_fields_set)
-        await record_changes(connection, key, "subscriber.put", [(identifier, {"fields": fields})])
-    return answer(Subscriber, found)
+        await record_changes(connection, key, "subscriber.put", [(identifier, detail)])
+        return found
+
+    return answer(Subscriber, await has.database.run_core(change))
 
 
 @router.patch(
@@ -80,12 +83,13 @@ async def patch(
     member. 404 where there is no such subscriber; `PUT` creates one."""
     identifier = known_form(subscriber_id, "subscriber")
     changed = body.model_dump(exclude_unset=True)
-    async with has.database.transaction() as connection:
+    given = attributes.given_in(await request.body()) if "attributes" in changed else None
+
+    async def change(connection: AsyncConnection) -> Any:
         found = await find_subscriber(connection, key.tenant, identifier, hold=True)
         if found is None:
             raise missing("subscriber")
         if "attributes" in changed:
-            given = attributes.given_in(await request.body())
             stored: attributes.Attributes = found["attributes"] or {}
             merged = None if given is None else attributes.merged(stored, given)
             changed["attributes"] = attributes.text_of(merged)
@@ -93,7 +97,9 @@ async def patch(
             found = await change_subscriber(connection, key.tenant, identifier, changed)
             detail = {"fields": sorted(changed)}
             await record_changes(connection, key, "subscriber.patch", [(identifier, detail)])
-    return answer(Subscriber, found)
+        return found
+
+    return answer(Subscriber, await has.database.run_core(change))
 
 
 @router.get(
@@ -104,8 +110,9 @@ async def patch(
 )
 async def get(subscriber_id: str, has: Has, key: DirectoryWriter) -> Response:
     identifier = known_form(subscriber_id, "subscriber")
-    async with has.database.transaction() as connection:
-        found = await find_subscriber(connection, key.tenant, identifier)
+    found = await has.database.run_core(
+        lambda connection: find_subscriber(connection, key.tenant, identifier)
+    )
     if found is None:
         raise missing("subscriber")
     return answer(Subscriber, found)
@@ -119,9 +126,12 @@ async def get(subscriber_id: str, has: Has, key: DirectoryWriter) -> Response:
 )
 async def delete(subscriber_id: str, has: Has, key: DirectoryWriter) -> None:
     identifier = known_form(subscriber_id, "subscriber")
-    async with has.database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> bool:
         was_there = await delete_subscriber(connection, key.tenant, identifier)
         if was_there:
             await record_changes(connection, key, "subscriber.delete", [(identifier, {})])
-    if not was_there:
+        return was_there
+
+    if not await has.database.run_core(change):
         raise missing("subscriber")

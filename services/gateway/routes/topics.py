@@ -39,16 +39,20 @@ async def put_topic(
     topic_id: str, body: TopicBody, has: Has, key: DirectoryWriter
 ) -> dict[str, Any]:
     identifier = new_form(topic_id)
-    async with has.database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> dict[str, Any]:
         found = await topics.put_topic(connection, key.tenant, identifier, body.name)
         await record_changes(connection, key, "topic.put", [(identifier, {})])
         return found
 
+    return await has.database.run_core(change)
+
 
 @router.get("/{topic_id}", response_model=Topic, responses=READ, summary="One topic")
 async def get_topic(topic_id: str, has: Has, key: DirectoryWriter) -> dict[str, Any]:
-    async with has.database.transaction() as connection:
-        return await _present(connection, key.tenant, topic_id)
+    return await has.database.run_core(
+        lambda connection: _present(connection, key.tenant, topic_id)
+    )
 
 
 @router.delete(
@@ -56,11 +60,14 @@ async def get_topic(topic_id: str, has: Has, key: DirectoryWriter) -> dict[str, 
 )
 async def delete_topic(topic_id: str, has: Has, key: DirectoryWriter) -> None:
     identifier = known_form(topic_id, "topic")
-    async with has.database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> bool:
         was_there = await topics.delete_topic(connection, key.tenant, identifier)
         if was_there:
             await record_changes(connection, key, "topic.delete", [(identifier, {})])
-    if not was_there:
+        return was_there
+
+    if not await has.database.run_core(change):
         raise missing("topic")
 
 
@@ -90,13 +97,16 @@ async def get_members(
 async def add_members(
     topic_id: str, body: MembersBody, has: Has, key: DirectoryWriter
 ) -> dict[str, int]:
-    async with has.database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> int:
         await _present(connection, key.tenant, topic_id, hold=True)
         added = await topics.add_members(connection, key.tenant, topic_id, body.subscribers)
         if added:
             detail = {"added": added}
             await record_changes(connection, key, "topic.add_members", [(topic_id, detail)])
-    return {"added": added}
+        return added
+
+    return {"added": await has.database.run_core(change)}
 
 
 @router.put(
@@ -107,11 +117,14 @@ async def add_members(
 )
 async def put_member(topic_id: str, subscriber_id: str, has: Has, key: DirectoryWriter) -> None:
     subscriber = new_form(subscriber_id)
-    async with has.database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> None:
         await _present(connection, key.tenant, topic_id, hold=True)
         if await topics.add_members(connection, key.tenant, topic_id, [subscriber]):
             detail = {"subscriber": subscriber}
             await record_changes(connection, key, "topic.add_members", [(topic_id, detail)])
+
+    await has.database.run_core(change)
 
 
 @router.delete(
@@ -122,12 +135,15 @@ async def put_member(topic_id: str, subscriber_id: str, has: Has, key: Directory
 )
 async def delete_member(topic_id: str, subscriber_id: str, has: Has, key: DirectoryWriter) -> None:
     topic, subscriber = known_form(topic_id, "topic"), known_form(subscriber_id, "member")
-    async with has.database.transaction() as connection:
+
+    async def change(connection: AsyncConnection) -> bool:
         was_member = await topics.remove_member(connection, key.tenant, topic, subscriber)
         if was_member:
             detail = {"subscriber": subscriber}
             await record_changes(connection, key, "topic.remove_member", [(topic, detail)])
-    if not was_member:
+        return was_member
+
+    if not await has.database.run_core(change):
         raise missing("member")
 
 
