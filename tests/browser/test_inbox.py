@@ -103,7 +103,7 @@ async def test_loading_and_empty_and_away_are_told_apart(
 ) -> None:
     session = await start_live(page, server)
     await page.evaluate(SHOW)
-    await expect(page.get_by_text("All quiet")).to_be_visible()
+    await expect(page.get_by_text("No notifications")).to_be_visible()
     await session.close(4403, "origin_not_allowed")
     await expect(page.locator(".status")).to_have_text("Refused")
     await expect(page.locator(".panel-text")).to_have_text("This page may not open this feed.")

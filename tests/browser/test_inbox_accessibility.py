@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.inboxes import SHOW, Lists, show, show_bell
+from tests.browser.inboxes import SHOW, Lists, name_categories, show, show_bell
 from tests.browser.scripted import ScriptedServer, item, notification, start_client, start_live
 from tests.support.browser import open_page
 
@@ -70,7 +70,7 @@ async def loading(page: Page, server: ScriptedServer) -> None:
 async def empty(page: Page, server: ScriptedServer) -> None:
     await start_live(page, server)
     await page.evaluate(SHOW)
-    await expect(page.locator(".panel-title")).to_have_text("All quiet")
+    await expect(page.locator(".panel-title")).to_have_text("No notifications")
 
 
 async def snoozed(page: Page, server: ScriptedServer) -> None:
@@ -111,6 +111,7 @@ async def menu(page: Page, server: ScriptedServer) -> None:
 
 async def category(page: Page, server: ScriptedServer) -> None:
     await show(page, server, *RICH)
+    await name_categories(page)
     await page.get_by_role("combobox").select_option("team")
     await expect(page.locator("article")).to_have_count(1)
 

@@ -14,8 +14,8 @@ from tests.browser.scripted import ScriptedServer, Session, item, notification, 
 
 COUNT = 10_000
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-MOST_NODES = 16_000
-"""Forty for each of the 400 rows that are there at most."""
+MOST_NODES = 20_000
+"""Fifty for each of the 400 rows that are there at most."""
 
 WORK = """() => {
   const inbox = document.querySelector("clarion-inbox");

@@ -34,6 +34,10 @@ async def test_markup_in_any_field_is_shown_as_it_is_written(
     actions = [{"label": MARKUP[:40], "url": MARKUP}, {"label": "Go", "url": {"href": "x"}}]
     fields: dict[str, Any] = {"title": MARKUP, "body": MARKUP, "category": MARKUP, "url": MARKUP}
     await show(page, server, item(1, **fields, data={"actions": actions, "x": MARKUP}))
+    await page.evaluate(
+        "(name) => document.querySelector('clarion-inbox').words = { labels: { [name]: name } }",
+        MARKUP,
+    )
     found = page.locator("article")
     await expect(found.locator(".title")).to_have_text(MARKUP)
     await expect(found.locator(".body")).to_have_text(MARKUP)

@@ -1,6 +1,7 @@
 import { element, icon, write } from "./element.js";
 import { FUNNEL } from "./icons.js";
 import { STATES, isState } from "./view.js";
+import { labelOf } from "./words.js";
 
 /**
  * @typedef {import("./words.js").Words} Words
@@ -45,23 +46,26 @@ export class Filters {
       tab.setAttribute("aria-selected", String(chosen));
       tab.tabIndex = chosen ? 0 : -1;
     }
-    this.#category.hidden = categories.length === 0 && !view.category;
+    const named = categories.filter((key) => labelOf(words, key));
+    this.#category.hidden = named.length === 0;
     this.#category.toggleAttribute("data-chosen", view.category !== "");
     this.#select.setAttribute("aria-label", words.category);
-    this.#offer(words.allCategories, categories);
+    this.#offer(words, named);
     this.#select.value = view.category;
   }
 
   /**
-   * @param {string} all
+   * @param {Words} words
    * @param {string[]} categories
    */
-  #offer(all, categories) {
-    const written = JSON.stringify([all, ...categories]);
+  #offer(words, categories) {
+    const options = ["", ...categories].map((key) => [key, key ? labelOf(words, key) : words.allCategories]);
+    const written = JSON.stringify(options);
     if (written === this.#written) return;
     this.#written = written;
-    const options = categories.map((name) => element("option", { value: name }, name));
-    this.#select.replaceChildren(element("option", { value: "" }, all), ...options);
+    this.#select.replaceChildren(
+      ...options.map(([value, label = ""]) => element("option", { value }, label)),
+    );
   }
 
   /** @param {KeyboardEvent} event */

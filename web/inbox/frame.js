@@ -19,6 +19,7 @@ import { filled } from "./words.js";
  * @property {boolean} known  whether the feed was complete once
  * @property {number} shown  items in the list
  * @property {number} unread
+ * @property {boolean} readable  whether what is shown may be marked as read at once
  * @property {number} above  new ones out of sight
  * @property {{more: boolean, loading: boolean, failure: string}} page  the older ones
  * @property {Trouble | null} trouble  why the feed does not come
@@ -39,6 +40,7 @@ export class Frame {
   #count = element("span", { "aria-hidden": "true" });
   #spokenCount = element("span", { class: "spoken" });
   #badge = element("span", { class: "badge", part: "badge" }, this.#count, this.#spokenCount);
+  #name = element("div", { class: "name" });
   #status = element("span", { class: "status", part: "status", role: "status" });
   #allReadText = element("span", { class: "all-read-text" });
   #allRead = element("button", { class: "all-read", part: "all-read", type: "button" });
@@ -63,6 +65,7 @@ export class Frame {
     this.element = element("section", { class: "inbox" });
     const heading = element("slot", { name: "heading" }, this.#heading);
     const tools = element("slot", { name: "actions" });
+    this.#name.append(heading, this.#badge, this.#status);
     this.#allRead.append(icon(CHECKS), this.#allReadText);
     this.#above.append(icon(UP), this.#aboveText);
     this.scroll.append(this.#above, list, ...this.#panel.elements, this.#older);
@@ -70,7 +73,7 @@ export class Frame {
       element(
         "header",
         { part: "header" },
-        element("div", { class: "name" }, heading, this.#badge, this.#status),
+        this.#name,
         element("div", { class: "tools" }, this.#allRead, tools),
       ),
       this.#filters.element,
@@ -98,6 +101,15 @@ export class Frame {
     write(this.#older, look.page.loading ? words.loadingOlder : older);
     this.#above.hidden = look.above === 0;
     write(this.#aboveText, filled(words.newAbove, { count: look.above }, look.locale));
+    this.#fit();
+  }
+
+  /** Leaves out words of the header, however long they are, until the rest has its room. */
+  #fit() {
+    for (const level of ["", "action", "status"]) {
+      this.element.dataset["tight"] = level;
+      if (this.#name.scrollWidth <= this.#name.clientWidth) return;
+    }
   }
 
   /** Asks for older ones where the end of the list is in view, now and whenever it comes there. */
@@ -110,6 +122,7 @@ export class Frame {
     if (entries.some((entry) => entry.isIntersecting)) this.#reachedEnd();
   });
   #reachedEnd = () => {};
+  #resized = new ResizeObserver(() => this.#fit());
 
   /** @param {FrameActions} actions */
   #listen(actions) {
@@ -117,6 +130,7 @@ export class Frame {
     this.#older.addEventListener("click", actions.older);
     this.#noticeRetry.addEventListener("click", actions.retry);
     this.#reachedEnd = actions.older;
+    this.#resized.observe(this.element);
     this.#above.addEventListener("click", () => {
       this.scroll.scrollTo({ top: 0 });
       actions.newest();
@@ -139,7 +153,7 @@ export class Frame {
   }
 
   /** @param {Look} look */
-  #showCount({ words, unread, locale }) {
+  #showCount({ words, unread, readable, locale }) {
     write(this.#heading, words.heading);
     const number = new Intl.NumberFormat(locale);
     write(this.#count, unread > 99 ? `${number.format(99)}+` : number.format(unread));
@@ -147,6 +161,7 @@ export class Frame {
     this.#badge.toggleAttribute("data-none", unread === 0);
     write(this.#allReadText, words.allRead);
     this.#allRead.title = words.allRead;
+    this.#allRead.hidden = !readable;
     this.#allRead.disabled = unread === 0;
   }
 }

@@ -1,19 +1,19 @@
 /**
- * Keeps what is read where it is while other heights above it change. Browsers do so themselves, but
- * some never, and none where what changes is as tall as a gap.
+ * Keeps what is read where it is while heights above it change: some browsers never do so
+ * themselves, and none always does where what changes is as tall as a gap.
  *
- * @param {HTMLElement} list
+ * @param {Element} list
  * @param {HTMLElement[]} rows  in order
  * @returns {() => void}  brings it back to where it was
  */
 export function hold(list, rows) {
-  const own = /** @type {HTMLElement} */ (list.parentElement);
-  const scroller = own.scrollHeight > own.clientHeight ? own : document.scrollingElement;
-  const top = Math.max(own.getBoundingClientRect().top, 0);
-  const read = scroller?.scrollTop ? rows.find((row) => row.getBoundingClientRect().bottom > top) : null;
-  const before = read?.getBoundingClientRect().top ?? 0;
+  const own = /** @type {Element} */ (list.parentElement);
+  const scroller = own.scrollTop ? own : document.documentElement;
+  const top = (/** @type {Element} */ one) => one.getBoundingClientRect().top;
+  const edge = Math.max(top(own), 0);
+  const read = scroller.scrollTop ? rows.find((row) => top(row) + row.offsetHeight > edge) : null;
+  const before = read && top(read);
   return () => {
-    if (!scroller || !read?.isConnected) return;
-    scroller.scrollTop += read.getBoundingClientRect().top - before;
+    if (read?.isConnected) scroller.scrollTop += top(read) - Number(before);
   };
 }

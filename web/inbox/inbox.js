@@ -55,6 +55,7 @@ export class ClarionInbox extends FeedElement {
     toggle: (item) => this.#do((client) => (item.read_at ? client.unread(item.id) : client.read(item.id))),
     archive: (item) => this.#do((client) => client.archive(item.id)),
     snooze: (row) => this.#snooze(row),
+    menu: (row) => this.#menu.openAll(row, this.manner),
     shown: (id) => this.#sightings.note(this.client, id),
     emptied: () => this.#frame.scroll.focus(),
   });
@@ -112,7 +113,6 @@ export class ClarionInbox extends FeedElement {
   attributeChangedCallback(name) {
     super.attributeChangedCallback(name);
     if (["view", "category"].includes(name)) this.#look(this.#wantedView());
-    else if (["words", "lang"].includes(name)) this.#list.translate(this.manner);
   }
 
   /**
@@ -165,12 +165,18 @@ export class ClarionInbox extends FeedElement {
       known: client?.version !== undefined,
       shown: items.length,
       unread: client?.unreadCount ?? 0,
+      readable: ["inbox", "unread"].includes(this.view) && items.length > 0 && this.#anyUnread(items),
       above: this.#above,
       page: this.#shelf,
       trouble: troubleOf(connection, this.words),
       failure: this.#failure,
     });
     if (items.length === 0 && !this.#shelf.failure) void this.#shelf.older();
+  }
+
+  /** Of a category the server does not count; what is not loaded may be. @param {Item[]} items */
+  #anyUnread(items) {
+    return !this.category || this.#shelf.more || items.some((item) => !item.read_at);
   }
 
   /** @returns {View} */

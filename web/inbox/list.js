@@ -15,6 +15,7 @@ import { words } from "./words.js";
  * @property {(item: Item) => void} toggle
  * @property {(item: Item) => void} archive
  * @property {(row: Row) => void} snooze
+ * @property {(row: Row) => void} menu  of all that can be done
  * @property {(id: string) => void} shown
  * @property {() => void} emptied  the row that had the focus was the last
  */
@@ -34,6 +35,9 @@ export class List {
   /** @type {Manner} */
   #manner = { words, locale: "en" };
   #nearby = new Nearby(() => this.#render());
+  #room = new ResizeObserver((entries) => {
+    for (const row of new Set(entries.map(({ target }) => this.#rowOf(target)))) row?.fold();
+  });
   /** In the order shown. @type {Map<string, Row>} */
   #rows = new Map();
   /** The one in the tab order: it stays, wherever the view is. @type {Row | null} */
@@ -57,8 +61,10 @@ export class List {
    */
   show(items, manner) {
     const before = this.#items;
+    const isOther = manner.words !== this.#manner.words || manner.locale !== this.#manner.locale;
     this.#items = items;
     this.#manner = manner;
+    if (isOther) this.#translate();
     this.#nearby.follow(before, items);
     const place = this.#current && this.#placeOf(this.#current, before);
     const hadFocus = this.#current?.article.matches(":focus-within") ?? false;
@@ -71,10 +77,10 @@ export class List {
     else if (hadFocus) this.actions.emptied();
   }
 
-  /** Says everything again, in other words. @param {Manner} manner */
-  translate(manner) {
-    for (const row of this.#rows.values()) row.update(row.item, manner);
-    this.#days.tick(new Date(), manner);
+  /** Says everything again, in other words. */
+  #translate() {
+    for (const row of this.#rows.values()) row.update(row.item, this.#manner);
+    this.#days.tick(new Date(), this.#manner);
   }
 
   /** @param {Manner} manner */
@@ -113,7 +119,7 @@ export class List {
       items.slice(from, to).map((item, n) => this.#row(item, from + n, from + n < fresh)),
     );
     this.#rows = new Map(rows.map((row) => [row.item.id, row]));
-    const gaps = this.#nearby.between(items, stretches);
+    const gaps = this.#nearby.between(items.length, stretches);
     /** @type {import("./days.js").Piece[]} */
     const pieces = stretches.flatMap(({ from, to }) => [
       ...gaps.filter((gap) => gap.to === from),
@@ -128,9 +134,10 @@ export class List {
   /** @param {Set<string>} ids  that stay */
   #forget(ids) {
     const going = [...this.#rows].filter(([id]) => !ids.has(id));
-    for (const [id, row] of going) this.#nearby.measured(id, row.element.offsetHeight);
+    for (const [, row] of going) this.#nearby.measured(row.element.offsetHeight);
     for (const [, row] of going) {
       this.#watch.unobserve(row.article);
+      for (const clamped of row.clamped) this.#room.unobserve(clamped);
       row.element.remove();
     }
   }
@@ -147,6 +154,7 @@ export class List {
     row.tell(place, this.#items.length > MOST_ROWS ? this.#items.length : 0);
     if (known) return row;
     row.current = false;
+    for (const clamped of row.clamped) this.#room.observe(clamped);
     row.article.toggleAttribute("data-new", isNew);
     if (!item.seen_at) this.#watch.observe(row.article);
     return row;
@@ -189,6 +197,8 @@ export class List {
     if (act === "archive") this.actions.archive(row.item);
     else if (act === "snooze") this.actions.snooze(row);
     else if (act === "toggle") this.actions.toggle(row.item);
+    else if (act === "menu") this.actions.menu(row);
+    else if (act === "more") row.unfold();
     else if (link && link !== row.link) {
       if (!this.actions.act(row, link)) event.preventDefault();
     } else if (!link && row.link) row.link.click();

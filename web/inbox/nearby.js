@@ -18,9 +18,8 @@ export class Nearby {
   /** The first place that is there. */
   #start = 0;
   #count = 0;
-  /** Of rows that were there. @type {Map<string, number>} */
-  #heights = new Map();
-  #sum = 0;
+  /** Of rows, as far as they were measured. */
+  #height = LIKELY_HEIGHT;
   /** @type {Gap[]} */
   #gaps = [];
   #watch = new IntersectionObserver((entries) => this.#approached(entries));
@@ -62,29 +61,27 @@ export class Nearby {
     return wanted < near.from ? [alone, near] : [near, alone];
   }
 
-  /** @param {string} id @param {number} height */
-  measured(id, height) {
-    if (!height) return; // it is not shown
-    this.#sum += height - (this.#heights.get(id) ?? 0);
-    this.#heights.set(id, height);
+  /** @param {number} height  of a row; none where it is not shown */
+  measured(height) {
+    if (height) this.#height += (height - this.#height) / MOST_ROWS;
   }
 
   /**
    * What stands in place of the items between the stretches.
    *
-   * @param {Item[]} items
+   * @param {number} count  of all
    * @param {Stretch[]} stretches
    * @returns {Gap[]}
    */
-  between(items, stretches) {
+  between(count, stretches) {
     const ends = [0, ...stretches.map(({ to }) => to)];
-    const starts = [...stretches.map(({ from }) => from), items.length];
+    const starts = [...stretches.map(({ from }) => from), count];
     for (const gap of this.#gaps) {
       this.#watch.unobserve(gap.near);
       gap.element.remove(); // a row that has the focus must not move past it
     }
     const missing = ends.map((from, n) => ({ from, to: starts[n] ?? from })).filter(({ from, to }) => to > from);
-    this.#gaps = missing.map((stretch, n) => this.#gap(items, stretch, this.#gaps[n]));
+    this.#gaps = missing.map((stretch, n) => this.#gap(stretch, this.#gaps[n]));
     return this.#gaps;
   }
 
@@ -100,20 +97,14 @@ export class Nearby {
   }
 
   /**
-   * @param {Item[]} items
    * @param {Stretch} stretch
    * @param {Gap | undefined} before
    * @returns {Gap}
    */
-  #gap(items, { from, to }, before) {
+  #gap({ from, to }, before) {
     const near = before?.near ?? element("span", { class: "near" });
     const gap = before?.element ?? element("li", { class: "gap", "aria-hidden": "true" }, near);
-    const usual = this.#heights.size ? this.#sum / this.#heights.size : LIKELY_HEIGHT;
-    let height = 0;
-    for (let place = from; place < to; place += 1) {
-      height += this.#heights.get(items[place]?.id ?? "") ?? usual;
-    }
-    gap.style.blockSize = `${Math.round(height)}px`;
+    gap.style.height = `${Math.round((to - from) * this.#height)}px`;
     return { from, to, element: gap, near };
   }
 

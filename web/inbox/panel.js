@@ -1,5 +1,6 @@
 import { element, icon, write } from "./element.js";
 import { BELL, CLOUD } from "./icons.js";
+import { labelOf } from "./words.js";
 
 /** @typedef {import("./frame.js").Look} Look */
 
@@ -41,8 +42,9 @@ export class Panel {
     this.#retry.hidden = !(trouble?.retry);
     write(this.#retry, words.retry);
     this.#draw(trouble ? CLOUD : BELL);
-    const empty = look.view.category && look.view.state === "inbox" ? "category" : look.view.state;
-    const title = words.emptyTitles[empty].replace("{category}", () => look.view.category);
+    const label = look.view.state === "inbox" ? labelOf(words, look.view.category) : "";
+    const empty = label ? "category" : look.view.state;
+    const title = words.emptyTitles[empty].replace("{category}", () => label);
     write(this.#title, trouble ? words.notLoaded : title);
     write(this.#text, trouble ? trouble.text : words.emptyTexts[empty]);
   }

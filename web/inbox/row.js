@@ -1,8 +1,8 @@
 import { element, icon, write } from "./element.js";
-import { BOX, CHECK, CLOCK, DOT } from "./icons.js";
+import { BELL, BOX, CHECK, CLOCK, DOT, DOTS } from "./icons.js";
 import { actionsOf, safeLink } from "./links.js";
 import { fullTime, relativeTime, shortTime } from "./times.js";
-import { filled } from "./words.js";
+import { words as english, filled, labelOf } from "./words.js";
 
 /**
  * @typedef {import("../client/frames.js").Item} Item
@@ -21,6 +21,7 @@ export class Row {
   #title = element("span", { class: "title", part: "title", dir: "auto" });
   #body = element("span", { dir: "auto" });
   #paragraph = element("p", { class: "body", part: "body", id: `body-${this.#number}` }, this.#body);
+  #more = element("button", { class: "more", part: "more", type: "button", "data-act": "more", hidden: true });
   #links = element("div", { class: "links" });
   #time = element("time", { class: "time", part: "time", id: `time-${this.#number}` });
   #kind = element("span", { class: "kind", dir: "auto" });
@@ -36,9 +37,18 @@ export class Row {
     "aria-expanded": "false",
   });
   #archive = element("button", { class: "action", type: "button", "data-act": "archive" });
+  #menu = element("button", {
+    class: "action menu-open",
+    type: "button",
+    "data-act": "menu",
+    "aria-haspopup": "menu",
+    "aria-expanded": "false",
+  });
+  #line = element("h4", { class: "line", id: `line-${this.#number}` }, this.#hint, this.#title);
   /** @type {Item} */
   #item;
   #current = false;
+  #words = english;
 
   /**
    * @param {Item} item
@@ -53,10 +63,10 @@ export class Row {
       { class: "item", part: "item", tabindex: "-1", "data-id": item.id },
       element("span", { class: "mark", "aria-hidden": "true" }),
       this.#avatar,
-      element("h4", { class: "line", id: `line-${this.#number}` }, this.#hint, this.#title),
+      this.#line,
       this.#time,
-      element("div", { class: "rest" }, this.#paragraph, this.#links, about),
-      element("div", { class: "actions" }, this.#toggle, this.#snooze, this.#archive),
+      element("div", { class: "rest" }, this.#paragraph, this.#more, this.#links, about),
+      element("div", { class: "actions" }, this.#toggle, this.#snooze, this.#archive, this.#menu),
     );
     this.article.setAttribute("aria-labelledby", `line-${this.#number}`);
     this.article.setAttribute("aria-describedby", `${this.#paragraph.id} ${about.id} ${this.#time.id}`);
@@ -73,8 +83,37 @@ export class Row {
     return this.#link.hidden ? null : this.#link;
   }
 
-  get snoozeButton() {
-    return this.#snooze;
+  /** What is clamped where it is too long. */
+  get clamped() {
+    return [this.#line, this.#paragraph];
+  }
+
+  /** The buttons of what can be done with it, without the one that stands for them on touch. */
+  get buttons() {
+    return [this.#toggle, this.#snooze, this.#archive].filter((button) => !button.hidden);
+  }
+
+  /** Beside which its menus open: the one of these that is shown. */
+  get menuButton() {
+    return this.#menu.checkVisibility() ? this.#menu : this.#snooze;
+  }
+
+  /** Shows all of title and body, or no longer. */
+  unfold() {
+    this.article.toggleAttribute("data-unfolded");
+    this.#sayMore();
+  }
+
+  #sayMore() {
+    const all = this.article.hasAttribute("data-unfolded");
+    this.#more.ariaExpanded = String(all);
+    write(this.#more, all ? this.#words.less : this.#words.more);
+  }
+
+  /** Offers the rest of title and body where not all of them has room. */
+  fold() {
+    const isCut = this.clamped.some((one) => one.scrollHeight > one.clientHeight + 1);
+    this.#more.hidden = !isCut && !this.article.hasAttribute("data-unfolded");
   }
 
   /**
@@ -89,7 +128,7 @@ export class Row {
     write(this.#title, item.title);
     write(this.#body, item.body ?? "");
     this.#paragraph.hidden = !item.body;
-    this.#showKind(item.category ?? item.type);
+    this.#showKind(item, words);
     write(this.#urgent, words.urgent);
     this.#urgent.hidden = item.lane !== "urgent";
     this.#showSnoozed(manner);
@@ -97,6 +136,9 @@ export class Row {
     label(this.#toggle, item.read_at ? words.markUnread : words.markRead, item.read_at ? DOT : CHECK);
     label(this.#snooze, words.snooze, CLOCK);
     label(this.#archive, words.archive, BOX);
+    label(this.#menu, words.actions, DOTS);
+    this.#words = words;
+    this.#sayMore();
     this.#snooze.hidden = this.#archive.hidden = !!item.archived_at;
     this.tick(new Date(), manner);
   }
@@ -136,10 +178,18 @@ export class Row {
     }
   }
 
-  /** @param {string} kind */
-  #showKind(kind) {
-    write(this.#kind, kind);
-    write(this.#avatar, [...kind][0]?.toLocaleUpperCase() ?? "");
+  /**
+   * @param {Item} item
+   * @param {import("./words.js").Words} words
+   */
+  #showKind({ category, type }, words) {
+    const name = labelOf(words, category, type);
+    write(this.#kind, name);
+    this.#kind.hidden = !name;
+    const letter = [...name][0]?.toLocaleUpperCase();
+    if (letter) write(this.#avatar, letter);
+    else if (!this.#avatar.querySelector("svg")) this.#avatar.replaceChildren(icon(BELL));
+    const kind = category ?? type;
     const sum = [...kind].reduce((hash, sign) => (hash * 31 + (sign.codePointAt(0) ?? 0)) % 9973, 7);
     this.#avatar.dataset["hue"] = String(sum % HUES);
   }

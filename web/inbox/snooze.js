@@ -24,18 +24,29 @@ export class SnoozeMenu {
   }
 
   /**
+   * All that its buttons do, where there is no room for them.
+   *
+   * @param {import("./row.js").Row} row
+   * @param {import("./row.js").Manner} manner
+   */
+  openAll({ buttons, menuButton }, { words }) {
+    const entries = buttons.map((button) => ({ label: button.title, act: () => button.click() }));
+    this.#menu.open(menuButton, words.actions, entries);
+  }
+
+  /**
    * @param {import("./row.js").Row} row
    * @param {import("./row.js").Manner} manner
    * @param {(until: Date | null) => void} snooze  null brings it back
    */
-  open({ item, snoozeButton }, { words, locale }, snooze) {
+  open({ item, menuButton }, { words, locale }, snooze) {
     const entries = snoozeChoices(new Date()).map(({ name, until }) => ({
       label: words.snoozes[name],
       hint: shortTime(until, locale),
       act: () => snooze(until),
     }));
     const wake = { label: words.wake, act: () => snooze(null) };
-    this.#menu.open(snoozeButton, words.snooze, item.snoozed_until ? [wake, ...entries] : entries);
+    this.#menu.open(menuButton, words.snooze, item.snoozed_until ? [wake, ...entries] : entries);
   }
 }
 

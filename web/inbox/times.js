@@ -49,18 +49,18 @@ export function fullTime(when, locale) {
 }
 
 /**
- * Weekday and time; the date too where it is more than a week away.
+ * Weekday, date and time.
  *
  * @param {Date} when
  * @param {string} locale
  */
 export function shortTime(when, locale) {
-  const far = Math.abs(when.getTime() - Date.now()) > 86_400_000 * 7;
   return format(Intl.DateTimeFormat, locale, {
     weekday: "short",
     hour: "numeric",
     minute: "2-digit",
-    ...(far && { day: "numeric", month: "short" }),
+    day: "numeric",
+    month: "short",
   }).format(when);
 }
 

@@ -1,5 +1,6 @@
 import { element, icon } from "./element.js";
 import { CROSS } from "./icons.js";
+import { relativeTime } from "./times.js";
 
 /**
  * @typedef {import("../client/frames.js").Item} Item
@@ -10,6 +11,8 @@ import { CROSS } from "./icons.js";
  * @property {string} [text]
  * @property {string} close  the name of its closing button
  * @property {() => void} open  what pressing it does
+ * @property {{when: Date, locale: string}} [time]  of what it tells
+ * @property {{label: string, act: () => void}} [action]  a button in it
  */
 
 const MOST = 3;
@@ -34,7 +37,7 @@ export class Toaster {
   }
 
   /** @param {Toast} toast */
-  show({ title, text, close, open }) {
+  show({ title, text, close, open, time, action }) {
     const words = element(
       "button",
       { class: "toast-open", type: "button" },
@@ -44,6 +47,16 @@ export class Toaster {
     const cross = element("button", { class: "action", type: "button", "aria-label": close });
     cross.append(icon(CROSS));
     const made = element("div", { class: "toast", part: "toast" }, words, cross);
+    if (time) words.append(element("time", { class: "toast-time", datetime: time.when.toISOString() },
+      relativeTime(time.when, new Date(), time.locale)));
+    if (action) {
+      const button = element("button", { class: "toast-act", part: "toast-action", type: "button" }, action.label);
+      button.addEventListener("click", () => {
+        this.#drop(made);
+        action.act();
+      });
+      made.append(button);
+    }
     words.addEventListener("click", () => {
       this.#drop(made);
       open();
@@ -62,9 +75,12 @@ export class Toaster {
   tell(items, owner, open) {
     const latest = items.at(-1);
     if (!latest) return;
-    const { words } = owner;
+    const { words, locale, client } = owner;
     const many = owner.fill(words.newAbove, { count: items.length });
+    const read = () => void client?.read(items.map(({ id }) => id)).catch(() => {}); // it stays unread
     this.show({
+      time: { when: new Date(latest.created_at), locale },
+      action: { label: words.markRead, act: read },
       title: items.length === 1 ? latest.title : many,
       text: (items.length === 1 ? latest.body : latest.title) ?? "",
       close: words.close,

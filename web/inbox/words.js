@@ -16,11 +16,16 @@ export const words = {
   filters: "Filter notifications",
   views: { inbox: "All", unread: "Unread", snoozed: "Snoozed", archived: "Archived" },
   category: "Category",
+  /** What a category or a type of event is called, by its key; one that is not here is not named. */
+  labels: /** @type {Record<string, string>} */ ({}),
   allCategories: "All categories",
   allRead: "Mark all as read",
   markRead: "Mark as read",
   markUnread: "Mark as unread",
   archive: "Archive",
+  actions: "Actions",
+  more: "Show more",
+  less: "Show less",
   snooze: "Snooze",
   snoozes: {
     hour: "In an hour",
@@ -41,18 +46,18 @@ export const words = {
   /** @type {Phrase} */
   newAbove: { one: "{count} new notification", other: "{count} new notifications" },
   emptyTitles: {
-    inbox: "All quiet",
-    unread: "You are all caught up",
+    inbox: "No notifications",
+    unread: "No unread notifications",
     snoozed: "Nothing is snoozed",
     archived: "Nothing is archived",
-    category: "Nothing in {category}",
+    category: "No notifications in {category}",
   },
   emptyTexts: {
-    inbox: "What happens next shows up here by itself.",
-    unread: "New notifications show up here by themselves.",
-    snoozed: "What you snooze waits here until its time.",
-    archived: "What you archive is kept here.",
-    category: "Choose another category or filter.",
+    inbox: "New notifications appear here.",
+    unread: "New notifications appear here.",
+    snoozed: "Snoozed notifications wait here until their time.",
+    archived: "Archived notifications are kept here.",
+    category: "Choose another category.",
   },
   away: "Not connected. What arrives meanwhile is kept and shown when you are back.",
   arrived: "New notification: {title}",
@@ -122,6 +127,17 @@ export function wordsOf(locale, onLoaded) {
 export function wordsWith(given, table) {
   const changed = typeof given === "string" ? parsed(given) : given;
   return /** @type {Words} */ (merged(merged(words, table), changed));
+}
+
+/**
+ * What a category or type is called; nothing where the table does not say.
+ *
+ * @param {Words} words
+ * @param {...(string | null)} keys  the first that has a name
+ */
+export function labelOf({ labels }, ...keys) {
+  const key = keys.find((one) => one !== null && Object.hasOwn(labels, one));
+  return key ? (labels[key] ?? "") : "";
 }
 
 /**

@@ -63,21 +63,27 @@ button, select { font: inherit; color: inherit; cursor: pointer; }
 }
 .toasts:popover-open { display: grid; gap: 0.5rem; }
 .toast {
-  display: flex; align-items: start; gap: 0.25rem; padding: 0.375rem;
+  display: grid; grid-template-columns: minmax(0, 1fr) auto; align-items: start; gap: 0.25rem; padding: 0.375rem;
   background: var(--_raised); border: 1px solid var(--_line); border-radius: var(--_radius);
   border-inline-start: 3px solid var(--_accent); box-shadow: var(--_shadow);
 }
 .toast-open {
-  flex: 1; min-inline-size: 0; display: grid; gap: 0.125rem; padding: 0.375rem 0.625rem;
+  min-inline-size: 0; display: grid; gap: 0.125rem; padding: 0.375rem 0.625rem;
   border: 0; border-radius: 7px; background: none; text-align: start;
 }
 .toast-open:hover { background: var(--_hover); }
-.toast-title { font-weight: 600; overflow-wrap: anywhere; }
-.toast-text {
-  color: var(--_muted); font-size: 0.875rem; overflow-wrap: anywhere; overflow: hidden;
-  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2;
+.toast-title { font-weight: 600; }
+.toast-text { color: var(--_muted); font-size: 0.875rem; }
+.toast-title, .toast-text {
+  overflow-wrap: anywhere; overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2;
 }
 .toast-text:empty { display: none; }
+.toast-time { color: var(--_muted); font-size: 0.8125rem; }
+.toast-act {
+  justify-self: start; margin-inline-start: 0.625rem; margin-block-end: 0.25rem; min-block-size: 1.875rem; padding: 0.125rem 0.75rem;
+  border: 1px solid var(--_edge); border-radius: 8px; background: none; font-size: 0.8125rem; font-weight: 600;
+}
+.toast-act:hover { background: var(--_hover); }
 @media (prefers-reduced-motion: no-preference) {
   .toast { animation: arrive 0.25s ease-out; }
   @keyframes arrive { from { opacity: 0; translate: 0 0.5rem; } }

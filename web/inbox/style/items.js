@@ -6,7 +6,7 @@ export const items = css(`
 .day {
   position: sticky; inset-block-start: 0; z-index: 2; padding: 0.5rem 1.125rem 0.375rem;
   background: var(--_surface); color: var(--_muted);
-  font-size: 0.75rem; font-weight: 600; letter-spacing: 0.01em;
+  font-size: 0.75rem; font-weight: 600;
 }
 .rows { list-style: none; padding: 0; }
 .rows > li + li { border-block-start: 1px solid var(--_line); }
@@ -14,7 +14,8 @@ export const items = css(`
 .near { position: absolute; inset-inline: 0; inset-block: -100rem; visibility: hidden; }
 .item {
   position: relative; display: grid; cursor: pointer;
-  grid-template: "mark avatar line time" auto "mark avatar rest rest" 1fr / 0.5rem 2.25rem minmax(0, 1fr) auto;
+  grid-template: "mark avatar line time" auto "mark avatar rest rest" 1fr / 0.5rem 2.25rem minmax(0, 1fr) minmax(var(--_tools), auto);
+  --_tools: 5.75rem;
   column-gap: 0.625rem; padding-block: 0.75rem; padding-inline: 0.625rem 1.125rem;
   scroll-margin-block: 2.5rem 0.5rem;
 }
@@ -39,13 +40,24 @@ export const items = css(`
 .avatar[data-hue="3"] { --_hue: 20; }
 .avatar[data-hue="4"] { --_hue: 320; }
 .avatar[data-hue="5"] { --_hue: 215; }
+.avatar .icon { inline-size: 1.25rem; block-size: 1.25rem; }
 .rest { grid-area: rest; min-inline-size: 0; }
+.rest, .line { max-inline-size: 52ch; }
 .line { grid-area: line; font-size: inherit; font-weight: 500; line-height: 1.4; overflow-wrap: anywhere; }
+.line, .body {
+  overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; line-clamp: 3;
+}
+.line { -webkit-line-clamp: 2; line-clamp: 2; }
+[data-unfolded] :is(.line, .body) { display: block; }
+.more {
+  min-block-size: 1.5rem; padding: 0; border: 0; background: none; color: var(--_accent);
+  font-size: 0.8125rem; font-weight: 600;
+}
+.more:hover { text-decoration: underline; }
 [data-unread] .line { font-weight: 650; }
 .body {
   margin-block-start: 0.125rem; color: var(--_muted); font-size: 0.875rem; overflow-wrap: anywhere;
-  white-space: pre-line; overflow: hidden;
-  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; line-clamp: 3;
+  white-space: pre-line;
 }
 .links { display: flex; flex-wrap: wrap; gap: 0.375rem; margin-block: 0.5rem 0.25rem; }
 .act, .no-link {
@@ -56,36 +68,40 @@ export const items = css(`
 .act { border-color: var(--_edge); background: var(--_surface); color: var(--_text); text-decoration: none; }
 .act:hover { background: var(--_hover); }
 .act:first-child { border-color: var(--_accent); background: var(--_accent); color: var(--_on-accent); }
-.act:first-child:hover { filter: brightness(1.08); }
 .no-link { border-style: dashed; font-weight: 450; }
 .about {
-  display: flex; flex-wrap: wrap; align-items: center; gap: 0 0.5rem; min-block-size: 1.5rem;
+  display: flex; flex-wrap: wrap; align-items: center; gap: 0 0.5rem;
   margin-block-start: 0.125rem; color: var(--_muted); font-size: 0.8125rem;
 }
-.about > :not(.open, .kind, [hidden])::after { content: "·"; margin-inline-start: 0.5rem; }
+.about > :not([hidden]) ~ :not([hidden], .open)::before { content: "·"; margin-inline-end: 0.5rem; color: var(--_muted); font-weight: 400; }
 .kind { overflow-wrap: anywhere; }
 .urgent { color: var(--_bad); font-weight: 600; }
-.urgent::after { color: var(--_muted); }
 .open {
   display: inline-flex; align-items: center; min-block-size: 1.5rem; padding-inline: 0.25rem;
   border-radius: 4px; color: var(--_accent); font-weight: 600;
 }
 .time {
   grid-area: time; padding-block-start: 0.125rem; color: var(--_muted); font-size: 0.8125rem;
-  white-space: nowrap; font-variant-numeric: tabular-nums;
+  white-space: nowrap; font-variant-numeric: tabular-nums; text-align: end;
 }
-.actions { grid-area: actions; display: flex; align-self: end; justify-self: end; }
-@media (hover: hover) and (pointer: fine) {
-  .actions {
-    grid-area: auto; position: absolute; inset-block-start: 0.375rem; inset-inline-end: 0.75rem; z-index: 1;
-    padding: 0.125rem; border: 1px solid var(--_line); border-radius: 9px;
-    background: var(--_raised); box-shadow: 0 2px 6px light-dark(#10182814, #0005); opacity: 0;
+.actions { position: absolute; inset-block-start: 0.25rem; inset-inline-end: 0.875rem; display: flex; }
+@media not (pointer: coarse) {
+  .actions { opacity: 0; }
+  .actions .action { block-size: 1.75rem; }
+  .item:is(:hover, :focus-within, :has([aria-expanded="true"]:not(.more))) .actions { opacity: 1; }
+  .item:is(:hover, :focus-within, :has([aria-expanded="true"]:not(.more))) .time { visibility: hidden; }
+  .menu-open { display: none; }
+  @container (max-width: 22rem) {
+    .item { --_tools: 0; }
+    .item .time { visibility: visible !important; }
+    .about { min-block-size: 1.75rem; padding-inline-end: 6rem; }
+    .actions { inset-block: auto 0.625rem; }
   }
-  .item:is(:hover, :focus-within, :has([aria-expanded="true"])) .actions { opacity: 1; }
-  .item:is(:hover, :focus-within) .time { visibility: hidden; }
 }
-@media not ((hover: hover) and (pointer: fine)) {
-  .item { grid-template: "mark avatar line time" auto "mark avatar rest rest" auto "mark avatar actions actions" auto / 0.5rem 2.25rem minmax(0, 1fr) auto; padding-block-end: 0.25rem; }
+@media (pointer: coarse) {
+  .item { --_tools: 0; padding-inline-end: 3rem; }
+  .actions { inset-block-start: 0; inset-inline-end: 0.125rem; }
+  .actions :not(.menu-open) { display: none; }
 }
 @media (prefers-reduced-motion: no-preference) {
   .item { transition: background-color 0.15s; }
