@@ -222,7 +222,7 @@ class Conversations:
         if feed is None:
             return
         if session.token is None or frame.topic not in session.token.publish:
-            session.close(FORBIDDEN, "topic_not_allowed")
+            session.send(topic_not_allowed(frame))
             return
         session.send(await self.publishing.publish(feed, frame))
 
@@ -231,6 +231,12 @@ def is_behind(session: Session) -> bool:
     """Whether the feed has more, or other, than the session was given."""
     feed = session.feed
     return session.stage is not Stage.LIVE or feed is None or feed.version != session.version
+
+
+def topic_not_allowed(frame: Publish) -> ErrorFrame:
+    """The session goes on: several pages may share it, with rights of their own."""
+    detail = "The token does not name this topic in `publish`."
+    return ErrorFrame(code="topic_not_allowed", detail=detail, ref=frame.ref)
 
 
 def answer_at_once(session: Session, work: Work) -> bool:

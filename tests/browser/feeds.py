@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from playwright.async_api import BrowserContext, Page
@@ -9,12 +10,12 @@ from playwright.async_api import BrowserContext, Page
 from tests.browser.demo import Demo
 from tests.browser.scripted import until
 
-START = """async ({ key, subscriber, ttl_s, options }) => {
+START = """async ({ key, subscriber, ttl_s, publish, options }) => {
   const { Clarion } = await import("/web/client/clarion.js");
   window.minted = 0;
   const token = async () => {
     const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
-    const body = JSON.stringify({ subscriber, ttl_s });
+    const body = JSON.stringify({ subscriber, ttl_s, publish });
     const answer = await fetch("/v1/tokens", { method: "POST", headers, body });
     if (!answer.ok) throw new Error(`no token: ${answer.status}`);
     window.minted += 1;
@@ -54,6 +55,7 @@ async def open_feed(
     ttl_s: int = 3_600,
     *,
     sockets: bool = True,
+    publish: Sequence[str] = (),
     **options: Any,
 ) -> Page:
     """A tab with this person's feed, live when this returns."""
@@ -62,8 +64,8 @@ async def open_feed(
         await tab.add_init_script(NO_SOCKETS)
     # A page of the server's own that runs nothing; one made up here would not be a local one
     await tab.goto(f"{demo.url}/web/demo/favicon.svg")
-    given = {"key": demo.key, "subscriber": subscriber, "ttl_s": ttl_s, "options": options}
-    await tab.evaluate(START, given)
+    said = {"subscriber": subscriber, "ttl_s": ttl_s, "publish": list(publish)}
+    await tab.evaluate(START, {"key": demo.key, "options": options, **said})
     await until(tab, "clarion.state.state === 'live'", timeout_s=60)
     return tab
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import mimetypes
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -21,6 +22,16 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 10
 
 PAGE = b"<!doctype html><html lang=en><title>test</title><link rel=icon href='data:,'><main></main>"
+
+QUICK = "/quick"
+"""Before `/web/...`: the same, but these limits are short."""
+
+QUICK_LIMITS = {
+    "TOKEN_WITHIN_MS": 300,
+    "LEADER_ANSWERS_WITHIN_MS": 1_500,
+    "LEADER_QUIET_MS": 300,
+    "RENEW_AGAIN_MS": 10,
+}
 
 START = """async ({ tokens, backoff, share }) => {
   const { Clarion } = await import("/web/client/clarion.js");
@@ -96,7 +107,10 @@ def static_file(_connection: ServerConnection, request: Request) -> Response | N
     path = request.path.partition("?")[0]
     if path == "/v1/live":
         return None
-    body = PAGE if path == "/" else (ROOT / path.lstrip("/")).read_bytes()
+    body = PAGE if path == "/" else (ROOT / path.removeprefix(QUICK).lstrip("/")).read_bytes()
+    if path == f"{QUICK}/web/client/limits.js":
+        for name, milliseconds in QUICK_LIMITS.items():
+            body = re.sub(rf"(?<={name} = )[\d_]+".encode(), str(milliseconds).encode(), body)
     kind = "text/html" if path == "/" else mimetypes.guess_type(path)[0] or "text/plain"
     headers = Headers({"Content-Type": kind, "Content-Length": str(len(body))})
     return Response(HTTPStatus.OK, "OK", headers, body)
@@ -154,10 +168,16 @@ async def run_client(
     await page.evaluate(START, {"tokens": list(tokens), "backoff": backoff, "share": share})
 
 
-def jwt(lifetime_s: int, subscriber: str | None = None) -> str:
+def jwt(
+    lifetime_s: int,
+    subscriber: str | None = None,
+    *,
+    tenant: str = "default",
+    issued_at: int = 1_000,
+) -> str:
     """As much of a token as the client looks at."""
-    said = {"iat": 1_000, "exp": 1_000 + lifetime_s}
-    who = {"sub": subscriber, "tenant": "default"} if subscriber else {}
+    said = {"iat": issued_at, "exp": issued_at + lifetime_s}
+    who = {"sub": subscriber, "tenant": tenant} if subscriber else {}
     claims = json.dumps(said | who).encode()
     return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.sig"
 

@@ -88,7 +88,7 @@ async def test_a_token_that_expires_later_is_replaced_again(
     assert (await session.opened())[0] == {"type": "auth", "token": "three"}
 
 
-@pytest.mark.parametrize("code", [1002, 4403, 4409, 4413])
+@pytest.mark.parametrize("code", [1002, 4403, 4413])
 async def test_a_server_that_wants_no_return_gets_none(
     page: Page, server: ScriptedServer, code: int
 ) -> None:
@@ -99,6 +99,26 @@ async def test_a_server_that_wants_no_return_gets_none(
     await page.clock.run_for(3_600_000)
     assert server.sessions.empty()
     assert await page.evaluate("clarion.state.state") == "refused"
+
+
+async def test_a_subscriber_with_too_many_sessions_is_retried_slowly(
+    page: Page, server: ScriptedServer
+) -> None:
+    await page.clock.install()
+    await page.add_init_script("Math.random = () => 0")
+    session = await start_client(page, server)
+    await session.close(4409, "too_many_sessions")
+    await until(page, "clarion.state.state === 'waiting'")
+    assert await page.evaluate("clarion.state.code") == "too_many_sessions"
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await page.clock.run_for(29_000)
+    assert await page.evaluate("clarion.state.state") == "waiting"
+    assert server.sessions.empty()
+    await page.clock.run_for(1_500)
+    session = await server.session()
+    await session.opened()
+    await session.send(*replay(item(1)))
+    await until(page, "clarion.state.state === 'live'")
 
 
 async def test_a_silent_connection_is_asked_and_then_left(

@@ -120,6 +120,21 @@ async def test_revoked_sessions_end_the_feed_in_every_tab_with_a_sentence(
         await expect_feed(tabs[:1], ["After"], 1)
 
 
+async def test_a_tab_publishes_where_its_own_token_allows_it(browser: Browser, demo: Demo) -> None:
+    async with open_page(browser, bypass_csp=True) as page:
+        leader = await open_feed(page.context, demo, "ada")
+        other = await open_feed(page.context, demo, "ada", publish=["room:42"])
+        publish = "clarion.publish('room:42', 1).then(() => 'ok', (error) => error.code)"
+        assert await leader.evaluate(publish) == "topic_not_allowed"
+        assert await other.evaluate(publish) == "ok"
+        elsewhere = publish.replace("42", "43")
+        assert await other.evaluate(elsewhere) == "topic_not_allowed"
+        await demo.post(event("Still here", "ada"))
+        await expect_feed([leader, other], ["Still here"], 1)
+        states = [await tab.evaluate("states") for tab in (leader, other)]
+        assert states == [["connecting", "live"]] * 2
+
+
 async def test_where_no_socket_opens_the_feed_comes_by_events(browser: Browser, demo: Demo) -> None:
     async with open_page(browser, allowed_errors=AWAY, bypass_csp=True) as page:
         tab = await open_feed(page.context, demo, "ada", sockets=False)

@@ -1,7 +1,13 @@
 /**
  * The Clarion client: a subscriber's feed, live, in a browser page.
  *
- *     const clarion = new Clarion({ token: () => fetch("/my-token").then((r) => r.text()) });
+ *     const token = async () => {
+ *       const answer = await fetch("/my-token");
+ *       if (answer.status === 401) return null; // nobody is signed in
+ *       if (!answer.ok) throw new Error(`No token: ${answer.status}`); // asked again after a while
+ *       return answer.text();
+ *     };
+ *     const clarion = new Clarion({ token });
  *     clarion.on("change", () => render(clarion.items, clarion.unreadCount));
  *     clarion.connect();
  *
@@ -48,6 +54,8 @@ export { ClarionError };
  *
  * @typedef {object} Events
  * @property {StateChange} state  the connection
+ * @property {StateChange} signed-out  the page has no token: somebody should sign in
+ * @property {StateChange} refused  the server wants this token no more
  * @property {null} change  items or the unread count are new
  * @property {Arrival} notification  an item that was not here before, or is back from a snooze
  * @property {ClarionError} error  what the server refused outside of a command

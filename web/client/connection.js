@@ -2,12 +2,23 @@ import { ClarionError } from "./errors.js";
 import { heartbeat } from "./heartbeat.js";
 import {
   CALM_DOWN_MS,
+  FIRST_SOCKET_WITHIN_MS,
   RENEW_AGAIN_MS,
+  SLOW_RETRY_MS,
   SOCKETS_BEFORE_STREAM,
   STEADY_AFTER_MS,
   WELCOME_WITHIN_MS,
 } from "./limits.js";
-import { ABNORMAL, FINAL, TOKEN_REFUSED, TOO_MANY_FRAMES } from "./protocol.js";
+import {
+  ABNORMAL,
+  FINAL,
+  NOT_A_TOKEN,
+  REVOKED,
+  SIGNED_OUT,
+  TOKEN_REFUSED,
+  TOO_MANY_FRAMES,
+  TOO_MANY_SESSIONS,
+} from "./protocol.js";
 import { openStream } from "./stream.js";
 import { now, timer } from "./timer.js";
 
@@ -15,8 +26,10 @@ import { now, timer } from "./timer.js";
  * @typedef {import("./frames.js").ClientFrame} ClientFrame
  * @typedef {import("./frames.js").ServerFrame} ServerFrame
  *
- * @typedef {"idle" | "connecting" | "live" | "waiting" | "offline" | "refused" | "closed"} State
- *   `waiting`: lost, comes back by itself; `refused`: will not come back, `detail` says why
+ * @typedef {"idle" | "connecting" | "live" | "waiting" | "offline" | "signed-out" | "refused"
+ *   | "closed"} State
+ *   `waiting`: lost, comes back by itself; `signed-out`: the page has no token, and is asked again
+ *   when it is shown, and once a minute; `refused`: will not come back, `detail` says why
  * @typedef {{state: State, code?: string, detail?: string, retryInMs?: number}} StateChange
  *
  * @typedef {{baseMs?: number, capMs?: number}} Backoff
@@ -32,9 +45,11 @@ import { now, timer } from "./timer.js";
  * @property {string} url
  * @property {import("./tokens.js").TokenSource} tokens
  * @property {Backoff} [backoff]
- * @property {Pick<ReturnType<typeof import("./tabs.js").tabs>, "admit" | "join">} others  say when
- *   it is ours to connect
+ * @property {Pick<ReturnType<typeof import("./tabs.js").tabs>,
+ *   "admit" | "join" | "resign" | "follows">} others  say when it is ours to connect
  */
+
+const slowly = () => (SLOW_RETRY_MS * (1 + Math.random())) / 2;
 
 /**
  * One link after the other to the same feed, until `end()` or the server says not to return.
@@ -61,7 +76,7 @@ export function connection(
   /** As the welcome says; none before. */
   let heartbeatS = 0;
   let isResting = false;
-  let isRenewed = false;
+  let isSignedOut = false;
   /** What comes by itself if nothing else does. */
   const next = timer();
   const renewal = timer();
@@ -75,42 +90,61 @@ export function connection(
 
   async function connect() {
     const ours = drop();
-    begin();
+    if (!isSignedOut && !others.follows()) begin();
     try {
-      await tokens.current();
+      await tokens.current(); // says whose feed it is
       if (ours !== attempt) return;
       await others.admit(tokens.feed(), /** @type {AbortController} */ (listening), connect);
-      const isSocket = unopened % (SOCKETS_BEFORE_STREAM + 1) < SOCKETS_BEFORE_STREAM;
+      const token = await tokens.current();
       if (ours !== attempt) return;
+      if (tokens.refusal()) return tokenRefused(tokens.refusal());
+      isSignedOut = false;
       begin(); // where another tab has led until now, this is news
-      next(WELCOME_WITHIN_MS, lost);
+      const isSocket = unopened % (SOCKETS_BEFORE_STREAM + 1) < SOCKETS_BEFORE_STREAM;
+      if (isSocket && !unopened) next(FIRST_SOCKET_WITHIN_MS, swallowed);
+      else next(WELCOME_WITHIN_MS, lost);
       link = isSocket ? /** @type {Link} */ (new WebSocket(url, "clarion.v1")) : openStream(url);
-      link.onopen = renew;
+      link.onopen = () => renew(token);
       link.onmessage = ({ data }) => heard(JSON.parse(data));
       link.onclose = ({ code, reason }) => ours === attempt && lost(code, reason);
     } catch (error) {
-      if (ours !== attempt) return;
-      if (error instanceof ClarionError) refused(error.code, error.message);
-      else comeBack("no_token", /** @type {Error | null} */ (error)?.message);
+      if (ours === attempt) noToken(error);
     }
   }
 
-  /** Tell the token, or a newer one. */
-  async function renew() {
+  /** Tell the token, a newer one each time but the first. @param {string} [first] */
+  async function renew(first) {
     const ours = attempt;
     let again = RENEW_AGAIN_MS;
     try {
-      const token = await tokens.current();
+      const token = first ?? (await tokens.renewed());
+      if (ours !== attempt) return;
       again = tokens.renewInMs();
-      if (ours === attempt) {
-        send({ type: "auth", token });
-        if (!heartbeatS) ask();
-      }
+      send({ type: "auth", token });
+      if (first) ask();
     } catch (error) {
-      // The old token may be good for a while yet; when it is not, the server says 4401
-      if (error instanceof ClarionError && ours === attempt) return refused(error.code, error.message);
+      // The old token may be good for a while yet; when it is not, the server says 4401. Not so where
+      // the page says that it is over
+      const isOver = error instanceof ClarionError && error.code !== NOT_A_TOKEN;
+      if (ours === attempt && isOver) noToken(error);
     }
-    if (ours === attempt) renewal(again, renew);
+    if (ours === attempt) renewal(again, () => renew());
+  }
+
+  /** @param {unknown} error  of the page, or of what is loaded when it is needed */
+  function noToken(error) {
+    const { code, message } = /** @type {ClarionError} */ (error ?? {});
+    if (!(error instanceof ClarionError)) comeBack("no_token", message, true);
+    else if (code === SIGNED_OUT || code === NOT_A_TOKEN) signedOut(code, message);
+    else refused(code, message);
+  }
+
+  /** Such a page is asked again, but slowly. @param {string} code @param {string} detail */
+  function signedOut(code, detail) {
+    drop();
+    isResting = isSignedOut = true;
+    next(slowly(), connect);
+    enter({ state: "signed-out", code, detail });
   }
 
   /** @param {ServerFrame} frame */
@@ -118,12 +152,13 @@ export function connection(
     if (frame.type === "welcome") {
       if (!heartbeatS) next(STEADY_AFTER_MS, () => (failures = 0));
       heartbeatS = frame.heartbeat_s;
-      isRenewed = false;
+      tokens.forget();
     } else if (frame.type === "reconnect") {
       notBefore = now() + frame.after_ms;
       next(frame.after_ms, connect);
     }
     if (heartbeatS) beat(heartbeatS);
+    else if (frame.type === "pong") next(WELCOME_WITHIN_MS, lost); // something comes through
     hear(frame);
   }
 
@@ -132,13 +167,28 @@ export function connection(
       unopened += 1;
     }
     if (closeCode === TOO_MANY_FRAMES) notBefore = now() + CALM_DOWN_MS;
+    if (closeCode === TOO_MANY_SESSIONS) notBefore = now() + slowly();
+    if (closeCode === TOKEN_REFUSED && code !== REVOKED) return void tokenRefused(code || "lost");
     const detail = FINAL[code] ?? FINAL[closeCode];
     code ||= "lost";
     if (!detail) return comeBack(code);
     tokens.drop();
-    if (isRenewed || detail !== FINAL[TOKEN_REFUSED]) return refused(code, detail);
-    isRenewed = true;
-    connect();
+    refused(code, detail);
+  }
+
+  /** Neither welcome nor end: there may be a proxy between that knows no sockets. */
+  function swallowed() {
+    unopened = SOCKETS_BEFORE_STREAM - 1;
+    lost();
+  }
+
+  /** @param {string} code */
+  function tokenRefused(code) {
+    const detail = /** @type {string} */ (FINAL[TOKEN_REFUSED]);
+    const again = tokens.refuse(code);
+    if (again === "now") connect();
+    else if (again === "later") comeBack(code, detail, true);
+    else refused(code, detail);
   }
 
   /** @param {string} code @param {string} detail */
@@ -152,13 +202,16 @@ export function connection(
    *
    * @param {string} code
    * @param {string} [detail]
+   * @param {boolean} [isOurs]  another tab may do better, by its own token
    */
-  function comeBack(code, detail) {
+  function comeBack(code, detail, isOurs) {
     drop();
+    if (isOurs) others.resign();
     isResting = true;
     const jittered = Math.random() * Math.min(capMs, baseMs * 2 ** ++failures);
     const retryInMs = jittered + Math.max(0, notBefore - now());
     next(retryInMs, connect);
+    if (others.follows()) return;
     enter({ state: isOnline() ? "waiting" : "offline", code, detail, retryInMs });
   }
 
@@ -179,6 +232,7 @@ export function connection(
   /** @param {StateChange} change  `closed` or `refused` */
   function end(change) {
     drop();
+    isSignedOut = false;
     listening?.abort();
     listening = null;
     enter(change);
@@ -198,16 +252,19 @@ export function connection(
 
   return {
     start() {
-      if (listening) return;
+      if (listening && !isSignedOut) return;
+      listening?.abort();
       listening = new AbortController();
       for (const name of ["online", "offline", "pageshow", "visibilitychange"]) {
         addEventListener(name, wake, listening); // it has a `signal`, as options have
       }
+      isSignedOut = false;
+      tokens.forget();
       connect();
     },
 
-    /** Between `start()` and `end()`. */
-    isOn: () => listening,
+    /** Between `start()` and `end()`, but not while nobody is signed in. */
+    isOn: () => !!listening && !isSignedOut,
 
     end,
     send,

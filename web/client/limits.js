@@ -1,6 +1,12 @@
 /** How long the client waits for what, and how much of it: milliseconds and counts. */
 
 export const WELCOME_WITHIN_MS = 15_000;
+/** The first socket; then it is taken for a proxy that swallows them. */
+export const FIRST_SOCKET_WITHIN_MS = 6_000;
+export const TOKEN_WITHIN_MS = 10_000;
+/** So long an expired token may come out of a cache. */
+export const STALE_TOKEN_MS = 120_000;
+export const SLOW_RETRY_MS = 60_000;
 export const STEADY_AFTER_MS = 10_000;
 export const CALM_DOWN_MS = 10_000;
 export const SOCKETS_BEFORE_STREAM = 3;
@@ -16,6 +22,7 @@ export const RENEW_MS_A_LIFE_S = 800;
 export const RENEW_AGAIN_MS = 5_000;
 
 export const LEADER_ANSWERS_WITHIN_MS = 5_000;
+export const LEADER_QUIET_MS = 30_000;
 export const LAST_WORDS_MS = 100;
 
 export const ACKNOWLEDGE_AFTER_MS = 1_000;

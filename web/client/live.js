@@ -4,7 +4,8 @@ import { ClarionError } from "./errors.js";
 import { feed } from "./feed.js";
 import { hoped, hopedCount } from "./hopes.js";
 import { ACKNOWLEDGE_AFTER_MS } from "./limits.js";
-import { isShut } from "./protocol.js";
+import { isShut, REVOKED } from "./protocol.js";
+import { publisher } from "./publish.js";
 import { tabs } from "./tabs.js";
 import { tokenSource } from "./tokens.js";
 
@@ -14,6 +15,7 @@ import { tokenSource } from "./tokens.js";
  * @typedef {import("./frames.js").ClientFrame} ClientFrame
  * @typedef {import("./frames.js").Item} Item
  * @typedef {import("./frames.js").FeedFrame} FeedFrame
+ * @typedef {import("./frames.js").PublishFrame} PublishFrame
  * @typedef {import("./frames.js").TabFrame} TabFrame
  * @typedef {import("./connection.js").StateChange} StateChange
  * @typedef {import("./commands.js").Command} Command
@@ -40,9 +42,12 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
   const others = tabs(share, handle, (frame) => (frame.type === "hello" ? sync() : send(frame)));
   const link = connection({ url, tokens, backoff, others }, ask, hear, enter);
 
+  const publish = publisher({ url, tokens, backoff }, unpublished, handle);
+
   const changed = () => emit("change");
   const isLive = () => state.state === "live";
-  const sync = () => others.post({ type: "sync", feed: ours.state(), change: state });
+  const sync = () =>
+    others.post({ type: "sync", feed: ours.state(), change: state, issuedAt: tokens.issuedAt() });
   const hope = (/** @type {Item} */ item) => hoped(item, pending);
   const over = () => new ClarionError(state.code ?? "disconnected", state.detail ?? "Not connected.");
 
@@ -61,10 +66,10 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
   /** From the server, or from the leader. @param {TabFrame} frame */
   function handle(frame) {
     if (frame.type === "sync") {
-      const { feed, change } = frame;
+      const { feed, change, issuedAt } = frame;
+      if (change.state === "refused") return concerns(change, issuedAt) && link.end(change);
       const arrived = ours.adopt(feed, change.state === "live");
-      if (change.state === "refused") link.end(change);
-      else enter(change);
+      enter(change);
       tell(arrived, true);
     } else if (frame.type === "ok" || frame.type === "error") {
       const error = frame.type === "error" && new ClarionError(frame.code, frame.detail);
@@ -77,6 +82,17 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
       if (frame.type === "caught_up") enter({ state: "live" });
       if (others.leads()) acknowledging ||= setTimeout(acknowledge, ACKNOWLEDGE_AFTER_MS);
     }
+  }
+
+  /**
+   * Each tab believes a refusal of its own token only, but a revocation concerns all that were issued
+   * until then.
+   *
+   * @param {StateChange} change
+   * @param {number} [issuedAt]
+   */
+  function concerns({ code }, issuedAt) {
+    return code === REVOKED && !((tokens.issuedAt() ?? 0) > (issuedAt ?? Infinity));
   }
 
   /** @param {Item[]} arrived @param {boolean} replayed */
@@ -94,8 +110,15 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
 
   /** What cannot be sent now is sent when the feed is live. @param {ClientFrame} frame */
   function send(frame) {
-    if (!others.leads()) others.post(frame);
-    else if (isLive()) link.send(frame);
+    if (others.leads()) isLive() && link.send(frame);
+    else if (frame.type !== "publish") others.post(frame);
+    else if (isLive()) publish(frame);
+  }
+
+  /** What waits for an answer, where another tab's connection is there for all else. */
+  function unpublished() {
+    const frames = others.leads() ? [] : [...pending.keys()];
+    return /** @type {PublishFrame[]} */ (frames.filter(({ type }) => type === "publish"));
   }
 
   /** @param {StateChange} change */
@@ -103,7 +126,7 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
     const isNew = change.state !== state.state;
     state = change;
     if (isShut(change)) ours.forget();
-    if (others.leads() && change.state !== "closed") sync();
+    if (others.leads() && (link.isOn() || change.code === REVOKED)) sync();
     if (!isNew) return;
     if (isLive()) pending.forEach((_, frame) => send(frame));
     if (!link.isOn()) {
@@ -113,6 +136,7 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
       changed();
     }
     emit("state", change);
+    if (change.state === "signed-out" || change.state === "refused") emit(change.state, change);
   }
 
   return {

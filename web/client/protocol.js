@@ -5,7 +5,15 @@ export const isShut = ({ state }) => state === "refused" || state === "signed-ou
 
 export const ABNORMAL = 1006;
 export const TOKEN_REFUSED = 4401;
+export const TOO_MANY_SESSIONS = 4409;
 export const TOO_MANY_FRAMES = 4429;
+
+/** The server's words. */
+export const EXPIRED = "token_expired";
+export const REVOKED = "token_revoked";
+/** The client's own. */
+export const SIGNED_OUT = "signed_out";
+export const NOT_A_TOKEN = "not_a_token";
 
 const REFUSED = "The server refuses this page.";
 
@@ -19,7 +27,6 @@ export const FINAL = {
   1007: REFUSED,
   [TOKEN_REFUSED]: "The token was refused or has expired.",
   4403: REFUSED,
-  4409: REFUSED,
   4413: REFUSED,
-  token_revoked: "Your access was revoked.",
+  [REVOKED]: "Your access was revoked.",
 };

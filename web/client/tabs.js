@@ -1,4 +1,4 @@
-import { LAST_WORDS_MS, LEADER_ANSWERS_WITHIN_MS } from "./limits.js";
+import { LAST_WORDS_MS, LEADER_ANSWERS_WITHIN_MS, LEADER_QUIET_MS } from "./limits.js";
 import { timer } from "./timer.js";
 
 /**
@@ -8,9 +8,10 @@ import { timer } from "./timer.js";
 
 /**
  * One connection for all tabs of a browser that show the same feed. The tab that holds a Web Lock
- * leads: it connects and tells the others what it hears, in order. When it closes or crashes the
- * browser gives the lock to the next; a leader that a person's visible tab cannot reach, because its
- * page is frozen, loses it. A browser without Web Locks has a connection for each tab.
+ * leads: it connects, by its own token, and tells the others what it hears, in order. When it closes
+ * or crashes the browser gives the lock to the next; a leader that is refused or gets no token gives
+ * it up; one that a person's visible tab cannot reach, because its page is frozen, loses it. A browser
+ * without Web Locks has a connection for each tab.
  *
  * @param {boolean} share  else this tab leads nobody but itself
  * @param {(frame: TabFrame) => void} onTold  by the leader, from its first `sync` on
@@ -21,8 +22,12 @@ export function tabs(share, onTold, onRequest) {
   let channel = null;
   let name = "";
   let leads = false;
+  let isCandidate = false;
+  let isTold = false;
   /** Of the leader that is followed; each has a higher one than those before. */
   let term = 0;
+  /** Of a leader that was told of a higher one. */
+  let told = 0;
   /** Lets go of the lock. @type {(nothing: void) => void} */
   let release = () => {};
   /** @type {(nothing: void) => void} */
@@ -32,23 +37,50 @@ export function tabs(share, onTold, onRequest) {
   const silence = timer();
 
   /** @param {TabFrame | ClientFrame} frame */
-  const post = (frame) => channel?.postMessage({ frame, by: leads && term });
+  const post = (frame) => channel?.postMessage({ frame, by: leads && term, term });
 
-  /** @param {MessageEvent<{frame: any, by: any}>} message */
-  function heard({ data: { frame, by } }) {
-    if (leads) return by || onRequest(frame);
-    // A leader that was replaced while it was frozen may not know yet
+  /** @param {MessageEvent<{frame: any, by: any, term?: number}>} message */
+  function heard({ data: { frame, by, term: known = 0 } }) {
+    if (!leads) return by && follow(frame, by);
+    if (by) return;
+    if (known > term) {
+      // The clock was set back since a leader before this one
+      term = known + 1;
+      onRequest({ type: "hello" });
+    }
+    if (frame.type === "ping") post({ type: "pong" });
+    else onRequest(frame);
+  }
+
+  /** @param {TabFrame} frame @param {number} by */
+  function follow(frame, by) {
+    if (by < term && by !== told) {
+      // It was replaced while it was frozen and does not know yet; or its clock was set back, and with
+      // this it learns of a higher term
+      told = by;
+      post({ type: "hello" });
+    }
     if (frame.type === "sync" && by > term) term = by;
     if (by !== term) return;
-    silence();
+    isTold = true;
+    silence(LEADER_QUIET_MS, watch);
     onTold(frame);
   }
 
-  /** Ask the leader for all there is; one that does not answer is replaced. */
+  /** A hidden tab asks when it is shown. */
+  function watch() {
+    if (!document.hidden) ask({ type: "ping" });
+  }
+
+  /** A leader that does not answer is replaced. @param {ClientFrame} frame */
+  function ask(frame) {
+    post(frame);
+    silence(LEADER_ANSWERS_WITHIN_MS, () => isCandidate && request({ steal: true }));
+  }
+
+  /** Ask the leader for all there is. */
   function join() {
-    if (!channel || leads) return;
-    post({ type: "hello" });
-    silence(LEADER_ANSWERS_WITHIN_MS, () => request({ steal: true }));
+    if (channel && !leads) ask({ type: "hello" });
   }
 
   /** @param {LockOptions} options */
@@ -60,20 +92,27 @@ export function tabs(share, onTold, onRequest) {
     });
   }
 
-  /** Until it is released; at once where this tab has left meanwhile. */
+  /** Until it is released; at once where this tab has left meanwhile, or leads already. */
   function lead() {
-    if (!channel) return;
+    if (!isCandidate) return;
     leads = true;
-    term = Math.max(Date.now(), term + 1);
+    isCandidate = isTold = false;
+    term = Math.max(Date.now() + Math.random(), term + 1);
     silence();
     admitted();
     return new Promise((resolve) => (release = resolve));
   }
 
-  function leave() {
+  /** Goes on to follow, while another tab leads; a candidate again with `admit`. */
+  function resign() {
+    if (!channel || !leads) return;
     leads = false;
-    term = 0;
     setTimeout(release, LAST_WORDS_MS); // what it has said last is heard before another leads
+  }
+
+  function leave() {
+    resign();
+    leads = isCandidate = isTold = false;
     silence();
     channel?.close();
     channel = null;
@@ -83,11 +122,15 @@ export function tabs(share, onTold, onRequest) {
     /** Whether the connection is this tab's. */
     leads: () => leads,
 
+    /** Whether it goes on by what another tab hears. */
+    follows: () => isTold,
+
     /** To all followers, or to the leader. */
     post,
 
     join,
     leave,
+    resign,
 
     /**
      * @param {string | undefined} feed  its name; none cannot be shared
@@ -102,10 +145,13 @@ export function tabs(share, onTold, onRequest) {
         admitted = resolve;
         deposed = onDeposed;
         name = /** @type {string} */ (feed);
-        channel = new BroadcastChannel(name);
-        channel.onmessage = heard;
-        request(waiting);
-        join();
+        if (!channel) {
+          channel = new BroadcastChannel(name);
+          channel.onmessage = heard;
+        }
+        if (!isCandidate) request(waiting);
+        isCandidate = true;
+        if (!isTold) join();
       }),
   };
 }

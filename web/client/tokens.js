@@ -1,68 +1,152 @@
 import { ClarionError } from "./errors.js";
-import { RENEW_MS_A_LIFE_S } from "./limits.js";
+import { RENEW_MS_A_LIFE_S, STALE_TOKEN_MS, TOKEN_WITHIN_MS } from "./limits.js";
+import { EXPIRED, NOT_A_TOKEN, SIGNED_OUT } from "./protocol.js";
 import { now } from "./timer.js";
 
 /**
- * @typedef {string | (() => string | Promise<string>)} TokenOption
- *   One that throws is asked again after a while; a `ClarionError` is for good
+ * @typedef {string | null | undefined} SomeToken
+ * @typedef {SomeToken | (() => SomeToken | Promise<SomeToken>)} TokenOption
+ *   Nothing says that nobody is signed in. A function that throws, or does not answer in time, is
+ *   asked again after a while; a `ClarionError` that it throws is for good
  * @typedef {ReturnType<typeof tokenSource>} TokenSource
  */
 
+/** What a token may consist of (RFC 6750). The body of an error page holds other things. */
+const TOKEN = /^[\w.~+/=-]+$/;
+
 /**
- * The page's token: asked for when none is at hand, kept until most of its life is over. All are
+ * The page's token: asked for when none is at hand, and anew when most of its life is over. All are
  * of the one subscriber whom the first has named.
  *
  * @param {TokenOption} option
  * @param {string} url  of the feed
  */
 export function tokenSource(option, url) {
-  /** @type {Promise<string>} */
-  let token;
+  let token = "";
+  /** @type {number | undefined} */
+  let issuedAt;
   let renewAt = 0;
+  let endsAt = 0;
   /** @type {string | undefined} */
   let feed;
+  let asked = 0;
+  let answered = 0;
+  /** @type {Promise<string> | null} */
+  let asking = null;
+  /** What the server refused last, by which word, and since when it refuses. */
+  let bad = "";
+  let refusal = "";
+  let refusedAt = 0;
 
   async function ask() {
-    renewAt = Infinity;
-    try {
-      const said = typeof option === "function" ? await option() : option;
-      const { iat, exp, tenant, sub } = claims(said);
-      const theirs = sub && `clarion ${url} ${tenant} ${sub}`;
-      if ((feed ??= theirs) !== theirs) {
-        throw new ClarionError("another_subscriber", "The token is somebody else's.");
-      }
-      // A difference, so that a wrong clock on this side does no harm
-      if (exp > iat) renewAt = now() + (exp - iat) * RENEW_MS_A_LIFE_S;
-      return said;
-    } catch (error) {
-      drop();
-      throw error;
+    const turn = ++asked;
+    const said = checked(typeof option === "function" ? await option() : option);
+    const { iat, exp, tenant, sub } = claims(said);
+    // As JSON, so that no name can be read as another tenant's
+    const theirs = sub && JSON.stringify(["clarion", url, tenant, sub]);
+    if ((feed ??= theirs) !== theirs) {
+      throw new ClarionError("another_subscriber", "The token is somebody else's.");
     }
+    // One that comes late is good too, where no newer one is there
+    if (turn > answered) {
+      // A difference, so that a wrong clock on this side does no harm
+      const lifeS = exp > iat ? exp - iat : Infinity;
+      answered = turn;
+      token = said;
+      issuedAt = iat;
+      renewAt = now() + lifeS * RENEW_MS_A_LIFE_S;
+      endsAt = now() + lifeS * 1_000;
+    }
+    return said;
   }
 
-  /** The next `current()` asks again. */
-  function drop() {
-    renewAt = 0;
+  /** A newer one; rejects with what the callback threw, or where it does not answer in time. */
+  function renewed() {
+    return (asking ??= inTime(ask()).finally(() => (asking = null)));
   }
 
   return {
-    drop,
+    renewed,
 
-    /** A token that is good for a while; rejects with what the callback threw. */
-    current: () => (renewAt <= now() ? (token = ask()) : token),
+    /** One that is good for all we know. */
+    current: () => (now() < endsAt ? Promise.resolve(token) : renewed()),
+
+    /** The next `current()` asks again. */
+    drop() {
+      renewAt = endsAt = 0;
+    },
 
     /** Milliseconds until the token should be renewed; `Infinity` where it does not say. */
     renewInMs: () => renewAt - now(),
+
+    /**
+     * The server has refused it.
+     *
+     * @param {string} code
+     * @returns {"now" | "later" | "never"}  when to try again: an expired token, or the very same, may
+     *   come out of a cache, and soon there will be another
+     */
+    refuse(code) {
+      const isFirst = !bad;
+      const isAnother = bad !== token;
+      bad = token;
+      refusal = code;
+      refusedAt ||= now();
+      renewAt = endsAt = 0;
+      if (typeof option !== "function") return "never";
+      if (isFirst) return "now";
+      const mayBeStale = code === EXPIRED || !isAnother;
+      return mayBeStale && now() - refusedAt < STALE_TOKEN_MS ? "later" : "never";
+    },
+
+    /** The word by which it was refused; none where it was not. */
+    refusal: () => (token === bad ? refusal : ""),
+
+    /** One was accepted, or the page begins anew. */
+    forget() {
+      bad = "";
+      refusedAt = 0;
+    },
+
+    /** In seconds, where the token says. */
+    issuedAt: () => issuedAt,
 
     /** Names the feed for the tabs of this browser, where a token has said whose it is. */
     feed: () => feed,
   };
 }
 
-/** Whom a token names, unchecked; itself where it names nobody. @param {string} token */
+/**
+ * Whom a token names, unchecked; itself where it names nobody.
+ *
+ * @param {SomeToken} token
+ */
 export function personOf(token) {
-  const { tenant, sub } = claims(token);
-  return sub ? `${tenant} ${sub}` : token;
+  const { tenant, sub } = claims(token ?? "");
+  return sub ? JSON.stringify([tenant, sub]) : (token ?? null);
+}
+
+/**
+ * @param {SomeToken} said
+ * @returns {string}
+ */
+function checked(said) {
+  const token = typeof said === "string" ? said.trim() : said;
+  if (!token) throw new ClarionError(SIGNED_OUT, "Nobody is signed in.");
+  if (typeof token === "string" && TOKEN.test(token)) return token;
+  throw new ClarionError(NOT_A_TOKEN, "What the page gave is not a token.");
+}
+
+/**
+ * @param {Promise<string>} token
+ * @returns {Promise<string>}
+ */
+function inTime(token) {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error("The page's token does not come."));
+    const timer = setTimeout(late, TOKEN_WITHIN_MS);
+    token.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /**
@@ -74,7 +158,7 @@ export function personOf(token) {
 function claims(token) {
   try {
     const payload = /** @type {string} */ (token.split(".")[1]);
-    return JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));
+    return JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/"))) ?? {};
   } catch {
     return {};
   }

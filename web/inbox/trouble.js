@@ -14,10 +14,11 @@ const OF_NO_USE = ["another_subscriber", "token_revoked"];
  * @returns {import("./frame.js").Trouble | null}
  */
 export function troubleOf({ state, code, detail }, words) {
-  if (state === "refused") {
+  if (state === "refused" || state === "signed-out") {
     const retry = !OF_NO_USE.includes(code ?? "");
     return { text: words.reasons[code ?? ""] ?? detail ?? words.away, retry };
   }
   if (state === "closed") return { text: words.away, retry: true };
-  return state === "waiting" || state === "offline" ? { text: words.away, retry: false } : null;
+  if (state !== "waiting" && state !== "offline") return null;
+  return { text: words.reasons[code ?? ""] ?? words.away, retry: false };
 }

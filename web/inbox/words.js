@@ -70,6 +70,7 @@ export const words = {
     live: "Live",
     waiting: "Reconnecting",
     offline: "Offline",
+    "signed-out": "Signed out",
     refused: "Refused",
     closed: "Disconnected",
   },
@@ -77,6 +78,7 @@ export const words = {
   reasons: /** @type {Record<string, string>} */ ({
     another_subscriber: "Somebody else has logged in: load the page again.",
     origin_not_allowed: "This page may not open this feed.",
+    signed_out: "Nobody is signed in.",
     too_many_sessions: "Too many windows are connected.",
   }),
 };

@@ -1,0 +1,50 @@
+import { connection } from "./connection.js";
+import { tabs } from "./tabs.js";
+
+/**
+ * @typedef {import("./frames.js").Answer} Answer
+ * @typedef {import("./frames.js").PublishFrame} PublishFrame
+ */
+
+/**
+ * Publishes where another tab leads: the right to is this tab's, so is the connection, for as long as
+ * it takes. What is not answered is sent again; it bears an id.
+ *
+ * @param {Omit<import("./connection.js").ConnectionOptions, "others">} options
+ * @param {() => PublishFrame[]} waiting  what has no answer and is not another connection's to send
+ * @param {(answer: Answer) => void} answer
+ * @returns {(frame: PublishFrame) => void}
+ */
+export function publisher(options, waiting, answer) {
+  let isOpen = false;
+  const others = tabs(false, Boolean, Boolean); // of no other tab's concern
+  const link = connection({ ...options, others }, sendAll, hear, enter);
+  const end = () => link.end({ state: "closed" });
+
+  function sendAll() {
+    isOpen = true;
+    link.send({ type: "ping" }); // answered at once, as the confirm of a broker is not
+    waiting().forEach(link.send);
+    endWhenDone();
+  }
+
+  function endWhenDone() {
+    if (!waiting()[0]) end();
+  }
+
+  /** @param {import("./frames.js").ServerFrame} frame */
+  function hear(frame) {
+    if (frame.type === "ok" || frame.type === "error") answer(frame);
+    endWhenDone();
+  }
+
+  /** @param {import("./connection.js").StateChange} change */
+  function enter({ state, code = state, detail = code }) {
+    isOpen = false;
+    if (state !== "refused" && state !== "signed-out") return;
+    for (const { ref } of waiting()) answer({ type: "error", ref, code, detail });
+    if (state === "signed-out") end();
+  }
+
+  return (frame) => (isOpen ? link.send(frame) : link.start());
+}
