@@ -9,6 +9,8 @@ from playwright.async_api import Page
 
 from tests.browser.scripted import ScriptedServer, Session, item, jwt, notification, replay, until
 
+pytestmark = pytest.mark.both_browsers
+
 START = """async ({ way, tokens, share }) => {
   const { Clarion } = await import("/quick/web/client/clarion.js");
   window.asked = 0;
