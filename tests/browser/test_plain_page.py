@@ -9,9 +9,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from tests.browser.demo import Demo, event, running_demo
+from tests.browser.quiet import quiet_page
 from tests.support.nginx import NGINX, answering
 from tests.support.processes import free_port, run_directory, start_process
 
@@ -105,21 +106,6 @@ async def site(tmp_path: Path, postgres_url: str) -> AsyncIterator[Site]:
         served.page, served.url = page, f"http://127.0.0.1:{page}"
         async with served.running():
             yield served
-
-
-@asynccontextmanager
-async def quiet_page(browser: Browser) -> AsyncIterator[Page]:
-    """A page that may not write a single line into the console."""
-    context = await browser.new_context()
-    page = await context.new_page()
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    try:
-        yield page
-    finally:
-        await context.close()
-    assert told == []
 
 
 async def test_one_script_and_one_element_are_live(browser: Browser, site: Site) -> None:

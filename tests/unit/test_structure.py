@@ -12,7 +12,12 @@ from tests.support.sources import ROOT, python_files
 MAX_LINES = 250
 EMPTY_WORDS = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}
 SOURCES = list(python_files("clarion", "services", "scripts"))
-LOCKS = ("requirements.lock", "requirements-dev.lock", "package-lock.json")
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "package-lock.json",
+    *(f"tests/packages/{name}/package-lock.json" for name in ("next", "react", "vue")),
+)
 
 
 def test_a_file_fits_in_one_reading() -> None:

@@ -1,4 +1,4 @@
-import { defineComponent, h, shallowRef } from "vue";
+import { defineComponent, h } from "vue";
 import "../inbox/index.js";
 import { useClarion } from "./plugin.js";
 
@@ -43,13 +43,20 @@ export const NotificationBell = defineComponent({
     /** @type {(detail: ToggleDetail, event: CustomEvent<ToggleDetail>) => boolean} */
     toggle: () => true,
   },
-  setup(props, { emit, expose }) {
+  methods: {
+    /** Opens the inbox and gives it the focus. */
+    show() {
+      /** @type {ClarionBell} */ (this.$el).show();
+    },
+    /** Closes it. */
+    hide() {
+      /** @type {ClarionBell} */ (this.$el).hide();
+    },
+  },
+  setup(props, { emit }) {
     const client = useClarion();
-    const bell = shallowRef(/** @type {ClarionBell | null} */ (null));
-    expose({ show: () => bell.value?.show(), hide: () => bell.value?.hide() });
     return () =>
       h("clarion-bell", {
-        ref: bell,
         ...attributes(props),
         ...listeners(emit),
         ".client": client,
