@@ -47,10 +47,11 @@ chaos: ## kill, pause and cut everything off under load: make chaos [ARGS='--min
 	@scripts/setup dev
 	$(BIN)/python -m chaos $(ARGS)
 
-schemas: ## write the JSON schemas of clarion/contracts/schemas and docs/reference/asyncapi.json again
+schemas: ## write clarion/contracts/schemas, docs/reference/asyncapi.json and clarion/http/openapi.json again
 	@scripts/setup dev
 	$(BIN)/python -m clarion.contracts.generate
 	$(BIN)/python -m clarion.asyncapi
+	$(BIN)/python -m clarion.cli.api_document
 
 packages: ## @clarion/client, inbox, react and vue into dist/ as npm packs them; the bundle into web/bundle
 	@scripts/setup dev

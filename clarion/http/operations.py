@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from clarion.telemetry.metrics import exposition
@@ -16,23 +17,55 @@ Check = Callable[[], Awaitable[str | None]]
 CHECK_TIMEOUT_S = 2.0
 
 
+class HealthDocument(BaseModel):
+    """The process is alive."""
+
+    model_config = {"json_schema_extra": {"example": {"status": "ok"}}}
+
+    status: str
+
+
+class ReadinessDocument(BaseModel):
+    """`ok`, or a sentence that says what is wrong, of each check."""
+
+    model_config = {
+        "json_schema_extra": {"example": {"status": "ok", "checks": {"database": "ok"}}}
+    }
+
+    status: str
+    checks: dict[str, str]
+
+
+METRICS = {
+    "schema": {"type": "string"},
+    "example": "# TYPE clarion_unexpected_errors_total counter\n"
+    "clarion_unexpected_errors_total 0.0\n",
+}
+
+
 def operations_router(checks: Mapping[str, Check]) -> APIRouter:
     """`/healthz` looks at the process only; `/readyz` runs `checks`, side by side; `/metrics`."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/healthz", summary="Whether the process is alive")
+    @router.get("/healthz", summary="Whether the process is alive", response_model=HealthDocument)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
     @router.get(
         "/readyz",
         summary="Whether it can do its work now",
+        response_model=ReadinessDocument,
         responses={503: {"description": "It cannot; `checks` says why"}},
     )
     async def readyz() -> Response:
         return readiness(await run_checks(checks))
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    @router.get(
+        "/metrics",
+        summary="Prometheus metrics",
+        response_class=Response,
+        responses={200: {"description": "The metrics", "content": {"text/plain": METRICS}}},
+    )
     async def metrics() -> Response:
         body, content_type = exposition()
         return Response(body, headers={"content-type": content_type})

@@ -17,7 +17,8 @@ API_PREFIX = "/v1/"
 
 
 class SecurityHeadersMiddleware:
-    """Adds `SECURITY_HEADERS`, and `NO_STORE` to answers of the API that say nothing of caches."""
+    """Adds those of `SECURITY_HEADERS` that an answer does not bear by itself, and `NO_STORE` to
+    answers of the API that say nothing of caches."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -27,14 +28,12 @@ class SecurityHeadersMiddleware:
 
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), *SECURITY_HEADERS]
-                if scope["path"].startswith(API_PREFIX) and not _says_how_to_cache(headers):
+                headers = list(message.get("headers", ()))
+                own = {name.lower() for name, _ in headers}
+                headers.extend(one for one in SECURITY_HEADERS if one[0] not in own)
+                if scope["path"].startswith(API_PREFIX) and b"cache-control" not in own:
                     headers.append(NO_STORE)
                 message["headers"] = headers
             await send(message)
 
         await self.app(scope, receive, add_headers if scope["type"] == "http" else send)
-
-
-def _says_how_to_cache(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(name.lower() == b"cache-control" for name, _ in headers)

@@ -77,7 +77,7 @@ def _read(file: Path, _changed_at: int, _size: int) -> Module:
 
 
 def _answer(request: Request, module: Module, caching: str) -> Response:
-    packs = _takes_gzip(request.headers.get("accept-encoding", ""))
+    packs = takes_gzip(request.headers.get("accept-encoding", ""))
     etag = f'"{module.etag}{"-gz" if packs else ""}"'
     headers = {"cache-control": caching, "etag": etag, "vary": "Accept-Encoding, Origin"}
     if etag in re.findall(r'"[^"]*"', request.headers.get("if-none-match", "")):
@@ -88,6 +88,7 @@ def _answer(request: Request, module: Module, caching: str) -> Response:
     return Response(content, headers=headers, media_type=MODULE)
 
 
-def _takes_gzip(accepted: str) -> bool:
+def takes_gzip(accepted: str) -> bool:
+    """Whether an `Accept-Encoding` allows it."""
     weights = [match[1] for match in _GZIP.finditer(accepted)]
     return bool(weights) and all(weight is None or weight.strip("0.") for weight in weights)

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clarion.bus.protocol import Bus
 from clarion.errors import Problem
 from clarion.http.cors import AllowedOriginsMiddleware
 from clarion.http.methods import MethodsMiddleware, methods_at
-from clarion.http.operations import Check, operations_router
+from clarion.http.operations import Check
 from clarion.http.origins import AllowedOrigins
 from clarion.http.problems import install_problem_handlers
-from clarion.http.query_parameters import only_known_parameters
 from clarion.http.refused_origins import RefusedOrigins
 from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
@@ -27,6 +25,7 @@ from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.accept import Acceptor
 from services.gateway.access import Resources
+from services.gateway.api import create_api
 from services.gateway.auth import Authenticator
 from services.gateway.bad_keys import BadKeys
 from services.gateway.body import BodyReader
@@ -34,7 +33,6 @@ from services.gateway.cursors import Cursors
 from services.gateway.entry import EVENTS_PATH, Entry
 from services.gateway.key_watch import KeyWatch
 from services.gateway.minted_tokens import MintedTokens
-from services.gateway.openapi import install_openapi
 from services.gateway.rates import RequestRates
 from services.gateway.routes import ROUTERS
 from services.gateway.settings import GatewaySettings
@@ -87,16 +85,13 @@ def create_app(
             await tasks.stop(settings.shutdown_timeout_s)
             await minted.close(settings.database_timeout_s)
 
-    fastapi = FastAPI(
-        title="Clarion gateway",
-        version=version("clarion"),
-        description="Events in, history out.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        strict_content_type=False,
-    )
+    checks = {
+        "broker": _broker_check(bus),
+        "database": _database_check(database),
+        "clock": partial(check_clock, database),
+        "keys": _keys_check(authenticator.watch),
+    }
+    fastapi = create_api(checks, lifespan)
     fastapi.state.resources = Resources(
         settings,
         database,
@@ -104,22 +99,9 @@ def create_app(
         bus,
         minted,
     )
-    for router in ROUTERS:
-        fastapi.include_router(router, dependencies=[Depends(only_known_parameters())])
-    fastapi.include_router(
-        operations_router(
-            {
-                "broker": _broker_check(bus),
-                "database": _database_check(database),
-                "clock": partial(check_clock, database),
-                "keys": _keys_check(authenticator.watch),
-            }
-        )
-    )
     install_problem_handlers(fastapi)
     fastapi.add_middleware(SecurityHeadersMiddleware)
     fastapi.add_middleware(TraceMiddleware)
-    install_openapi(fastapi)
     entry = Entry(
         fastapi,
         routes=[route for router in ROUTERS for route in router.routes],

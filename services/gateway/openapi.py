@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from clarion.contracts.cloudevents import BATCHED, STRUCTURED
 from clarion.contracts.event import MAX_EVENTS, Event
+from clarion.http.api_examples import add_examples, read_examples
 from clarion.http.methods import with_heads
 from clarion.http.problems import PROBLEM_SCHEMA, problem_responses
 from services.gateway.intake import PARTIAL
@@ -49,7 +50,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
             for status, one in bounds.items():
                 operation["responses"].setdefault(str(status), one)
     made["paths"]["/v1/events"] = {"post": _post_events(event)}
-    return with_heads(made)
+    return with_heads(add_examples(made, read_examples("services.gateway")))
 
 
 def _post_events(event: dict[str, Any]) -> dict[str, Any]:

@@ -7,17 +7,16 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
 from clarion.bus import Bus
 from clarion.errors import StoreUnavailable
 from clarion.http.bodies import BoundedBodyMiddleware
 from clarion.http.cors import AllowedOriginsMiddleware
-from clarion.http.methods import MethodsMiddleware, methods_at, with_heads
+from clarion.http.methods import MethodsMiddleware, methods_at
 from clarion.http.operations import Check, operations_router
 from clarion.http.origins import AllowedOrigins
 from clarion.http.problems import install_problem_handlers
-from clarion.http.query_parameters import only_known_parameters
 from clarion.http.refused_origins import RefusedOrigins
 from clarion.http.repeated_headers import SingleHeadersMiddleware
 from clarion.http.security_headers import SecurityHeadersMiddleware
@@ -25,14 +24,11 @@ from clarion.http.tracing import TraceMiddleware
 from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from clarion.tokens.jwks import open_verifier
+from services.pusher.api import create_api
 from services.pusher.engine import Engine
 from services.pusher.quota import QUOTA_FIELDS, QuotaMiddleware
-from services.pusher.routes import inbox, live, stream, tickets, web
 from services.pusher.settings import PusherSettings
 from services.pusher.socket import STATE_KEY
-
-SHARD = "shard"
-"""By it a proxy chooses the pusher; clients may put it on every address."""
 
 
 def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> FastAPI:
@@ -54,17 +50,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
         finally:
             await engine.stop()
 
-    app = FastAPI(
-        title="Clarion inbox",
-        version="1",
-        summary="A subscriber's inbox: list, changes, read state, live feed.",
-        openapi_url="/v1/inbox/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        strict_content_type=False,
-        lifespan=lifespan,
-    )
+    app = create_api(lifespan)
     app.add_middleware(BoundedBodyMiddleware, max_bytes=settings.max_frame_bytes)
     install_problem_handlers(app)
     app.add_middleware(QuotaMiddleware)
@@ -81,21 +67,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(TraceMiddleware)
     app.include_router(operations_router(checks(app, bus, database)))
-    app.include_router(live.router)
-    app.include_router(web.router)
-    for router in (stream.router, tickets.router, inbox.router):
-        app.include_router(router, dependencies=[Depends(only_known_parameters(also={SHARD}))])
-    _tell_of_heads(app)
     return app
-
-
-def _tell_of_heads(app: FastAPI) -> None:
-    document = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        return with_heads(document())
-
-    app.openapi = openapi
 
 
 def checks(app: FastAPI, bus: Bus, database: Database) -> Mapping[str, Check]:

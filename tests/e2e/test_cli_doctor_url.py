@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
 
 from clarion.bus import Bus
 from clarion.cli.doctor.checks import findings_outside
 from clarion.cli.doctor.command import text_of
 from clarion.cli.doctor.public_address import PublicAddress
 from clarion.errors import ConfigurationError
-from clarion.lifecycle import open_listener
-from clarion.lifecycle.bounded_http import BoundedHttp
 from clarion.store.database import Database
-from services.gateway.app import create_app
-from tests.support.gateway import settings_of
 from tests.support.nginx import NGINX, start_nginx
-from tests.support.processes import free_port, start_process, wait_until
-from tests.support.pusher import SECRET, Server, running_pusher, token
+from tests.support.processes import free_port, start_process
+from tests.support.pusher import SECRET, running_pusher, token
+from tests.support.served_gateway import running_gateway
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx is installed")
 
@@ -86,19 +80,6 @@ FAULTS = [
         id="feed sent to the gateway",
     ),
 ]
-
-
-@asynccontextmanager
-async def running_gateway(bus: Bus, database: Database) -> AsyncIterator[int]:
-    """The port of a gateway in this loop."""
-    with open_listener("127.0.0.1", 0) as listener:
-        app = create_app(settings_of(), bus=bus, database=database)
-        server = Server(uvicorn.Config(app, http=BoundedHttp, lifespan="on", log_config=None))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        await wait_until(lambda: server.started or serving.done(), 10, "a started gateway")
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        await serving
 
 
 @pytest.fixture

@@ -293,7 +293,7 @@ async def test_nobody_on_the_way_keeps_or_renders_an_answer(
         assert answer.headers.get_list("x-content-type-options") == ["nosniff"], shown
         assert "default-src 'none'" in answer.headers["content-security-policy"], shown
         if answer.request.url.path.startswith("/v1/"):
-            assert answer.headers["cache-control"] == "no-store", shown
+            assert answer.headers["cache-control"].split(",")[0] == "no-store", shown
 
 
 async def test_a_delivery_and_its_attempts_are_of_one_moment(

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clarion.cli.dev.lifespans import lifespan_of
 from clarion.http.operations import readiness
+from services.gateway.api import DOCUMENT_PATH, MERGED_PATH
 
 PUSHER_PATHS = ("/v1/live", "/v1/inbox", "/v1/tickets", "/web")
 PAGE_PATHS = ("/web/demo",)
@@ -37,8 +38,15 @@ class ComposedApp:
             await self._live(scope, receive, send)
         elif scope["path"] == "/readyz":
             await (await self._readyz())(scope, receive, send)
+        elif scope["path"] == DOCUMENT_PATH:
+            await self._document(scope, receive, send)
         else:
             await self._choose(scope["path"])(scope, receive, send)
+
+    async def _document(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The document of all that is at this origin."""
+        merged = {**scope, "path": MERGED_PATH, "raw_path": MERGED_PATH.encode()}
+        await self._services["gateway"](merged, receive, send)
 
     def _choose(self, path: str) -> ASGIApp:
         if path == "/" or under(path, PAGE_PATHS):

@@ -11,7 +11,12 @@ from services.pusher.handshake import PATH, UpgradeRequired
 router = APIRouter(tags=["live"])
 
 
-@router.get(PATH, summary="The live feed, a WebSocket", responses=problem_responses(426))
+@router.get(
+    PATH,
+    status_code=101,
+    summary="The live feed, a WebSocket",
+    responses={101: {"description": "The feed is open"}, **problem_responses(426)},
+)
 async def live() -> Response:
     """Speak WebSocket here (`clarion.v1`)."""
     response = problem_response(UpgradeRequired("Speak WebSocket here."))

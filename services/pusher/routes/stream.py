@@ -25,7 +25,10 @@ from services.pusher.stream import EventStream
 router = APIRouter(tags=["live"])
 
 Secret = Annotated[str | None, Query(max_length=8192)]
-FEED: dict[str, Any] = {"description": "The feed", "content": {"text/event-stream": {}}}
+FEED: dict[str, Any] = {
+    "description": "The feed",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
 FEED_HEADERS = {"cache-control": "no-store, no-transform", "x-accel-buffering": "no"}
 RESPONSES = {200: FEED, **problem_responses(401, 403, 409, 422, 429, 503)}
 

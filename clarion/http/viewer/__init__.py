@@ -1,0 +1,1 @@
+"""`/docs`: the API documentation in the browser, with nothing from outside."""

@@ -1,0 +1,60 @@
+"""The calls of the gateway and their OpenAPI document; `app` adds what stands behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from starlette.types import Lifespan
+
+from clarion.http.merged_document import read_merged
+from clarion.http.operation_ids import operation_id
+from clarion.http.operations import Check, operations_router
+from clarion.http.query_parameters import only_known_parameters
+from clarion.http.viewer.routes import docs_router
+from services.gateway.openapi import install_openapi
+from services.gateway.routes import ROUTERS
+
+TAGS = [
+    {"name": "events", "description": "Say what happened."},
+    {"name": "history", "description": "What became of it, per recipient and channel."},
+    {"name": "deliveries", "description": "What was sent; send it again, or stop it."},
+    {"name": "directory", "description": "Subscribers and topics."},
+    {"name": "tokens", "description": "What a subscriber's page opens the feed with."},
+    {"name": "operations", "description": "For those who run Clarion."},
+]
+"""In the order in which they are shown."""
+DOCUMENT_PATH = "/openapi.json"
+MERGED_PATH = "/docs/merged.json"
+"""Of gateway and pusher: what a proxy serves as `DOCUMENT_PATH` where they share an origin."""
+
+
+def create_api(checks: Mapping[str, Check], lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """What they need is looked for in the state of the app."""
+    api = FastAPI(
+        title="Clarion gateway",
+        version=version("clarion"),
+        description="Events in, history out.",
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        generate_unique_id_function=operation_id,
+    )
+    for router in ROUTERS:
+        api.include_router(router, dependencies=[Depends(only_known_parameters())])
+    api.include_router(operations_router(checks))
+    install_openapi(api)
+    documents = {DOCUMENT_PATH: api.openapi, MERGED_PATH: read_merged}
+    api.include_router(docs_router(documents, shown=DOCUMENT_PATH))
+    return api
+
+
+def api_document() -> dict[str, Any]:
+    """The document, without anything that runs."""
+    return create_api({}).openapi()

@@ -1,0 +1,55 @@
+"""The calls of the pusher and their OpenAPI document; `app` adds what stands behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from starlette.types import Lifespan
+
+from clarion.http.operation_ids import operation_id
+from clarion.http.operations import operations_router
+from clarion.http.query_parameters import only_known_parameters
+from clarion.http.viewer.routes import docs_router
+from services.pusher.openapi import install_openapi
+from services.pusher.routes import inbox, live, stream, tickets, web
+
+SHARD = "shard"
+"""By it a proxy chooses the pusher; clients may put it on every address."""
+TAGS = [
+    {"name": "inbox", "description": "A subscriber's items, and what is done with them."},
+    {"name": "live", "description": "The feed, and tickets that open it."},
+]
+"""In the order in which they are shown."""
+DOCUMENT_PATH = "/v1/inbox/openapi.json"
+
+
+def create_api(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """What they need is looked for in the state of the app. Health and metrics come later."""
+    api = FastAPI(
+        title="Clarion inbox",
+        version="1",
+        summary="A subscriber's inbox: list, changes, read state, live feed.",
+        openapi_tags=TAGS,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        lifespan=lifespan,
+        generate_unique_id_function=operation_id,
+    )
+    api.include_router(live.router)
+    api.include_router(web.router)
+    for router in (stream.router, tickets.router, inbox.router):
+        api.include_router(router, dependencies=[Depends(only_known_parameters(also={SHARD}))])
+    install_openapi(api)
+    api.include_router(docs_router({DOCUMENT_PATH: lambda: api.openapi()}, shown=DOCUMENT_PATH))
+    return api
+
+
+def api_document() -> dict[str, Any]:
+    """The document, without anything that runs."""
+    api = create_api()
+    api.include_router(operations_router({}))
+    return api.openapi()
