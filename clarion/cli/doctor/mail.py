@@ -1,39 +1,74 @@
-"""Whether the mail servers answer and take the login."""
+"""Whether the mail servers answer and take the login, asked as notifiers ask them."""
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, unquote, urlsplit
+import asyncio
+import ssl
+from contextlib import suppress
 
 import aiosmtplib
 
 from clarion.cli.doctor.finding import Finding
+from clarion.errors import ConfigurationError
+from services.notifier.channels.smtp_answers import Step
+from services.notifier.channels.smtp_session import MissingExtension, SmtpServer, SmtpSession
+from services.notifier.channels.urls import smtp_servers
 from services.notifier.settings import NotifierSettings
 
 TIMEOUT_S = 5.0
-DEFAULT_PORTS = {"smtp": 587, "smtps": 465}
+"""For each answer; three of these for all of them."""
+
+LOGIN = "Correct user and password in CLARION_EMAIL."
+REACH = "Check host, port and scheme (smtp, smtps) in CLARION_EMAIL, and the firewall."
+AUTHORITY = "Correct the host in CLARION_EMAIL, or name the file of its authority there by &ca=."
+STARTTLS = "Correct the port in CLARION_EMAIL; where the server has no TLS, write &starttls=no."
+NAME = "Name this host by &helo= in CLARION_EMAIL, as DNS knows it."
 
 
 async def check_mail(settings: NotifierSettings) -> list[Finding]:
     """One finding for each SMTP server in `CLARION_EMAIL`."""
-    urls = [urlsplit(url) for url in settings.email]
-    return [await _server(url) for url in urls if url.scheme in DEFAULT_PORTS]
-
-
-async def _server(url: SplitResult) -> Finding:
-    port = url.port or DEFAULT_PORTS[url.scheme]
-    subject = f"mail {url.hostname}:{port}"
-    client = aiosmtplib.SMTP(
-        hostname=url.hostname, port=port, use_tls=url.scheme == "smtps", timeout=TIMEOUT_S
-    )
     try:
-        async with client:
-            if url.username:
-                await client.login(unquote(url.username), unquote(url.password or ""))
-    except aiosmtplib.SMTPAuthenticationError:
-        return Finding(
-            subject, "It refuses the login.", "Correct user and password in CLARION_EMAIL."
-        )
-    except (aiosmtplib.SMTPException, OSError) as error:
-        remedy = "Check host, port and scheme (smtp, smtps) in CLARION_EMAIL, and the firewall."
-        return Finding(subject, f"It does not answer ({type(error).__name__}).", remedy)
-    return Finding(subject, "It answers" + (" and takes the login." if url.username else "."))
+        servers = smtp_servers(settings.email)
+    except ConfigurationError as error:
+        return [Finding("mail", str(error), "Correct CLARION_EMAIL.")]
+    return [await _finding(server) for server in servers]
+
+
+async def _finding(server: SmtpServer) -> Finding:
+    subject = f"mail {server.host}:{server.port}"
+    session = SmtpSession(server, timeout_s=TIMEOUT_S)
+    try:
+        async with asyncio.timeout(3 * TIMEOUT_S):
+            await session.open()
+            with suppress(aiosmtplib.SMTPException, OSError):  # it has answered all that counts
+                await session.quit()
+    except (MissingExtension, aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+        sentence, remedy = _fault(error, session.step)
+        return Finding(subject, sentence, remedy)
+    finally:
+        session.close()
+    return Finding(subject, "It answers" + (" and takes the login." if server.user else "."))
+
+
+def _fault(error: Exception, step: Step) -> tuple[str, str]:
+    """What is wrong, and the remedy."""
+    if isinstance(error, MissingExtension):
+        if error.args[0] == "STARTTLS":
+            return "It does not offer STARTTLS.", STARTTLS
+        return "It takes no login here.", LOGIN
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        return "It refuses the login.", LOGIN
+    if (reason := _distrusted(error)) is not None:
+        return f"Its certificate is not trusted: {reason}.", AUTHORITY
+    if isinstance(error, aiosmtplib.SMTPHeloError) and step is Step.HELLO:
+        return "It refuses the name that it is greeted with.", NAME
+    return f"It does not answer ({type(error).__name__}).", REACH
+
+
+def _distrusted(error: BaseException | None) -> str | None:
+    """Why TLS did not accept the server; None where it is another fault."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message.rstrip(".")
+        error = error.__cause__ or error.__context__
+    return None

@@ -52,15 +52,31 @@ def open_routes(email: Sequence[str], sms: Sequence[str], *, timeout_s: float) -
 
 def open_carrier(channel: str, setting: str, url: str, *, timeout_s: float) -> Carrier:
     """The provider at `url`, with its rate; errors as `open_routes`."""
+    parts, port, query, rate = _parsed(url, setting)
+    provider = _provider(channel, parts, port, query, setting, timeout_s)
+    return Carrier(channel, provider, rate, secret=_credentials(parts)[1])
+
+
+def smtp_servers(email: Sequence[str]) -> list[SmtpServer]:
+    """The servers among the providers of email, as senders open them; errors as `open_routes`."""
+    setting = "CLARION_EMAIL"
+    parsed = [_parsed(url, setting) for url in email]
+    return [
+        _smtp_server(parts, port, query, setting)
+        for parts, port, query, _ in parsed
+        if parts.scheme in ("smtp", "smtps")
+    ]
+
+
+def _parsed(url: str, setting: str) -> tuple[SplitResult, int | None, dict[str, str], Rate | None]:
+    """A provider's URL, its port, its query, and the rate, which every one may have."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise ConfigurationError(f"{setting}: a provider URL cannot be read.") from None
     query = _query(parts.query, setting)
-    rate = _rate(query.pop("rate", None), setting)
-    provider = _provider(channel, parts, port, query, setting, timeout_s)
-    return Carrier(channel, provider, rate, secret=_credentials(parts)[1])
+    return parts, port, query, _rate(query.pop("rate", None), setting)
 
 
 def _provider(
