@@ -91,6 +91,9 @@ class ScriptedServer:
     def __init__(self) -> None:
         self.sessions: asyncio.Queue[Session] = asyncio.Queue()
         self.url = ""
+        self.page = PAGE
+        self.scripts: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
 
     async def session(self) -> Session:
         """The next socket."""
@@ -101,19 +104,30 @@ class ScriptedServer:
         await self.sessions.put(Session(connection))
         await connection.wait_closed()
 
+    def answer(self, _connection: ServerConnection, request: Request) -> Response | None:
+        """The page, a script or a file of `web/`; None lets the handshake go on."""
+        path = request.path.partition("?")[0]
+        if path == "/v1/live":
+            return None
+        if path == "/":
+            body, kind = self.page, "text/html"
+        elif path in self.scripts:
+            body, kind = self.scripts[path].encode(), "text/javascript"
+        else:
+            body, kind = static_file(path), mimetypes.guess_type(path)[0] or "text/plain"
+        headers = Headers({"Content-Type": kind, "Content-Length": str(len(body))})
+        headers["Access-Control-Allow-Origin"] = "*"  # a sandboxed frame is of no origin
+        headers.update(self.headers if path == "/" else {})
+        return Response(HTTPStatus.OK, "OK", headers, body)
 
-def static_file(_connection: ServerConnection, request: Request) -> Response | None:
-    """A page or a file of `web/`; None lets the handshake go on."""
-    path = request.path.partition("?")[0]
-    if path == "/v1/live":
-        return None
-    body = PAGE if path == "/" else (ROOT / path.removeprefix(QUICK).lstrip("/")).read_bytes()
+
+def static_file(path: str) -> bytes:
+    """A file of `web/`."""
+    body = (ROOT / path.removeprefix(QUICK).lstrip("/")).read_bytes()
     if path == f"{QUICK}/web/client/limits.js":
         for name, milliseconds in QUICK_LIMITS.items():
             body = re.sub(rf"(?<={name} = )[\d_]+".encode(), str(milliseconds).encode(), body)
-    kind = "text/html" if path == "/" else mimetypes.guess_type(path)[0] or "text/plain"
-    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body))})
-    return Response(HTTPStatus.OK, "OK", headers, body)
+    return body
 
 
 @asynccontextmanager
@@ -124,7 +138,7 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
         scripted.handle,
         "127.0.0.1",
         0,
-        process_request=static_file,
+        process_request=scripted.answer,
         subprotocols=["clarion.v1"],  # pyright: ignore[reportArgumentType]  # a NewType of str
         ping_interval=None,
     )

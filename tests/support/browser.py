@@ -107,11 +107,20 @@ async def open_browser(path: str) -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def open_firefox(program: str) -> AsyncIterator[Browser]:
-    """A headless Firefox, as Debian or Mozilla ship it; closed at the end."""
+async def open_firefox(
+    program: str, preferences: dict[str, str | float | bool] | None = None
+) -> AsyncIterator[Browser]:
+    """A headless Firefox, as Debian or Mozilla ship it; closed at the end.
+
+    The first of these `firefox_seats` says its preferences.
+    """
     async with started_playwright() as playwright:
         browser = await playwright.firefox.launch(
-            executable_path=program, channel="moz-firefox", headless=True, env={**os.environ}
+            executable_path=program,
+            channel="moz-firefox",
+            headless=True,
+            env={**os.environ},
+            firefox_user_prefs=preferences,
         )
         try:
             yield browser
@@ -156,4 +165,4 @@ async def open_page(
     finally:
         await context.close()
     unexpected = [one for one in complaints if not any(part in one for part in allowed_errors)]
-    assert unexpected == [], "the page complained"
+    assert unexpected == [], f"the page complained: {unexpected}"

@@ -19,6 +19,7 @@ import { arrivals } from "./arrivals.js";
 import { ClarionError } from "./errors.js";
 import { MAX_COMMAND_IDS } from "./limits.js";
 import { live } from "./live.js";
+import { uuid } from "./platform.js";
 import { list } from "./rest.js";
 
 export { isShut } from "./protocol.js";
@@ -151,7 +152,7 @@ export class Clarion extends EventTarget {
    * @param {unknown} data
    */
   async publish(topic, data) {
-    await this.#live.issue({ type: "publish", topic, data, id: crypto.randomUUID() });
+    await this.#live.issue({ type: "publish", topic, data, id: uuid() });
   }
 
   /**
@@ -187,9 +188,9 @@ export class Clarion extends EventTarget {
    * @returns {() => void}  takes the listener away again
    */
   on(name, listener) {
-    const leaving = new AbortController(); // it has a `signal`, as options have
-    this.addEventListener(name, (/** @type {any} */ event) => listener(event.detail), leaving);
-    return () => leaving.abort();
+    const heard = (/** @type {any} */ event) => listener(event.detail);
+    this.addEventListener(name, heard);
+    return () => this.removeEventListener(name, heard);
   }
 
   /**

@@ -9,9 +9,11 @@ import {
   STEADY_AFTER_MS,
   WELCOME_WITHIN_MS,
 } from "./limits.js";
+import { isHidden, isOffline, openSocket } from "./platform.js";
 import {
   ABNORMAL,
   FINAL,
+  NO_ADDRESS,
   NOT_A_TOKEN,
   REVOKED,
   SIGNED_OUT,
@@ -51,6 +53,8 @@ import { now, timer } from "./timer.js";
 
 const slowly = () => (SLOW_RETRY_MS * (1 + Math.random())) / 2;
 
+const WAKING = ["online", "offline", "pageshow", "visibilitychange"];
+
 /**
  * One link after the other to the same feed, until `end()` or the server says not to return.
  *
@@ -85,13 +89,13 @@ export function connection(
 
   /** @param {ClientFrame} frame */
   const send = (frame) => link?.send(JSON.stringify(frame));
-  const isOnline = () => navigator.onLine;
   const begin = () => enter({ state: "connecting" });
 
   async function connect() {
     const ours = drop();
     if (!isSignedOut && !others.follows()) begin();
     try {
+      if (!url) throw new ClarionError("no_address", NO_ADDRESS);
       await tokens.current(); // says whose feed it is
       if (ours !== attempt) return;
       await others.admit(tokens.feed(), /** @type {AbortController} */ (listening), connect);
@@ -103,7 +107,7 @@ export function connection(
       const isSocket = unopened % (SOCKETS_BEFORE_STREAM + 1) < SOCKETS_BEFORE_STREAM;
       if (isSocket && !unopened) next(FIRST_SOCKET_WITHIN_MS, swallowed);
       else next(WELCOME_WITHIN_MS, lost);
-      link = isSocket ? /** @type {Link} */ (new WebSocket(url, "clarion.v1")) : openStream(url);
+      link = /** @type {Link | undefined} */ (isSocket && openSocket(url)) || openStream(url);
       link.onopen = () => renew(token);
       link.onmessage = ({ data }) => heard(JSON.parse(data));
       link.onclose = ({ code, reason }) => ours === attempt && lost(code, reason);
@@ -163,7 +167,7 @@ export function connection(
   }
 
   function lost(closeCode = ABNORMAL, code = "") {
-    if (closeCode === ABNORMAL && !heartbeatS && isOnline()) {
+    if (closeCode === ABNORMAL && !heartbeatS && !isOffline()) {
       unopened += 1;
     }
     if (closeCode === TOO_MANY_FRAMES) notBefore = now() + CALM_DOWN_MS;
@@ -212,7 +216,7 @@ export function connection(
     const retryInMs = jittered + Math.max(0, notBefore - now());
     next(retryInMs, connect);
     if (others.follows()) return;
-    enter({ state: isOnline() ? "waiting" : "offline", code, detail, retryInMs });
+    enter({ state: isOffline() ? "offline" : "waiting", code, detail, retryInMs });
   }
 
   /**
@@ -223,16 +227,17 @@ export function connection(
   function wake({ persisted = false }) {
     if (persisted) tokens.drop(); // whoever came back to this page may be somebody else
     if (persisted && heartbeatS) return void connect();
-    if (document.hidden) return;
+    if (isHidden()) return;
     if (heartbeatS) probe();
     else if (!isResting) others.join();
-    else if (isOnline() && now() >= notBefore) connect();
+    else if (!isOffline() && now() >= notBefore) connect();
   }
 
   /** @param {StateChange} change  `closed` or `refused` */
   function end(change) {
     drop();
     isSignedOut = false;
+    for (const name of WAKING) globalThis.removeEventListener?.(name, wake);
     listening?.abort();
     listening = null;
     enter(change);
@@ -255,9 +260,7 @@ export function connection(
       if (listening && !isSignedOut) return;
       listening?.abort();
       listening = new AbortController();
-      for (const name of ["online", "offline", "pageshow", "visibilitychange"]) {
-        addEventListener(name, wake, listening); // it has a `signal`, as options have
-      }
+      for (const name of WAKING) globalThis.addEventListener?.(name, wake);
       isSignedOut = false;
       tokens.forget();
       connect();

@@ -4,6 +4,7 @@ import { ClarionError } from "./errors.js";
 import { feed } from "./feed.js";
 import { hoped, hopedCount } from "./hopes.js";
 import { ACKNOWLEDGE_AFTER_MS } from "./limits.js";
+import { liveUrl } from "./platform.js";
 import { isShut, REVOKED } from "./protocol.js";
 import { publisher } from "./publish.js";
 import { tabs } from "./tabs.js";
@@ -29,7 +30,7 @@ import { tokenSource } from "./tokens.js";
  * @param {Emit} emit
  */
 export function live({ token, url: place = "/v1/live", share = true, backoff }, emit) {
-  const url = new URL(place, location.href).href.replace(/^http/, "ws");
+  const url = liveUrl(place);
   const tokens = tokenSource(token, url);
   const ours = feed(ask);
   /** @type {import("./commands.js").Pending} */

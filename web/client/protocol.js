@@ -15,6 +15,7 @@ export const REVOKED = "token_revoked";
 export const SIGNED_OUT = "signed_out";
 export const NOT_A_TOKEN = "not_a_token";
 
+export const NO_ADDRESS = "This page has no address: say the feed's `url`.";
 const REFUSED = "The server refuses this page.";
 
 /**

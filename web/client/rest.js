@@ -1,5 +1,5 @@
 import { ClarionError } from "./errors.js";
-import { isShut } from "./protocol.js";
+import { isShut, NO_ADDRESS } from "./protocol.js";
 
 /**
  * A call beside the live feed, with the page's token; a token that is refused is replaced once.
@@ -11,6 +11,7 @@ import { isShut } from "./protocol.js";
  * @returns {Promise<any>}  the answer; rejects with a `ClarionError`
  */
 export async function call(url, tokens, path, body) {
+  if (!url) throw new ClarionError("no_address", NO_ADDRESS);
   const address = new URL(path, url.replace(/^ws/, "http"));
   let answer = await ask(address, await tokens.current(), body);
   if (answer.status === 401) {

@@ -98,7 +98,7 @@ export function openStream(url) {
       // By itself it would come back with a ticket that is spent
       source.onerror = () => end(ABNORMAL, "");
     } catch (error) {
-      const { code } = /** @type {ClarionError} */ (error);
+      const code = `${/** @type {ClarionError} */ (error).code}`; // of the browser's errors a number
       const isRefused = code.startsWith("token_");
       end(isRefused ? TOKEN_REFUSED : ABNORMAL, isRefused ? code : "");
     }

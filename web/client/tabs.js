@@ -1,4 +1,5 @@
 import { LAST_WORDS_MS, LEADER_ANSWERS_WITHIN_MS, LEADER_QUIET_MS } from "./limits.js";
+import { isHidden, locks, openChannel } from "./platform.js";
 import { timer } from "./timer.js";
 
 /**
@@ -10,8 +11,8 @@ import { timer } from "./timer.js";
  * One connection for all tabs of a browser that show the same feed. The tab that holds a Web Lock
  * leads: it connects, by its own token, and tells the others what it hears, in order. When it closes
  * or crashes the browser gives the lock to the next; a leader that is refused or gets no token gives
- * it up; one that a person's visible tab cannot reach, because its page is frozen, loses it. A browser
- * without Web Locks has a connection for each tab.
+ * it up; one that a person's visible tab cannot reach, because its page is frozen, loses it. Where a
+ * browser has no locks or refuses what tabs agree by, each tab has a connection of its own.
  *
  * @param {boolean} share  else this tab leads nobody but itself
  * @param {(frame: TabFrame) => void} onTold  by the leader, from its first `sync` on
@@ -37,7 +38,14 @@ export function tabs(share, onTold, onRequest) {
   const silence = timer();
 
   /** @param {TabFrame | ClientFrame} frame */
-  const post = (frame) => channel?.postMessage({ frame, by: leads && term, term });
+  const post = (frame) => {
+    try {
+      channel?.postMessage({ frame, by: leads && term, term });
+    } catch (error) {
+      if (/** @type {Error} */ (error).name === "DataCloneError") throw error; // the page's own data
+      alone();
+    }
+  };
 
   /** @param {MessageEvent<{frame: any, by: any, term?: number}>} message */
   function heard({ data: { frame, by, term: known = 0 } }) {
@@ -69,13 +77,17 @@ export function tabs(share, onTold, onRequest) {
 
   /** A hidden tab asks when it is shown. */
   function watch() {
-    if (!document.hidden) ask({ type: "ping" });
+    if (!isHidden()) ask({ type: "ping" });
   }
 
   /** A leader that does not answer is replaced. @param {ClientFrame} frame */
   function ask(frame) {
     post(frame);
-    silence(LEADER_ANSWERS_WITHIN_MS, () => isCandidate && request({ steal: true }));
+    silence(LEADER_ANSWERS_WITHIN_MS, () => {
+      if (!isCandidate) return;
+      request({ steal: true });
+      silence(LEADER_ANSWERS_WITHIN_MS, alone); // a browser that has locks and gives none
+    });
   }
 
   /** Ask the leader for all there is. */
@@ -84,12 +96,26 @@ export function tabs(share, onTold, onRequest) {
   }
 
   /** @param {LockOptions} options */
-  function request(options) {
-    navigator.locks.request(name, options, lead).catch(() => {
+  async function request(options) {
+    try {
+      await locks()?.request(name, options, lead);
+    } catch (error) {
+      if (!channel) return;
+      if (/** @type {Error} */ (error).name !== "AbortError") return leads || alone();
       if (!leads) return;
       leave();
       deposed();
-    });
+    }
+  }
+
+  /** Go on without the others: the browser refuses what tabs agree by. */
+  function alone() {
+    channel?.close();
+    channel = null;
+    leads = true;
+    isCandidate = isTold = false;
+    silence();
+    admitted();
   }
 
   /** Until it is released; at once where this tab has left meanwhile, or leads already. */
@@ -140,15 +166,14 @@ export function tabs(share, onTold, onRequest) {
      */
     admit: (feed, waiting, onDeposed) =>
       new Promise((resolve) => {
-        leads ||= !share || !feed || !navigator.locks;
         if (leads) return resolve();
         admitted = resolve;
         deposed = onDeposed;
-        name = /** @type {string} */ (feed);
-        if (!channel) {
-          channel = new BroadcastChannel(name);
-          channel.onmessage = heard;
-        }
+        if (!share || !feed || !locks()) return alone();
+        name = feed;
+        channel ??= openChannel(name) ?? null;
+        if (!channel) return alone();
+        channel.onmessage = heard;
         if (!isCandidate) request(waiting);
         isCandidate = true;
         if (!isTold) join();

@@ -15,6 +15,8 @@ import { Herald } from "./herald.js";
 import { BELL, CROSS } from "./icons.js";
 import { ClarionInbox } from "./inbox.js";
 import { keepBeside } from "./place.js";
+import { numberIn } from "./locale.js";
+import { define, dress, isOpen } from "./platform.js";
 import { sheets } from "./style/bell.js";
 import { Toaster } from "./toast.js";
 import { Turns } from "./turns.js";
@@ -46,7 +48,7 @@ export class ClarionBell extends FeedElement {
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = sheets;
+    dress(root, sheets);
     this.#button.append(icon(BELL), this.#count);
     this.#close.append(icon(CROSS));
     this.#inbox.append(this.#close);
@@ -63,12 +65,12 @@ export class ClarionBell extends FeedElement {
 
   /** Whether the inbox is shown. */
   get open() {
-    return this.#popover.matches(":popover-open");
+    return isOpen(this.#popover);
   }
 
   /** Opens the inbox and gives it the focus. */
   show() {
-    if (!this.open) this.#popover.showPopover();
+    if (!this.open) this.#popover.showPopover?.();
   }
 
   /** Closes the inbox; the focus goes back to where it was. */
@@ -113,8 +115,7 @@ export class ClarionBell extends FeedElement {
     const { words, locale } = this;
     const count = this.client?.unreadCount ?? 0;
     const heading = this.getAttribute("label") ?? words.heading;
-    const number = new Intl.NumberFormat(locale);
-    write(this.#count, count > 99 ? `${number.format(99)}+` : number.format(count));
+    write(this.#count, count > 99 ? `${numberIn(99, locale)}+` : numberIn(count, locale));
     this.#count.hidden = count === 0;
     this.#button.setAttribute("aria-label", this.fill(words.bell, { heading, count }));
     this.#button.setAttribute("aria-expanded", String(this.open));
@@ -132,7 +133,7 @@ export class ClarionBell extends FeedElement {
     if (open) {
       this.#toaster.clear();
       this.#inbox.client = this.client; // not before it is looked at
-      if (!matchMedia(NARROW).matches) this.#letGo = keepBeside(this.#popover, this.#button);
+      if (!globalThis.matchMedia?.(NARROW).matches) this.#letGo = keepBeside(this.#popover, this.#button);
       this.#inbox.focus();
     } else this.#popover.removeAttribute("style");
     this.render();
@@ -150,4 +151,4 @@ export class ClarionBell extends FeedElement {
   }
 }
 
-customElements.define("clarion-bell", ClarionBell);
+define("clarion-bell", ClarionBell);

@@ -1,4 +1,6 @@
 import { Clarion, ClarionError, isShut, personOf } from "../client/clarion.js";
+import { localeOf } from "./locale.js";
+import { Base } from "./platform.js";
 import { filled, wordsOf, wordsWith } from "./words.js";
 
 /**
@@ -15,7 +17,7 @@ const TOKEN_WITHIN_MS = 10_000;
  * one that it makes itself from `token` (and `url`), connects, and disconnects when it is removed. Where
  * the feed is another one, or none, nothing of the one before stays.
  */
-export class FeedElement extends HTMLElement {
+export class FeedElement extends Base {
   /** @type {readonly string[]} */
   static observedAttributes = ["label", "lang", "words", "url", "token"];
 
@@ -83,8 +85,7 @@ export class FeedElement extends HTMLElement {
 
   /** Of times, numbers and plurals: `lang` here or above, else the browser's. */
   get locale() {
-    const lang = this.closest("[lang]")?.getAttribute("lang") || navigator.language;
-    return Intl.DateTimeFormat.supportedLocalesOf(lang).length > 0 ? lang : "en";
+    return localeOf(this.closest("[lang]")?.getAttribute("lang"));
   }
 
   /** How it says what it says. */

@@ -1,7 +1,9 @@
 import { element, icon, write } from "./element.js";
 import { Filters } from "./filters.js";
 import { CHECKS, UP } from "./icons.js";
+import { numberIn } from "./locale.js";
 import { Panel } from "./panel.js";
+import { sight } from "./platform.js";
 import { filled } from "./words.js";
 
 /**
@@ -118,7 +120,7 @@ export class Frame {
     this.#end.observe(this.#older);
   }
 
-  #end = new IntersectionObserver((entries) => {
+  #end = sight((entries) => {
     if (entries.some((entry) => entry.isIntersecting)) this.#reachedEnd();
   });
   #reachedEnd = () => {};
@@ -132,7 +134,7 @@ export class Frame {
     this.#reachedEnd = actions.older;
     this.#resized.observe(this.element);
     this.#above.addEventListener("click", () => {
-      this.scroll.scrollTo({ top: 0 });
+      this.scroll.scrollTop = 0;
       actions.newest();
     });
     this.scroll.addEventListener("scroll", () => {
@@ -155,8 +157,7 @@ export class Frame {
   /** @param {Look} look */
   #showCount({ words, unread, readable, locale }) {
     write(this.#heading, words.heading);
-    const number = new Intl.NumberFormat(locale);
-    write(this.#count, unread > 99 ? `${number.format(99)}+` : number.format(unread));
+    write(this.#count, unread > 99 ? `${numberIn(99, locale)}+` : numberIn(unread, locale));
     write(this.#spokenCount, filled(words.unread, { count: unread }, locale));
     this.#badge.toggleAttribute("data-none", unread === 0);
     write(this.#allReadText, words.allRead);

@@ -13,6 +13,8 @@ import { FeedElement } from "./feed-element.js";
 import { Frame } from "./frame.js";
 import { Herald } from "./herald.js";
 import { List } from "./list.js";
+import { alphabet } from "./locale.js";
+import { define, dress } from "./platform.js";
 import { readAll } from "./read-all.js";
 import { Shelf } from "./shelf.js";
 import { Sightings } from "./sightings.js";
@@ -72,7 +74,7 @@ export class ClarionInbox extends FeedElement {
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = sheets;
+    dress(root, sheets);
     const section = this.#frame.element;
     section.append(this.#herald.element, this.#menu.element, this.#toaster.element);
     root.append(section);
@@ -160,7 +162,7 @@ export class ClarionInbox extends FeedElement {
       locale: this.locale,
       label: this.getAttribute("label") ?? this.words.heading,
       view: this.#shelf.view,
-      categories: [...this.#categories].sort((a, b) => a.localeCompare(b, this.locale)),
+      categories: [...this.#categories].sort(alphabet(this.locale)),
       connection,
       known: client?.version !== undefined,
       shown: items.length,
@@ -189,7 +191,7 @@ export class ClarionInbox extends FeedElement {
   #choose(changed) {
     const view = { ...this.#shelf.view, ...changed };
     this.#look(view);
-    this.#frame.scroll.scrollTo({ top: 0 });
+    this.#frame.scroll.scrollTop = 0;
     this.dispatchEvent(new CustomEvent("clarion-view", { detail: view, bubbles: true, composed: true }));
   }
 
@@ -270,4 +272,4 @@ export class ClarionInbox extends FeedElement {
   }
 }
 
-customElements.define("clarion-inbox", ClarionInbox);
+define("clarion-inbox", ClarionInbox);

@@ -2,6 +2,7 @@ import { Days } from "./days.js";
 import { element } from "./element.js";
 import { hold } from "./hold.js";
 import { MOST_ROWS, Nearby } from "./nearby.js";
+import { sight } from "./platform.js";
 import { Row } from "./row.js";
 import { words } from "./words.js";
 
@@ -42,7 +43,7 @@ export class List {
   #rows = new Map();
   /** The one in the tab order: it stays, wherever the view is. @type {Row | null} */
   #current = null;
-  #watch = new IntersectionObserver((entries) => this.#seen(entries), { threshold: 0.6 });
+  #watch = sight((entries) => this.#seen(entries), { threshold: 0.6 });
 
   /** @param {ListActions} actions */
   constructor(actions) {

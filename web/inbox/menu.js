@@ -1,6 +1,7 @@
 import { element } from "./element.js";
 import { giveBackFocus } from "./focus.js";
 import { keepBeside } from "./place.js";
+import { isOpen } from "./platform.js";
 
 /** @typedef {{label: string, hint?: string, act: () => void}} Entry */
 
@@ -44,7 +45,7 @@ export class Menu {
   }
 
   close() {
-    if (this.element.matches(":popover-open")) this.element.hidePopover();
+    if (isOpen(this.element)) this.element.hidePopover();
   }
 
   /** @param {boolean} open */

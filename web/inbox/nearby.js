@@ -9,6 +9,7 @@
  */
 
 import { element } from "./element.js";
+import { sight } from "./platform.js";
 
 /** Rows that are there at once, half of them on each side of the view. */
 export const MOST_ROWS = 400;
@@ -22,7 +23,7 @@ export class Nearby {
   #height = LIKELY_HEIGHT;
   /** @type {Gap[]} */
   #gaps = [];
-  #watch = new IntersectionObserver((entries) => this.#approached(entries));
+  #watch = sight((entries) => this.#approached(entries));
   #turned;
 
   /** @param {() => void} turned  other rows shall be there */

@@ -1,28 +1,12 @@
 /** Days and times as the reader's language puts them. */
 
+import { upperCase, written } from "./locale.js";
+
 const UNITS = /** @type {const} */ ([
   ["minute", 60],
   ["hour", 3_600],
   ["day", 86_400],
 ]);
-
-/** Costly to make, and every row needs them. @type {Map<string, any>} */
-const formats = new Map();
-
-/**
- * @template Format
- * @template Options
- * @param {new (locale: string, options: Options) => Format} kind
- * @param {string} locale
- * @param {Options} options
- * @returns {Format}
- */
-function format(kind, locale, options) {
-  const key = kind.name + locale + JSON.stringify(options);
-  const known = formats.get(key) ?? new kind(locale, options);
-  formats.set(key, known);
-  return known;
-}
 
 /**
  * @param {Date} when
@@ -32,12 +16,11 @@ function format(kind, locale, options) {
 export function relativeTime(when, now, locale) {
   const seconds = Math.min(0, (when.getTime() - now.getTime()) / 1000);
   if (seconds <= -86_400 * 6) {
-    return format(Intl.DateTimeFormat, locale, { dateStyle: "medium" }).format(when);
+    return dateIn(locale, { dateStyle: "medium" }, when);
   }
-  const relative = format(Intl.RelativeTimeFormat, locale, { numeric: "auto", style: "short" });
-  if (seconds > -60) return relative.format(0, "second");
-  const [unit, size] = UNITS.findLast(([, length]) => -seconds >= length) ?? UNITS[0];
-  return relative.format(Math.trunc(seconds / size), unit);
+  const [unit, size] = UNITS.findLast(([, length]) => -seconds >= length) ?? ["second", Infinity];
+  const options = { numeric: "auto", style: "short" };
+  return written("RelativeTimeFormat", locale, options, Math.trunc(seconds / size), unit) || plain(when);
 }
 
 /**
@@ -45,7 +28,7 @@ export function relativeTime(when, now, locale) {
  * @param {string} locale
  */
 export function fullTime(when, locale) {
-  return format(Intl.DateTimeFormat, locale, { dateStyle: "full", timeStyle: "medium" }).format(when);
+  return dateIn(locale, { dateStyle: "full", timeStyle: "medium" }, when);
 }
 
 /**
@@ -55,13 +38,17 @@ export function fullTime(when, locale) {
  * @param {string} locale
  */
 export function shortTime(when, locale) {
-  return format(Intl.DateTimeFormat, locale, {
-    weekday: "short",
-    hour: "numeric",
-    minute: "2-digit",
-    day: "numeric",
-    month: "short",
-  }).format(when);
+  const day = { weekday: "short", day: "numeric", month: "short" };
+  return dateIn(locale, { ...day, hour: "numeric", minute: "2-digit" }, when);
+}
+
+/** @param {string} locale @param {object} options @param {Date} when */
+const dateIn = (locale, options, when) => written("DateTimeFormat", locale, options, when) || plain(when);
+
+/** Where the browser cannot say it; nothing where it is no time. @param {Date} when */
+function plain(when) {
+  const here = new Date(when.getTime() - when.getTimezoneOffset() * 60_000);
+  return isNaN(here.getTime()) ? "" : here.toISOString().slice(0, 16).replace("T", " ");
 }
 
 /** The same for all times of one day here. @param {Date} when */
@@ -76,16 +63,12 @@ export function dayKey(when) {
  */
 export function dayName(when, now, locale) {
   const days = Math.round((startOfDay(when) - startOfDay(now)) / 86_400_000);
+  const year = when.getFullYear() === now.getFullYear() ? undefined : "numeric";
   const name =
     days >= -1
-      ? format(Intl.RelativeTimeFormat, locale, { numeric: "auto" }).format(Math.min(0, days), "day")
-      : format(Intl.DateTimeFormat, locale, {
-          weekday: "long",
-          day: "numeric",
-          month: "long",
-          year: when.getFullYear() === now.getFullYear() ? undefined : "numeric",
-        }).format(when);
-  return name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
+      ? written("RelativeTimeFormat", locale, { numeric: "auto" }, Math.min(0, days), "day")
+      : written("DateTimeFormat", locale, { weekday: "long", day: "numeric", month: "long", year }, when);
+  return upperCase(name.charAt(0), locale) + name.slice(1) || plain(when).slice(0, 10);
 }
 
 /** @param {Date} when */

@@ -1,6 +1,7 @@
 import { element, icon } from "./element.js";
 import { CROSS } from "./icons.js";
 import { relativeTime } from "./times.js";
+import { isOpen } from "./platform.js";
 
 /**
  * @typedef {import("../client/frames.js").Item} Item
@@ -99,7 +100,7 @@ export class Toaster {
     this.#toasts.set(toast, undefined);
     this.element.append(toast);
     if (!this.element.isConnected) return;
-    if (!this.element.matches(":popover-open")) this.element.showPopover();
+    if (!isOpen(this.element)) this.element.showPopover();
     if (!this.element.matches(":hover, :focus-within")) this.#count(toast);
   }
 
@@ -122,6 +123,6 @@ export class Toaster {
     clearTimeout(this.#toasts.get(toast));
     this.#toasts.delete(toast);
     toast.remove();
-    if (this.#toasts.size === 0 && this.element.matches(":popover-open")) this.element.hidePopover();
+    if (this.#toasts.size === 0 && isOpen(this.element)) this.element.hidePopover();
   }
 }

@@ -1,3 +1,5 @@
+import { numberIn, pluralOf } from "./locale.js";
+
 /**
  * What the elements say, in English; other languages are in `locales/`. `words`, as an attribute (JSON) or a property, says any of it
  * otherwise; what is left out stays English. `{count}`, `{title}` and the like are filled in. Where
@@ -149,12 +151,12 @@ export function labelOf({ labels }, ...keys) {
  */
 export function filled(phrase, values, locale) {
   const count = values["count"];
-  const form = typeof count === "number" ? new Intl.PluralRules(locale).select(count) : "other";
+  const form = typeof count === "number" ? pluralOf(count, locale) : "other";
   const text = typeof phrase === "string" ? phrase : (phrase[form] ?? phrase.other);
   return text.replace(/\{(\w+)\}/g, (whole, name) => {
     const value = values[name];
     if (value === undefined) return whole;
-    return typeof value === "number" ? new Intl.NumberFormat(locale).format(value) : value;
+    return typeof value === "number" ? numberIn(value, locale) : value;
   });
 }
 

@@ -1,0 +1,65 @@
+/**
+ * Elements where there is less than a browser: on a server the modules can be imported, in a DOM
+ * without layout the elements can be made. Nothing here throws.
+ */
+
+/** What elements extend; on a server none is ever made. */
+export const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
+
+/**
+ * The first definition stays: a page may have two bundles, or load one anew.
+ *
+ * @param {string} name
+ * @param {CustomElementConstructor} constructor
+ */
+export function define(name, constructor) {
+  const { customElements: registry } = globalThis;
+  if (registry && !registry.get(name)) registry.define(name, constructor);
+}
+
+/**
+ * @param {IntersectionObserverCallback} told
+ * @param {IntersectionObserverInit} [options]
+ * @returns {Pick<IntersectionObserver, "observe" | "unobserve">}  sees nothing where there is no layout
+ */
+export function sight(told, options) {
+  const { IntersectionObserver: Observer } = globalThis;
+  return Observer ? new Observer(told, options) : { observe() {}, unobserve() {} };
+}
+
+/** @param {Element} popover */
+export function isOpen(popover) {
+  try {
+    return popover.matches(":popover-open");
+  } catch {
+    return false; // it knows of no popovers
+  }
+}
+
+/**
+ * As constructed sheets, which need no `unsafe-inline`; else as style elements.
+ *
+ * @param {ShadowRoot} root
+ * @param {string[]} styles
+ */
+export function dress(root, styles) {
+  try {
+    root.adoptedStyleSheets = styles.map(sheetOf);
+  } catch {
+    for (const text of styles) root.append(Object.assign(document.createElement("style"), { textContent: text }));
+  }
+}
+
+/** Shared by all elements of a page. @type {Map<string, CSSStyleSheet>} */
+const sheets = new Map();
+
+/** @param {string} text */
+function sheetOf(text) {
+  let sheet = sheets.get(text);
+  if (!sheet) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(text);
+    sheets.set(text, sheet);
+  }
+  return sheet;
+}
