@@ -57,6 +57,7 @@ class Client:
     sightings: Sightings
     at: int = 0
     version: int = 0
+    epoch: str | None = None
     caught_up: int = -1
     connects: int = 0
     faults: list[str] = field(default_factory=list[str])
@@ -91,7 +92,8 @@ class Client:
             compression=None,
             proxy=None,
         ) as connection:
-            await connection.send(json.dumps({"type": "hello", "since": self.version}))
+            hello = {"type": "hello", "since": self.version, "epoch": self.epoch}
+            await connection.send(json.dumps(hello))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.random.expovariate(1 / CHURN_S)):
                     async for text in connection:
@@ -115,6 +117,7 @@ class Client:
                 self.version = self.caught_up = frame["version"]
                 self.connects += 1
             case "welcome":
+                self.epoch = frame["epoch"]
                 if frame.get("reset"):
                     self.faults.append(f"a reset at version {self.version}")
             case other:

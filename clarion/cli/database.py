@@ -16,6 +16,7 @@ from clarion.settings import SharedSettings
 from clarion.store.conditions import AWAY, driver_error
 from clarion.store.database import Database
 from clarion.store.embedded import is_embedded
+from clarion.store.epoch import begin_epoch
 from clarion.store.migrate import migrate
 from clarion.store.partitions import make_partitions
 
@@ -41,6 +42,12 @@ async def partitioned() -> None:
     """Create the partitions that are missing in the database that the environment names."""
     async with opened_database() as database:
         await make_partitions(database)
+
+
+async def epoch_begun() -> None:
+    """Begin another epoch in the database that the environment names: it was restored."""
+    async with opened_database() as database:
+        await database.run(begin_epoch)
 
 
 @asynccontextmanager

@@ -17,18 +17,22 @@ class Position:
 
     def __init__(self) -> None:
         self._since: int | None = None
+        self._epoch: str | None = None
         self._in_snapshot = False
 
     def hello(self) -> Frame:
         """The frame that asks for what is missing."""
         self._in_snapshot = self._since is None
-        return {"type": "hello"} | ({} if self._since is None else {"since": self._since})
+        place = {"since": self._since, "epoch": self._epoch}
+        return {"type": "hello"} | {name: one for name, one in place.items() if one is not None}
 
     def take(self, frame: Frame) -> bool:
         """Note what a frame says; True once the replay is complete."""
         kind = frame.get("type")
+        if kind == "welcome":
+            self._epoch = frame.get("epoch", self._epoch)
         if kind == "welcome" and frame.get("reset"):
-            self._in_snapshot = True
+            self._since, self._in_snapshot = None, True
         if kind == "caught_up":
             self._in_snapshot = False
         if kind in CURSOR_FRAMES and not self._in_snapshot:

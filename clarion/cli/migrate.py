@@ -14,18 +14,26 @@ def migrate_all(
         bool,
         typer.Option("--partitions", help="Only create the partitions of the next months."),
     ] = False,
+    restored: Annotated[
+        bool,
+        typer.Option("--restored", help="The database was restored from a backup: reset clients."),
+    ] = False,
 ) -> None:
     """Bring the database to the newest schema, and RabbitMQ to the newest exchanges and queues.
 
     Safe to run at any time and from several places at once; does nothing where nothing is to do.
     Run it before the services of a new release start. With --partitions, for a daily job: where
-    notifiers may not create tables.
+    notifiers may not create tables. With --restored, once after every restore from a backup, and
+    before notifiers start: versions of inboxes repeat with other content, so clients have to read
+    anew.
     """
     from clarion.bus import migrate_bus
-    from clarion.cli.database import migrated, partitioned
+    from clarion.cli.database import epoch_begun, migrated, partitioned
     from clarion.setting_names import ALL_NAMES
     from clarion.settings import SharedSettings
 
+    if partitions and restored:
+        raise typer.BadParameter("give either --partitions or --restored")
     if partitions:
         run(partitioned)
         typer.echo("The partitions of this and the next months are there.")
@@ -34,6 +42,9 @@ def migrate_all(
     async def migrate() -> None:
         await migrated()
         typer.echo("The database has the newest schema.")
+        if restored:
+            await epoch_begun()
+            typer.echo("The database has a new epoch: clients will read their inboxes anew.")
         if await migrate_bus(SharedSettings.read(ALL_NAMES).amqp_url):
             typer.echo("The broker has the newest exchanges and queues.")
 

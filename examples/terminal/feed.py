@@ -20,8 +20,11 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-STAY_AWAY = {1002, 1003, 1007, 4403, 4409, 4413}
+STAY_AWAY = {1002, 1003, 1007, 4403, 4413}
 """Close codes after which coming back is of no use."""
+
+TOO_MANY = 4409
+"""This subscriber has as many sessions as one may have."""
 
 CURSORS = {"notification", "changed", "caught_up"}
 """Frames whose version is a place to resume at."""
@@ -48,19 +51,22 @@ class Feed:
     """What was printed: all up to `version`, which is None until a first snapshot is complete."""
 
     version: int | None = None
+    epoch: str | None = None
     snapshot: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def hello(self) -> dict[str, Any]:
         """Asks for what is missing."""
         self.snapshot.clear()
-        return (
-            {"type": "hello"} if self.version is None else {"type": "hello", "since": self.version}
-        )
+        place = {"since": self.version, "epoch": self.epoch}
+        return {"type": "hello"} | {name: one for name, one in place.items() if one is not None}
 
     def take(self, frame: dict[str, Any]) -> None:
         """Print what a frame brings; a snapshot when it is whole."""
-        if frame["type"] == "welcome" and frame.get("reset"):
-            self.version = None
+        if frame["type"] == "welcome":
+            self.epoch = frame.get("epoch")
+            if frame.get("reset"):
+                self.version = None
+                self.snapshot.clear()
         elif frame["type"] == "notification" and self.version is None:
             self.snapshot.append(frame["item"])
         elif frame["type"] == "notification":
@@ -101,6 +107,8 @@ async def follow(clarion: str, subscriber: str) -> None:
         except (OSError, WebSocketException) as error:
             if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code in STAY_AWAY:
                 raise SystemExit(f"Refused: {error.rcvd.reason}") from error
+            if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code == TOO_MANY:
+                await asyncio.sleep(60)  # others have to end first
         failures = failures + 1 if feed.version == before else 1
         await asyncio.sleep(random.uniform(0, min(30, 0.25 * 2**failures)))
 

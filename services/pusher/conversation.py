@@ -129,7 +129,8 @@ class Conversations:
                 await self.resume.replay(session, work.since, work.ref, work.epoch)
             elif isinstance(work, Continue):
                 if is_behind(session):
-                    await self.resume.replay(session, session.version)
+                    version, epoch = session.version, session.epoch
+                    await self.resume.replay(session, version, epoch=epoch)
             else:
                 self._answer(session, work)
         except Unavailable as error:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from clarion.bus import Bus
 from clarion.contracts.frames import Auth, Hello
-from clarion.errors import Conflict, Unavailable
+from clarion.errors import Unavailable
 from clarion.http.client_address import UNKNOWN, address_of
 from clarion.http.origins import AllowedOrigins
 from clarion.lifecycle import BackgroundTasks
@@ -20,9 +20,9 @@ from services.pusher.backlog import NO_FD, Backlog, Outbox, Writer
 from services.pusher.census import Census, Limits
 from services.pusher.changes import Changes
 from services.pusher.close_codes import AUTH_TIMEOUT, FORBIDDEN, TRY_AGAIN_LATER
-from services.pusher.commands import Commands
 from services.pusher.conversation import Conversations
 from services.pusher.drain import Drain
+from services.pusher.epochs import Epochs
 from services.pusher.gaps import Gaps
 from services.pusher.gate import Admission, HandshakeGate
 from services.pusher.handshake import Accepted
@@ -78,9 +78,10 @@ class Engine:
         self.revocations = Revocations(database, self.hub.revoke)
         self.verifier = CheckedVerifier(verifier, self.revocations)
         self.tickets = Tickets(database, self.revocations)
-        self.gaps = Gaps(self.hub, self.history, self.tasks, loop.call_later)
+        self.epochs = Epochs(database, self.hub)
+        self.gaps = Gaps(self.hub, self.history, self.epochs, self.tasks, loop.call_later)
         self.announcer = Announcer(bus, shards=settings.live_shards)
-        self.changes = Changes(Commands(database), self.hub, self.announcer)
+        self.changes = Changes(database, self.hub, self.epochs, self.announcer)
         keys = keys_at_start(settings.live_shards)
         own = bus.users | settings.amqp_own_users
         self.live = Live(bus, self.hub, self.gaps, self.revocations, keys, own_users=own)
@@ -91,14 +92,7 @@ class Engine:
             longest_s=settings.shutdown_timeout_s / 2,
         )
         self.receipts = Receipts(database, lambda: self.sessions)
-        self.census = Census(
-            Limits(
-                per_tenant=settings.max_sessions_per_tenant,
-                per_subscriber=settings.max_sessions_per_subscriber,
-                per_address=settings.max_sessions_per_address,
-                unix=settings.max_sessions_unix,
-            )
-        )
+        self.census = Census(Limits.of(settings))
         self.publishing = Publishing(
             bus, per_minute=settings.max_publishes_per_minute, clock=self.clock
         )
@@ -107,7 +101,12 @@ class Engine:
         self._conversations = Conversations(
             hub=self.hub,
             resume=Resume(
-                self.history, self.hub, self.shards, self.gaps, heartbeat_s=settings.heartbeat_s
+                self.history,
+                self.epochs,
+                self.hub,
+                self.shards,
+                self.gaps,
+                heartbeat_s=settings.heartbeat_s,
             ),
             changes=self.changes,
             gaps=self.gaps,
@@ -127,9 +126,11 @@ class Engine:
         """Listen to the bus; wait a while for what is needed to judge tokens."""
         self.background.start("live", self.live.listen)
         self.background.start("watch", self.live.watch)
+        self.background.start("epochs", lambda: self.epochs.run(self.gaps.check))
         self.background.start("announcer", self.announcer.run)
         self.background.start("receipts", self.receipts.run)
         self.background.start("receipts trimming", self.receipts.trim)
+        self.background.start("command keys", self.changes.trim)
         self.background.start("revocations", self.revocations.run)
         await self.revocations.loaded(START_S)
 
@@ -168,8 +169,7 @@ class Engine:
             raise Unavailable("This server is full.", code="server_full")
         if not self.census.has_room(said.tenant):
             raise Unavailable("This tenant has as many sessions as fit.", code="tenant_full")
-        if self.hub.count(said.tenant, said.subscriber) >= self.census.limits.per_subscriber:
-            raise Conflict("This subscriber listens too often.", code="too_many_sessions")
+        self.census.check_subscriber(self.hub.count(said.tenant, said.subscriber))
         self.gate.admit(said.tenant)
 
     def open(
@@ -201,12 +201,12 @@ class Engine:
         return session
 
     def stream(
-        self, wire: Wire, writer: Writer, said: SubscriberToken, since: int | None, address: str
+        self, wire: Wire, writer: Writer, said: SubscriberToken, hello: Hello, address: str
     ) -> Session:
         """A session that only listens, and whose token is known; it may be closing already."""
         session = self._session(wire, writer, address)
         self._conversations.let_in(session, said)
-        self.take(session, Hello(since=since))
+        self.take(session, hello)
         return session
 
     def _session(self, wire: Wire, writer: Writer, address: str, fd: int = NO_FD) -> Session:

@@ -8,7 +8,7 @@ frame that tells: heads are compared after the broker's link was lost, and every
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
 
@@ -17,6 +17,7 @@ from clarion.contracts.item import Item, ItemState
 from clarion.errors import StoreUnavailable
 from services.pusher import frames
 from services.pusher.changes import live_frame
+from services.pusher.epochs import Epochs
 from services.pusher.feed import Feed
 from services.pusher.history import History, Page, Position
 from services.pusher.hub import Hub
@@ -36,8 +37,11 @@ CallLater = Callable[[float, Callable[[], None]], object]
 class Gaps:
     """Keeps the feeds of one hub whole."""
 
-    def __init__(self, hub: Hub, history: History, tasks: Tasks, call_later: CallLater) -> None:
+    def __init__(
+        self, hub: Hub, history: History, epochs: Epochs, tasks: Tasks, call_later: CallLater
+    ) -> None:
         self._hub = hub
+        self._epochs = epochs
         self._history = history
         self._tasks = tasks
         self._call_later = call_later
@@ -59,29 +63,24 @@ class Gaps:
             running.add_done_callback(lambda _: self._filling.pop(feed, None))
         await asyncio.shield(running)
 
-    async def check(self) -> None:
-        """Compare every feed with its head in the store; those that are behind are filled.
-        Raises `StoreUnavailable`."""
-        known = [feed for feed in self._hub.feeds.values() if feed.version is not None]
+    async def check(self, feeds: Iterable[Feed] | None = None) -> None:
+        """Compare these feeds, or all, with their heads in the store; those that are behind are
+        filled. Raises `StoreUnavailable`."""
+        feeds = tuple(self._hub.feeds.values() if feeds is None else feeds)
+        known = [feed for feed in feeds if feed.version is not None]
         for start in range(0, len(known), HEADS_A_QUERY):
             await self._check(known[start : start + HEADS_A_QUERY])
 
     async def _check(self, feeds: Sequence[Feed]) -> None:
-        before = [feed.version or 0 for feed in feeds]
-        _, heads = await self._history.heads([(feed.tenant, feed.subscriber) for feed in feeds])
-        for feed, version, head in zip(feeds, before, heads, strict=True):
-            if head < version and feed.version == version:
-                self._restart(feed, head)
-            else:
-                UNHEARD.inc(head > max(version, feed.expected) and feed.version == version)
-                self._hub.expect(feed, head)
-
-    def _restart(self, feed: Feed, head: int) -> None:
-        """The store went back behind what was passed on: every session begins anew."""
-        log.warning("inbox_went_back", feed_version=feed.version, head=head)
-        feed.version, feed.expected, feed.held = head, head, None
-        for session in tuple(feed.sessions):
-            session.restart()
+        before = [self._epochs.passed_on(feed) for feed in feeds]
+        names = [(feed.tenant, feed.subscriber) for feed in feeds]
+        epoch, heads = await self._history.heads(names)
+        lowest = min(zip(before, heads, strict=True), key=lambda one: one[1] - one[0].version)
+        if not await self._epochs.check(lowest[0], epoch, lowest[1]):
+            return  # every session reads its feed anew
+        for feed, (_, version), head in zip(feeds, before, heads, strict=True):
+            UNHEARD.inc(head > max(version, feed.expected) and feed.version == version)
+            self._hub.expect(feed, head)
 
     def _is_due(self, key: str) -> None:
         self._waiting.discard(key)
@@ -96,11 +95,15 @@ class Gaps:
             return
         GAPS.inc()
         try:
+            before = self._epochs.passed_on(feed)
             page = await self._history.after(Position(feed.tenant, feed.subscriber, version))
+            may_be_used = await self._epochs.check(before, page.epoch, page.head)
         except StoreUnavailable:
             log.warning("gap_waits_for_database")
             self.found(feed, RETRY_S)
             return
+        if not may_be_used:
+            return  # every session reads its feed anew
         self._apply(feed, page)
         self._hub.give_up(feed, goal)
 

@@ -25,6 +25,8 @@ class Hub:
 
     def __init__(self, on_gap: Callable[[Feed], None]) -> None:
         self.feeds: dict[str, Feed] = {}
+        self.outdated: set[Feed] = set()
+        """Feeds that were offered less than they had passed on before: repeats, as a rule."""
         self._on_gap = on_gap
 
     def join(self, tenant: str, subscriber: str, session: Listener) -> Feed:
@@ -47,6 +49,7 @@ class Hub:
             feed.sessions.remove(session)
         if not feed.sessions and self.feeds.get(feed.key) is feed:
             del self.feeds[feed.key]
+            self.outdated.discard(feed)
 
     def revoke(self, revocation: Revocation) -> None:
         """Tell those whom it may concern."""
@@ -105,6 +108,8 @@ class Hub:
                 self._release(feed)
         elif version > current:
             self.hold(feed, version, frames.text(body))
+        elif version < current:
+            self.outdated.add(feed)
 
     def hold(self, feed: Feed, version: int, frame: bytes) -> None:
         """Keep an encoded frame that is ahead until those before it have come."""
@@ -141,6 +146,14 @@ class Hub:
             feed.expected = max(held, default=feed.version)
         if feed.has_gap:
             self._on_gap(feed)
+
+    def begin_anew(self) -> None:
+        """What was passed on is true no longer: every session reads its feed from the store."""
+        self.outdated.clear()
+        for feed in tuple(self.feeds.values()):
+            feed.version, feed.expected, feed.held = None, 0, None
+            for session in tuple(feed.sessions):
+                session.restart()
 
     def _release(self, feed: Feed) -> None:
         held, version = feed.held, feed.version

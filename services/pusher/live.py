@@ -67,15 +67,20 @@ class Live:
 
     async def watch(self) -> None:
         """Have the feeds compared with the store after each time the link was lost, and every
-        `CHECK_S` whatever happened."""
+        `CHECK_S` whatever happened; those that heard of versions they had passed, at once."""
         loop = asyncio.get_running_loop()
         checked, checked_at = self.epoch(), loop.time()
         while True:
             await asyncio.sleep(LOOK_S)
             ear = self.epoch()
-            if ear == checked and loop.time() - checked_at < CHECK_S:
+            outdated, is_due = self._hub.outdated, loop.time() - checked_at >= CHECK_S
+            if ear == checked and not is_due and not outdated:
                 continue
+            self._hub.outdated = set()
             try:
+                if ear == checked and not is_due:
+                    await self._gaps.check(outdated)
+                    continue
                 await self._gaps.check()
             except StoreUnavailable:
                 log.warning("check_waits_for_database")

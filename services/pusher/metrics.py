@@ -47,6 +47,10 @@ UNHEARD = Counter(
     "clarion_live_unheard_total",
     "Feeds of which a comparison with the store found that an announcement had not been heard.",
 )
+EPOCHS = Counter(
+    "clarion_live_epochs_total",
+    "Times that the database held another history, and every session began anew.",
+)
 NOT_ALLOWED = Counter(
     "clarion_live_not_allowed_total",
     "Announcements passed over, for it was not Clarion that published them.",

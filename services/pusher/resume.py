@@ -9,12 +9,14 @@ item that changes between two pages moves to the end of the feed and is read the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from clarion.contracts.frames import CaughtUp, NotificationFrame, Ref, Welcome
 from services.pusher import frames
 from services.pusher.backlog import HIGH_WATER_BYTES
+from services.pusher.epochs import Epochs
 from services.pusher.feed import Feed
 from services.pusher.gaps import Gaps
 from services.pusher.history import History, Page, Position
@@ -31,9 +33,17 @@ class Resume:
     """Replays for every session of a process."""
 
     def __init__(
-        self, history: History, hub: Hub, shards: Shards, gaps: Gaps, *, heartbeat_s: int
+        self,
+        history: History,
+        epochs: Epochs,
+        hub: Hub,
+        shards: Shards,
+        gaps: Gaps,
+        *,
+        heartbeat_s: int,
     ) -> None:
         self._history = history
+        self._epochs = epochs
         self._hub = hub
         self._shards = shards
         self._gaps = gaps
@@ -60,6 +70,7 @@ class Resume:
         await self._shards.hear(feed)
         heard = self._shards.epoch()
         page, reset = await self._first(feed, since, epoch)
+        session.epoch = page.epoch
         session.send(
             Welcome(
                 version=page.head,
@@ -80,22 +91,39 @@ class Resume:
             place = end_of(place, page, written)
             del page  # who does not read holds none
             await session.backlog.drained()
-            if is_last and self._take_over(session, feed, head):
+            if is_last and self._is_present(session) and self._take_over(session, feed, head):
                 break
             heard = self._shards.epoch()
-            page, patience_s = await self._history.after(place), PATIENCE_S
+            page = await self._read(feed, partial(self._history.after, place))
+            patience_s = PATIENCE_S
+            if page.epoch != session.epoch:
+                await self.replay(session, 0, epoch=session.epoch)
+                return
 
         if heard != self._shards.epoch():  # what came after the last page was perhaps not heard
             await self._gaps.fill(feed)
 
     async def _first(self, feed: Feed, since: int | None, epoch: str | None) -> tuple[Page, bool]:
         """What a replay begins with, and whether it is to be taken in place of all before."""
+        tenant, subscriber, history = feed.tenant, feed.subscriber, self._history
         if since is not None:
-            page = await self._history.after(Position(feed.tenant, feed.subscriber, since))
+            place = Position(tenant, subscriber, since)
+            page = await self._read(feed, partial(history.after, place))
             if since <= page.head and epoch in (None, page.epoch):
                 return page, False
-        page = await self._history.newest(feed.tenant, feed.subscriber)
+        page = await self._read(feed, partial(history.newest, tenant, subscriber))
         return page, since is not None or epoch not in (None, page.epoch)
+
+    async def _read(self, feed: Feed, read: Callable[[], Awaitable[Page]]) -> Page:
+        """A page of the present epoch."""
+        while True:
+            before = self._epochs.passed_on(feed)
+            page = await read()
+            if await self._epochs.check(before, page.epoch, page.head):
+                return page
+
+    def _is_present(self, session: Session) -> bool:
+        return session.epoch == self._epochs.present
 
     def _take_over(self, session: Session, feed: Feed, head: int) -> bool:
         """Go live at `head`; `False` where the feed is past it and the frames between are not

@@ -42,6 +42,7 @@ class Session:
         "bucket",
         "conversation",
         "deadline",
+        "epoch",
         "expires_at",
         "feed",
         "heard_at",
@@ -76,9 +77,8 @@ class Session:
         self.stage = Stage.SILENT
         self.feed: Feed | None = None
         self.token: SubscriberToken | None = None
-        self.version = 0
-        self.acknowledged = 0
-        self.noted = 0
+        self.version = self.acknowledged = self.noted = 0
+        self.epoch: str | None = None
         self.kept: Kept | None = None
         self.conversation: Conversation | None = None
         self.expires_at: float | None = None
@@ -136,7 +136,7 @@ class Session:
                 if self.backlog.offer(frame):
                     self.version = version
                 else:
-                    self._fall_behind()
+                    self._fall_behind("slow")
             elif version > self.version:
                 self.overtaken(version)
         elif self.stage is Stage.REPLAYING and self.kept is not None:
@@ -155,19 +155,21 @@ class Session:
             self.resume("gap")
 
     def restart(self) -> None:
-        """As `hub.Listener.restart`."""
-        if self.stage is Stage.LIVE:
-            self.resume("restart")
+        """As `hub.Listener.restart`. One that replays finds out by its next page."""
+        if self.kept is not None:
+            self.kept.clear()
+        elif self.stage is Stage.LIVE:
+            self._fall_behind("restart")
 
     def resume(self, cause: str) -> None:
         """Read from the store what came after `version`, in the order of the session's work."""
         if self.is_open:
             self._around.resume(self, cause)
 
-    def _fall_behind(self) -> None:
+    def _fall_behind(self, cause: str) -> None:
         self.stage = moved(self.stage, Stage.BEHIND, STAGE_MOVES)
-        if self.backlog.paused_at is None:  # a burst within one turn: nobody will wake it
-            self.resume("slow")
+        if self.backlog.paused_at is None:  # nobody else will wake it
+            self.resume(cause)
 
     def begin_replay(self) -> None:
         """From now on live frames are kept, not written."""

@@ -4,8 +4,8 @@ It is a wire as the socket is (`surroundings.Wire`), and the writer under the se
 what a session writes are frames of a WebSocket, and here each becomes an event. So hub, replay,
 limits and deadlines are those of the socket, and an idle stream has no task, queue or timer either.
 
-An event is of the default type `message`: its data is the frame, its id the version to resume
-from, where the frame is such a place. An event `heartbeat` tells a page, which is shown no
+An event is of the default type `message`: its data is the frame, its id the epoch and version to
+resume from, where the frame is such a place. An event `heartbeat` tells a page, which is shown no
 comments, that the stream lives. The last event is `close`, with code, reason and whether to
 come back.
 """
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from clarion.contracts.frames import Hello
 from clarion.tokens.subscriber import SubscriberToken
 from services.pusher import frames
 from services.pusher.close_codes import CLOSE_CODES
@@ -31,7 +32,7 @@ LEAST_RETRY_MS, MOST_RETRY_MS = 1_000, 5_000
 HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
 RESUMABLE = frozenset({"notification", "changed", "caught_up"})
 LAST_CHUNK = b"0\r\n\r\n"
-COME_BACK = {one.code: one.come_back for one in CLOSE_CODES}
+COME_BACK = {one.code: one.is_temporary for one in CLOSE_CODES}
 
 _random = SystemRandom()
 
@@ -41,6 +42,7 @@ class Head(msgspec.Struct):
 
     type: str
     version: int = 0
+    epoch: str = ""
     after_ms: int | None = None
 
 
@@ -58,7 +60,7 @@ _head = msgspec.json.Decoder(Head).decode
 class EventStream(Connection):
     """See the module. Made when the connection is taken over from HTTP."""
 
-    __slots__ = ("_is_chunked",)
+    __slots__ = ("_epoch", "_is_chunked")
 
     def __init__(
         self,
@@ -70,16 +72,17 @@ class EventStream(Connection):
     ) -> None:
         super().__init__(engine, connections)
         self._is_chunked = is_chunked
+        self._epoch = ""
         self.connection_made(transport)
 
-    def open(self, said: SubscriberToken, since: int | None, address: str) -> None:
+    def open(self, said: SubscriberToken, hello: Hello, address: str) -> None:
         """Begin the session that the token opens."""
         if self._transport is None:
             return  # it left while its token was judged
         limit_silence(self._transport, 2 * self._engine.heartbeat_s)
         retry_ms = _random.randrange(LEAST_RETRY_MS, MOST_RETRY_MS)
         self._transport.write(self._encoded(b"retry: %d\n\n" % retry_ms))
-        self._session = self._engine.stream(self, self, said, since, address)
+        self._session = self._engine.stream(self, self, said, hello, address)
 
     # From the session
 
@@ -106,7 +109,7 @@ class EventStream(Connection):
         has_ended = False
         for opcode, payload in frames.split(data):
             if opcode == frames.FINAL_TEXT:
-                events.append(event_of(payload))
+                events.append(self._event(payload))
             elif opcode == frames.FINAL_PING:
                 events.append(HEARTBEAT)
             elif opcode == frames.FINAL_CLOSE:
@@ -122,16 +125,18 @@ class EventStream(Connection):
     def _encoded(self, body: bytes) -> bytes:
         return chunk(body) if self._is_chunked else body
 
-
-def event_of(payload: bytes) -> bytes:
-    """A frame as an event. Line ends within it, which JSON allows between tokens, would end it."""
-    head = _head(payload)
-    lines = [b"data: " + line for line in payload.splitlines()]
-    if head.type in RESUMABLE:
-        lines.append(b"id: %d" % head.version)
-    if head.after_ms is not None:
-        lines.append(b"retry: %d" % head.after_ms)
-    return b"\n".join([*lines, b"", b""])
+    def _event(self, payload: bytes) -> bytes:
+        """A frame as an event. Line ends within it, which JSON allows between tokens, would end
+        it."""
+        head = _head(payload)
+        lines = [b"data: " + line for line in payload.splitlines()]
+        if head.type in RESUMABLE:
+            lines.append(f"id: {self._epoch}.{head.version}".encode())
+        elif head.epoch:
+            self._epoch = head.epoch
+        if head.after_ms is not None:
+            lines.append(b"retry: %d" % head.after_ms)
+        return b"\n".join([*lines, b"", b""])
 
 
 def ending_of(payload: bytes) -> bytes:

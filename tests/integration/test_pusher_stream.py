@@ -103,21 +103,35 @@ async def refusal(pusher: Pusher, subscriber: str | None = "ada", **more: Any) -
 
 
 def told(events: list[Event]) -> list[tuple[Any, ...]]:
-    """What a client sees of frames: type, version, id of the event."""
-    return [(one["data"]["type"], one["data"]["version"], one["id"]) for one in events]
+    """What a client sees of frames: type, version, id of the event after the epoch."""
+    ids = [one["id"] and one["id"].removeprefix(f"{epoch_of(events)}.") for one in events]
+    return [
+        (one["data"]["type"], one["data"]["version"], of)
+        for one, of in zip(events, ids, strict=True)
+    ]
+
+
+def epoch_of(events: list[Event]) -> str:
+    """As their welcome tells it."""
+    return events[0]["data"]["epoch"]
 
 
 async def test_a_stream_is_a_snapshot_and_then_live(pusher: Pusher, writer: InboxWriter) -> None:
     await writer.write("ada", "one")
     async with streaming(pusher) as stream:
-        assert told(await stream.until("caught_up")) == [
+        past = await stream.until("caught_up")
+        assert told(past) == [
             ("welcome", 1, None),
             ("notification", 1, "1"),
             ("caught_up", 1, "1"),
         ]
         frame = (await writer.write("ada", "two"))[0]
         event = await stream.next()
-    assert event == {"event": "message", "id": "2", "data": json.loads(frame.body)}
+    assert event == {
+        "event": "message",
+        "id": f"{epoch_of(past)}.2",
+        "data": json.loads(frame.body),
+    }
     assert 1000 <= stream.retry_ms <= 5000
     headers = stream.response.headers
     assert headers["content-type"].startswith("text/event-stream")
@@ -125,19 +139,43 @@ async def test_a_stream_is_a_snapshot_and_then_live(pusher: Pusher, writer: Inbo
     assert headers["x-accel-buffering"] == "no"
 
 
-@pytest.mark.parametrize("way", ["header", "since", "both"])
+@pytest.mark.parametrize("way", ["header", "since", "both", "epoch", "since and epoch"])
 async def test_it_resumes_after_the_last_event(
     pusher: Pusher, writer: InboxWriter, way: str
 ) -> None:
     await writer.write("ada", "one", "two", "three")
-    query = {"header": "", "since": "?since=1", "both": "?since=0"}[way]
-    headers = {} if way == "since" else {"last-event-id": "1"}
+    async with streaming(pusher) as stream:
+        epoch = epoch_of(await stream.until("caught_up"))
+    query = {"since": "?since=1", "both": "?since=0", "epoch": "?since=0&epoch=x"}.get(way, "")
+    headers = {} if way.startswith("since") else {"last-event-id": "1"}
+    if way == "epoch":
+        headers = {"last-event-id": f"{epoch}.1"}
+    elif way == "since and epoch":
+        query = f"?since=1&epoch={epoch}"
     async with streaming(pusher, query=query, **headers) as stream:
         assert told(await stream.until("caught_up"))[1:] == [
             ("notification", 2, "2"),
             ("notification", 3, "3"),
             ("caught_up", 3, "3"),
         ]
+
+
+@pytest.mark.parametrize("way", ["header", "query"])
+async def test_an_event_of_another_epoch_is_answered_by_a_reset(
+    pusher: Pusher, writer: InboxWriter, way: str
+) -> None:
+    await writer.write("ada", "one", "two")
+    query, headers = "?since=1&epoch=another", {}
+    if way == "header":
+        query, headers = "", {"last-event-id": "another.1"}
+    async with streaming(pusher, query=query, **headers) as stream:
+        events = await stream.until("caught_up")
+    assert events[0]["data"]["reset"] is True
+    assert told(events)[1:] == [
+        ("notification", 1, "1"),
+        ("notification", 2, "2"),
+        ("caught_up", 2, "2"),
+    ]
 
 
 async def test_line_ends_within_a_frame_do_not_end_the_event(
@@ -231,6 +269,8 @@ async def test_limits_are_those_of_the_socket(pusher: Pusher) -> None:
     async with streaming(pusher) as one, pusher.feed("ada"):
         await one.until("caught_up")
         assert await refusal(pusher) == (409, "too_many_sessions")
+        async with streaming(pusher) as refused:
+            assert refused.response.headers["retry-after"] == "60"
 
 
 @pytest.mark.parametrize(

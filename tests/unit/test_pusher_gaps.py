@@ -10,6 +10,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from clarion.contracts.item import Item
+from clarion.store.epoch import Epoch
+from services.pusher.epochs import Epochs
 from services.pusher.gaps import Gaps
 from services.pusher.history import Page, Position
 from services.pusher.hub import Hub
@@ -34,6 +36,13 @@ class Store:
         return Page(7, 7, items, False, None, {}, frozenset(one.id for one in items))
 
 
+class OneHistory(Epochs):
+    """The only one that there is."""
+
+    async def read(self) -> Epoch:
+        return Epoch("", NOW, "")
+
+
 class Ground:
     """A hub with gaps, and timers that run when they are told to."""
 
@@ -42,7 +51,8 @@ class Ground:
         self.store = Store()
         self.tasks = Tasks()
         self.hub = Hub(lambda feed: self.gaps.found(feed))
-        self.gaps = Gaps(self.hub, cast("Any", self.store), self.tasks, self._later)
+        epochs: Any = OneHistory(cast("Any", None), self.hub)
+        self.gaps = Gaps(self.hub, cast("Any", self.store), epochs, self.tasks, self._later)
 
     def join(self, version: int) -> Line:
         """A page that has all up to `version`."""

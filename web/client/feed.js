@@ -10,6 +10,7 @@ import { MAX_ITEMS } from "./limits.js";
  * @property {Map<string, Item>} items
  * @property {number} [version]  the resume cursor: all up to it has been handled; none until the
  *   feed was complete once
+ * @property {string} [epoch]  versions compare within one: another names a restored history
  * @property {number} unread  as the server counts
  */
 
@@ -23,6 +24,8 @@ export function feed(ask) {
   let items = new Map();
   /** @type {number | undefined} */
   let version;
+  /** @type {string | undefined} */
+  let epoch;
   let unread = 0;
   /**
    * Where frames go to: the items, or a snapshot that takes their place at once when it is complete;
@@ -47,6 +50,7 @@ export function feed(ask) {
       return void ask();
     }
     filling = version === undefined ? (filling ?? new Map()) : items;
+    epoch = frame.epoch ?? epoch;
     unread = frame.unread;
     isLive = false;
     return [];
@@ -63,7 +67,7 @@ export function feed(ask) {
 
   return {
     /** @returns {FeedState} */
-    state: () => ({ items, version, unread }),
+    state: () => ({ items, version, epoch, unread }),
 
     /** One of the items, or of those that a list has brought. @param {string} id */
     item: (id) => items.get(id) ?? listed.get(id),
@@ -84,11 +88,17 @@ export function feed(ask) {
       if ((listed.get(item.id)?.version ?? 0) <= item.version) listed.set(item.id, item);
     },
 
-    /** The frame that asks for what is missing. @returns {import("./frames.js").Hello} */
-    hello() {
+    /**
+     * The frame that asks for what is missing.
+     *
+     * @param {boolean} [isOld]  the server is older than epochs
+     * @returns {import("./frames.js").Hello}
+     */
+    hello(isOld) {
       filling = null;
       isLive = false;
-      return { type: "hello", since: version };
+      if (isOld) epoch = undefined;
+      return { type: "hello", since: version, epoch };
     },
 
     /**
@@ -131,8 +141,12 @@ export function feed(ask) {
      */
     adopt(theirs, isComplete) {
       const before = items;
-      const seen = version ?? Infinity;
-      if (isComplete || version === undefined) ({ items, version, unread } = theirs);
+      const isSame = epoch === theirs.epoch;
+      const seen = (isSame ? version : undefined) ?? Infinity;
+      if (isComplete || version === undefined) {
+        if (!isSame) listed.clear();
+        ({ items, version, epoch, unread } = theirs);
+      }
       filling = isComplete ? items : null;
       isLive = isComplete;
       return [...items.values()].filter((item) => item.version > seen && !before.has(item.id));

@@ -20,8 +20,8 @@
  *
  * @typedef {Pick<Item, "id" | "version" | "seen_at" | "read_at" | "archived_at" | "snoozed_until">} ItemState
  *
- * @typedef {{type: "welcome", version: number, unread: number, session: string, heartbeat_s: number,
- *   reset?: boolean}} Welcome
+ * @typedef {{type: "welcome", version: number, unread: number, epoch?: string, time?: string,
+ *   session: string, heartbeat_s: number, reset?: boolean}} Welcome
  * @typedef {{type: "notification", version: number, unread: number, item: Item}} NotificationFrame
  * @typedef {{type: "changed", version: number, unread: number, items: (ItemState | Item)[]}} ChangedFrame
  * @typedef {{type: "caught_up", version: number}} CaughtUp
@@ -34,7 +34,7 @@
  * @typedef {Ok | ErrorFrame} Answer
  * @typedef {FeedFrame | Answer | Pong | Reconnect} ServerFrame
  *
- * @typedef {{type: "hello", since?: number}} Hello
+ * @typedef {{type: "hello", since?: number, epoch?: string}} Hello
  * @typedef {{type: "auth", token: string} | Hello | {type: "ping"}
  *   | {type: "ack", version: number}} ControlFrame
  * @typedef {{type: "read" | "unread" | "seen" | "archive" | "snooze", ids?: string[],

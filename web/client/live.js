@@ -23,6 +23,8 @@ import { tokenSource } from "./tokens.js";
  * @typedef {<Name extends keyof Events>(name: Name, detail?: Events[Name]) => void} Emit
  */
 
+const RESTORED = "The inbox was restored from a backup.";
+
 /**
  * A feed that is kept live: by this tab's connection, or by what the leader's tab hears.
  *
@@ -39,6 +41,8 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
   let state = { state: "idle" };
   /** @type {unknown} */
   let acknowledging;
+  /** @type {string | undefined} */
+  let epoch;
 
   const others = tabs(share, handle, (frame) => (frame.type === "hello" ? sync() : send(frame)));
   const link = connection({ url, tokens, backoff, others }, ask, hear, enter);
@@ -52,10 +56,24 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
   const hope = (/** @type {Item} */ item) => hoped(item, pending);
   const over = () => new ClarionError(state.code ?? "disconnected", state.detail ?? "Not connected.");
 
-  /** Say what we have, and hear what we miss: from the server or the leader, whichever is there. */
-  function ask() {
-    link.send(ours.hello());
+  /**
+   * Say what we have, and hear what we miss: from the server or the leader, whichever is there.
+   *
+   * @param {boolean} [isOld]  as `feed.hello`
+   */
+  function ask(isOld) {
+    link.send(ours.hello(isOld));
     others.join();
+  }
+
+  /** In a history that was restored, up to a version means other items. */
+  function compare() {
+    const known = epoch;
+    ({ epoch } = ours.state());
+    if (!known || !epoch || known === epoch) return;
+    for (const [frame, settle] of pending) {
+      if ("up_to" in frame && frame.up_to && pending.delete(frame)) settle(new ClarionError("reset", RESTORED));
+    }
   }
 
   /** A replay is told whole, when it is over. @param {import("./frames.js").ServerFrame} frame */
@@ -70,15 +88,20 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
       const { feed, change, issuedAt } = frame;
       if (change.state === "refused") return concerns(change, issuedAt) && link.end(change);
       const arrived = ours.adopt(feed, change.state === "live");
+      compare();
       enter(change);
       tell(arrived, true);
     } else if (frame.type === "ok" || frame.type === "error") {
       const error = frame.type === "error" && new ClarionError(frame.code, frame.detail);
       if (answer(pending, frame.ref, error)) changed();
-      else if (error && frame.ref == null) emit("error", error);
+      else if (error && frame.ref == null) {
+        if (error.code === "invalid" && epoch && !isLive()) ask(true);
+        else emit("error", error);
+      }
     } else {
       const arrived = ours.take(/** @type {FeedFrame} */ (frame));
       if (!arrived) return;
+      compare();
       tell(arrived, !isLive());
       if (frame.type === "caught_up") enter({ state: "live" });
       if (others.leads()) acknowledging ||= setTimeout(acknowledge, ACKNOWLEDGE_AFTER_MS);

@@ -34,9 +34,14 @@ export async function list(live, { state = "inbox", category, cursor, limit = 50
   const query = new URLSearchParams({ state, limit: `${limit}` });
   if (category) query.set("category", category);
   if (cursor) query.set("cursor", cursor);
-  const { items, next_cursor } = await call(live.url, live.tokens, `inbox?${query}`);
+  const ask = () => call(live.url, live.tokens, `inbox?${query}`);
+  let page = await ask();
+  // One of another history may be older than ours, and what it has may be gone
+  const { epoch } = live.feed.state();
+  if (epoch && page.epoch !== epoch) page = await ask();
   const { code = "closed", detail } = live.state();
   if (isShut(live.state())) throw new ClarionError(code, detail); // while it was under way
+  const { items, next_cursor } = page;
   items.forEach(live.feed.keep);
   return { items, next_cursor };
 }

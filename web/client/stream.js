@@ -37,7 +37,7 @@ export function openStream(url) {
     send(text) {
       /** @type {import("./frames.js").ClientFrame} */
       const frame = JSON.parse(text);
-      if (frame.type === "hello") void listen(frame.since);
+      if (frame.type === "hello") void listen(frame);
       else if (frame.type === "auth") token = frame.token;
       else if (frame.type === "ping") answerPing();
       else if (frame.type !== "ack") void carryOut(frame);
@@ -73,13 +73,15 @@ export function openStream(url) {
     heardAt = Date.now();
     link.onmessage?.({ data });
     const frame = JSON.parse(data);
-    if (frame.type === "welcome") quietMs = frame.heartbeat_s * QUIET_MS_A_HEARTBEAT_S;
-    else reached = Math.max(reached, frame.version ?? 0);
+    if (frame.type === "welcome") {
+      quietMs = frame.heartbeat_s * QUIET_MS_A_HEARTBEAT_S;
+      reached = 0;
+    } else reached = Math.max(reached, frame.version ?? 0);
     for (const [answer, version] of early) if (version <= reached) answer();
   }
 
-  /** @param {number} [since] */
-  async function listen(since) {
+  /** @param {import("./frames.js").Hello} hello */
+  async function listen({ since, epoch }) {
     source?.close();
     try {
       const { ticket } = await call(url, tokens, "tickets", {});
@@ -88,6 +90,7 @@ export function openStream(url) {
       const address = new URL(`live/sse${search}`, url.replace(/^ws/, "http"));
       address.searchParams.set("ticket", ticket);
       if (since !== undefined) address.searchParams.set("since", `${since}`);
+      if (epoch) address.searchParams.set("epoch", epoch);
       source = new EventSource(address);
       source.onmessage = ({ data }) => hear(data);
       source.addEventListener("heartbeat", beat);

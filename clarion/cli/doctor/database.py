@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from clarion.errors import ClarionError
 from clarion.resources import open_database
 from clarion.settings import SharedSettings
 from clarion.store.embedded import is_embedded
+from clarion.store.epoch import is_from_dump
 from clarion.store.migrate import migration_config, wrong_encoding
 from clarion.store.partitions import MONTHS_AHEAD, database_time, month_start
 from clarion.store.tables import PARTITIONED
@@ -99,7 +101,20 @@ async def _schema(connection: AsyncConnection, url: str) -> list[Finding]:
     if revision != newest:
         sentence = f"It is at revision {revision}, this release needs {newest}."
         return [Finding("schema", sentence, "Run: clarion migrate")]
-    return [Finding("schema", f"It is at revision {revision}."), await _partitions(connection)]
+    return [
+        Finding("schema", f"It is at revision {revision}."),
+        await _epoch(connection),
+        await _partitions(connection),
+    ]
+
+
+async def _epoch(connection: AsyncConnection) -> Finding:
+    raw = await connection.get_raw_connection()
+    driver: Any = raw.driver_connection
+    if await is_from_dump(driver):
+        remedy = "If it holds less than the one before, run: clarion migrate --restored"
+        return Finding("epoch", "The tables were made from a dump since the epoch began.", remedy)
+    return Finding("epoch", "The tables are those that it began with.")
 
 
 async def _partitions(connection: AsyncConnection) -> Finding:

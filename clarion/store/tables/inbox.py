@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Table,
     Text,
@@ -65,3 +67,27 @@ epoch = Table(
     CheckConstraint("id = 1", name="one_row"),
 )
 """One row: versions compare only within one epoch (`clarion.store.epoch`)."""
+
+command_keys = Table(
+    "command_keys",
+    metadata,
+    tenant_column(primary_key=True),
+    Column("subscriber", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request", LargeBinary, nullable=False, comment="SHA-256 of the command"),
+    moment("at", nullable=False, now=True),
+    Column("is_done", Boolean, nullable=False, server_default=text("false")),
+    Column(
+        "taken",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="how many of its items have been looked at",
+    ),
+    Column("version", BigInteger, nullable=False, server_default=text("0")),
+    Column("unread", Integer, nullable=False, server_default=text("0")),
+    Column("changed", Integer, nullable=False, server_default=text("0")),
+    Index("ix_command_keys_tenant_subscriber_at", "tenant", "subscriber", "at"),
+    Index("ix_command_keys_at", "at"),
+)
+"""Commands by the `Idempotency-Key` that they came with, for ten minutes, and their answers."""

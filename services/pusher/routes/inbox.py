@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -18,16 +18,19 @@ from services.pusher.cursors import MAX_CHARACTERS, Place, read_cursor, write_cu
 from services.pusher.engine import Engine
 from services.pusher.history import MAX_ID, PAGE, Page, Position
 from services.pusher.listing import State, list_inbox
+from services.pusher.routes.keys import idempotency_key
 from services.pusher.routes.limited import QUOTA_HEADERS, limited_problems
 from services.pusher.routes.schemas import (
-    MAX_EPOCH,
     ChangesDocument,
+    Epoch,
     InboxDocument,
     OutcomeDocument,
     Selection,
     SnoozeSelection,
     Version,
 )
+
+IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 
 CHANGES = "changes"
 PROBLEMS = limited_problems(400, 401, 413, 422, 503)
@@ -38,11 +41,6 @@ CATEGORY_PATTERN = described(r"^[A-Za-z0-9._:@-]+$", ID_WORDS)
 Category = Annotated[
     str | None,
     Query(min_length=1, max_length=128, pattern=CATEGORY_PATTERN),
-]
-
-Epoch = Annotated[
-    str | None,
-    Query(max_length=MAX_EPOCH, description="that `since` belongs to, as `welcome` or a page says"),
 ]
 
 router = APIRouter(prefix="/v1/inbox", tags=["inbox"], responses=PROBLEMS)
@@ -155,6 +153,7 @@ async def carry_out(
     subscriber: Subscriber,
     verb: Verb,
     selection: Selection,
+    key: IdempotencyKey = None,
     until: datetime | None = None,
 ) -> Response:
     """Do what was asked; every device of the subscriber hears of it."""
@@ -165,36 +164,47 @@ async def carry_out(
         ids=selection.ids,
         up_to=selection.up_to,
         until=until,
+        idempotency_key=key,
     )
     return answer(OutcomeAnswer(outcome.version, outcome.unread, outcome.changed))
 
 
 @router.post("/read", summary="Mark items read", responses=documented(OutcomeDocument))
-async def read(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+async def read(
+    request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
+) -> Response:
     """Read items do not count as unread; they are seen as well."""
-    return await carry_out(request, subscriber, "read", selection)
+    return await carry_out(request, subscriber, "read", selection, key)
 
 
 @router.post("/unread", summary="Mark items unread", responses=documented(OutcomeDocument))
-async def unread(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+async def unread(
+    request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
+) -> Response:
     """They count again, unless they are archived."""
-    return await carry_out(request, subscriber, "unread", selection)
+    return await carry_out(request, subscriber, "unread", selection, key)
 
 
 @router.post("/seen", summary="Mark items seen", responses=documented(OutcomeDocument))
-async def seen(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+async def seen(
+    request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
+) -> Response:
     """Shown to the person, not yet opened."""
-    return await carry_out(request, subscriber, "seen", selection)
+    return await carry_out(request, subscriber, "seen", selection, key)
 
 
 @router.post("/archive", summary="Put items away", responses=documented(OutcomeDocument))
-async def archive(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+async def archive(
+    request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
+) -> Response:
     """Archived items leave the inbox and do not count as unread."""
-    return await carry_out(request, subscriber, "archive", selection)
+    return await carry_out(request, subscriber, "archive", selection, key)
 
 
 @router.post("/snooze", summary="Put items off", responses=documented(OutcomeDocument))
-async def snooze(request: Request, subscriber: Subscriber, selection: SnoozeSelection) -> Response:
+async def snooze(
+    request: Request, subscriber: Subscriber, selection: SnoozeSelection, key: IdempotencyKey = None
+) -> Response:
     """They leave the inbox until then, when they come back unread; `until: null` brings them back
     now, as they were. Archived items stay where they are."""
-    return await carry_out(request, subscriber, "snooze", selection, selection.until)
+    return await carry_out(request, subscriber, "snooze", selection, key, selection.until)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from fastapi import Query
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -20,10 +21,11 @@ from clarion.contracts.frames import MAX_COMMAND_IDS
 from clarion.contracts.moments import read_moment
 from services.pusher.snooze import until_fault
 
-MAX_EPOCH = 64
-"""Characters of an epoch."""
-
 Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Epoch = Annotated[
+    str | None,
+    Query(max_length=64, description="that `since` belongs to, as `welcome` or a page says"),
+]
 
 
 class ItemDocument(BaseModel):

@@ -10,6 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from clarion.contracts.error_words import described
+from clarion.contracts.frames import Hello
 from clarion.errors import Forbidden, Unauthorized
 from clarion.http.methods import IS_HEAD
 from clarion.http.problems import problem_responses
@@ -19,11 +21,14 @@ from clarion.tokens.subscriber import SubscriberToken
 from services.pusher.auth import bearer
 from services.pusher.engine import Engine
 from services.pusher.handshake import PATH
-from services.pusher.routes.schemas import Version
+from services.pusher.routes.schemas import Epoch, Version
 from services.pusher.stream import EventStream
 
 router = APIRouter(tags=["live"])
 
+EVENT_ID = described(
+    r"^([^.]{1,64}\.)?[0-9]{1,16}$", "be an id that an event bore, such as a1b2c3.42, or a version"
+)
 Secret = Annotated[str | None, Query(max_length=8192)]
 FEED: dict[str, Any] = {
     "description": "The feed",
@@ -79,16 +84,30 @@ async def sse(
     request: Request,
     said: Annotated[SubscriberToken, Depends(listener)],
     since: Annotated[Version | None, Query(description="the last version that was seen")] = None,
-    last_event_id: Annotated[Version | None, Header(description="goes before `since`")] = None,
+    epoch: Epoch = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            pattern=EVENT_ID,
+            description="`<epoch>.<version>`, or a version alone; goes before `since` and `epoch`",
+        ),
+    ] = None,
 ) -> Response:
-    """Each event bears a frame of `clarion.v1` as its data and, as its id, the version to resume
-    from; without `since` it begins with a snapshot. The last event, `close`, says why."""
+    """Each event bears a frame of `clarion.v1` as its data and, as its id, the epoch and version to
+    resume from; without `since` it begins with a snapshot. The last event, `close`, says why."""
     if request.scope.get(IS_HEAD):
         return Response(headers=FEED_HEADERS, media_type="text/event-stream")
     engine: Engine = request.app.state.pusher
     address = address_of(request, engine)
     engine.admit_stream(said, address)
-    return FeedResponse(engine, said, since if last_event_id is None else last_event_id, address)
+    hello = Hello(since=since, epoch=epoch) if last_event_id is None else after(last_event_id)
+    return FeedResponse(engine, said, hello, address)
+
+
+def after(event_id: str) -> Hello:
+    """Go on after this event."""
+    epoch, _, version = event_id.rpartition(".")
+    return Hello(since=int(version), epoch=epoch or None)
 
 
 def address_of(request: Request, engine: Engine) -> str:
@@ -101,14 +120,12 @@ class FeedResponse(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(
-        self, engine: Engine, said: SubscriberToken, since: int | None, address: str
-    ) -> None:
+    def __init__(self, engine: Engine, said: SubscriberToken, hello: Hello, address: str) -> None:
         super().__init__(headers=FEED_HEADERS)
         del self.headers["content-length"]
         self._engine = engine
         self._said = said
-        self._since = since
+        self._hello = hello
         self._address = address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,4 +139,4 @@ class FeedResponse(Response):
 
         stream = take_over(scope, make)
         if stream is not None:
-            stream.open(self._said, self._since, self._address)
+            stream.open(self._said, self._hello, self._address)
