@@ -26,10 +26,11 @@ OPEN_TIMEOUT_S = 10.0
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 NOT_AGAIN = {
     4403: "The system does not allow it.",
-    4409: "This subscriber has too many sessions open.",
     4413: "A frame was too large.",
 }
 """Close codes after which coming back would not help."""
+TOO_MANY_SESSIONS, SLOWLY_S = 4409, 60.0
+"""Others have to end first."""
 
 
 def watch(
@@ -112,6 +113,9 @@ class Watch:
         code = error.rcvd.code if error.rcvd is not None else None
         if code in NOT_AGAIN:
             raise ClarionError(f"{NOT_AGAIN[code]} ({code})")
+        if code == TOO_MANY_SESSIONS:
+            say("This subscriber has as many sessions open as one may have.")
+            self._wait_s = SLOWLY_S
         if code == 4401 and self._failures > 0:
             self._refuse(401)
 

@@ -30,6 +30,15 @@ from services.pusher.quota import QUOTA_FIELDS, QuotaMiddleware
 from services.pusher.settings import PusherSettings
 from services.pusher.socket import STATE_KEY
 
+REQUEST_HEADERS = (
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "last-event-id",
+    "traceparent",
+)
+"""What a page of another origin may send."""
+
 
 def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> FastAPI:
     """The app on resources that are open already. Serve it with `ws=LiveProtocol`: the lifespan
@@ -59,7 +68,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
         allowed=AllowedOrigins(settings.allowed_origins),
         refused=RefusedOrigins(),
         methods=["GET", "HEAD", "POST"],
-        request_headers=["authorization", "content-type", "last-event-id", "traceparent"],
+        request_headers=REQUEST_HEADERS,
         exposed_headers=["traceparent", "retry-after", *QUOTA_FIELDS],
     )
     app.add_middleware(SingleHeadersMiddleware)

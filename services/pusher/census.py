@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from clarion.errors import TooMany
+from clarion.errors import Conflict, TooMany
 from clarion.http.client_address import UNKNOWN
+from services.pusher.close_codes import SLOWLY_S, TOO_MANY_SESSIONS
 from services.pusher.session import Session
+from services.pusher.settings import PusherSettings
 
 NO_LIMIT = 0
 RETRY_AFTER_S = 5
@@ -27,6 +29,16 @@ class Limits:
     unix: int = NO_LIMIT
     """Of all peers on Unix sockets, who have no address."""
 
+    @classmethod
+    def of(cls, settings: PusherSettings) -> Limits:
+        """As they are set."""
+        return cls(
+            per_tenant=settings.max_sessions_per_tenant,
+            per_subscriber=settings.max_sessions_per_subscriber,
+            per_address=settings.max_sessions_per_address,
+            unix=settings.max_sessions_unix,
+        )
+
 
 class Census:
     """Counts; `leave` takes back what `enter` and `prove` counted."""
@@ -36,6 +48,12 @@ class Census:
         self._by_address: Counter[str] = Counter()
         self._by_tenant: Counter[str] = Counter()
         self._addresses: dict[Session, str] = {}
+
+    def check_subscriber(self, sessions: int) -> None:
+        """Raises `Conflict` where a subscriber with so many has no room for one more."""
+        if sessions >= self.limits.per_subscriber:
+            code = TOO_MANY_SESSIONS
+            raise Conflict(code.sentence, code=code.name, retry_after_s=SLOWLY_S)
 
     def check_address(self, address: str) -> None:
         """Raises `TooMany` where this address has as many sessions as one may have."""

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+ComeBack = Literal["yes", "slowly", "with a new token", "no"]
+"""`yes`: after a jittered wait. `slowly`: no more than once a minute, for something else has to end
+first. `with a new token`: at once with one, never with the same. `no`: the client is at fault."""
+
+SLOWLY_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,39 +19,47 @@ class CloseCode:
     code: int
     name: str
     sentence: str
-    come_back: bool
-    """Whether the same client may connect again by itself, after a jittered wait."""
+    come_back: ComeBack
+    """Whether the same client may connect again by itself."""
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether waiting helps, with the same token."""
+        return self.come_back in ("yes", "slowly")
 
 
-PROTOCOL_ERROR = CloseCode(1002, "protocol_error", "Not WebSocket as RFC 6455 says it.", False)
-UNSUPPORTED_DATA = CloseCode(1003, "unsupported_data", "A binary message: frames are text.", False)
-INVALID_UTF8 = CloseCode(1007, "invalid_utf8", "A text message that is not UTF-8.", False)
-INTERNAL_ERROR = CloseCode(1011, "internal_error", "A defect on our side; it was logged.", True)
+PROTOCOL_ERROR = CloseCode(1002, "protocol_error", "Not WebSocket as RFC 6455 says it.", "no")
+UNSUPPORTED_DATA = CloseCode(1003, "unsupported_data", "A binary message: frames are text.", "no")
+INVALID_UTF8 = CloseCode(1007, "invalid_utf8", "A text message that is not UTF-8.", "no")
+INTERNAL_ERROR = CloseCode(1011, "internal_error", "A defect on our side; it was logged.", "yes")
 GOING_AWAY = CloseCode(
-    1012, "going_away", "The server stops: come back after the `after_ms` it said.", True
+    1012, "going_away", "The server stops: come back after the `after_ms` it said.", "yes"
 )
 TRY_AGAIN_LATER = CloseCode(
     1013,
     "try_again_later",
     "The process is full, or database or broker do not answer.",
-    True,
+    "yes",
 )
-TOO_SLOW = CloseCode(4008, "too_slow", "Nothing could be written for a minute: resume.", True)
+TOO_SLOW = CloseCode(4008, "too_slow", "Nothing could be written for a minute: resume.", "yes")
 UNAUTHORIZED = CloseCode(
     4401,
     "token_invalid",
     "The token is missing, does not hold, has expired or was revoked: come back with a new one.",
-    False,
+    "with a new token",
 )
 FORBIDDEN = CloseCode(
-    4403, "origin_not_allowed", "The origin, or what was asked, is not allowed.", False
+    4403, "origin_not_allowed", "The origin, or what was asked, is not allowed.", "no"
 )
-AUTH_TIMEOUT = CloseCode(4408, "auth_timeout", "No token came in time.", True)
+AUTH_TIMEOUT = CloseCode(4408, "auth_timeout", "No token came in time.", "yes")
 TOO_MANY_SESSIONS = CloseCode(
-    4409, "too_many_sessions", "This subscriber has as many sessions as one may have.", False
+    4409,
+    "too_many_sessions",
+    "This subscriber has as many sessions as one may have: others have to end.",
+    "slowly",
 )
-FRAME_TOO_LARGE = CloseCode(4413, "frame_too_large", "A message past the bound in bytes.", False)
-TOO_MANY_FRAMES = CloseCode(4429, "too_many_frames", "More frames than one may send.", True)
+FRAME_TOO_LARGE = CloseCode(4413, "frame_too_large", "A message past the bound in bytes.", "no")
+TOO_MANY_FRAMES = CloseCode(4429, "too_many_frames", "More frames than one may send.", "yes")
 
 CLOSE_CODES = (
     PROTOCOL_ERROR,

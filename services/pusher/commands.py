@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,7 @@ from clarion.contracts.item import Item, ItemState
 from clarion.store.database import Database, Driver
 from clarion.store.item_changes import noted
 from services.pusher.history import WHOLE, item_of
+from services.pusher.item_states import is_unread, state_of
 
 encode = msgspec.json.Encoder().encode
 
@@ -105,11 +106,13 @@ class Outcome:
     version: int = 0
     unread: int = 0
     changes: list[Change] = field(default_factory=list[Change])
+    before: int = 0
+    """Items that the same command had changed before it was sent again."""
 
     @property
     def changed(self) -> int:
         """How many items changed."""
-        return sum(len(change.items) for change in self.changes)
+        return self.before + sum(len(change.items) for change in self.changes)
 
 
 class Commands:
@@ -133,10 +136,12 @@ class Commands:
         through what the subscriber does it, for the history."""
         outcome = Outcome()
         left = list(ids or ())
-        deed = Deed(tenant, subscriber, verb, by, (until,) if verb == "snooze" else ())
+        deed = deed_of(tenant, subscriber, verb, until, by)
         while True:
             part = None if ids is None else left[: deed.limit]
-            step = await self._database.run(lambda tx, part=part: _step(tx, deed, part, up_to or 0))
+            step = await self._database.run(
+                lambda tx, part=part: take_step(tx, deed, part, up_to or 0)
+            )
             if step is None:
                 return outcome
             outcome.version, outcome.unread = step.version, step.unread
@@ -178,6 +183,11 @@ class Deed:
         return encode({"what": self.verb, "by": self.by, **until}).decode()
 
 
+def deed_of(tenant: str, subscriber: str, verb: Verb, until: datetime | None, by: str) -> Deed:
+    """`until` is of a snooze only."""
+    return Deed(tenant, subscriber, verb, by, (until,) if verb == "snooze" else ())
+
+
 class _Step(NamedTuple):
     """One transaction of a command; `chosen` is how many items it looked at."""
 
@@ -187,7 +197,7 @@ class _Step(NamedTuple):
     change: Change | None
 
 
-async def _step(tx: Driver, deed: Deed, ids: Sequence[UUID] | None, up_to: int) -> _Step | None:
+async def take_step(tx: Driver, deed: Deed, ids: Sequence[UUID] | None, up_to: int) -> _Step | None:
     inbox = await tx.fetchrow(LOCK, deed.tenant, deed.subscriber)
     if inbox is None:
         return None
@@ -231,20 +241,3 @@ async def _apply(
             change.entered.append(item_of(row))
             change.trace_id = row["trace_id"]
     return change
-
-
-def is_unread(item: ItemState) -> bool:
-    """Whether the item counts as unread."""
-    return item.read_at is None and item.archived_at is None and item.snoozed_until is None
-
-
-def state_of(row: Any) -> ItemState:
-    """What a command changed, from a row that it returned."""
-    return ItemState(
-        id=row["id"],
-        version=row["version"],
-        seen_at=row["seen_at"],
-        read_at=row["read_at"],
-        archived_at=row["archived_at"],
-        snoozed_until=row["snoozed_until"],
-    )

@@ -129,8 +129,7 @@ class Conversations:
                 await self.resume.replay(session, work.since, work.ref, work.epoch)
             elif isinstance(work, Continue):
                 if is_behind(session):
-                    version, epoch = session.version, session.epoch
-                    await self.resume.replay(session, version, epoch=epoch)
+                    await self.resume.replay(session, session.version, epoch=session.epoch)
             else:
                 self._answer(session, work)
         except Unavailable as error:
