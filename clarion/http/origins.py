@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import idna
@@ -18,6 +19,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 WILDCARD = "*."
 MAX_PORT = 65_535
 MAX_HOST = 253
+MAX_ORIGIN = len("https://") + MAX_HOST + len(":65535")
+MAX_REMEMBERED = 1_024
+"""Origins and hosts that were read: the same ones come with every handshake."""
 LOCAL_DOMAINS = frozenset({"localhost", "test", "local", "internal"})
 """Domains of one label that nobody can register: a wildcard below another would be the whole of a
 top-level domain."""
@@ -108,6 +112,11 @@ def _entry_parts(entry: str) -> _Parts:
 
 def _parts(origin: str) -> _Parts | None:
     """`None` for what is no origin of a page, such as `null`."""
+    return _read(origin) if len(origin) <= MAX_ORIGIN else None
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _read(origin: str) -> _Parts | None:
     found = _ORIGIN.fullmatch(origin.lower())
     if found is None:
         return None
