@@ -91,6 +91,11 @@ export class Clarion extends EventTarget {
     return this.#live.feed.state().version;
   }
 
+  /** By the server's clock, where it has told; that of a person's computer may be wrong. */
+  now() {
+    return new Date(Date.now() + (this.#live.feed.state().aheadMs ?? 0));
+  }
+
   /** Of the connection, this tab's or the leader's. */
   get state() {
     return this.#live.state();

@@ -20,6 +20,7 @@ import {
   TOKEN_REFUSED,
   TOO_MANY_FRAMES,
   TOO_MANY_SESSIONS,
+  parsed,
 } from "./protocol.js";
 import { openStream } from "./stream.js";
 import { now, timer } from "./timer.js";
@@ -109,7 +110,7 @@ export function connection(
       else next(WELCOME_WITHIN_MS, lost);
       link = /** @type {Link | undefined} */ (isSocket && openSocket(url)) || openStream(url);
       link.onopen = () => renew(token);
-      link.onmessage = ({ data }) => heard(JSON.parse(data));
+      link.onmessage = ({ data }) => heard(parsed(data));
       link.onclose = ({ code, reason }) => ours === attempt && lost(code, reason);
     } catch (error) {
       if (ours === attempt) noToken(error);
@@ -158,8 +159,9 @@ export function connection(
       heartbeatS = frame.heartbeat_s;
       tokens.forget();
     } else if (frame.type === "reconnect") {
-      notBefore = now() + frame.after_ms;
-      next(frame.after_ms, connect);
+      const { after_ms = 0 } = frame;
+      notBefore = now() + after_ms;
+      next(after_ms, connect);
     }
     if (heartbeatS) beat(heartbeatS);
     else if (frame.type === "pong") next(WELCOME_WITHIN_MS, lost); // something comes through

@@ -1,4 +1,5 @@
 import { MAX_ITEMS } from "./limits.js";
+import { isOfFeed } from "./protocol.js";
 
 /**
  * @typedef {import("./frames.js").Item} Item
@@ -12,6 +13,7 @@ import { MAX_ITEMS } from "./limits.js";
  *   feed was complete once
  * @property {string} [epoch]  versions compare within one: another names a restored history
  * @property {number} unread  as the server counts
+ * @property {number} [aheadMs]  what the server's clock is ahead of this computer's
  */
 
 /**
@@ -27,6 +29,8 @@ export function feed(ask) {
   /** @type {string | undefined} */
   let epoch;
   let unread = 0;
+  /** What the server's clock is ahead of this computer's. */
+  let aheadMs = 0;
   /**
    * Where frames go to: the items, or a snapshot that takes their place at once when it is complete;
    * nowhere from `hello()` to its welcome. @type {Map<string, Item> | null | undefined}
@@ -43,6 +47,8 @@ export function feed(ask) {
    * @param {import("./frames.js").Welcome} frame
    */
   function welcome(frame) {
+    const { time = "" } = frame; // an older server does not tell
+    aheadMs = (/^\d{4}-/.test(time) && Date.parse(time) - Date.now()) || 0;
     if (frame.reset) filling = version = undefined;
     else if (frame.version < (version ?? 0)) {
       // A server that is behind us has another history: start from nothing
@@ -67,7 +73,7 @@ export function feed(ask) {
 
   return {
     /** @returns {FeedState} */
-    state: () => ({ items, version, epoch, unread }),
+    state: () => ({ items, version, epoch, unread, aheadMs }),
 
     /** One of the items, or of those that a list has brought. @param {string} id */
     item: (id) => items.get(id) ?? listed.get(id),
@@ -108,6 +114,7 @@ export function feed(ask) {
      */
     take(frame) {
       if (frame.type === "welcome") return welcome(frame);
+      if (!isOfFeed(frame)) return; // of a newer server
       const ahead = frame.version - (version ?? 0);
       // Twice, or without a version
       if (!filling || !(ahead > (isLive ? 0 : -Infinity))) return;
@@ -121,12 +128,12 @@ export function feed(ask) {
         isLive = true;
         return [];
       }
-      unread = frame.unread;
+      unread = frame.unread ?? unread;
       const { item, items: states } = /** @type {Told} */ (frame);
       // Live, what comes back from a snooze in time is unseen and so is new; where somebody ended the
       // snooze it is not
       const isNew = item && isResumed && !(isLive ? item.seen_at : items.has(item.id));
-      (item ? [item] : states).forEach(change);
+      (item ? [item] : (states ?? [])).forEach(change);
       for (const id of filling.keys()) if (filling.size > MAX_ITEMS) filling.delete(id);
       return isNew ? [item] : [];
     },
@@ -147,6 +154,7 @@ export function feed(ask) {
         if (!isSame) listed.clear();
         ({ items, version, epoch, unread } = theirs);
       }
+      aheadMs = theirs.aheadMs ?? 0;
       filling = isComplete ? items : null;
       isLive = isComplete;
       return [...items.values()].filter((item) => item.version > seen && !before.has(item.id));

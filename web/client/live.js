@@ -78,6 +78,7 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
 
   /** A replay is told whole, when it is over. @param {import("./frames.js").ServerFrame} frame */
   function hear(frame) {
+    if (/** @type {TabFrame} */ (frame).type === "sync") return; // is among tabs
     if (isLive()) others.post(frame);
     handle(frame);
   }

@@ -3,6 +3,18 @@
 /** A feed that is not, or no longer, for this page. @param {{state: string}} change */
 export const isShut = ({ state }) => state === "refused" || state === "signed-out";
 
+/** Of those that bear versions, the ones that this client knows. @param {{type: string}} frame */
+export const isOfFeed = ({ type }) => ["notification", "changed", "caught_up"].includes(type);
+
+/** What is no frame is passed over, as one of a type that is not known. @param {string} data */
+export function parsed(data) {
+  try {
+    return JSON.parse(data) ?? {};
+  } catch {
+    return {};
+  }
+}
+
 export const ABNORMAL = 1006;
 export const TOKEN_REFUSED = 4401;
 export const TOO_MANY_SESSIONS = 4409;

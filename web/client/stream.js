@@ -1,6 +1,6 @@
 import { ClarionError } from "./errors.js";
 import { QUIET_MS_A_HEARTBEAT_S } from "./limits.js";
-import { ABNORMAL, TOKEN_REFUSED } from "./protocol.js";
+import { ABNORMAL, TOKEN_REFUSED, isOfFeed, parsed } from "./protocol.js";
 import { call } from "./rest.js";
 
 /**
@@ -72,11 +72,11 @@ export function openStream(url) {
   function hear(data) {
     heardAt = Date.now();
     link.onmessage?.({ data });
-    const frame = JSON.parse(data);
+    const frame = parsed(data);
     if (frame.type === "welcome") {
       quietMs = frame.heartbeat_s * QUIET_MS_A_HEARTBEAT_S;
       reached = 0;
-    } else reached = Math.max(reached, frame.version ?? 0);
+    } else if (isOfFeed(frame)) reached = Math.max(reached, frame.version ?? 0);
     for (const [answer, version] of early) if (version <= reached) answer();
   }
 

@@ -55,9 +55,9 @@ export class Days {
    * @param {Date} when
    * @param {Manner} manner
    */
-  #open(key, when, { locale }) {
+  #open(key, when, { locale, now }) {
     const heading = element("h3", { class: "day", part: "day", id: `day-${key}` });
-    heading.textContent = dayName(when, new Date(), locale);
+    heading.textContent = dayName(when, now(), locale);
     const list = element("ul", { class: "rows", role: "list" });
     const section = element("div", { role: "group", "aria-labelledby": heading.id }, heading, list);
     const day = { when, section, heading, list };

@@ -88,9 +88,12 @@ export class FeedElement extends Base {
     return localeOf(this.closest("[lang]")?.getAttribute("lang"));
   }
 
+  /** By the server's clock. */
+  now = () => this.client?.now() ?? new Date();
+
   /** How it says what it says. */
   get manner() {
-    return { words: this.words, locale: this.locale };
+    return { words: this.words, locale: this.locale, now: this.now };
   }
 
   /**

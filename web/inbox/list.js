@@ -34,7 +34,7 @@ export class List {
   /** The newest first. @type {Item[]} */
   #items = [];
   /** @type {Manner} */
-  #manner = { words, locale: "en" };
+  #manner = { words, locale: "en", now: () => new Date() };
   #nearby = new Nearby(() => this.#render());
   #room = new ResizeObserver((entries) => {
     for (const row of new Set(entries.map(({ target }) => this.#rowOf(target)))) row?.fold();
@@ -81,12 +81,12 @@ export class List {
   /** Says everything again, in other words. */
   #translate() {
     for (const row of this.#rows.values()) row.update(row.item, this.#manner);
-    this.#days.tick(new Date(), this.#manner);
+    this.#days.tick(this.#manner.now(), this.#manner);
   }
 
   /** @param {Manner} manner */
   tick(manner) {
-    const now = new Date();
+    const now = manner.now();
     for (const row of this.#rows.values()) row.tick(now, manner);
     this.#days.tick(now, manner);
   }

@@ -7,7 +7,7 @@ import { words as english, filled, labelOf } from "./words.js";
 /**
  * @typedef {import("../client/frames.js").Item} Item
  * @typedef {import("./links.js").Action} Action
- * @typedef {{words: import("./words.js").Words, locale: string}} Manner
+ * @typedef {{words: import("./words.js").Words, locale: string, now: () => Date}} Manner
  */
 
 const HUES = 6;
@@ -140,7 +140,7 @@ export class Row {
     this.#words = words;
     this.#sayMore();
     this.#snooze.hidden = this.#archive.hidden = !!item.archived_at;
-    this.tick(new Date(), manner);
+    this.tick(manner.now(), manner);
   }
 
   /**

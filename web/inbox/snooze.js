@@ -39,8 +39,8 @@ export class SnoozeMenu {
    * @param {import("./row.js").Manner} manner
    * @param {(until: Date | null) => void} snooze  null brings it back
    */
-  open({ item, menuButton }, { words, locale }, snooze) {
-    const entries = snoozeChoices(new Date()).map(({ name, until }) => ({
+  open({ item, menuButton }, { words, locale, now }, snooze) {
+    const entries = snoozeChoices(now()).map(({ name, until }) => ({
       label: words.snoozes[name],
       hint: shortTime(until, locale),
       act: () => snooze(until),

@@ -12,7 +12,7 @@ import { isOpen } from "./platform.js";
  * @property {string} [text]
  * @property {string} close  the name of its closing button
  * @property {() => void} open  what pressing it does
- * @property {{when: Date, locale: string}} [time]  of what it tells
+ * @property {{at: string, now: Date, locale: string}} [time]  of what it tells
  * @property {{label: string, act: () => void}} [action]  a button in it
  */
 
@@ -48,8 +48,8 @@ export class Toaster {
     const cross = element("button", { class: "action", type: "button", "aria-label": close });
     cross.append(icon(CROSS));
     const made = element("div", { class: "toast", part: "toast" }, words, cross);
-    if (time) words.append(element("time", { class: "toast-time", datetime: time.when.toISOString() },
-      relativeTime(time.when, new Date(), time.locale)));
+    if (time) words.append(element("time", { class: "toast-time", datetime: time.at },
+      relativeTime(new Date(time.at), time.now, time.locale)));
     if (action) {
       const button = element("button", { class: "toast-act", part: "toast-action", type: "button" }, action.label);
       button.addEventListener("click", () => {
@@ -80,7 +80,7 @@ export class Toaster {
     const many = owner.fill(words.newAbove, { count: items.length });
     const read = () => void client?.read(items.map(({ id }) => id)).catch(() => {}); // it stays unread
     this.show({
-      time: { when: new Date(latest.created_at), locale },
+      time: { at: latest.created_at, now: owner.now(), locale },
       action: { label: words.markRead, act: read },
       title: items.length === 1 ? latest.title : many,
       text: (items.length === 1 ? latest.body : latest.title) ?? "",
