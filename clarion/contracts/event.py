@@ -54,6 +54,14 @@ Url = Annotated[str, Meta(max_length=2_000, pattern=URL_PATTERN)]
 what browsers read as such: they take a backslash for a slash and pass over tabs and line breaks.
 `validation` looks for these, for a longer pattern costs more."""
 
+IMAGE_PATTERN = r"^(https://|/(?!/))"
+ImageUrl = Annotated[str, Meta(max_length=2_000, pattern=IMAGE_PATTERN)]
+"""A picture is fetched by every browser that shows the item: never in the clear, and nothing but a
+fetch (`data:` would carry it with each frame). `validation` looks for the rest, as with `Url`."""
+ActorName = Annotated[
+    str, Meta(max_length=200, extra_json_schema={"minLength": 1, "pattern": VISIBLE_PATTERN})
+]
+
 
 class Recipient(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
     """A subscriber named and described in place: the directory takes over what is given."""
@@ -73,6 +81,9 @@ class Content(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=Tru
     title: Title
     body: LongText | None = None
     url: Url | None = None
+    image: ImageUrl | None = None
+    actor: ActorName | None = None
+    """Who did it, as a name to show."""
 
 
 Audience = Annotated[list[Address | Recipient], Meta(max_length=MAX_RECIPIENTS)]

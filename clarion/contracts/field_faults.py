@@ -51,6 +51,11 @@ EXPECTED = {
         "an http, https or mailto URL or a path of at most 2,000 characters, without backslashes"
         " and control characters"
     ),
+    "content.image": (
+        "an https URL or a path of at most 2,000 characters, without backslashes and control"
+        " characters"
+    ),
+    "content.actor": "a string of 1 to 200 characters, one of them visible",
     "channels": "a list of 1 to 6 channels",
     "channels[]": "one of " + ", ".join(CHANNELS),
     "category": "1 to 128 of A-Z a-z 0-9 . _ : @ -",
@@ -94,7 +99,7 @@ def _field_faults(value: Any, annotation: Any, path: str, kind: str) -> Iterator
     if kind == "content" and isinstance(value, dict):
         yield from _struct_faults(cast("dict[str, Any]", value), Content, path, kind)
         return
-    if kind == "content.title" and isinstance(value, str) and is_blank(value):
+    if kind in ("content.title", "content.actor") and isinstance(value, str) and is_blank(value):
         yield FieldError(path, expected(kind))
         return
     if converts(value, annotation):

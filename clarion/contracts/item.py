@@ -27,6 +27,8 @@ class Item(Struct, frozen=True):
     read_at: datetime | None = None
     archived_at: datetime | None = None
     snoozed_until: datetime | None = None
+    image: str | None = None
+    actor: str | None = None
 
 
 class ItemState(Struct, frozen=True):

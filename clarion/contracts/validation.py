@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from clarion.contracts.addresses import email_fault, locale_fault, phone_fault, timezone_fault
+from clarion.contracts.content_faults import content_faults
 from clarion.contracts.event import (
     ADDRESS_PATTERN,
     MAX_DATA_BYTES,
@@ -37,7 +38,6 @@ from clarion.contracts.values import (
     may_hold_nul,
     nul_paths,
 )
-from clarion.contracts.visible import is_blank
 from clarion.errors import FieldError, Invalid, Refused
 
 MAX_ATTRIBUTES_BYTES = 16 * 1024
@@ -209,14 +209,11 @@ def _event_value_faults(event: Event, raw: bytes, now: datetime | None) -> list[
     if event.source is not None and holds_control(event.source) and "\0" not in event.source:
         faults.append(FieldError("source", expected("source")))
     content = event.content
-    url = content and content.url
-    if url and ("\\" in url or holds_control(url)):
-        faults.append(FieldError("content.url", expected("content.url")))
+    if content is not None:
+        faults += content_faults(content)
     data = event.data
     if data and len(data) > MAX_DATA_BYTES and len(compact(data)) > MAX_DATA_BYTES:
         faults.append(FieldError("data", f"is larger than {MAX_DATA_BYTES} bytes"))
-    if content is not None and is_blank(content.title):
-        faults.append(FieldError("content.title", expected("content.title")))
     if not (event.time is event.send_at is event.expires_at is None):
         faults += _time_faults(event, now or datetime.now(UTC))
     if isinstance(event.to, str):

@@ -41,6 +41,8 @@ class Workflow:
     title: str
     body: str | None
     url: str | None
+    image: str | None
+    actor: str | None
     category: str | None
     lane: str
     channels: tuple[str, ...]
@@ -69,6 +71,8 @@ def default_workflow(event: Event, lane: str) -> Workflow:
         title=content.title if content else event.type,
         body=content.body if content else None,
         url=content.url if content else None,
+        image=content.image if content else None,
+        actor=content.actor if content else None,
         category=event.category,
         lane=event.lane or lane,
         channels=tuple(dict.fromkeys(event.channels)) if event.channels else DEFAULT_CHANNELS,

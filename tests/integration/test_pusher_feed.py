@@ -55,6 +55,8 @@ async def test_a_snapshot_then_live_frames(pusher: Pusher, writer: InboxWriter) 
         "read_at": None,
         "archived_at": None,
         "snoozed_until": None,
+        "image": None,
+        "actor": None,
     }
     assert (live["version"], live["unread"], live["item"]["title"]) == (3, 3, "three")
     assert frame.version == 3

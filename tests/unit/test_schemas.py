@@ -19,6 +19,9 @@ EVENTS: dict[str, tuple[bool, Any]] = {
     "address": (True, {"type": "a", "to": "user:42"}),
     "described": (True, {"type": "a", "to": ["topic:vips", {"id": "43", "email": "a@b.example"}]}),
     "content": (True, {"type": "a", "content": {"title": "Hi", "url": "/orders/1"}}),
+    "picture": (True, {"type": "a", "content": {"title": "Hi", "image": "https://x.example/a"}}),
+    "own picture": (True, {"type": "a", "content": {"title": "Hi", "image": "/a.png"}}),
+    "actor": (True, {"type": "a", "content": {"title": "Hi", "actor": "Ada Lovelace"}}),
     "no type": (False, {}),
     "no title": (False, {"type": "a", "content": {"title": ""}}),
     "blank title": (False, {"type": "a", "content": {"title": " \u200b\u3164"}}),
@@ -28,6 +31,19 @@ EVENTS: dict[str, tuple[bool, Any]] = {
     "bad address": (False, {"type": "a", "to": "user:"}),
     "address with a line end": (False, {"type": "a", "to": "user:42\n\n"}),
     "script": (False, {"type": "a", "content": {"title": "x", "url": "javascript:alert(1)"}}),
+    "picture in the clear": (
+        False,
+        {"type": "a", "content": {"title": "x", "image": "http://x/a"}},
+    ),
+    "picture in the text": (
+        False,
+        {"type": "a", "content": {"title": "x", "image": "data:image/png,"}},
+    ),
+    "picture of a host": (
+        False,
+        {"type": "a", "content": {"title": "x", "image": "//evil.example/a"}},
+    ),
+    "blank actor": (False, {"type": "a", "content": {"title": "x", "actor": " \u200b"}}),
     "other host": (False, {"type": "a", "content": {"title": "x", "url": "//evil.example"}}),
 }
 

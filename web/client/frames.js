@@ -17,6 +17,8 @@
  * @property {string | null} read_at
  * @property {string | null} archived_at
  * @property {string | null} snoozed_until
+ * @property {string | null} [image]  none from a server before it had one
+ * @property {string | null} [actor]  a name to show, likewise
  *
  * @typedef {Pick<Item, "id" | "version" | "seen_at" | "read_at" | "archived_at" | "snoozed_until">} ItemState
  *

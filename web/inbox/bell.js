@@ -29,7 +29,7 @@ import { Turns } from "./turns.js";
 const NARROW = "(max-width: 30rem)";
 /** Parts of the inbox that a page may style from outside of the bell. */
 const INNER_PARTS = `header, badge: inbox-badge, status, all-read, filters, tab, category, notice, retry,
-  scroll, list, day, item, avatar, title, body, time, link, action-link, more, urgent, above, older, empty,
+  scroll, list, day, item, avatar, image, actor, title, body, time, link, action-link, more, urgent, above, older, empty,
   loading, menu, menu-item`;
 const toasters = new Turns();
 

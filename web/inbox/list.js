@@ -134,9 +134,8 @@ export class List {
 
   /** @param {Set<string>} ids  that stay */
   #forget(ids) {
-    const going = [...this.#rows].filter(([id]) => !ids.has(id));
-    for (const [, row] of going) this.#nearby.measured(row.element.offsetHeight);
-    for (const [, row] of going) {
+    for (const [id, row] of this.#rows) {
+      if (ids.has(id)) continue;
       this.#watch.unobserve(row.article);
       for (const clamped of row.clamped) this.#room.unobserve(clamped);
       row.element.remove();

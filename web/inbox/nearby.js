@@ -1,6 +1,6 @@
 /**
  * Which rows of a long list are there: those near the view, and one that is wanted wherever it is.
- * In place of the others stand gaps of their height. Rows enough are kept for the page's own search
+ * In place of the others stand gaps of their likely height. Rows enough are kept for the page's own search
  * and for a screen reader that reads on.
  *
  * @typedef {import("../client/frames.js").Item} Item
@@ -13,14 +13,13 @@ import { sight } from "./platform.js";
 
 /** Rows that are there at once, half of them on each side of the view. */
 export const MOST_ROWS = 400;
+/** Of a row, in pixels; where it is another, what is read stays where it is all the same. */
 const LIKELY_HEIGHT = 76;
 
 export class Nearby {
   /** The first place that is there. */
   #start = 0;
   #count = 0;
-  /** Of rows, as far as they were measured. */
-  #height = LIKELY_HEIGHT;
   /** @type {Gap[]} */
   #gaps = [];
   #watch = sight((entries) => this.#approached(entries));
@@ -62,11 +61,6 @@ export class Nearby {
     return wanted < near.from ? [alone, near] : [near, alone];
   }
 
-  /** @param {number} height  of a row; none where it is not shown */
-  measured(height) {
-    if (height) this.#height += (height - this.#height) / MOST_ROWS;
-  }
-
   /**
    * What stands in place of the items between the stretches.
    *
@@ -105,7 +99,7 @@ export class Nearby {
   #gap({ from, to }, before) {
     const near = before?.near ?? element("span", { class: "near" });
     const gap = before?.element ?? element("li", { class: "gap", "aria-hidden": "true" }, near);
-    gap.style.height = `${Math.round((to - from) * this.#height)}px`;
+    gap.style.height = `${(to - from) * LIKELY_HEIGHT}px`;
     return { from, to, element: gap, near };
   }
 

@@ -24,6 +24,7 @@ export class Row {
   #more = element("button", { class: "more", part: "more", type: "button", "data-act": "more", hidden: true });
   #links = element("div", { class: "links" });
   #time = element("time", { class: "time", part: "time", id: `time-${this.#number}` });
+  #actor = element("span", { class: "actor", part: "actor", dir: "auto" });
   #kind = element("span", { class: "kind", dir: "auto" });
   #urgent = element("span", { class: "urgent", part: "urgent" });
   #snoozed = element("span", { class: "snoozed" });
@@ -48,6 +49,7 @@ export class Row {
   /** @type {Item} */
   #item;
   #current = false;
+  #picture = "";
   #words = english;
 
   /**
@@ -57,7 +59,7 @@ export class Row {
   constructor(item, manner) {
     this.#item = item;
     const about = element("p", { class: "about", id: `about-${this.#number}` });
-    about.append(this.#urgent, this.#snoozed, this.#kind, this.#link);
+    about.append(this.#urgent, this.#snoozed, this.#actor, this.#kind, this.#link);
     this.article = element(
       "article",
       { class: "item", part: "item", tabindex: "-1", "data-id": item.id },
@@ -182,16 +184,34 @@ export class Row {
    * @param {Item} item
    * @param {import("./words.js").Words} words
    */
-  #showKind({ category, type }, words) {
+  #showKind({ category, type, actor, image }, words) {
     const name = labelOf(words, category, type);
     write(this.#kind, name);
     this.#kind.hidden = !name;
-    const letter = [...name][0]?.toLocaleUpperCase();
-    if (letter) write(this.#avatar, letter);
-    else if (!this.#avatar.querySelector("svg")) this.#avatar.replaceChildren(icon(BELL));
+    write(this.#actor, actor ?? "");
+    this.#actor.hidden = !actor;
+    this.#showPicture(image, [...(actor || name)][0]?.toLocaleUpperCase() ?? "");
     const kind = category ?? type;
     const sum = [...kind].reduce((hash, sign) => (hash * 31 + (sign.codePointAt(0) ?? 0)) % 9973, 7);
     this.#avatar.dataset["hue"] = String(sum % HUES);
+  }
+
+  /**
+   * @param {string | null | undefined} image  where there is none, or it does not come, the letter
+   * @param {string} letter  or else a bell
+   */
+  #showPicture(image, letter) {
+    const shown = `${image} ${letter}`;
+    if (shown === this.#picture) return;
+    this.#picture = shown;
+    const instead = () => this.#avatar.replaceChildren(letter || icon(BELL));
+    const { href = "" } = safeLink(image) ?? {};
+    if (!href.startsWith("http")) return instead();
+    const attributes = { part: "image", alt: "", loading: "lazy", referrerpolicy: "no-referrer" };
+    const picture = element("img", attributes);
+    picture.addEventListener("error", instead);
+    picture.src = href;
+    this.#avatar.replaceChildren(picture);
   }
 
   /** @param {Manner} manner */

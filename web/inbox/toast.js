@@ -51,7 +51,7 @@ export class Toaster {
     if (time) words.append(element("time", { class: "toast-time", datetime: time.at },
       relativeTime(new Date(time.at), time.now, time.locale)));
     if (action) {
-      const button = element("button", { class: "toast-act", part: "toast-action", type: "button" }, action.label);
+      const button = element("button", { class: "button", part: "toast-action", type: "button" }, action.label);
       button.addEventListener("click", () => {
         this.#drop(made);
         action.act();

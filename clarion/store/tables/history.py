@@ -124,6 +124,8 @@ notifications = Table(
     Column("title", Text, nullable=False),
     Column("body", Text),
     Column("url", Text),
+    Column("image", Text, comment="https, or a path of the page that shows it"),
+    Column("actor", Text, comment="a name to show"),
     Column("decisions", JSONB, nullable=False),
     Column(
         "changes",

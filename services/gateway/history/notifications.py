@@ -154,7 +154,7 @@ def _escaped(text: str) -> str:
 def _summary(row: RowMapping) -> dict[str, Any]:
     names = (
         "id", "type", "category", "title", "body", "url", "lane", "version", "created_at",
-        "seen_at", "read_at", "archived_at", "snoozed_until", "subscriber",
+        "seen_at", "read_at", "archived_at", "snoozed_until", "image", "actor", "subscriber",
     )  # fmt: skip
     event = {"source": row["source"], "id": row["event_id"], "time": row["time"]}
     return {

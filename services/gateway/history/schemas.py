@@ -104,6 +104,8 @@ class NotificationSummary(BaseModel):
     read_at: Time | None
     archived_at: Time | None
     snoozed_until: Time | None
+    image: str | None
+    actor: str | None
     subscriber: str
     event: EventName
 

@@ -147,6 +147,8 @@ def frame_of(draft: Draft, created_at: datetime) -> bytes:
         workflow.lane,
         version,
         created_at,
+        image=workflow.image,
+        actor=workflow.actor,
     )
     frame = NotificationFrame(
         version=version, unread=draft.unread, item=item, trace_id=event.trace_id

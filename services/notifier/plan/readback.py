@@ -29,7 +29,7 @@ WHERE n.event = ANY($1::uuid[]) AND n.id > $2 ORDER BY n.id LIMIT $3
 
 ITEMS = """
 SELECT n.id, n.tenant, n.subscriber, n.version, i.unread, e.event_id, n.type, n.category,
-       n.title, n.body, n.url, n.lane, n.created_at, n.trace_id,
+       n.title, n.body, n.url, n.image, n.actor, n.lane, n.created_at, n.trace_id,
        coalesce((e.document->'data')::text, (e.body->'data')::text) AS data
 FROM notifications n
 JOIN events e ON e.id = n.event
@@ -121,6 +121,8 @@ def _frame(row: Any, unread: int) -> FeedFrame:
         row["lane"],
         row["version"],
         row["created_at"],
+        image=row["image"],
+        actor=row["actor"],
     )
     frame = NotificationFrame(
         version=row["version"], unread=unread, item=item, trace_id=row["trace_id"]

@@ -46,6 +46,8 @@ class ItemDocument(BaseModel):
     read_at: datetime | None
     archived_at: datetime | None
     snoozed_until: datetime | None
+    image: str | None
+    actor: str | None
 
 
 class InboxDocument(BaseModel):

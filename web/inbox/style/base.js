@@ -49,6 +49,11 @@ button, select { font: inherit; color: inherit; cursor: pointer; }
 }
 .action:hover, .action[aria-expanded="true"] { background: var(--_hover); color: var(--_text); }
 .action:focus-visible { outline-offset: -2px; }
+.button {
+  flex: none; min-block-size: 2rem; padding: 0.25rem 0.75rem; border: 1px solid var(--_edge);
+  border-radius: 8px; background: var(--_surface); color: var(--_text); font-size: 0.875rem; font-weight: 550;
+}
+.button:hover { background: var(--_hover); }
 @media (pointer: coarse) { .action { min-inline-size: 2.75rem; block-size: 2.75rem; } }
 
 [popover] { color: var(--_text); border: 0; padding: 0; margin: 0; inset: auto; overflow: visible; }
@@ -74,11 +79,7 @@ button, select { font: inherit; color: inherit; cursor: pointer; }
 }
 .toast-text:empty { display: none; }
 .toast-time { color: var(--_muted); font-size: 0.8125rem; }
-.toast-act {
-  justify-self: start; margin-inline-start: 0.625rem; margin-block-end: 0.25rem; min-block-size: 1.875rem; padding: 0.125rem 0.75rem;
-  border: 1px solid var(--_edge); border-radius: 8px; background: none; font-size: 0.8125rem; font-weight: 600;
-}
-.toast-act:hover { background: var(--_hover); }
+.toast .button { justify-self: start; margin-inline-start: 0.625rem; margin-block-end: 0.25rem; }
 @media (prefers-reduced-motion: no-preference) {
   .toast { animation: arrive 0.25s ease-out; }
   @keyframes arrive { from { opacity: 0; translate: 0 0.5rem; } }

@@ -73,11 +73,6 @@ option { background: var(--_raised); color: var(--_text); }
   padding: 0.5rem 1.125rem; background: var(--_warn-soft); color: var(--_warn);
   font-size: 0.875rem; border-block-end: 1px solid var(--_line);
 }
-.button {
-  flex: none; min-block-size: 2rem; padding: 0.25rem 0.75rem; border: 1px solid var(--_edge);
-  border-radius: 8px; background: var(--_surface); color: var(--_text); font-size: 0.875rem; font-weight: 550;
-}
-.button:hover { background: var(--_hover); }
 .scroll { flex: 1; overflow-y: auto; overscroll-behavior: contain; scrollbar-width: thin; position: relative; }
 .scroll:focus-visible { outline-offset: -2px; }
 .above {

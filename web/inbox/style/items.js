@@ -40,6 +40,8 @@ export const items = css(`
 .avatar[data-hue="3"] { --_hue: 20; }
 .avatar[data-hue="4"] { --_hue: 320; }
 .avatar[data-hue="5"] { --_hue: 215; }
+.avatar img { inline-size: 100%; block-size: 100%; object-fit: cover; border-radius: inherit; }
+.actor { font-weight: 600; overflow-wrap: anywhere; }
 .avatar .icon { inline-size: 1.25rem; block-size: 1.25rem; }
 .rest { grid-area: rest; min-inline-size: 0; }
 .rest, .line { max-inline-size: 52ch; }
