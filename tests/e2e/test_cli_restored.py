@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,9 +82,8 @@ async def test_a_restored_dump_is_told_by_doctor_and_resets_clients_once_it_is_s
         await client.hello(2, epoch=epoch)
         frames = await client.until("caught_up")
         assert (frames[0]["reset"], titles(frames)) == (True, ["new", "one"])
-        again = asyncio.create_task(client.until("caught_up"))
         await clarion("migrate", "--restored", url=server.url, data=tmp_path)
-        frames = await asyncio.wait_for(again, 20)
+        frames = await client.until("caught_up", 30)
         assert (frames[0]["reset"], titles(frames)) == (True, ["new", "one"])
     await database.close()
 
