@@ -81,9 +81,17 @@ RICH: list[dict[str, Any]] = [
         body="The deployment of Friday evening.",
         category="team",
         lane="urgent",
+        actor="Grace Hopper",
         data={"actions": [{"label": "Approve", "url": "/a"}, {"label": "Decline", "url": "/d"}]},
     ),
-    item(6, title="Your order is on its way", body="It arrives tomorrow.", url="/6"),
+    item(
+        6,
+        title="Your order is on its way",
+        body="It arrives tomorrow.",
+        url="/6",
+        image="/web/demo/favicon.svg",
+        actor="Hermes",
+    ),
 ]
 for number, one in enumerate(RICH[2:], 1):
     one["created_at"] = f"2026-03-{9 + number // 3:02}T{8 + number % 3:02}:30:00Z"

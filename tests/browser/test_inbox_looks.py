@@ -95,6 +95,7 @@ async def test_on_touch_there_is_one_menu(browser: Browser, server: ScriptedServ
         buttons = found.locator(".actions button:visible")
         await expect(buttons).to_have_count(1)
         await expect(buttons).to_have_attribute("aria-haspopup", "menu")
+        await expect(buttons.locator("path")).to_be_visible()
         await buttons.tap()
         entries = page.get_by_role("menuitem")
         await expect(entries).to_contain_text(["Mark as read", "Snooze", "Archive"])

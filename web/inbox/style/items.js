@@ -72,10 +72,9 @@ export const items = css(`
 .act:first-child { border-color: var(--_accent); background: var(--_accent); color: var(--_on-accent); }
 .no-link { border-style: dashed; font-weight: 450; }
 .about {
-  display: flex; flex-wrap: wrap; align-items: center; gap: 0 0.5rem;
+  display: flex; flex-wrap: wrap; align-items: center; gap: 0 0.75rem;
   margin-block-start: 0.125rem; color: var(--_muted); font-size: 0.8125rem;
 }
-.about > :not([hidden]) ~ :not([hidden], .open)::before { content: "·"; margin-inline-end: 0.5rem; color: var(--_muted); font-weight: 400; }
 .kind { overflow-wrap: anywhere; }
 .urgent { color: var(--_bad); font-weight: 600; }
 .open {
@@ -103,7 +102,7 @@ export const items = css(`
 @media (pointer: coarse) {
   .item { --_tools: 0; padding-inline-end: 3rem; }
   .actions { inset-block-start: 0; inset-inline-end: 0.125rem; }
-  .actions :not(.menu-open) { display: none; }
+  .actions > :not(.menu-open) { display: none; }
 }
 @media (prefers-reduced-motion: no-preference) {
   .item { transition: background-color 0.15s; }
