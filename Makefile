@@ -11,7 +11,7 @@ NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin
 UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATABASE),--database "$(DATABASE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench chaos schemas packages lock clean
+.PHONY: help up down test check bench chaos schemas packages peers lock clean
 .NOTPARALLEL:
 
 help: ## list these commands
@@ -56,6 +56,10 @@ schemas: ## write clarion/contracts/schemas, docs/reference/asyncapi.json and cl
 packages: ## @clarion/client, inbox, react and vue into dist/ as npm packs them; the bundle into web/bundle
 	@scripts/setup dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" node web/build/main.js
+
+peers: ## lines and bytes of a bell in a page, beside Novu, Knock, Courier, MagicBell, SuprSend (needs a registry)
+	@scripts/setup dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" node bench/browser/measure.js
 
 lock: ## choose versions anew within pyproject.toml and package.json
 	@scripts/setup dev

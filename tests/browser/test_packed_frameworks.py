@@ -49,7 +49,7 @@ async def shop(tmp_path: Path, postgres_url: str) -> AsyncIterator[Shop]:
         yield Shop(port, demo)
 
 
-@pytest.mark.parametrize("framework", ["react", "vue"])
+@pytest.mark.parametrize("framework", ["react", "vue", "next"])
 async def test_an_app_with_the_packed_packages_is_live(
     browser: Browser, shop: Shop, archives: list[Path], framework: str
 ) -> None:

@@ -16,6 +16,7 @@ LOCKS = (
     "requirements.lock",
     "requirements-dev.lock",
     "package-lock.json",
+    "bench/browser/package-lock.json",
     *(f"tests/packages/{name}/package-lock.json" for name in ("next", "react", "vue")),
 )
 

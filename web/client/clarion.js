@@ -34,6 +34,7 @@ export { ClarionError };
  * @typedef {import("./connection.js").State} State
  * @typedef {import("./connection.js").StateChange} StateChange
  * @typedef {import("./tokens.js").TokenOption} TokenOption
+ * @typedef {import("./tokens.js").SomeToken} SomeToken
  *
  * @typedef {object} Options
  * @property {TokenOption} token  a subscriber token, or who asks for a new one
