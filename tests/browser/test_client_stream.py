@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page, Route
 
 from tests.browser.feeds import NO_SOCKETS
-from tests.browser.scripted import ScriptedServer, item, replay, run_client, until
+from tests.browser.scripted import WITHIN_S, ScriptedServer, item, replay, run_client, until
+from tests.support.browser import open_page
 
 pytestmark = pytest.mark.both_browsers
 
@@ -27,6 +30,14 @@ window.EventSource = class extends EventTarget {
 window.say = (frame) => streams.at(-1).onmessage({ data: JSON.stringify(frame) });
 window.beat = () => streams.at(-1).dispatchEvent(new Event("heartbeat"));"""
 """Event sources in the hands of the test."""
+
+
+@pytest.fixture
+async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
+    """A page whose requests may fail; closed before its server is."""
+    assert server.url
+    async with open_page(browser, allowed_errors=("ERR_FAILED",)) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -67,3 +78,86 @@ async def test_a_stream_whose_heartbeat_comes_is_kept(streaming: Page) -> None:
     await streaming.evaluate("dispatchEvent(new Event('online'))")  # asks at once
     await streaming.clock.run_for(6_000)
     assert await streaming.evaluate("[clarion.state.state, streams.length]") == ["live", 1]
+
+
+class Rest:
+    """The REST commands of the page: what came, and answers in the hands of the test."""
+
+    def __init__(self) -> None:
+        self.came: asyncio.Queue[tuple[str, str | None, Route]] = asyncio.Queue()
+
+    async def take(self, route: Route) -> None:
+        key = await route.request.header_value("idempotency-key")
+        self.came.put_nowait((route.request.url.rpartition("/")[2], key, route))
+
+    async def next(self) -> tuple[str, str | None, Route]:
+        async with asyncio.timeout(WITHIN_S):
+            return await self.came.get()
+
+
+COMMANDS = """() => {
+  window.answers = [];
+  for (const name of ["read", "unread"]) {
+    const told = (error) => answers.push([name, error?.code ?? "ok"]);
+    clarion[name]("item-001").then(() => told(), told);
+  }
+}"""
+
+
+@pytest.fixture
+async def rest(streaming: Page) -> Rest:
+    """Of the page that is live by server-sent events."""
+    rest = Rest()
+    await streaming.route("**/v1/inbox/*", rest.take)
+    return rest
+
+
+async def test_commands_are_sent_in_order_each_under_a_key_of_its_own(
+    streaming: Page, rest: Rest
+) -> None:
+    await streaming.evaluate(COMMANDS)
+    first, key, route = await rest.next()
+    await streaming.evaluate("new Promise((resolve) => requestAnimationFrame(resolve))")
+    assert (first, rest.came.empty()) == ("read", True)
+    await route.fulfill(json={"version": 1})
+    second, other, route = await rest.next()
+    await route.fulfill(json={"version": 1})
+    await until(streaming, "answers.length === 2")
+    assert await streaming.evaluate("answers") == [["read", "ok"], ["unread", "ok"]]
+    assert second == "unread"
+    assert key
+    assert other not in (None, key)
+    assert len(key) <= 255
+
+
+async def test_a_command_that_may_not_have_arrived_is_sent_again_under_its_key(
+    streaming: Page, rest: Rest
+) -> None:
+    await streaming.evaluate(COMMANDS)
+    _, key, route = await rest.next()
+    await route.abort()
+    await streaming.clock.run_for(1_000)
+    name, again, route = await rest.next()
+    assert (name, again) == ("read", key)
+    await route.fulfill(json={"version": 1})
+    name, other, route = await rest.next()
+    assert (name, other == key) == ("unread", False)
+    await route.fulfill(json={"version": 1})
+    await until(streaming, "answers.length === 2")
+
+
+async def test_a_command_that_never_arrives_is_taken_back(streaming: Page, rest: Rest) -> None:
+    await streaming.evaluate(COMMANDS)
+    assert await streaming.evaluate("clarion.unreadCount") == 1  # read, and unread again
+    for attempt in range(1, 5):
+        name, _, route = await rest.next()
+        assert name == "read"
+        await route.abort()
+        if attempt < 4:
+            await streaming.clock.run_for(attempt * 1_000)
+    await until(streaming, "answers.length === 1")
+    assert await streaming.evaluate("answers") == [["read", "unreachable"]]
+    name, _, route = await rest.next()
+    assert name == "unread"
+    await route.fulfill(json={"version": 1})
+    await until(streaming, "answers.length === 2")

@@ -25,6 +25,11 @@ export const LEADER_ANSWERS_WITHIN_MS = 5_000;
 export const LEADER_QUIET_MS = 30_000;
 export const LAST_WORDS_MS = 100;
 
+/** Of REST, and how often a command is sent that way before it is taken back. */
+export const ANSWER_WITHIN_MS = 10_000;
+export const COMMAND_ATTEMPTS = 4;
+export const COMMAND_AGAIN_MS = 1_000;
+
 export const ACKNOWLEDGE_AFTER_MS = 1_000;
 export const MAX_ITEMS = 500;
 export const MAX_PENDING_COMMANDS = 1_000;

@@ -161,7 +161,7 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
       changed();
     }
     emit("state", change);
-    if (change.state === "signed-out" || change.state === "refused") emit(change.state, change);
+    if (isShut(change)) emit(/** @type {"refused"} */ (change.state), change);
   }
 
   return {

@@ -1,4 +1,5 @@
 import { connection } from "./connection.js";
+import { isShut } from "./protocol.js";
 import { tabs } from "./tabs.js";
 
 /**
@@ -41,7 +42,7 @@ export function publisher(options, waiting, answer) {
   /** @param {import("./connection.js").StateChange} change */
   function enter({ state, code = state, detail = code }) {
     isOpen = false;
-    if (state !== "refused" && state !== "signed-out") return;
+    if (!isShut({ state })) return;
     for (const { ref } of waiting()) answer({ type: "error", ref, code, detail });
     if (state === "signed-out") end();
   }

@@ -1,5 +1,6 @@
 import { ClarionError } from "./errors.js";
-import { isShut, NO_ADDRESS } from "./protocol.js";
+import { ANSWER_WITHIN_MS } from "./limits.js";
+import { isShut, NO_ADDRESS, UNREACHABLE } from "./protocol.js";
 
 /**
  * A call beside the live feed, with the page's token; a token that is refused is replaced once.
@@ -8,17 +9,18 @@ import { isShut, NO_ADDRESS } from "./protocol.js";
  * @param {Pick<import("./tokens.js").TokenSource, "current" | "drop">} tokens
  * @param {string} path  beside the live endpoint
  * @param {unknown} [body]  to post; what has none is a GET
- * @returns {Promise<any>}  the answer; rejects with a `ClarionError`
+ * @param {string} [key]  of a command, which is carried out once however often it is sent
+ * @returns {Promise<any>}  the answer; rejects with a `ClarionError`, in time
  */
-export async function call(url, tokens, path, body) {
+export async function call(url, tokens, path, body, key) {
   if (!url) throw new ClarionError("no_address", NO_ADDRESS);
   const address = new URL(path, url.replace(/^ws/, "http"));
-  let answer = await ask(address, await tokens.current(), body);
+  let answer = await ask(address, await tokens.current(), body, key);
   if (answer.status === 401) {
     tokens.drop();
-    answer = await ask(address, await tokens.current(), body);
+    answer = await ask(address, await tokens.current(), body, key);
   }
-  const said = await answer.json().catch(() => ({}));
+  const said = await answer.json().catch(() => (answer.ok ? unreachable() : {}));
   if (answer.ok) return said;
   throw new ClarionError(said.code ?? "failed", said.detail ?? `The server answered ${answer.status}.`);
 }
@@ -50,17 +52,19 @@ export async function list(live, { state = "inbox", category, cursor, limit = 50
  * @param {URL} address
  * @param {string} token
  * @param {unknown} body
+ * @param {string} [key]
  */
-async function ask(address, token, body) {
-  const authorization = `Bearer ${token}`;
-  const post = {
-    method: "POST",
-    headers: { authorization, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  };
-  try {
-    return await fetch(address, body === undefined ? { headers: { authorization } } : post);
-  } catch {
-    throw new ClarionError("unreachable", "The server cannot be reached.");
-  }
+function ask(address, token, body, key) {
+  /** @type {Record<string, string>} */
+  const headers = { authorization: `Bearer ${token}` };
+  if (body !== undefined) headers["content-type"] = "application/json";
+  if (key) headers["idempotency-key"] = key;
+  const method = body === undefined ? "GET" : "POST";
+  const signal = AbortSignal.timeout?.(ANSWER_WITHIN_MS);
+  return fetch(address, { method, headers, body: JSON.stringify(body), signal }).catch(unreachable);
+}
+
+/** @returns {never} */
+function unreachable() {
+  throw new ClarionError(UNREACHABLE, "The server cannot be reached.");
 }

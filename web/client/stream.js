@@ -1,6 +1,6 @@
 import { ClarionError } from "./errors.js";
-import { QUIET_MS_A_HEARTBEAT_S } from "./limits.js";
-import { ABNORMAL, TOKEN_REFUSED, isOfFeed, parsed } from "./protocol.js";
+import { COMMAND_AGAIN_MS, COMMAND_ATTEMPTS, QUIET_MS_A_HEARTBEAT_S } from "./limits.js";
+import { ABNORMAL, TOKEN_REFUSED, UNREACHABLE, isOfFeed, parsed } from "./protocol.js";
 import { call } from "./rest.js";
 
 /**
@@ -27,6 +27,8 @@ export function openStream(url) {
   let quietMs = Infinity;
   /** Answers that wait for what they have changed. @type {Map<() => void, number>} */
   const early = new Map();
+  /** Of the commands, which are carried out one after the other. @type {Promise<void>} */
+  let last = Promise.resolve();
   const tokens = { current: async () => token, drop() {} };
 
   /** @type {Link} */
@@ -40,7 +42,7 @@ export function openStream(url) {
       if (frame.type === "hello") void listen(frame);
       else if (frame.type === "auth") token = frame.token;
       else if (frame.type === "ping") answerPing();
-      else if (frame.type !== "ack") void carryOut(frame);
+      else if (frame.type !== "ack") last = last.then(() => carryOut(frame));
     },
     close() {
       isOver = true;
@@ -107,22 +109,36 @@ export function openStream(url) {
     }
   }
 
-  /** @param {import("./frames.js").CommandFrame} frame */
+  /**
+   * One that may not have arrived is sent again, under the same key; on the next link, where this one
+   * is over meanwhile.
+   *
+   * @param {import("./frames.js").CommandFrame} frame
+   */
   async function carryOut({ ref, type, ...body }) {
-    try {
-      if (type === "publish") throw new ClarionError("unsupported", "Publishing needs a WebSocket.");
-      const { version = 0 } = await call(url, tokens, `inbox/${type}`, body);
-      const answer = () => {
-        if (early.delete(answer)) say({ type: "ok", ref });
-      };
-      early.set(answer, version);
-      if (version <= reached) answer();
-      else setTimeout(answer, CHANGE_WITHIN_MS);
-    } catch (error) {
-      const { code, message } = /** @type {ClarionError} */ (error);
-      // One that did not arrive is sent again on the next link
-      if (code !== "unreachable") say({ type: "error", ref, code, detail: message });
+    for (let attempt = 1; !isOver; attempt++) {
+      try {
+        if (type === "publish") throw new ClarionError("unsupported", "Publishing needs a WebSocket.");
+        const { version = 0 } = await call(url, tokens, `inbox/${type}`, body, `${ref}`);
+        return answerAfter(version, { type: "ok", ref });
+      } catch (error) {
+        const { code, message } = /** @type {ClarionError} */ (error);
+        if (code !== UNREACHABLE || attempt >= COMMAND_ATTEMPTS) {
+          return say({ type: "error", ref, code, detail: message });
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, COMMAND_AGAIN_MS * attempt));
     }
+  }
+
+  /** The answer comes after what it has changed. @param {number} version @param {ServerFrame} ok */
+  function answerAfter(version, ok) {
+    const answer = () => {
+      if (early.delete(answer)) say(ok);
+    };
+    early.set(answer, version);
+    if (version <= reached) answer();
+    else setTimeout(answer, CHANGE_WITHIN_MS);
   }
 
   queueMicrotask(() => isOver || link.onopen?.({}));
