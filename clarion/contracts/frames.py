@@ -75,6 +75,13 @@ class Archive(ClientFrame, tag="archive", frozen=True, kw_only=True):
     up_to: Version | None = None
 
 
+class Unarchive(ClientFrame, tag="unarchive", frozen=True, kw_only=True):
+    """Take items out of the archive: they are back in the inbox as they were."""
+
+    ids: ItemIds | None = None
+    up_to: Version | None = None
+
+
 class Snooze(ClientFrame, tag="snooze", frozen=True, kw_only=True):
     """Take items out of the inbox `until` then, when they come back unread; `null` ends it."""
 
@@ -104,8 +111,10 @@ class Ping(ClientFrame, tag="ping", frozen=True, kw_only=True):
     """For clients that cannot see WebSocket pings."""
 
 
-Command = Read | Unread | Seen | Archive | Snooze
-AnyClientFrame = Auth | Hello | Read | Unread | Seen | Archive | Snooze | Ack | Publish | Ping
+Command = Read | Unread | Seen | Archive | Unarchive | Snooze
+AnyClientFrame = (
+    Auth | Hello | Read | Unread | Seen | Archive | Unarchive | Snooze | Ack | Publish | Ping
+)
 
 
 class ServerFrame(Struct, tag_field="type", frozen=True, kw_only=True):

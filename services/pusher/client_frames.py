@@ -14,6 +14,7 @@ from clarion.contracts.frames import (
     Read,
     Seen,
     Snooze,
+    Unarchive,
     Unread,
 )
 from clarion.contracts.media import BOM, without_bom
@@ -33,6 +34,7 @@ VERBS: dict[type[Command], Verb] = {
     Unread: "unread",
     Seen: "seen",
     Archive: "archive",
+    Unarchive: "unarchive",
     Snooze: "snooze",
 }
 

@@ -1,12 +1,13 @@
-"""What a subscriber does with items: read, unread, seen, archive, snooze.
+"""What a subscriber does with items: read, unread, seen, archive, unarchive, snooze.
 
 One command is one transaction that holds the inbox row. What it changes bears one new version;
 where it changes nothing there is no version and nobody hears of it. Ids of other subscribers, and
 ids of nothing, are simply not found.
 
 A snoozed item is out of the inbox and does not count as unread. `due_at` has the notifier's
-dispatch bring it back; archiving it, or a snooze until `null`, ends that. Items that so come back
-into view are told whole: a page that never held them could not show them by their state.
+dispatch bring it back; archiving it, or a snooze until `null`, ends that. Items that come back into
+view by a snooze until `null`, or out of the archive, are told whole: a page that never held them
+could not show them by their state.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from services.pusher.item_states import is_unread, state_of
 
 encode = msgspec.json.Encoder().encode
 
-Verb = Literal["read", "unread", "seen", "archive", "snooze"]
+Verb = Literal["read", "unread", "seen", "archive", "unarchive", "snooze"]
 
 REST = "REST"
 """By a call, rather than through a session."""
@@ -55,6 +56,7 @@ RULES: dict[Verb, Rule] = {
     "archive": Rule(
         "archived_at = now(), snoozed_until = NULL, due_at = NULL", "archived_at IS NULL"
     ),
+    "unarchive": Rule("archived_at = NULL", "archived_at IS NOT NULL"),
     "snooze": Rule(
         "snoozed_until = $5::timestamptz, due_at = $5::timestamptz",
         "archived_at IS NULL AND snoozed_until IS DISTINCT FROM $5::timestamptz",
@@ -170,7 +172,7 @@ class Deed:
     @property
     def brings_back(self) -> bool:
         """Whether the items that it changes come back into view."""
-        return self.verb == "snooze" and self.more == (None,)
+        return self.verb == "unarchive" or (self.verb == "snooze" and self.more == (None,))
 
     @property
     def limit(self) -> int:

@@ -31,6 +31,7 @@ COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url, n.ima
     n.created_at, n.seen_at, n.read_at, n.archived_at, n.snoozed_until, n.trace_id"""
 
 ENTERED = """n.changes = '[]' OR n.changes -> -1 ->> 'what' = 'return'
+    OR n.changes -> -1 ->> 'what' = 'unarchive'
     OR (n.changes -> -1 ->> 'what' = 'snooze' AND n.changes -> -1 ->> 'until' IS NULL)"""
 """Whether the item came, or came back, into view by its latest version."""
 

@@ -106,6 +106,7 @@ async def test_a_snooze_and_its_end_are_told(memory_bus: Bus, database: Database
     await commands.carry_out("default", "42", "snooze", until=until, **snooze)
     await commands.carry_out("default", "42", "snooze", until=None, **snooze)
     await commands.carry_out("default", "42", "archive", ids=None, up_to=99)
+    await commands.carry_out("default", "42", "unarchive", ids=None, up_to=99)
     async with gateway_client(memory_bus, database) as gateway:
         record = await story(gateway)
     then = until.isoformat().replace("+00:00", "Z")
@@ -116,6 +117,7 @@ async def test_a_snooze_and_its_end_are_told(memory_bus: Bus, database: Database
         ("snoozed", f"The subscriber has put it off until {then}, by REST (version 4)"),
         ("returned", "The subscriber has ended its snooze, by REST (version 5)"),
         ("archived", "The subscriber has archived it, by REST (version 6)"),
+        ("unarchived", "The subscriber has taken it out of the archive, by REST (version 7)"),
     ]
 
 

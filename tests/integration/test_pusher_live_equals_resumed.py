@@ -105,6 +105,40 @@ async def test_items_whose_snooze_was_ended_are_told_whole(
     assert both["items"][0].keys() == frame["item"].keys()
 
 
+async def test_items_taken_out_of_the_archive_are_told_whole_and_as_they_were(
+    pusher: Pusher, writer: InboxWriter
+) -> None:
+    await writer.write("user-1", "1", "2", "3")
+    async with pusher.feed("user-1") as first:
+        ids = [one["item"]["id"] for one in first.past if one["type"] == "notification"]
+        await first.send({"type": "read", "ids": ids[:1], "ref": 1})
+        await first.until("ok")
+        await first.send({"type": "archive", "ids": ids[:2], "ref": 2})
+        await first.until("ok")
+    async with pusher.feed("user-1") as page, pusher.feed("user-1") as other:
+        held = [one["item"]["title"] for one in page.past if one["type"] == "notification"]
+        await other.send({"type": "unarchive", "ids": ids[:1], "ref": 3})
+        frame = await page.next()
+        await other.send({"type": "archive", "ids": ids[:1], "ref": 4})
+        await page.next()
+        await other.send({"type": "unarchive", "up_to": 99, "ref": 5})
+        both = await page.next()
+        await other.send({"type": "unarchive", "ids": ids, "ref": 6})
+        for ref in (3, 4, 5):
+            assert (await other.until("ok"))[-1]["ref"] == ref
+        assert await other.next() == {"type": "ok", "ref": 6}  # nothing is left to change
+    assert held == ["3"]
+    assert (frame["type"], frame["version"], frame["unread"]) == ("notification", 6, 1)
+    item = frame["item"]
+    assert (item["title"], item["archived_at"], item["read_at"] is None) == ("1", None, False)
+    assert (both["type"], both["version"], both["unread"]) == ("changed", 8, 2)
+    assert {one["title"]: one["read_at"] is None for one in both["items"]} == {
+        "1": False,
+        "2": True,
+    }
+    assert both["items"][0].keys() == item.keys()
+
+
 async def test_many_items_whose_snooze_ends_at_once_come_in_frames_of_a_bounded_size(
     pusher: Pusher, writer: InboxWriter
 ) -> None:
@@ -147,7 +181,7 @@ async def _act(
         is_told = choice.random() < 0.7
         make = changes.make if is_told else changes._commands.carry_out  # pyright: ignore[reportPrivateUsage] # a command whose announcement is lost
         until = None if choice.random() < 0.6 else datetime.now(UTC) + timedelta(hours=1)
-        verb = choice.choices(VERBS, [1, 1, 1, 0.3, 6])[0]
+        verb = choice.choices(VERBS, [1, 1, 1, 1, 2, 6])[0]
         is_wide = verb != "archive" and choice.random() < 0.2
         chosen = None if is_wide else choice.sample(ids, choice.randint(1, 2))
         await make(

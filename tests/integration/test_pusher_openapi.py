@@ -38,7 +38,7 @@ CALLS = {
     "POST /v1/tickets",
     "GET /v1/inbox",
     "GET /v1/inbox/changes",
-    *(f"POST /v1/inbox/{verb}" for verb in ("read", "unread", "seen", "archive")),
+    *(f"POST /v1/inbox/{verb}" for verb in ("read", "unread", "seen", "archive", "unarchive")),
 }
 
 

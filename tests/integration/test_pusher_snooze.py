@@ -18,7 +18,7 @@ from services.pusher.commands import Commands, Verb
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.pusher import Client, Pusher, token
 
-VERBS: tuple[Verb, ...] = ("read", "unread", "seen", "archive", "snooze")
+VERBS: tuple[Verb, ...] = ("read", "unread", "seen", "archive", "unarchive", "snooze")
 
 RECOUNT = """
 SELECT count(*) FROM notifications WHERE tenant = $1 AND subscriber = $2
@@ -122,6 +122,38 @@ async def test_archived_items_are_not_snoozed_and_archiving_ends_a_snooze(
         {"version": 5, "unread": 0, "changed": 0},
     ]
     assert (await titles(http, "archived"), await titles(http, "snoozed")) == (["2", "1"], [])
+
+
+async def test_unarchive_brings_items_back_as_they_were(
+    pusher: Pusher, writer: InboxWriter, http: httpx2.AsyncClient
+) -> None:
+    await writer.write("user-1", "1", "2")
+    before = (await http.get("/v1/inbox")).json()["items"]
+    ids = [one["id"] for one in before]
+    answers = [
+        (await http.post(f"/v1/inbox/{verb}", json=body)).json()
+        for verb, body in (
+            ("archive", {"ids": ids}),
+            ("unarchive", {"up_to": 1}),
+            ("unarchive", {"ids": ids[:1]}),
+            ("unarchive", {"up_to": 99}),
+            ("unarchive", {"ids": ids}),
+        )
+    ]
+    assert answers == [
+        {"version": 3, "unread": 0, "changed": 2},
+        {"version": 3, "unread": 0, "changed": 0},
+        {"version": 4, "unread": 1, "changed": 1},
+        {"version": 5, "unread": 2, "changed": 1},
+        {"version": 5, "unread": 2, "changed": 0},
+    ]
+    after = (await http.get("/v1/inbox")).json()["items"]
+    assert [one | {"version": 0} for one in after] == [one | {"version": 0} for one in before]
+    changes = (await http.get("/v1/inbox/changes", params={"since": 3})).json()
+    assert [(one["title"], one["archived_at"]) for one in changes["items"]] == [
+        ("2", None),
+        ("1", None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -383,7 +383,7 @@ async def test_ids_of_another_subscriber_change_nothing(
     frame = (await writer.write("user-2", "theirs"))[0]
     item = json.loads(frame.body)["item"]["id"]
     async with pusher.feed("user-1") as client, pusher.feed("user-2") as other:
-        for verb in ("read", "seen", "archive", "unread"):
+        for verb in ("read", "seen", "archive", "unarchive", "unread"):
             await client.send({"type": verb, "ids": [item], "ref": verb})
             assert await client.next() == {"type": "ok", "ref": verb}
         await other.hello(since=0)

@@ -141,7 +141,7 @@ async def test_an_inbox_shows_each_item_once_though_it_changes_between_its_pages
             shown += page["items"]
             cursor = page["next_cursor"]
             await writer.store("42", ["new"])
-            for verb in ("read", "unread", "archive"):
+            for verb in ("read", "unread", "archive", "unarchive"):
                 ids = [dice.choice(shown)["id"], page["items"][-1]["id"]]
                 (await client.post(f"/v1/inbox/{verb}", json={"ids": ids})).raise_for_status()
     assert [item["title"] for item in shown] == there[::-1]

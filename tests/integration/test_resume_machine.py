@@ -48,7 +48,7 @@ UPDATE notifications SET due_at = now() WHERE subscriber = $1 AND snoozed_until 
 IDS = "SELECT id FROM notifications WHERE subscriber = $1 AND version IS NOT NULL ORDER BY id"
 
 subscribers = count()
-verbs = st.sampled_from(["read", "unread", "seen", "archive", "snooze"])
+verbs = st.sampled_from(["read", "unread", "seen", "archive", "unarchive", "snooze"])
 fates = st.sampled_from(["announced", "lost", "late"])
 
 
@@ -79,7 +79,7 @@ class Device:
         if kind == "notification":
             self._keep(frame["item"])
         for item in frame.get("items", ()):
-            if item["id"] in self.items:
+            if item["id"] in self.items or "title" in item:
                 self._keep(item)
         self.unread = frame.get("unread", self.unread)
 

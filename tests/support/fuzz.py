@@ -30,7 +30,7 @@ from tests.support.raw_socket import (
 KNOWN_TYPES = frozenset(
     ("welcome", "notification", "changed", "caught_up", "ok", "error", "pong", "reconnect")
 )
-VERBS = ("read", "unread", "seen", "archive", "snooze")
+VERBS = ("read", "unread", "seen", "archive", "unarchive", "snooze")
 ODD: tuple[Any, ...] = (
     None,
     -1,

@@ -41,7 +41,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "auth": {"token": "t"},
     "publish": {"topic": "room:1", "data": 1},
     "snooze": {"until": None, "up_to": 3},
-    **{verb: {"up_to": 3} for verb in ("read", "unread", "seen", "archive")},
+    **{verb: {"up_to": 3} for verb in ("read", "unread", "seen", "archive", "unarchive")},
 }
 """What a frame needs at least."""
 LIBRARY = ("Expected", "Object ", "at `$", "Invalid", "regex", "as documented")

@@ -21,6 +21,7 @@ VERBS = {
     "unread": ("unread", "The subscriber has marked it unread"),
     "seen": ("seen", "The subscriber has seen it"),
     "archive": ("archived", "The subscriber has archived it"),
+    "unarchive": ("unarchived", "The subscriber has taken it out of the archive"),
     "snooze": ("snoozed", "The subscriber has put it off until {until}"),
     "return": ("returned", "Came back into the inbox: its time had come"),
 }

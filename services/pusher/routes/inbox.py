@@ -201,6 +201,14 @@ async def archive(
     return await carry_out(request, subscriber, "archive", selection, key)
 
 
+@router.post(
+    "/unarchive", summary="Take items out of the archive", responses=documented(OutcomeDocument)
+)
+async def unarchive(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+    """They are back in the inbox, as they were; those that are unread count again."""
+    return await carry_out(request, subscriber, "unarchive", selection)
+
+
 @router.post("/snooze", summary="Put items off", responses=documented(OutcomeDocument))
 async def snooze(
     request: Request, subscriber: Subscriber, selection: SnoozeSelection, key: IdempotencyKey = None
