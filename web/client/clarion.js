@@ -136,6 +136,11 @@ export class Clarion extends EventTarget {
     return this.#command("archive", which);
   }
 
+  /** Out of the archive, back as they were. @param {Which} which */
+  unarchive(which) {
+    return this.#command("unarchive", which);
+  }
+
   /**
    * Away until then; `null` brings it back now.
    *

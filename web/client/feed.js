@@ -71,12 +71,15 @@ export function feed(ask) {
     }
   }
 
+  /** @param {string} id */
+  const find = (id) => items.get(id) ?? listed.get(id);
+
   return {
     /** @returns {FeedState} */
     state: () => ({ items, version, epoch, unread, aheadMs }),
 
     /** One of the items, or of those that a list has brought. @param {string} id */
-    item: (id) => items.get(id) ?? listed.get(id),
+    item: find,
 
     /** All that is held. */
     held: () => [...new Map([...listed, ...items]).values()],
@@ -131,8 +134,9 @@ export function feed(ask) {
       unread = frame.unread ?? unread;
       const { item, items: states } = /** @type {Told} */ (frame);
       // Live, what comes back from a snooze in time is unseen and so is new; where somebody ended the
-      // snooze it is not
-      const isNew = item && isResumed && !(isLive ? item.seen_at : items.has(item.id));
+      // snooze, or took it out of the archive, it is not
+      const isKnown = item && (isLive ? item.seen_at || find(item.id)?.archived_at : items.has(item.id));
+      const isNew = item && isResumed && !isKnown;
       (item ? [item] : (states ?? [])).forEach(change);
       for (const id of filling.keys()) if (filling.size > MAX_ITEMS) filling.delete(id);
       return isNew ? [item] : [];

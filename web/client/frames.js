@@ -39,7 +39,7 @@
  * @typedef {{type: "hello", since?: number, epoch?: string}} Hello
  * @typedef {{type: "auth", token: string} | Hello | {type: "ping"}
  *   | {type: "ack", version: number}} ControlFrame
- * @typedef {{type: "read" | "unread" | "seen" | "archive" | "snooze", ids?: string[],
+ * @typedef {{type: "read" | "unread" | "seen" | "archive" | "unarchive" | "snooze", ids?: string[],
  *   up_to?: number, until?: string | null, ref: number}} StateFrame  `until` with `snooze` only
  * @typedef {{type: "publish", topic: string, data: unknown, id: string, ref: number}} PublishFrame
  * @typedef {StateFrame | PublishFrame} CommandFrame

@@ -21,6 +21,7 @@ export function hoped(item, pending) {
     item = { ...item };
     if (type === "unread") item.read_at = null;
     else if (type === "snooze") item.archived_at || (item.snoozed_until = until);
+    else if (type === "unarchive") item.archived_at = null;
     else if (type === "archive") {
       item.archived_at ??= now;
       item.snoozed_until = null;

@@ -150,7 +150,10 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
   function enter(change) {
     const isNew = change.state !== state.state;
     state = change;
-    if (isShut(change)) ours.forget();
+    if (isShut(change)) {
+      ours.forget();
+      changed();
+    }
     if (others.leads() && (link.isOn() || change.code === REVOKED)) sync();
     if (!isNew) return;
     if (isLive()) pending.forEach((_, frame) => send(frame));

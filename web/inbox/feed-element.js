@@ -9,9 +9,6 @@ import { filled, wordsOf, wordsWith } from "./words.js";
  * @typedef {import("../client/tokens.js").TokenOption} TokenOption
  */
 
-/** For the token of somebody else, who is not known before it is there. */
-const TOKEN_WITHIN_MS = 10_000;
-
 /**
  * An element that shows a feed: that of the `client` it was given, which the page connects, or of
  * one that it makes itself from `token` (and `url`), connects, and disconnects when it is removed. Where
@@ -60,9 +57,9 @@ export class FeedElement extends Base {
   }
 
   set token(token) {
-    const isNew = token !== this.#token;
+    if (this.#token === (token ?? null)) return;
     this.#token = token ?? null;
-    if (isNew || (this.#own && isShut(this.#own.state))) this.#tokenChanged();
+    this.#tokenChanged();
   }
 
   /** What the element says. Set some of them to say those otherwise. @returns {Words} */
@@ -180,8 +177,7 @@ export class FeedElement extends Base {
     const { token } = this;
     if (typeof token !== "function") return this.#belongsTo(token && personOf(token));
     if (!this.#own) return this.#restart();
-    const late = new Promise((_, reject) => setTimeout(reject, TOKEN_WITHIN_MS));
-    Promise.race([tokenOf(token), late])
+    tokenOf(token)
       .then(personOf, () => null)
       .then((whose) => token === this.token && this.#belongsTo(whose));
   }

@@ -9,16 +9,15 @@
  */
 
 import { isShut } from "../client/clarion.js";
+import { Commands } from "./commands.js";
 import { FeedElement } from "./feed-element.js";
 import { Frame } from "./frame.js";
 import { Herald } from "./herald.js";
 import { List } from "./list.js";
 import { alphabet } from "./locale.js";
 import { define, dress } from "./platform.js";
-import { readAll } from "./read-all.js";
 import { Shelf } from "./shelf.js";
 import { Sightings } from "./sightings.js";
-import { SnoozeMenu } from "./snooze.js";
 import { sheets } from "./style/inbox.js";
 import { Timers } from "./timers.js";
 import { Toaster } from "./toast.js";
@@ -33,7 +32,6 @@ import { belongs, isState } from "./view.js";
  */
 
 const TICK_MS = 30_000;
-const FAILURE_FOR_MS = 8_000;
 
 export class ClarionInbox extends FeedElement {
   /** @type {readonly string[]} @override */
@@ -45,26 +43,23 @@ export class ClarionInbox extends FeedElement {
   #categories = new Set();
   #sightings = new Sightings();
   #above = 0;
-  #failure = "";
-  #menu = new SnoozeMenu();
+  /** There was a feed, and is none now. */
+  #isLeft = false;
   #toaster = new Toaster();
   #herald = new Herald(this, (items) => this.#arrived(items));
+  #commands = new Commands(this, this.#toaster, (sentence) => this.#herald.say(sentence));
 
-  #list = new List({
-    open: ({ item }) => this.#used("clarion-open", item, item),
-    act: ({ item }, { textContent: label, href: url }) =>
-      this.#used("clarion-action", item, { item, label, url }),
-    toggle: (item) => this.#do((client) => (item.read_at ? client.unread(item.id) : client.read(item.id))),
-    archive: (item) => this.#do((client) => client.archive(item.id)),
-    snooze: (row) => this.#snooze(row),
-    menu: (row) => this.#menu.openAll(row, this.manner),
+  #list = new List(this.#commands, {
+    open: (row) => this.#used("clarion-open", row, row.item),
+    act: (row, { textContent: label, href: url }) =>
+      this.#used("clarion-action", row, { item: row.item, label, url }),
     shown: (id) => this.#sightings.note(this.client, id),
     emptied: () => this.#frame.scroll.focus(),
   });
 
   #frame = new Frame(this.#list.element, {
     choose: (changed) => this.#choose(changed),
-    readAll: () => this.#do((client) => readAll(client, this.category)),
+    readAll: () => this.#commands.readAll(this.category),
     older: () => void this.#shelf.older(),
     retry: () => this.#retry(),
     reachedTop: () => this.#seenAbove(),
@@ -76,7 +71,10 @@ export class ClarionInbox extends FeedElement {
     const root = this.attachShadow({ mode: "open" });
     dress(root, sheets);
     const section = this.#frame.element;
-    section.append(this.#herald.element, this.#menu.element, this.#toaster.element);
+    section.append(this.#commands.element, this.#herald.element, this.#toaster.element);
+    this.#frame.scroll.addEventListener("keydown", ({ key, altKey, shiftKey, repeat }) => {
+      if (key === "z" && !altKey && !shiftKey && !repeat) this.#commands.undo();
+    });
     root.append(section);
   }
 
@@ -103,9 +101,10 @@ export class ClarionInbox extends FeedElement {
     if (!this.#list.focus()) this.#frame.scroll.focus();
   }
 
-  /** Brings an item into view and gives it the focus, where it is shown. @param {Item} item */
-  reveal(item) {
-    if (!this.#list.focus(item.id)) this.focus();
+  /** Brings an item into view and gives it the focus, where it is shown. @param {Pick<Item, "id">} item */
+  reveal({ id }) {
+    this.render();
+    if (!this.#list.focus(id)) this.focus();
   }
 
   /**
@@ -138,17 +137,17 @@ export class ClarionInbox extends FeedElement {
 
   /** @protected @override */
   forget() {
-    this.#menu.close();
+    this.#commands.clear();
     this.#toaster.clear();
     this.#herald.clear();
     this.#sightings.stop();
     this.#timers.stopAll();
     this.#categories.clear();
-    this.#failure = "";
+    this.#isLeft = !this.client;
     this.#look(this.#wantedView());
   }
 
-  /** @protected @override */
+  /** @override */
   render() {
     const client = this.client;
     const items = this.#shelf.items();
@@ -170,8 +169,8 @@ export class ClarionInbox extends FeedElement {
       readable: ["inbox", "unread"].includes(this.view) && items.length > 0 && this.#anyUnread(items),
       above: this.#above,
       page: this.#shelf,
-      trouble: troubleOf(connection, this.words),
-      failure: this.#failure,
+      trouble: this.#isLeft ? { text: this.words.states["signed-out"], retry: false } : troubleOf(connection, this.words),
+      failure: this.#commands.failure,
     });
     if (items.length === 0 && !this.#shelf.failure) void this.#shelf.older();
   }
@@ -215,46 +214,14 @@ export class ClarionInbox extends FeedElement {
 
   /**
    * @param {"clarion-open" | "clarion-action"} name
-   * @param {Item} item
+   * @param {Row} row
    * @param {unknown} detail
    * @returns {boolean}  whether the link may be followed
    */
-  #used(name, item, detail) {
-    if (!item.read_at) this.#do((client) => client.read(item.id));
+  #used(name, row, detail) {
+    this.#commands.visit(row);
     const options = { detail, cancelable: true, bubbles: true, composed: true };
     return this.dispatchEvent(new CustomEvent(name, options));
-  }
-
-  /** @param {Row} row */
-  #snooze(row) {
-    this.#menu.open(row, this.manner, (until) =>
-      this.#do((client) => client.snooze(row.item.id, until)),
-    );
-  }
-
-  /**
-   * The client shows at once what is asked for, and takes it back where the server refuses.
-   *
-   * @param {(client: Clarion) => Promise<void>} command
-   */
-  #do(command) {
-    const { client } = this;
-    if (!client) return;
-    command(client).catch((error) => {
-      if (client === this.client && !isShut(client.state)) this.#failed(error);
-    });
-  }
-
-  /** @param {unknown} error */
-  #failed(error) {
-    const detail = error instanceof Error ? error.message : "";
-    this.#failure = this.fill(this.words.failed, { detail });
-    this.#herald.say(this.#failure);
-    this.render();
-    this.#timers.later("failure", FAILURE_FOR_MS, () => {
-      this.#failure = "";
-      this.render();
-    });
   }
 
   /** @param {Item[]} items */

@@ -3,6 +3,7 @@ import { element } from "./element.js";
 import { hold } from "./hold.js";
 import { MOST_ROWS, Nearby } from "./nearby.js";
 import { sight } from "./platform.js";
+import { presses } from "./press.js";
 import { Row } from "./row.js";
 import { words } from "./words.js";
 
@@ -13,12 +14,11 @@ import { words } from "./words.js";
  * @typedef {object} ListActions
  * @property {(row: Row) => boolean} open  whether its link may be followed
  * @property {(row: Row, link: HTMLAnchorElement) => boolean} act  the same of an action's link
- * @property {(item: Item) => void} toggle
- * @property {(item: Item) => void} archive
- * @property {(row: Row) => void} snooze
- * @property {(row: Row) => void} menu  of all that can be done
  * @property {(id: string) => void} shown
  * @property {() => void} emptied  the row that had the focus was the last
+ *
+ * @typedef {Pick<import("./commands.js").Commands,
+ *   "visit" | "toggle" | "archive" | "unarchive" | "snooze" | "menu">} RowCommands
  */
 
 /** @type {Record<string, number>} */
@@ -45,10 +45,23 @@ export class List {
   #current = null;
   #watch = sight((entries) => this.#seen(entries), { threshold: 0.6 });
 
-  /** @param {ListActions} actions */
-  constructor(actions) {
+  #commands;
+
+  /**
+   * @param {RowCommands} commands
+   * @param {ListActions} actions
+   */
+  constructor(commands, actions) {
+    this.#commands = commands;
     this.actions = actions;
-    this.element.addEventListener("click", (event) => this.#clicked(event));
+    const isPress = presses(this.element);
+    for (const name of /** @type {const} */ (["click", "auxclick"])) {
+      this.element.addEventListener(name, (event) => this.#clicked(event, isPress(event)));
+    }
+    this.element.addEventListener("mousedown", (event) => {
+      // Some browsers begin to scroll by the pointer, but not on a link
+      if (event.button === 1 && this.#rowOf(event.target)?.link) event.preventDefault();
+    });
     this.element.addEventListener("keydown", (event) => this.#pressed(event));
     this.element.addEventListener("focusin", (event) => {
       const row = this.#rowOf(event.target);
@@ -188,33 +201,43 @@ export class List {
     return this.#rows.get(article?.dataset["id"] ?? "") ?? null;
   }
 
-  /** @param {MouseEvent} event */
-  #clicked(event) {
+  /**
+   * @param {MouseEvent} event
+   * @param {boolean} isPress
+   */
+  #clicked(event, isPress) {
     const row = this.#rowOf(event.target);
-    if (!row || !(event.target instanceof Element)) return;
-    const act = event.target.closest("button")?.dataset["act"];
-    const link = event.target.closest("a");
-    if (act === "archive") this.actions.archive(row.item);
-    else if (act === "snooze") this.actions.snooze(row);
-    else if (act === "toggle") this.actions.toggle(row.item);
-    else if (act === "menu") this.actions.menu(row);
-    else if (act === "more") row.unfold();
-    else if (link && link !== row.link) {
-      if (!this.actions.act(row, link)) event.preventDefault();
-    } else if (!link && row.link) row.link.click();
-    else if (!this.actions.open(row)) event.preventDefault();
+    const { button, shiftKey } = event;
+    if (!row || button > 1) return;
+    const pressed = /** @type {Element} */ (event.target);
+    const act = /** @type {keyof RowCommands | "more" | undefined} */ (pressed.closest("button")?.dataset["act"]);
+    /** What stands above the row's own has none. @type {HTMLAnchorElement | null} */
+    const link = pressed.closest("a[href]");
+    if (act) return button || (act === "more" ? row.unfold() : this.#commands[act](row));
+    if (!isPress || (shiftKey && !link)) event.preventDefault(); // text is being marked
+    else if ((button || shiftKey || event.ctrlKey || event.metaKey) && (link ?? row.link)) {
+      // The browser opens a link in another tab by itself; the page shall not be asked about this one
+      if (!link) open(row.link?.href, "_blank", "noopener,noreferrer");
+      this.#commands.visit(row);
+    } else if (button) return;
+    else if (!link && row.link) row.link.click();
+    else if (!(link && link !== row.link ? this.actions.act(row, link) : this.actions.open(row))) {
+      event.preventDefault();
+    }
   }
 
-  /** @param {KeyboardEvent} event */
+  /** A key that is held moves on, but does nothing more: the next row is not meant. @param {KeyboardEvent} event */
   #pressed(event) {
     const row = this.#rowOf(event.target);
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = STEPS[event.key];
     if (step) this.#move(row, step);
-    else if (event.key === "Enter" && event.target === row.article) row.article.click();
-    else if (!row.item.archived_at && event.key === "e") this.actions.archive(row.item);
-    else if (!row.item.archived_at && event.key === "s") this.actions.snooze(row);
-    else if (event.key === "u") this.actions.toggle(row.item);
+    else if (event.repeat) {
+      if (event.key !== "Enter") return;
+    } else if (event.key === "Enter" && event.target === row.article) row.article.click();
+    else if (event.key === "e") this.#commands[row.item.archived_at ? "unarchive" : "archive"](row);
+    else if (!row.item.archived_at && event.key === "s") this.#commands.snooze(row);
+    else if (event.key === "u") this.#commands.toggle(row);
     else return;
     event.preventDefault();
   }

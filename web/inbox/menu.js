@@ -80,7 +80,7 @@ export class Menu {
     const move = MOVES[event.key];
     if (move) buttons[move(place, buttons.length - 1)]?.focus();
     else if (event.key === "Tab") this.element.hidePopover();
-    else return;
+    else if (!event.repeat || event.key !== "Enter") return;
     event.preventDefault();
     event.stopPropagation();
   }

@@ -1,5 +1,5 @@
 import { element, icon, write } from "./element.js";
-import { BELL, BOX, CHECK, CLOCK, DOT, DOTS } from "./icons.js";
+import { BELL, BOX, CHECK, CLOCK, DOT, DOTS, UNBOX } from "./icons.js";
 import { actionsOf, safeLink } from "./links.js";
 import { fullTime, relativeTime, shortTime } from "./times.js";
 import { words as english, filled, labelOf } from "./words.js";
@@ -19,6 +19,8 @@ export class Row {
   #avatar = element("span", { class: "avatar", part: "avatar", "aria-hidden": "true" });
   #hint = element("span", { class: "spoken" });
   #title = element("span", { class: "title", part: "title", dir: "auto" });
+  /** Stretched over the row, below its texts; not to be dragged, for who drags there marks text. */
+  #link = element("a", { class: "open", part: "link", rel: "noopener noreferrer", draggable: "false" }, this.#title);
   #body = element("span", { dir: "auto" });
   #paragraph = element("p", { class: "body", part: "body", id: `body-${this.#number}` }, this.#body);
   #more = element("button", { class: "more", part: "more", type: "button", "data-act": "more", hidden: true });
@@ -28,7 +30,6 @@ export class Row {
   #kind = element("span", { class: "kind", dir: "auto" });
   #urgent = element("span", { class: "urgent", part: "urgent" });
   #snoozed = element("span", { class: "snoozed" });
-  #link = element("a", { class: "open", part: "link", rel: "noopener noreferrer" });
   #toggle = element("button", { class: "action", type: "button", "data-act": "toggle" });
   #snooze = element("button", {
     class: "action",
@@ -38,6 +39,8 @@ export class Row {
     "aria-expanded": "false",
   });
   #archive = element("button", { class: "action", type: "button", "data-act": "archive" });
+  #unarchive = element("button", { class: "action", type: "button", "data-act": "unarchive" });
+  #all = [this.#toggle, this.#snooze, this.#archive, this.#unarchive];
   #menu = element("button", {
     class: "action menu-open",
     type: "button",
@@ -45,7 +48,7 @@ export class Row {
     "aria-haspopup": "menu",
     "aria-expanded": "false",
   });
-  #line = element("h4", { class: "line", id: `line-${this.#number}` }, this.#hint, this.#title);
+  #line = element("h4", { class: "line", id: `line-${this.#number}` }, this.#hint, this.#link);
   /** @type {Item} */
   #item;
   #current = false;
@@ -59,7 +62,7 @@ export class Row {
   constructor(item, manner) {
     this.#item = item;
     const about = element("p", { class: "about", id: `about-${this.#number}` });
-    about.append(this.#urgent, this.#snoozed, this.#actor, this.#kind, this.#link);
+    about.append(this.#urgent, this.#snoozed, this.#actor, this.#kind);
     this.article = element(
       "article",
       { class: "item", part: "item", tabindex: "-1", "data-id": item.id },
@@ -68,7 +71,7 @@ export class Row {
       this.#line,
       this.#time,
       element("div", { class: "rest" }, this.#paragraph, this.#more, this.#links, about),
-      element("div", { class: "actions" }, this.#toggle, this.#snooze, this.#archive, this.#menu),
+      element("div", { class: "actions" }, ...this.#all, this.#menu),
     );
     this.article.setAttribute("aria-labelledby", `line-${this.#number}`);
     this.article.setAttribute("aria-describedby", `${this.#paragraph.id} ${about.id} ${this.#time.id}`);
@@ -82,7 +85,7 @@ export class Row {
   }
 
   get link() {
-    return this.#link.hidden ? null : this.#link;
+    return this.#link.href ? this.#link : null;
   }
 
   /** What is clamped where it is too long. */
@@ -92,7 +95,7 @@ export class Row {
 
   /** The buttons of what can be done with it, without the one that stands for them on touch. */
   get buttons() {
-    return [this.#toggle, this.#snooze, this.#archive].filter((button) => !button.hidden);
+    return this.#all.filter((button) => !button.hidden);
   }
 
   /** Beside which its menus open: the one of these that is shown. */
@@ -134,14 +137,16 @@ export class Row {
     write(this.#urgent, words.urgent);
     this.#urgent.hidden = item.lane !== "urgent";
     this.#showSnoozed(manner);
-    this.#showLinks(words);
+    this.#showLinks();
     label(this.#toggle, item.read_at ? words.markUnread : words.markRead, item.read_at ? DOT : CHECK);
     label(this.#snooze, words.snooze, CLOCK);
     label(this.#archive, words.archive, BOX);
     label(this.#menu, words.actions, DOTS);
     this.#words = words;
     this.#sayMore();
+    label(this.#unarchive, words.unarchive, UNBOX);
     this.#snooze.hidden = this.#archive.hidden = !!item.archived_at;
+    this.#unarchive.hidden = !item.archived_at;
     this.tick(manner.now(), manner);
   }
 
@@ -175,7 +180,7 @@ export class Row {
   set current(yes) {
     this.#current = yes;
     this.article.tabIndex = yes ? 0 : -1;
-    for (const part of this.article.querySelectorAll("a, button")) {
+    for (const part of this.article.querySelectorAll("a[href], button")) {
       if (part instanceof HTMLElement) part.tabIndex = yes ? 0 : -1;
     }
   }
@@ -222,17 +227,13 @@ export class Row {
     write(this.#snoozed, filled(words.snoozedUntil, { time }, locale));
   }
 
-  /** @param {import("./words.js").Words} words */
-  #showLinks(words) {
+  #showLinks() {
     const actions = actionsOf(this.#item.data);
     this.#links.replaceChildren(...actions.map(actionLink));
     this.#links.hidden = actions.length === 0;
     const link = safeLink(this.#item.url);
-    this.#link.hidden = !link;
-    write(this.#link, words.open);
-    this.#link.setAttribute("aria-label", `${words.open}: ${this.#item.title}`);
     if (link) lead(this.#link, link);
-    else this.#link.removeAttribute("href");
+    else for (const name of ["href", "tabindex"]) this.#link.removeAttribute(name);
     this.current = this.#current;
   }
 }

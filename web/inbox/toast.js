@@ -37,7 +37,7 @@ export class Toaster {
     }
   }
 
-  /** @param {Toast} toast */
+  /** @param {Toast} toast @returns {HTMLElement}  to be dropped by */
   show({ title, text, close, open, time, action }) {
     const words = element(
       "button",
@@ -53,17 +53,18 @@ export class Toaster {
     if (action) {
       const button = element("button", { class: "button", part: "toast-action", type: "button" }, action.label);
       button.addEventListener("click", () => {
-        this.#drop(made);
+        this.drop(made);
         action.act();
       });
       made.append(button);
     }
     words.addEventListener("click", () => {
-      this.#drop(made);
+      this.drop(made);
       open();
     });
-    cross.addEventListener("click", () => this.#drop(made));
+    cross.addEventListener("click", () => this.drop(made));
     this.#add(made);
+    return made;
   }
 
   /**
@@ -90,13 +91,13 @@ export class Toaster {
   }
 
   clear() {
-    for (const toast of [...this.#toasts.keys()]) this.#drop(toast);
+    for (const toast of [...this.#toasts.keys()]) this.drop(toast);
   }
 
   /** @param {HTMLElement} toast */
   #add(toast) {
     const [oldest] = this.#toasts.keys();
-    if (oldest && this.#toasts.size >= MOST) this.#drop(oldest);
+    if (oldest && this.#toasts.size >= MOST) this.drop(oldest);
     this.#toasts.set(toast, undefined);
     this.element.append(toast);
     if (!this.element.isConnected) return;
@@ -106,7 +107,7 @@ export class Toaster {
 
   /** @param {HTMLElement} toast */
   #count(toast) {
-    this.#toasts.set(toast, setTimeout(() => this.#drop(toast), SHOWN_FOR_MS));
+    this.#toasts.set(toast, setTimeout(() => this.drop(toast), SHOWN_FOR_MS));
   }
 
   #hold() {
@@ -119,7 +120,7 @@ export class Toaster {
   }
 
   /** @param {HTMLElement} toast */
-  #drop(toast) {
+  drop(toast) {
     clearTimeout(this.#toasts.get(toast));
     this.#toasts.delete(toast);
     toast.remove();

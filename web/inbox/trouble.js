@@ -3,9 +3,6 @@
  * @typedef {import("./words.js").Words} Words
  */
 
-/** Another try ends as this one did, until the page gives another token. */
-const OF_NO_USE = ["another_subscriber", "token_revoked"];
-
 /**
  * Why the feed does not come, as a sentence; null while it does or is about to.
  *
@@ -15,8 +12,8 @@ const OF_NO_USE = ["another_subscriber", "token_revoked"];
  */
 export function troubleOf({ state, code, detail }, words) {
   if (state === "refused" || state === "signed-out") {
-    const retry = !OF_NO_USE.includes(code ?? "");
-    return { text: words.reasons[code ?? ""] ?? detail ?? words.away, retry };
+    const text = words.reasons[code ?? ""] ?? detail ?? words.away;
+    return { text, retry: code !== "token_revoked" }; // which another try does not change
   }
   if (state === "closed") return { text: words.away, retry: true };
   if (state !== "waiting" && state !== "offline") return null;

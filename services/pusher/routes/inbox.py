@@ -204,9 +204,11 @@ async def archive(
 @router.post(
     "/unarchive", summary="Take items out of the archive", responses=documented(OutcomeDocument)
 )
-async def unarchive(request: Request, subscriber: Subscriber, selection: Selection) -> Response:
+async def unarchive(
+    request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
+) -> Response:
     """They are back in the inbox, as they were; those that are unread count again."""
-    return await carry_out(request, subscriber, "unarchive", selection)
+    return await carry_out(request, subscriber, "unarchive", selection, key)
 
 
 @router.post("/snooze", summary="Put items off", responses=documented(OutcomeDocument))

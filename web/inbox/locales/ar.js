@@ -42,7 +42,6 @@ export default {
   },
   wake: "إعادة الآن",
   snoozedUntil: "مؤجل حتى {time}",
-  open: "فتح",
   urgent: "عاجل",
   unreadItem: "غير مقروء.",
   older: "عرض الأقدم",

@@ -27,7 +27,6 @@ export default {
   },
   wake: "Jetzt zurückholen",
   snoozedUntil: "Zurückgestellt bis {time}",
-  open: "Öffnen",
   urgent: "Dringend",
   unreadItem: "Ungelesen.",
   older: "Ältere anzeigen",

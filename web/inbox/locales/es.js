@@ -27,7 +27,6 @@ export default {
   },
   wake: "Recuperar ahora",
   snoozedUntil: "Pospuesta hasta {time}",
-  open: "Abrir",
   urgent: "Urgente",
   unreadItem: "Sin leer.",
   older: "Mostrar anteriores",

@@ -31,7 +31,6 @@ export default {
   },
   wake: "Faire revenir maintenant",
   snoozedUntil: "Reportée jusqu’à {time}",
-  open: "Ouvrir",
   urgent: "Urgent",
   unreadItem: "Non lue.",
   older: "Afficher les plus anciennes",

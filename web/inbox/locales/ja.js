@@ -27,7 +27,6 @@ export default {
   },
   wake: "今すぐ戻す",
   snoozedUntil: "{time} までスヌーズ",
-  open: "開く",
   urgent: "緊急",
   unreadItem: "未読。",
   older: "以前の通知を表示",

@@ -31,7 +31,6 @@ export default {
   },
   wake: "Trazer de volta agora",
   snoozedUntil: "Adiada até {time}",
-  open: "Abrir",
   urgent: "Urgente",
   unreadItem: "Não lida.",
   older: "Mostrar mais antigas",

@@ -77,20 +77,22 @@ export const items = css(`
 }
 .kind { overflow-wrap: anywhere; }
 .urgent { color: var(--_bad); font-weight: 600; }
-.open {
-  display: inline-flex; align-items: center; min-block-size: 1.5rem; padding-inline: 0.25rem;
-  border-radius: 4px; color: var(--_accent); font-weight: 600;
-}
+.open { color: inherit; text-decoration: none; border-radius: 4px; }
+.open[href]::after { content: ""; position: absolute; inset: 0; }
+.open:focus-visible { outline: 0; }
+.open:focus-visible::after { outline: 2px solid var(--_accent); outline-offset: -3px; border-radius: 8px; }
+.title, .body, .more, .about > *, .links > *, .time { position: relative; z-index: 1; }
 .time {
   grid-area: time; padding-block-start: 0.125rem; color: var(--_muted); font-size: 0.8125rem;
   white-space: nowrap; font-variant-numeric: tabular-nums; text-align: end;
 }
-.actions { position: absolute; inset-block-start: 0.25rem; inset-inline-end: 0.875rem; display: flex; }
+.actions { position: absolute; z-index: 1; inset-block-start: 0.25rem; inset-inline-end: 0.875rem; display: flex; }
 @media not (pointer: coarse) {
   .actions { opacity: 0; }
   .actions .action { block-size: 1.75rem; }
   .item:is(:hover, :focus-within, :has([aria-expanded="true"]:not(.more))) .actions { opacity: 1; }
   .item:is(:hover, :focus-within, :has([aria-expanded="true"]:not(.more))) .time { visibility: hidden; }
+  .item:hover .open[href] { text-decoration: underline 1px; text-underline-offset: 0.15em; }
   .menu-open { display: none; }
   @container (max-width: 22rem) {
     .item { --_tools: 0; }
