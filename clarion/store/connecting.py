@@ -115,10 +115,7 @@ class Connector:
         except ClientConfigurationError as error:
             raise ConfigurationError(f"CLARION_DATABASE_URL: {_about(error)}") from None
         except REFUSED_SETTINGS:
-            raise ConfigurationError(
-                "CLARION_DATABASE_URL: the server refuses a setting that its parameter options "
-                "names. Correct the name and the value, or leave it out."
-            ) from None
+            raise refused_setting() from None
         except Exception as error:
             # whoever logs the driver's frames with their variables would log the password
             raise error.with_traceback(None) from None
@@ -150,6 +147,14 @@ class Connector:
         if self.pooler is Pooler.NONE:
             return self.limits
         return {name: value for name, value in self.limits.items() if name in CARRIED}
+
+
+def refused_setting() -> ConfigurationError:
+    """Where the settings of a session, or of a transaction past a pooler, are not taken."""
+    return ConfigurationError(
+        "CLARION_DATABASE_URL: the server refuses a setting that its parameter options "
+        "names. Correct the name and the value, or leave it out."
+    )
 
 
 def read_address(url: str, setting: str = "CLARION_DATABASE_URL") -> DatabaseAddress:

@@ -17,13 +17,20 @@ from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from clarion.errors import ConfigurationError, StoreUnavailable
 from clarion.store.address import Pooler
 from clarion.store.conditions import AWAY, driver_error, is_away, lost_a_race, why_away
-from clarion.store.connecting import Connector, Driver, engine_arguments, read_address
+from clarion.store.connecting import (
+    REFUSED_SETTINGS,
+    Connector,
+    Driver,
+    engine_arguments,
+    read_address,
+    refused_setting,
+)
 from clarion.store.metrics import RETRIED, TRANSACTIONS
 
 __all__ = ["AWAY", "Database", "Driver", "is_away", "open_engine", "raise_if_away"]
@@ -94,7 +101,7 @@ class Database:
                     async with driver.transaction():
                         try:
                             if self._first is not None:
-                                await driver.execute(self._first)
+                                await _begin(driver, self._first)
                             yield driver
                         except TimeoutError:
                             driver.terminate()  # a rollback would wait for the same silence
@@ -168,9 +175,21 @@ def open_engine(connector: Connector, **pool: Any) -> AsyncEngine:
 
         @event.listens_for(engine.sync_engine, "begin")
         def _set(connection: Connection) -> None:
-            connection.exec_driver_sql(first)
+            try:
+                connection.exec_driver_sql(first)
+            except DBAPIError as error:
+                if isinstance(driver_error(error), REFUSED_SETTINGS):
+                    raise refused_setting() from None
+                raise
 
     return engine
+
+
+async def _begin(driver: Driver, first: str) -> None:
+    try:
+        await driver.execute(first)
+    except REFUSED_SETTINGS:
+        raise refused_setting() from None
 
 
 def raise_if_away(error: BaseException) -> None:

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from clarion.errors import StoreUnavailable
+from clarion.store.address import Pooler
 from clarion.store.database import Database
 from clarion.store.migrate import migrate
 from tests.support.installed_postgres import InstalledPostgres
@@ -108,6 +109,29 @@ async def test_a_setting_that_the_server_refuses_is_one_sentence(
     assert status == (1 if command == "doctor" else 2), output
     assert "the server refuses a setting that its parameter options names." in output
     assert "canary" not in output
+
+
+@pytest.mark.parametrize("option", ["canary=1", "work_mem=canary", "shared_buffers=1GB"])
+async def test_a_refused_setting_is_the_same_sentence_past_a_pooler_by_transaction(
+    server: InstalledPostgres, option: str
+) -> None:
+    """There each transaction begins with the settings."""
+    database = Database(
+        f"postgresql://postgres@127.0.0.1:{server.port}/postgres?options={quote(f'-c {option}')}",
+        pool_size=2,
+        timeout_s=5,
+        application_name="clarion-test",
+        pooler=Pooler.TRANSACTION,
+    )
+    try:
+        for begin in (database.transaction, database.driver):
+            with pytest.raises(StoreUnavailable) as refused:
+                async with begin():
+                    raise AssertionError("a transaction without its settings")
+            assert "the server refuses a setting that its parameter options" in str(refused.value)
+            assert "canary" not in str(refused.value)
+    finally:
+        await database.close()
 
 
 @pytest.mark.parametrize("command", ["migrate", "doctor"])
