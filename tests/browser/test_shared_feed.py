@@ -174,3 +174,20 @@ async def test_the_shard_in_the_address_is_said_by_socket_and_by_event_source(
         "live?shard=3",
         "live/sse?shard=3&ticket=",
     }
+
+
+async def test_many_tabs_without_locks_and_sockets_leave_the_host_reachable(
+    browser: Browser, demo: Demo
+) -> None:
+    async with open_page(browser, allowed_errors=AWAY, bypass_csp=True) as page:
+        await page.context.add_init_script(
+            "Object.defineProperty(navigator, 'locks', {value: undefined})"  # as on plain HTTP
+        )
+        tabs = [await open_feed(page.context, demo, "ada", sockets=False) for _ in range(8)]
+        await demo.post(event("First", "ada"), event("Second", "ada"))
+        await expect_feed(tabs, ["Second", "First"], 2)
+        await tabs[7].evaluate("clarion.read(clarion.items[0].id)")
+        await expect_feed(tabs, ["Second", "First"], 1)
+        reached = "fetch('/v1/live').then(({ status }) => status)"
+        assert [await tab.evaluate(reached) > 0 for tab in tabs] == [True] * 8
+        assert [await tab.evaluate("arrived") for tab in tabs] == [["First", "Second"]] * 8

@@ -49,7 +49,7 @@ import { now, timer } from "./timer.js";
  * @property {import("./tokens.js").TokenSource} tokens
  * @property {Backoff} [backoff]
  * @property {Pick<ReturnType<typeof import("./tabs.js").tabs>,
- *   "admit" | "join" | "resign" | "follows">} others  say when it is ours to connect
+ *   "admit" | "join" | "resign" | "follows" | "isRefused">} others  say when it is ours to connect
  */
 
 const slowly = () => (SLOW_RETRY_MS * (1 + Math.random())) / 2;
@@ -108,7 +108,7 @@ export function connection(
       const isSocket = unopened % (SOCKETS_BEFORE_STREAM + 1) < SOCKETS_BEFORE_STREAM;
       if (isSocket && !unopened) next(FIRST_SOCKET_WITHIN_MS, swallowed);
       else next(WELCOME_WITHIN_MS, lost);
-      link = /** @type {Link | undefined} */ (isSocket && openSocket(url)) || openStream(url);
+      link = /** @type {Link | undefined} */ (isSocket && openSocket(url)) || openStream(url, !others.isRefused());
       link.onopen = () => renew(token);
       link.onmessage = ({ data }) => heard(parsed(data));
       link.onclose = ({ code, reason }) => ours === attempt && lost(code, reason);

@@ -11,6 +11,11 @@ export const STEADY_AFTER_MS = 10_000;
 export const CALM_DOWN_MS = 10_000;
 export const SOCKETS_BEFORE_STREAM = 3;
 
+export const POLL_EVERY_MS = 10_000;
+/** After a command, to see what it has changed. */
+export const POLL_SOON_MS = 700;
+export const POLLS_SOON = 3;
+
 export const PONG_WITHIN_MS = 5_000;
 export const LOOK_EVERY_MS = 10_000;
 export const SLEPT_MS = 5_000;

@@ -1,7 +1,15 @@
 import { ClarionError } from "./errors.js";
-import { COMMAND_AGAIN_MS, COMMAND_ATTEMPTS, QUIET_MS_A_HEARTBEAT_S } from "./limits.js";
+import {
+  COMMAND_AGAIN_MS,
+  COMMAND_ATTEMPTS,
+  POLLS_SOON,
+  POLL_EVERY_MS,
+  POLL_SOON_MS,
+  QUIET_MS_A_HEARTBEAT_S,
+} from "./limits.js";
 import { ABNORMAL, TOKEN_REFUSED, UNREACHABLE, isOfFeed, parsed } from "./protocol.js";
 import { call } from "./rest.js";
+import { timer } from "./timer.js";
 
 /**
  * @typedef {import("./connection.js").Link} Link
@@ -14,10 +22,14 @@ const CHANGE_WITHIN_MS = 2_000;
  * What a WebSocket would be where none comes through: server-sent events one way, REST the other. An
  * `EventSource` sends no header, so each begins with a ticket that is good once.
  *
+ * A browser has six connections to a host for all its tabs (HTTP/1.1). Tabs that cannot share one
+ * stream must not hold one each: they look in turns what is new.
+ *
  * @param {string} url
+ * @param {boolean} isHeld  else it is closed when all is told, and opened again after a while
  * @returns {Link}
  */
-export function openStream(url) {
+export function openStream(url, isHeld) {
   /** @type {EventSource | undefined} */
   let source;
   let token = "";
@@ -25,6 +37,11 @@ export function openStream(url) {
   let reached = 0;
   let heardAt = 0;
   let quietMs = Infinity;
+  /** @type {string | undefined} */
+  let history;
+  let isResting = false;
+  let soon = 0;
+  const next = timer();
   /** Answers that wait for what they have changed. @type {Map<() => void, number>} */
   const early = new Map();
   /** Of the commands, which are carried out one after the other. @type {Promise<void>} */
@@ -39,6 +56,8 @@ export function openStream(url) {
     send(text) {
       /** @type {import("./frames.js").ClientFrame} */
       const frame = JSON.parse(text);
+      if ("ref" in frame) soon = POLLS_SOON;
+      if ("ref" in frame && isResting) rest();
       if (frame.type === "hello") void listen(frame);
       else if (frame.type === "auth") token = frame.token;
       else if (frame.type === "ping") answerPing();
@@ -46,6 +65,7 @@ export function openStream(url) {
     },
     close() {
       isOver = true;
+      next();
       source?.close();
     },
   };
@@ -78,13 +98,24 @@ export function openStream(url) {
     if (frame.type === "welcome") {
       quietMs = frame.heartbeat_s * QUIET_MS_A_HEARTBEAT_S;
       reached = 0;
+      history = frame.epoch;
     } else if (isOfFeed(frame)) reached = Math.max(reached, frame.version ?? 0);
     for (const [answer, version] of early) if (version <= reached) answer();
+    if (frame.type === "caught_up" && !isHeld) rest();
+  }
+
+  function rest() {
+    source?.close();
+    isResting = true;
+    const again = () => void listen({ type: "hello", since: reached, epoch: history });
+    next(soon-- > 0 ? POLL_SOON_MS : POLL_EVERY_MS, again);
   }
 
   /** @param {import("./frames.js").Hello} hello */
   async function listen({ since, epoch }) {
     source?.close();
+    next();
+    isResting = false;
     try {
       const { ticket } = await call(url, tokens, "tickets", {});
       if (isOver) return;

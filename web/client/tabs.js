@@ -25,6 +25,7 @@ export function tabs(share, onTold, onRequest) {
   let leads = false;
   let isCandidate = false;
   let isTold = false;
+  let isRefused = false;
   /** Of the leader that is followed; each has a higher one than those before. */
   let term = 0;
   /** Of a leader that was told of a higher one. */
@@ -110,6 +111,7 @@ export function tabs(share, onTold, onRequest) {
 
   /** Go on without the others: the browser refuses what tabs agree by. */
   function alone() {
+    isRefused = true;
     channel?.close();
     channel = null;
     leads = true;
@@ -151,6 +153,9 @@ export function tabs(share, onTold, onRequest) {
     /** Whether it goes on by what another tab hears. */
     follows: () => isTold,
 
+    /** Whether it would share, and cannot. */
+    isRefused: () => isRefused,
+
     /** To all followers, or to the leader. */
     post,
 
@@ -169,7 +174,8 @@ export function tabs(share, onTold, onRequest) {
         if (leads) return resolve();
         admitted = resolve;
         deposed = onDeposed;
-        if (!share || !feed || !locks()) return alone();
+        if (!share || !feed) return resolve(void (leads = true));
+        if (!locks()) return alone();
         name = feed;
         channel ??= openChannel(name) ?? null;
         if (!channel) return alone();
