@@ -26,6 +26,7 @@ NOT_OURS = (
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedColumnError,
     asyncpg.UndefinedObjectError,
+    asyncpg.InvalidColumnReferenceError,  # of ON CONFLICT: a restore makes indexes last
     asyncpg.InvalidSchemaNameError,
 )
 """A database that was dropped, is being restored or waits for `clarion migrate`, and a role that
@@ -105,6 +106,7 @@ def why_away(error: BaseException) -> str:
             asyncpg.UndefinedTableError()
             | asyncpg.UndefinedColumnError()
             | asyncpg.UndefinedObjectError()
+            | asyncpg.InvalidColumnReferenceError()
         ):
             return "The schema is not that of this release. Run: clarion migrate"
         case asyncpg.ProtocolViolationError():

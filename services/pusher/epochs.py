@@ -42,6 +42,8 @@ class Epochs:
         self._database = database
         self._hub = hub
         self._known: Epoch | None = None
+        self._checked = ""
+        """The server and tables whose heads were compared last; a crash of the loop keeps it."""
         self._turn = asyncio.Lock()
         """Reads follow one another, so that what the later one says is the newer."""
 
@@ -52,13 +54,12 @@ class Epochs:
 
     async def run(self, check: Callable[[], Awaitable[None]]) -> None:
         """Keep up with the store, for ever; `check` compares every feed with its head."""
-        checked = ""
         while True:
             try:
                 server = (await self.read()).server
-                if checked not in ("", server):
+                if self._checked not in ("", server):
                     await check()
-                checked = server
+                self._checked = server
             except StoreUnavailable as error:
                 log.warning("epoch_not_read", code=error.code)
             await asyncio.sleep(POLL_S)

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from clarion.bus import Bus
 from clarion.contracts.announcement import FeedFrame
 from clarion.store.database import Database
-from clarion.store.epoch import begin_epoch, read_epoch
+from clarion.store.epoch import Epoch, begin_epoch, read_epoch
 from services.pusher.history import Page as HistoryPage
 from services.pusher.history import Position
 from tests.support.inbox_writer import InboxWriter
@@ -225,6 +225,43 @@ async def test_a_failover_that_lost_something_is_found_at_once(
         await replaced(database, 1)
         frames = await client.until("caught_up")
     assert (frames[0]["reset"], frames[0]["version"]) == (True, 1)
+
+
+async def test_a_restore_by_pg_restore_under_the_pusher_is_found_at_once(
+    pusher: Pusher, writer: InboxWriter, database: Database
+) -> None:
+    """Tables first, then rows, keys last: no row `epoch` is there for a while, and none can be
+    made. That may not make the pusher forget which tables it had before."""
+    await writer.write("user-1", "one", "two")
+    async with database.driver() as tx:
+        backup = await read_epoch(tx)
+    epochs, failed = pusher.engine.epochs, asyncio.Event()
+    read = epochs.read
+
+    async def observed() -> Epoch:
+        try:
+            return await read()
+        except Exception:
+            failed.set()
+            raise
+
+    async with pusher.feed("user-1") as client:
+        await epochs.read()
+        epochs.read = observed  # type: ignore[method-assign]
+        async with database.driver() as tx:
+            await tx.execute("ALTER TABLE epoch DROP CONSTRAINT pk_epoch")
+            await tx.execute("DELETE FROM epoch")
+        async with asyncio.timeout(10):
+            await failed.wait()
+        async with database.driver() as tx:
+            await tx.execute(
+                "INSERT INTO epoch VALUES (1, $1, $2, 1)", backup.value, backup.began_at
+            )
+            await tx.execute("ALTER TABLE epoch ADD CONSTRAINT pk_epoch PRIMARY KEY (id)")
+        await replaced(database, 1)
+        frames = await client.until("caught_up")
+    assert (frames[0]["reset"], frames[0]["version"]) == (True, 1)
+    assert frames[0]["epoch"] != backup.value
 
 
 def reads_of(kind: str) -> float:

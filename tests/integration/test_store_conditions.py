@@ -89,3 +89,18 @@ async def test_an_error_inside_of_postgresql_is_not_taken_for_a_full_disk(pool: 
     with pytest.raises(asyncpg.InternalServerError):
         async with pool.driver() as driver:
             await driver.execute(INTERNAL)
+
+
+async def test_an_upsert_before_a_restore_has_made_its_key_waits_for_the_database(
+    private_postgres: PostgresNode, pool: Database
+) -> None:
+    upsert = "INSERT INTO grown VALUES ('x') ON CONFLICT (x) DO NOTHING"
+    with pytest.raises(StoreUnavailable):
+        async with pool.driver() as driver:
+            await driver.execute(upsert)
+    with pytest.raises(StoreUnavailable):
+        async with pool.transaction() as connection:
+            await connection.execute(text(upsert))
+    async with pool.driver() as driver:
+        await driver.execute("ALTER TABLE grown ADD PRIMARY KEY (x)")
+        await driver.execute(upsert)
