@@ -18,14 +18,17 @@ FROM epoch
 """
 NEW = """
 value = left(replace(gen_random_uuid()::text, '-', ''), 16),
-began_at = greatest(clock_timestamp(), epoch.began_at + interval '1 microsecond'),
+began_at = greatest(clock_timestamp(), {after} + interval '1 microsecond'),
 inboxes_oid = 'inboxes'::regclass::oid::bigint
 """
-RENEW = f"UPDATE epoch SET {NEW} WHERE value = $1 RETURNING value"  # noqa: S608 # no input
+RENEW = f"""
+UPDATE epoch SET {NEW.format(after="greatest(epoch.began_at, $2::timestamptz)")}
+WHERE value = $1 RETURNING value
+"""  # noqa: S608 # no input
 BEGIN = f"""
 INSERT INTO epoch (id, value, inboxes_oid)
 VALUES (1, left(replace(gen_random_uuid()::text, '-', ''), 16), 'inboxes'::regclass::oid::bigint)
-ON CONFLICT (id) DO UPDATE SET {NEW} RETURNING value
+ON CONFLICT (id) DO UPDATE SET {NEW.format(after="epoch.began_at")} RETURNING value
 """  # noqa: S608 # no input
 IS_FROM_DUMP = "SELECT inboxes_oid <> 'inboxes'::regclass::oid::bigint FROM epoch"
 
@@ -53,9 +56,11 @@ async def begin_epoch(tx: Driver) -> str:
     return await tx.fetchval(BEGIN)
 
 
-async def end_epoch(tx: Driver, value: str) -> bool:
-    """Begin another history in place of this one; `False` where others have done so already."""
-    return await tx.fetchval(RENEW, value) is not None
+async def end_epoch(tx: Driver, value: str, known: datetime | None = None) -> bool:
+    """Begin another history in place of this one; `False` where others have done so already. It
+    begins later than one `known` from before, so that whoever knows that one takes it for newer,
+    though the clock was set back."""
+    return await tx.fetchval(RENEW, value, known) is not None
 
 
 async def is_from_dump(tx: Driver) -> bool:

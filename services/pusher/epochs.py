@@ -104,7 +104,7 @@ class Epochs:
     async def _ask(self, tx: Driver) -> Epoch:
         found, known = await read_epoch(tx), self._known
         if known is not None and known.value != found.value and found.began_at <= known.began_at:
-            await end_epoch(tx, found.value)  # the row is of a backup too
+            await end_epoch(tx, found.value, known.began_at)  # the row is of a backup too
             found = await read_epoch(tx)
         return found
 

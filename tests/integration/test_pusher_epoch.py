@@ -287,6 +287,31 @@ async def test_an_epoch_that_comes_back_from_a_backup_is_ended_too(
     assert await epoch_in(database) == frames[0]["epoch"]
 
 
+async def test_an_epoch_begun_by_a_clock_that_is_behind_is_ended_once_however_many_pushers(
+    memory_bus: Bus, database: Database
+) -> None:
+    async with database.driver() as tx:
+        await tx.execute("UPDATE epoch SET began_at = now() + interval '1 year'")
+    async with (
+        running_pusher(memory_bus, database) as here,
+        running_pusher(memory_bus, database) as there,
+    ):
+        pushers = (here, there)
+        for one in pushers:
+            await one.engine.epochs.read()
+        changed = epoch_changes()
+        async with database.driver() as tx:
+            await tx.execute("UPDATE epoch SET began_at = now() - interval '1 year'")
+            await begin_epoch(tx)
+        for one in (*pushers, *pushers):
+            assert (await one.engine.epochs.read()).value == await epoch_in(database)
+        assert epoch_changes() - changed == len(pushers)
+
+
+def epoch_changes() -> float:
+    return REGISTRY.get_sample_value("clarion_live_epochs_total") or 0
+
+
 async def test_a_restore_in_the_middle_of_a_replay_begins_it_anew(
     pusher: Pusher, writer: InboxWriter, database: Database
 ) -> None:
