@@ -13,6 +13,7 @@ from tests.browser.scripted import (
     start_client,
     start_live,
     until,
+    welcome,
 )
 
 pytestmark = pytest.mark.both_browsers
@@ -206,3 +207,14 @@ async def test_a_revoked_token_ends_the_feed_with_a_sentence(
         "Your access was revoked.",
         1,
     ]
+
+
+async def test_a_clock_that_is_set_back_hides_no_dead_connection(
+    page: Page, server: ScriptedServer
+) -> None:
+    session = await start_client(page, server)
+    await session.opened()
+    await session.send(welcome(0, 0, heartbeat_s=1), {"type": "caught_up", "version": 0})
+    await until(page, "clarion.state.state === 'live'")
+    await page.evaluate("(was) => void (Date.now = () => was)", 0)
+    assert await session.receive() == {"type": "ping"}

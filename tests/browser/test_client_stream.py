@@ -36,7 +36,7 @@ window.beat = () => streams.at(-1).dispatchEvent(new Event("heartbeat"));"""
 async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
     """A page whose requests may fail; closed before its server is."""
     assert server.url
-    async with open_page(browser, allowed_errors=("ERR_FAILED",)) as opened:
+    async with open_page(browser, allowed_errors=("ERR_FAILED", "status of 401")) as opened:
         yield opened
 
 
@@ -48,7 +48,7 @@ async def streaming(page: Page, server: ScriptedServer) -> Page:
     await page.route("**/v1/tickets", lambda route: route.fulfill(json={"ticket": "once"}))
     await page.clock.install()
     await page.goto(server.url)
-    await run_client(page, ["a-token"])
+    await run_client(page, ["a-token", "the-next"])
     await until(page, "streams.length === 1")
     await say(page, *replay(item(1)))
     await until(page, "clarion.state.state === 'live'")
@@ -161,3 +161,29 @@ async def test_a_command_that_never_arrives_is_taken_back(streaming: Page, rest:
     assert name == "unread"
     await route.fulfill(json={"version": 1})
     await until(streaming, "answers.length === 2")
+
+
+async def test_a_clock_that_is_set_back_hides_no_dead_stream(streaming: Page) -> None:
+    await streaming.clock.set_system_time(0)
+    await streaming.clock.run_for(20_000)
+    await until(streaming, "streams.length === 2")
+
+
+async def test_a_command_with_an_expired_token_is_sent_again_with_the_next(
+    streaming: Page, rest: Rest
+) -> None:
+    await streaming.evaluate(COMMANDS)
+    expired = {"code": "token_expired", "detail": "It has expired."}
+    for _ in range(2):  # asked again at once
+        _, key, route = await rest.next()
+        await route.fulfill(status=401, json=expired)
+    await until(streaming, "streams.length === 2")
+    await say(streaming, *replay(item(1)))
+    for name in ("read", "unread"):
+        came, again, route = await rest.next()
+        assert came == name
+        assert (again == key) == (name == "read")
+        await route.fulfill(json={"version": 1})
+    await until(streaming, "answers.length === 2")
+    assert await streaming.evaluate("answers") == [["read", "ok"], ["unread", "ok"]]
+    assert await streaming.evaluate("[asked, streams[0].isClosed]") == [2, True]

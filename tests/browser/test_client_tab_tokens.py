@@ -320,3 +320,42 @@ async def test_a_clock_that_is_set_back_makes_no_tab_deaf(
     await is_live(thief)
     await hear(session, thief, follower, version=3)
     assert server.sessions.empty()
+
+
+async def test_a_follower_that_comes_back_from_the_history_asks_who_is_there(
+    page: Page, server: ScriptedServer
+) -> None:
+    leader = await open_tab(page, server, ADA)
+    session = await led(server, ADA)
+    await is_live(leader)
+    other = await open_tab(page, server, ADA, jwt(3_600, "grace"))
+    same = await open_tab(page, server, ADA)
+    await is_live(other, same)
+    for tab in (other, same):
+        await tab.evaluate(
+            "void dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+        )
+    await until(other, "clarion.state.code === 'another_subscriber'")
+    assert await other.evaluate("clarion.items") == []
+    await until(same, "asked === 2")
+    await hear(session, leader, same)
+    assert server.sessions.empty()
+
+
+@pytest.mark.parametrize(
+    ("way", "code"), [("served", "another_subscriber"), ("signed-out", "signed_out")]
+)
+async def test_a_list_that_finds_somebody_else_or_nobody_signed_in_ends_the_feed(
+    page: Page, server: ScriptedServer, way: str, code: str
+) -> None:
+    leader = await open_tab(page, server, ADA)
+    session = await led(server, ADA)
+    await is_live(leader)
+    tokens = [ADA, jwt(3_600, "grace")] if way == "served" else [ADA]
+    other = await open_tab(page, server, *tokens, way=way)
+    await is_live(other)
+    refusal = {"code": "token_expired", "detail": "It has expired."}
+    await other.route("**/v1/inbox?*", lambda route: route.fulfill(status=401, json=refusal))
+    assert await other.evaluate("clarion.list().catch(({ code }) => code)") == code
+    assert await other.evaluate("[clarion.state.code, clarion.items]") == [code, []]
+    await hear(session, leader)

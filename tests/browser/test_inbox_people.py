@@ -304,3 +304,33 @@ async def test_two_elements_of_one_client_do_not_disturb_each_other(
     await page.locator("clarion-bell .bell").click()
     await expect(page.locator("clarion-bell article")).to_have_count(2)
     await expect(page.locator("main > clarion-inbox article")).to_have_count(0)
+
+
+async def test_a_token_function_that_never_answers_leaves_nothing_of_the_first_person(
+    page: Page, server: ScriptedServer
+) -> None:
+    await page.clock.install()
+    await show_own(page, server, "clarion-inbox")
+    await expect(page.locator("article")).to_have_count(2)
+    await page.evaluate("void (made.token = () => new Promise(() => {}))")
+    await page.clock.run_for(10_000)
+    await expect(page.locator("article")).to_have_count(0)
+    await expect_nothing_of(page, "Ada")
+
+
+async def test_a_loop_gets_nothing_of_a_person_who_is_gone(
+    page: Page, server: ScriptedServer
+) -> None:
+    session = await start_live(page, server, item(1))
+    await page.evaluate(
+        """() => {
+          window.loop = clarion.notifications();
+          window.first = loop.next();
+        }"""
+    )
+    await session.send(*(notification(item(number), number) for number in (2, 3, 4)))
+    await until(page, "clarion.version === 4")
+    assert await page.evaluate("first.then(({ value }) => value.item.id)") == "item-002"
+    await session.close(4401, "token_revoked")
+    await until(page, "clarion.state.state === 'refused'")
+    assert await page.evaluate("loop.next().catch(({ code }) => code)") == "token_revoked"

@@ -1,4 +1,5 @@
 import { ClarionError } from "./errors.js";
+import { isShut } from "./protocol.js";
 
 /**
  * @typedef {import("./clarion.js").Clarion} Clarion
@@ -11,7 +12,8 @@ import { ClarionError } from "./errors.js";
 
 /**
  * New items for a `for await` loop, from its first turn on. What waits is bounded: a slow loop
- * costs no memory. The loop ends when the feed is closed; a refused feed throws.
+ * costs no memory. The loop ends when the feed is closed; a refused feed throws, and what waits is
+ * dropped with it, as where nobody is signed in.
  *
  * @param {Clarion} client
  * @param {BufferOptions} [options]
@@ -31,6 +33,7 @@ export async function* arrivals(client, { limit = 256, whenFull = "drop-oldest" 
   const left = client.on("state", () => wake());
   try {
     for (;;) {
+      if (isShut(client.state)) waiting.length = 0;
       const next = waiting.shift();
       if (next) yield next;
       else if (full) throw new ClarionError("too_slow", "The loop is too slow for the feed.");

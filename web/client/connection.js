@@ -127,11 +127,9 @@ export function connection(
       again = tokens.renewInMs();
       send({ type: "auth", token });
       if (first) ask();
-    } catch (error) {
-      // The old token may be good for a while yet; when it is not, the server says 4401. Not so where
-      // the page says that it is over
-      const isOver = error instanceof ClarionError && error.code !== NOT_A_TOKEN;
-      if (ours === attempt && isOver) noToken(error);
+    } catch {
+      // The old token may be good for a while yet; when it is not, the server says 4401. Where the
+      // page says that it is over, it has been judged
     }
     if (ours === attempt) renewal(again, () => renew());
   }
@@ -226,9 +224,11 @@ export function connection(
    *
    * @param {Event & {persisted?: boolean}} event
    */
-  function wake({ persisted = false }) {
-    if (persisted) tokens.drop(); // whoever came back to this page may be somebody else
-    if (persisted && heartbeatS) return void connect();
+  function wake({ persisted }) {
+    if (persisted) {
+      tokens.drop(); // whoever came back to this page may be somebody else
+      if (!isResting) connect();
+    }
     if (isHidden()) return;
     if (heartbeatS) probe();
     else if (!isResting) others.join();
@@ -270,6 +270,17 @@ export function connection(
 
     /** Between `start()` and `end()`, but not while nobody is signed in. */
     isOn: () => !!listening && !isSignedOut,
+
+    /**
+     * Where the page was asked for a token, by whomever: nobody is signed in any more, or somebody else.
+     *
+     * @param {unknown} error
+     * @returns {never}
+     */
+    judge(error) {
+      if (listening && error instanceof ClarionError && error.code !== NOT_A_TOKEN) noToken(error);
+      throw error;
+    },
 
     end,
     send,

@@ -33,7 +33,7 @@ const RESTORED = "The inbox was restored from a backup.";
  */
 export function live({ token, url: place = "/v1/live", share = true, backoff }, emit) {
   const url = liveUrl(place);
-  const tokens = tokenSource(token, url);
+  const tokens = tokenSource(token, url, (error) => link.judge(error));
   const ours = feed(ask);
   /** @type {import("./commands.js").Pending} */
   const pending = new Map();

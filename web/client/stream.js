@@ -80,9 +80,14 @@ export function openStream(url, isHeld) {
     if (!isOver) link.onclose?.({ code, reason });
   }
 
+  /** Where it was the token, this link is over and says nothing more. @param {any} error */
+  function failed({ code }) {
+    if (/^token_/.test(code)) end(TOKEN_REFUSED, code);
+  }
+
   /** The server cannot be asked this way: it counts what it has said by itself. */
   function answerPing() {
-    if (Date.now() - heardAt < quietMs) say({ type: "pong" });
+    if (Math.abs(Date.now() - heardAt) < quietMs) say({ type: "pong" });
   }
 
   function beat() {
@@ -134,15 +139,14 @@ export function openStream(url, isHeld) {
       // By itself it would come back with a ticket that is spent
       source.onerror = () => end(ABNORMAL, "");
     } catch (error) {
-      const code = `${/** @type {ClarionError} */ (error).code}`; // of the browser's errors a number
-      const isRefused = code.startsWith("token_");
-      end(isRefused ? TOKEN_REFUSED : ABNORMAL, isRefused ? code : "");
+      failed(error);
+      end(ABNORMAL, "");
     }
   }
 
   /**
    * One that may not have arrived is sent again, under the same key; on the next link, where this one
-   * is over meanwhile.
+   * is over meanwhile or needs another token.
    *
    * @param {import("./frames.js").CommandFrame} frame
    */
@@ -153,6 +157,7 @@ export function openStream(url, isHeld) {
         const { version = 0 } = await call(url, tokens, `inbox/${type}`, body, `${ref}`);
         return answerAfter(version, { type: "ok", ref });
       } catch (error) {
+        failed(error);
         const { code, message } = /** @type {ClarionError} */ (error);
         if (code !== UNREACHABLE || attempt >= COMMAND_ATTEMPTS) {
           return say({ type: "error", ref, code, detail: message });

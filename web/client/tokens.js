@@ -20,8 +20,9 @@ const TOKEN = /^[\w.~+/=-]+$/;
  *
  * @param {TokenOption} option
  * @param {string} url  of the feed
+ * @param {(error: unknown) => never} onNone  whoever has asked, for whatever, and however late
  */
-export function tokenSource(option, url) {
+export function tokenSource(option, url, onNone) {
   let token = "";
   /** @type {number | undefined} */
   let issuedAt;
@@ -45,7 +46,7 @@ export function tokenSource(option, url) {
     // As JSON, so that no name can be read as another tenant's
     const theirs = sub && JSON.stringify(["clarion", url, tenant, sub]);
     if ((feed ??= theirs) !== theirs) {
-      throw new ClarionError("another_subscriber", "The token is somebody else's.");
+      throw new ClarionError("another_subscriber", "It is somebody else's.");
     }
     // One that comes late is good too, where no newer one is there
     if (turn > answered) {
@@ -62,7 +63,7 @@ export function tokenSource(option, url) {
 
   /** A newer one; rejects with what the callback threw, or where it does not answer in time. */
   function renewed() {
-    return (asking ??= inTime(ask()).finally(() => (asking = null)));
+    return (asking ??= inTime(ask().catch(onNone)).finally(() => (asking = null)));
   }
 
   return {

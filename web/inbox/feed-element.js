@@ -9,6 +9,9 @@ import { filled, wordsOf, wordsWith } from "./words.js";
  * @typedef {import("../client/tokens.js").TokenOption} TokenOption
  */
 
+/** Then whose feed it is to be is not known, and nobody's is shown. */
+const TOKEN_WITHIN_MS = 10_000;
+
 /**
  * An element that shows a feed: that of the `client` it was given, which the page connects, or of
  * one that it makes itself from `token` (and `url`), connects, and disconnects when it is removed. Where
@@ -177,8 +180,8 @@ export class FeedElement extends Base {
     const { token } = this;
     if (typeof token !== "function") return this.#belongsTo(token && personOf(token));
     if (!this.#own) return this.#restart();
-    tokenOf(token)
-      .then(personOf, () => null)
+    const late = new Promise((resolve) => setTimeout(resolve, TOKEN_WITHIN_MS, null));
+    Promise.race([tokenOf(token).then(personOf, () => null), late])
       .then((whose) => token === this.token && this.#belongsTo(whose));
   }
 
