@@ -10,8 +10,8 @@ from playwright.async_api import BrowserContext, Page
 from tests.browser.demo import Demo
 from tests.browser.scripted import until
 
-START = """async ({ key, subscriber, ttl_s, publish, options }) => {
-  const { Clarion } = await import("/web/client/clarion.js");
+START = """async ({ key, subscriber, ttl_s, publish, module, options }) => {
+  const { Clarion } = await import(module);
   window.minted = 0;
   const token = async () => {
     const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
@@ -56,6 +56,7 @@ async def open_feed(
     *,
     sockets: bool = True,
     publish: Sequence[str] = (),
+    module: str = "/web/client/clarion.js",
     **options: Any,
 ) -> Page:
     """A tab with this person's feed, live when this returns."""
@@ -64,7 +65,7 @@ async def open_feed(
         await tab.add_init_script(NO_SOCKETS)
     # A page of the server's own that runs nothing; one made up here would not be a local one
     await tab.goto(f"{demo.url}/web/demo/favicon.svg")
-    said = {"subscriber": subscriber, "ttl_s": ttl_s, "publish": list(publish)}
+    said = {"subscriber": subscriber, "ttl_s": ttl_s, "publish": list(publish), "module": module}
     await tab.evaluate(START, {"key": demo.key, "options": options, **said})
     await until(tab, "clarion.state.state === 'live'", timeout_s=60)
     return tab

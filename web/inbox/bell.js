@@ -28,16 +28,17 @@ import { Turns } from "./turns.js";
 
 const NARROW = "(max-width: 30rem)";
 /** Parts of the inbox that a page may style from outside of the bell. */
-const INNER_PARTS = `header, badge: inbox-badge, status, all-read, filters, tab, category, notice, retry,
-  scroll, list, day, item, avatar, image, actor, title, body, time, link, action-link, more, urgent, above, older, empty,
-  loading, menu, menu-item`;
+const INNER_PARTS =
+  "header,badge:inbox-badge,status,all-read,filters,tab,category,notice,retry,scroll,list,day,item," +
+  "avatar,image,actor,title,body,time,link,action-link,more,urgent,above,older,empty,loading,menu," +
+  "menu-item";
 const toasters = new Turns();
 
 export class ClarionBell extends FeedElement {
   #count = element("span", { class: "count", part: "badge", "aria-hidden": "true" });
-  #button = element("button", { class: "bell", part: "button", type: "button", "aria-haspopup": "dialog" });
+  #button = element("button", { class: "bell", part: "button", "aria-haspopup": "dialog" });
   #inbox = /** @type {ClarionInbox} */ (document.createElement("clarion-inbox"));
-  #close = element("button", { class: "action", type: "button", slot: "actions" });
+  #close = element("button", { class: "action", slot: "actions" });
   #popover = element("div", { class: "sheet", part: "popover", role: "dialog", popover: "auto" });
   #toaster = new Toaster();
   #herald = new Herald(this, (items) => this.#arrived(items));

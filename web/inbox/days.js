@@ -56,7 +56,7 @@ export class Days {
    * @param {Manner} manner
    */
   #open(key, when, { locale, now }) {
-    const heading = element("h3", { class: "day", part: "day", id: `day-${key}` });
+    const heading = element("h3", { as: "day", id: `day-${key}` });
     heading.textContent = dayName(when, now(), locale);
     const list = element("ul", { class: "rows", role: "list" });
     const section = element("div", { role: "group", "aria-labelledby": heading.id }, heading, list);

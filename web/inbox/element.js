@@ -1,15 +1,25 @@
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {Record<string, string | boolean | undefined>} [attributes]  `true` is an empty attribute
+ * @param {Record<string, string>} [attributes]  `as` is class and part; a button is no submit button
  * @param {...(Node | string)} children  strings become text, never markup
  * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
+  if (tag === "button") made.setAttribute("type", tag);
+  return filled(made, attributes, ...children);
+}
+
+/**
+ * @template {Element} Made
+ * @param {Made} made
+ * @param {Record<string, string>} attributes
+ * @param {...(Node | string)} children
+ */
+function filled(made, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value !== undefined) made.setAttribute(name, value);
+    for (const one of name === "as" ? ["class", "part"] : [name]) made.setAttribute(one, value);
   }
   made.append(...children);
   return made;
@@ -23,13 +33,9 @@ export function element(tag, attributes = {}, ...children) {
 export function icon(path) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", "icon");
   const line = document.createElementNS(space, "path");
   line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
+  return filled(svg, { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" }, line);
 }
 
 /**

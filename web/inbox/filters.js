@@ -14,13 +14,13 @@ const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
 /** Which items are shown: tabs for their state, a list for their category where there are any. */
 export class Filters {
   #tabs = STATES.map((state) =>
-    element("button", { class: "tab", part: "tab", type: "button", role: "tab", id: `tab-${state}`,
+    element("button", { as: "tab", role: "tab", id: `tab-${state}`,
       "data-state": state, "aria-controls": "panel" }),
   );
   #row = element("div", { class: "tabs", role: "tablist" }, ...this.#tabs);
   #select = element("select", { part: "category" });
   #category = element("div", { class: "category" }, icon(FUNNEL), this.#select);
-  element = element("div", { class: "filters", part: "filters" }, this.#row, this.#category);
+  element = element("div", { as: "filters" }, this.#row, this.#category);
   #written = "";
 
   /** @param {(changed: Partial<View>) => void} choose */
@@ -59,12 +59,12 @@ export class Filters {
    * @param {string[]} categories
    */
   #offer(words, categories) {
-    const options = ["", ...categories].map((key) => [key, key ? labelOf(words, key) : words.allCategories]);
+    const options = ["", ...categories].map((value) => ({ value, label: value ? labelOf(words, value) : words.allCategories }));
     const written = JSON.stringify(options);
     if (written === this.#written) return;
     this.#written = written;
     this.#select.replaceChildren(
-      ...options.map(([value, label = ""]) => element("option", { value }, label)),
+      ...options.map(({ value, label }) => element("option", { value }, label)),
     );
   }
 

@@ -41,20 +41,20 @@ export class Frame {
   #heading = element("h2", { class: "heading" });
   #count = element("span", { "aria-hidden": "true" });
   #spokenCount = element("span", { class: "spoken" });
-  #badge = element("span", { class: "badge", part: "badge" }, this.#count, this.#spokenCount);
+  #badge = element("span", { as: "badge" }, this.#count, this.#spokenCount);
   #name = element("div", { class: "name" });
-  #status = element("span", { class: "status", part: "status", role: "status" });
+  #status = element("span", { as: "status", role: "status" });
   #allReadText = element("span", { class: "all-read-text" });
-  #allRead = element("button", { class: "all-read", part: "all-read", type: "button" });
+  #allRead = element("button", { as: "all-read" });
   #noticeText = element("p", { class: "notice-text" });
-  #noticeRetry = element("button", { class: "button", part: "retry", type: "button" });
-  #notice = element("div", { class: "notice", part: "notice" }, this.#noticeText, this.#noticeRetry);
-  #above = element("button", { class: "above", part: "above", type: "button" });
+  #noticeRetry = element("button", { class: "button", part: "retry" });
+  #notice = element("div", { as: "notice" }, this.#noticeText, this.#noticeRetry);
+  #above = element("button", { as: "above" });
   #aboveText = element("span", {});
-  #older = element("button", { class: "older", part: "older", type: "button" });
+  #older = element("button", { as: "older" });
   #filters;
   #panel;
-  scroll = element("div", { class: "scroll", part: "scroll", role: "tabpanel", id: "panel", tabindex: "-1" });
+  scroll = element("div", { as: "scroll", role: "tabpanel", id: "panel", tabindex: "-1" });
 
   /**
    * @param {HTMLElement} list

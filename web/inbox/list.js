@@ -29,7 +29,7 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 5, PageUp: -5, Home: -Infin
  * arrows move which.
  */
 export class List {
-  element = element("div", { class: "list", part: "list" });
+  element = element("div", { as: "list" });
   #days = new Days(this.element);
   /** The newest first. @type {Item[]} */
   #items = [];

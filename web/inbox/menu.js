@@ -18,7 +18,7 @@ const MOVES = {
  * elsewhere close it, and the focus goes back.
  */
 export class Menu {
-  element = element("div", { class: "menu", part: "menu", role: "menu", popover: "auto" });
+  element = element("div", { as: "menu", role: "menu", popover: "auto" });
   /** @type {HTMLElement | null} */
   #anchor = null;
   #letGo = () => {};
@@ -62,7 +62,7 @@ export class Menu {
   #button({ label, hint, act }) {
     const button = element(
       "button",
-      { type: "button", role: "menuitem", tabindex: "-1", part: "menu-item" },
+      { role: "menuitem", tabindex: "-1", part: "menu-item" },
       element("span", {}, label),
       element("span", { class: "menu-hint" }, hint ?? ""),
     );

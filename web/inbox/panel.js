@@ -11,9 +11,9 @@ export class Panel {
   #title = element("p", { class: "panel-title" });
   #text = element("p", { class: "panel-text" });
   #picture = element("span", { class: "picture", "aria-hidden": "true" });
-  #retry = element("button", { class: "button", part: "retry", type: "button" });
+  #retry = element("button", { class: "button", part: "retry" });
   #message = element("div", { class: "panel", part: "empty" });
-  #loading = element("div", { class: "loading", part: "loading", role: "status" });
+  #loading = element("div", { as: "loading", role: "status" });
   #drawn = "";
 
   /** @param {() => void} retry */

@@ -16,34 +16,32 @@ let lastNumber = 0;
 /** One item of the list: an article that takes the focus, with its links and actions inside. */
 export class Row {
   #number = ++lastNumber;
-  #avatar = element("span", { class: "avatar", part: "avatar", "aria-hidden": "true" });
+  #avatar = element("span", { as: "avatar", "aria-hidden": "true" });
   #hint = element("span", { class: "spoken" });
-  #title = element("span", { class: "title", part: "title", dir: "auto" });
+  #title = element("span", { as: "title", dir: "auto" });
   /** Stretched over the row, below its texts; not to be dragged, for who drags there marks text. */
   #link = element("a", { class: "open", part: "link", rel: "noopener noreferrer", draggable: "false" }, this.#title);
   #body = element("span", { dir: "auto" });
-  #paragraph = element("p", { class: "body", part: "body", id: `body-${this.#number}` }, this.#body);
-  #more = element("button", { class: "more", part: "more", type: "button", "data-act": "more", hidden: true });
+  #paragraph = element("p", { as: "body", id: `body-${this.#number}` }, this.#body);
+  #more = element("button", { as: "more", "data-act": "more", hidden: "" });
   #links = element("div", { class: "links" });
-  #time = element("time", { class: "time", part: "time", id: `time-${this.#number}` });
-  #actor = element("span", { class: "actor", part: "actor", dir: "auto" });
+  #time = element("time", { as: "time", id: `time-${this.#number}` });
+  #actor = element("span", { as: "actor", dir: "auto" });
   #kind = element("span", { class: "kind", dir: "auto" });
-  #urgent = element("span", { class: "urgent", part: "urgent" });
+  #urgent = element("span", { as: "urgent" });
   #snoozed = element("span", { class: "snoozed" });
-  #toggle = element("button", { class: "action", type: "button", "data-act": "toggle" });
+  #toggle = element("button", { class: "action", "data-act": "toggle" });
   #snooze = element("button", {
     class: "action",
-    type: "button",
     "data-act": "snooze",
     "aria-haspopup": "menu",
     "aria-expanded": "false",
   });
-  #archive = element("button", { class: "action", type: "button", "data-act": "archive" });
-  #unarchive = element("button", { class: "action", type: "button", "data-act": "unarchive" });
+  #archive = element("button", { class: "action", "data-act": "archive" });
+  #unarchive = element("button", { class: "action", "data-act": "unarchive" });
   #all = [this.#toggle, this.#snooze, this.#archive, this.#unarchive];
   #menu = element("button", {
     class: "action menu-open",
-    type: "button",
     "data-act": "menu",
     "aria-haspopup": "menu",
     "aria-expanded": "false",
@@ -65,7 +63,14 @@ export class Row {
     about.append(this.#urgent, this.#snoozed, this.#actor, this.#kind);
     this.article = element(
       "article",
-      { class: "item", part: "item", tabindex: "-1", "data-id": item.id },
+      {
+        as: "item",
+        tabindex: "-1",
+        "data-id": item.id,
+        "aria-labelledby": this.#line.id,
+        "aria-describedby": `${this.#paragraph.id} ${about.id} ${this.#time.id}`,
+        "aria-keyshortcuts": "Enter u s e",
+      },
       element("span", { class: "mark", "aria-hidden": "true" }),
       this.#avatar,
       this.#line,
@@ -73,9 +78,6 @@ export class Row {
       element("div", { class: "rest" }, this.#paragraph, this.#more, this.#links, about),
       element("div", { class: "actions" }, ...this.#all, this.#menu),
     );
-    this.article.setAttribute("aria-labelledby", `line-${this.#number}`);
-    this.article.setAttribute("aria-describedby", `${this.#paragraph.id} ${about.id} ${this.#time.id}`);
-    this.article.setAttribute("aria-keyshortcuts", "Enter u s e");
     this.element = element("li", {}, this.article);
     this.update(item, manner);
   }

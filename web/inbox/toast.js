@@ -24,7 +24,7 @@ const SHOWN_FOR_MS = 6_000;
  * one of them. They are for the eye: what a screen reader says is said elsewhere, once.
  */
 export class Toaster {
-  element = element("div", { class: "toasts", part: "toasts", popover: "manual" });
+  element = element("div", { as: "toasts", popover: "manual" });
   /** @type {Map<HTMLElement, ReturnType<typeof setTimeout> | undefined>} */
   #toasts = new Map();
 
@@ -41,17 +41,17 @@ export class Toaster {
   show({ title, text, close, open, time, action }) {
     const words = element(
       "button",
-      { class: "toast-open", type: "button" },
+      { class: "toast-open" },
       element("span", { class: "toast-title", dir: "auto" }, title),
       element("span", { class: "toast-text", dir: "auto" }, text ?? ""),
     );
-    const cross = element("button", { class: "action", type: "button", "aria-label": close });
+    const cross = element("button", { class: "action", "aria-label": close });
     cross.append(icon(CROSS));
-    const made = element("div", { class: "toast", part: "toast" }, words, cross);
+    const made = element("div", { as: "toast" }, words, cross);
     if (time) words.append(element("time", { class: "toast-time", datetime: time.at },
       relativeTime(new Date(time.at), time.now, time.locale)));
     if (action) {
-      const button = element("button", { class: "button", part: "toast-action", type: "button" }, action.label);
+      const button = element("button", { class: "button", part: "toast-action" }, action.label);
       button.addEventListener("click", () => {
         this.drop(made);
         action.act();
