@@ -133,8 +133,11 @@ async def test_a_client_that_is_taken_away_takes_its_items_with_it(
 ) -> None:
     session = await show(page, server, *ADA)
     inbox = "document.querySelector('clarion-inbox')"
+    labels = {"clinic": "From your clinic", "payroll": "From payroll"}
+    await page.evaluate(f"labels => {{ {inbox}.words = {{ labels }} }}", labels)
     await page.get_by_role("combobox").select_option("clinic")
     await expect(page.locator("article")).to_have_count(1)
+    assert "From payroll" in await page.evaluate(SEEN)
     held = await page.evaluate(f"{inbox}.client = {gone}, ({SEEN})()")
     assert [word for word in ("Ada", "clinic", "payroll") if word in held] == []
     assert await page.locator(".inbox").get_attribute("aria-label") == "Notifications"
