@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from clarion.topology import QUEUES
+from clarion.topology import DECLARED_QUEUES
 from tests.support.processes import wait_until
 from tests.support.rabbitmq import BrokerNode
 
@@ -14,7 +14,7 @@ MEMBERS_S = 30.0
 
 async def check_members(brokers: Sequence[BrokerNode]) -> None:
     """Return once each queue has a member on every node. Raises `RuntimeError` where not."""
-    wanted = {queue.name: len(brokers) for queue in QUEUES}
+    wanted = {queue.name: len(brokers) for queue in DECLARED_QUEUES}
     found: dict[str, int] = {}
 
     async def joined() -> bool:

@@ -87,6 +87,8 @@ async def test_event_accepted_by_http_arrives_live_with_its_email_and_sms(stack:
         "read_at": None,
         "archived_at": None,
         "snoozed_until": None,
+        "image": None,
+        "actor": None,
     }
 
     path = f"/v1/notifications/{item['id']}"
