@@ -23,7 +23,7 @@ from tests.support.stack import Stack, frame, running_stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-GUIDE = ROOT / "docs" / "guides" / "run-it.md"
+GUIDE = ROOT / "docs" / "operations" / "rabbitmq.md"
 LINE = re.compile(
     r"^rabbitmqctl set_permissions -p / (\S+) +'(\S+)' +'(\S+)' +'(\S+)'$", re.MULTILINE
 )

@@ -31,7 +31,7 @@ from tests.support.notifier import envelope, event, publish, running_notifiers, 
 from tests.support.postgres import PostgresNode
 from tests.support.processes import start_process, wait_until
 
-GUIDE = Path(__file__).parents[2] / "docs/guides/database.md"
+GUIDE = Path(__file__).parents[2] / "docs/operations/database.md"
 NOW = datetime.now(UTC)
 LATER = month_start(NOW, 5)
 NEXT = f"{month_start(NOW, 1):%Y_%m}"

@@ -50,7 +50,7 @@ cluster_partition_handling = pause_minority
 cluster_formation.peer_discovery_backend = classic_config
 cluster_formation.classic_config.nodes.1 = {first}
 """
-"""What docs/guides/run-it.md tells operators."""
+"""What docs/operations/rabbitmq.md tells operators."""
 
 
 def find_launcher() -> Path | None:

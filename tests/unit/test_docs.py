@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -12,17 +13,35 @@ from services.pusher.close_codes import CLOSE_CODES
 from services.pusher.routes import inbox, stream, tickets
 from tests.support.sources import ROOT, python_files
 
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+SITE = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [*sorted(ROOT.glob("*.md")), *SITE]
 
 
 def test_links_lead_somewhere() -> None:
-    broken: dict[str, list[str]] = {}
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in links(page)
+        if not (page.parent / target.partition("#")[0]).exists()
+    ]
+    assert broken == []
+
+
+def test_anchors_lead_to_a_heading() -> None:
+    broken: list[str] = []
     for page in PAGES:
-        targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
-        missing = [one for one in targets if "://" not in one and not (page.parent / one).exists()]
-        if missing:
-            broken[str(page.relative_to(ROOT))] = missing
-    assert broken == {}
+        for target in links(page):
+            path, _, anchor = target.partition("#")
+            file = (page.parent / path).resolve() if path else page
+            if anchor and anchor not in anchors(file):
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []
+
+
+def test_a_heading_has_one_anchor_on_every_site() -> None:
+    """GitHub keeps two hyphens where a sign fell out, Python-Markdown makes them one."""
+    ambiguous = {(page.name, anchor) for page in SITE for anchor in anchors(page) if "--" in anchor}
+    assert ambiguous == set()
 
 
 def test_every_page_can_be_found_from_the_readme() -> None:
@@ -66,6 +85,20 @@ def test_the_http_page_lists_every_code_of_a_refusal() -> None:
     for file in python_files("clarion/http", "clarion/store", "clarion/tokens", "services/gateway"):
         used |= set(re.findall(r'\bcode="(\w+)"', file.read_text()))
     assert used - listed == set()
+
+
+def links(page: Path) -> list[str]:
+    """The targets of a page's links within the repository."""
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    return [one for one in re.findall(r"\]\(([^)\s]+)\)", prose) if ":" not in one]
+
+
+def anchors(page: Path) -> set[str]:
+    """The ids that GitHub and MkDocs give the headings of a page."""
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    titles = re.findall(r"^#+ (.+?)\s*$", prose, re.MULTILINE)
+    plain = [re.sub(r"\[(.*?)\]\(.*?\)", r"\1", title).lower() for title in titles]
+    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in plain}
 
 
 def calls_of(router: APIRouter) -> set[str]:

@@ -205,7 +205,7 @@ async def _prove_user(amqp: Channel, user: str) -> bool:
     except aiormq.exceptions.ChannelAccessRefused as error:
         raise ConfigurationError(
             f"The user of CLARION_AMQP_URL may not publish to {LIVE};"
-            " docs/guides/run-it.md has the permissions of each service."
+            " docs/operations/rabbitmq.md has the permissions of each service."
         ) from error
 
 
