@@ -7,7 +7,6 @@ Clarion is the application, so what it receives are client frames and events.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -21,9 +20,10 @@ from clarion.contracts.generate import portable
 from clarion.contracts.job import JOBS_CONTENT_TYPE, Jobs
 from clarion.contracts.revocation import REVOCATION_CONTENT_TYPE, Revocation
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
+from clarion.package_data import folder
 from clarion.topology import DELIVERIES, EVENTS, LIVE, PARKED
 
-FILE = Path(__file__).parents[1] / "docs" / "reference" / "asyncapi.json"
+FILE = folder("docs") / "reference" / "asyncapi.json"
 
 Document = dict[str, Any]
 

@@ -20,8 +20,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from clarion.errors import NotFound
+from clarion.package_data import folder
 
-WEB = Path(__file__).resolve().parents[2] / "web"
+WEB = folder("web")
 VERSION = version("clarion")
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "public, no-cache"

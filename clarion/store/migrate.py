@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import asyncpg
 import structlog
@@ -19,11 +18,12 @@ from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
 from clarion.errors import ConfigurationError, StoreUnavailable
+from clarion.package_data import folder
 from clarion.store.address import Pooler
 from clarion.store.conditions import driver_error
 from clarion.store.connecting import Connector, Driver, read_address
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+MIGRATIONS = folder("migrations")
 
 CONNECT_S = 10.0
 STATEMENT_S = 3_600.0

@@ -26,7 +26,7 @@ LAYERS = (
     ),
     ("clarion.topology",),
     ("clarion.contracts",),
-    ("clarion.errors", "clarion.beginning", "clarion.clock"),
+    ("clarion.errors", "clarion.beginning", "clarion.clock", "clarion.package_data"),
 )
 """From the top: a unit imports what stands below it, or beside it where no circle comes of it."""
 

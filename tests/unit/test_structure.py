@@ -31,6 +31,12 @@ def test_no_module_has_an_empty_name() -> None:
     assert named == set()
 
 
+def test_what_is_shipped_is_not_found_by_counting_folders() -> None:
+    counted = [str(file.relative_to(ROOT)) for file in python_files("clarion", "services")
+               if re.search(r"\.parents\[|\.parent\.parent", file.read_text())]  # fmt: skip
+    assert counted == [], "clarion.package_data knows where files are"
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_names_no_registry(name: str) -> None:
     assert re.findall(r"\w+://\S+", (ROOT / name).read_text()) == []
