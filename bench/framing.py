@@ -17,7 +17,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 from websockets.utils import apply_mask
 
-from services.pusher.inbound import Inbound
+from services.pusher.wire.frame_reader import Inbound
 
 BODY = b'{"type":"read","ids":["018f0000-0000-7000-8000-000000000000"],"ref":7}'
 FRAME = Frame(Opcode.TEXT, BODY).serialize(mask=True)
@@ -37,7 +37,7 @@ def new_protocol() -> Protocol:
 
 
 def by_ours(reads: int) -> int:
-    """`services.pusher.inbound`, as a session uses it."""
+    """`services.pusher.wire.frame_reader`, as a session uses it."""
     inbound, taken = new_inbound(), 0
     for _ in range(reads):
         inbound.feed(FRAME * A_READ)

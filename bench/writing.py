@@ -24,14 +24,14 @@ import uvloop
 
 from clarion.contracts.announcement import FeedFrame
 from clarion.tokens.subscriber import SubscriberToken
-from services.pusher import frames
-from services.pusher.backlog import Backlog, Outbox
-from services.pusher.hub import Hub
-from services.pusher.limits import Bucket
-from services.pusher.resume import go_live
-from services.pusher.session import Session
-from services.pusher.socket import plain_fd
-from services.pusher.timers import Wheel
+from services.pusher.access.token_bucket import Bucket
+from services.pusher.feed.hub import Hub
+from services.pusher.session.replay import go_live
+from services.pusher.session.session import Session
+from services.pusher.session.timer_wheel import Wheel
+from services.pusher.sockets.websocket import plain_fd
+from services.pusher.wire import frames
+from services.pusher.wire.write_buffer import Backlog, Outbox
 from tests.support.processes import wait_until
 
 SESSIONS = 500
@@ -61,7 +61,7 @@ class Peer(asyncio.Protocol):
 
 
 class Surroundings:
-    """As `services.pusher.surroundings.Surroundings`; nothing here may need to resume."""
+    """As `services.pusher.session.context.Surroundings`; nothing here may need to resume."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.hub = Hub(lambda feed: sys.exit(f"{feed.key} has a gap"))

@@ -5,6 +5,10 @@ Takes subscriber tokens, `GET /v1/live` (WebSocket) and `/v1/inbox` (REST), and 
 that a session's frames are contiguous, that a resume is exact, that memory per session is bounded,
 and that a slow reader costs nobody else.
 
-A frame's way: `live` hears it, `hub` puts it in order, `session` decides whether it is due,
-`backlog` joins it with others and writes. What is missing `gaps` and `resume` read from `history`.
+A frame's way: `feed.announcement_subscriber` hears it, `feed.hub` puts it in order,
+`session.session` decides whether it is due, `wire.write_buffer` joins it with others and writes.
+What is missing `feed.gaps` and `session.replay` read from `inbox.history`.
+
+Rooms, from the top: `routes`, `sockets`, `engine`, `session`, `feed`, then `inbox`, `wire` and
+`access` side by side. Imports run downwards (`tests/unit/test_imports.py`).
 """

@@ -24,11 +24,11 @@ from clarion.http.tracing import TraceMiddleware
 from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from clarion.tokens.jwks import open_verifier
+from services.pusher.access.quota import QUOTA_FIELDS, QuotaMiddleware
 from services.pusher.api import create_api
 from services.pusher.engine import Engine
-from services.pusher.quota import QUOTA_FIELDS, QuotaMiddleware
 from services.pusher.settings import PusherSettings
-from services.pusher.socket import STATE_KEY
+from services.pusher.sockets.websocket import STATE_KEY
 
 REQUEST_HEADERS = (
     "authorization",

@@ -15,35 +15,35 @@ from clarion.http.origins import AllowedOrigins
 from clarion.lifecycle import BackgroundTasks
 from clarion.store.database import Database
 from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
-from services.pusher.announcer import Announcer
-from services.pusher.backlog import NO_FD, Backlog, Outbox, Writer
-from services.pusher.census import Census, Limits
-from services.pusher.changes import Changes
-from services.pusher.close_codes import AUTH_TIMEOUT, FORBIDDEN, TRY_AGAIN_LATER
-from services.pusher.conversation import Conversations
-from services.pusher.drain import Drain
-from services.pusher.epochs import Epochs
-from services.pusher.gaps import Gaps
-from services.pusher.gate import Admission, HandshakeGate
-from services.pusher.handshake import Accepted
-from services.pusher.history import History
-from services.pusher.hub import Hub
-from services.pusher.limits import Bucket
-from services.pusher.live import Live
+from services.pusher.access.quota import Quota
+from services.pusher.access.revocations import CheckedVerifier, Revocations
+from services.pusher.access.tickets import Tickets
+from services.pusher.access.token_bucket import Bucket
+from services.pusher.feed.announcement_subscriber import Live
+from services.pusher.feed.announcer import Announcer
+from services.pusher.feed.epochs import Epochs
+from services.pusher.feed.gaps import Gaps
+from services.pusher.feed.hub import Hub
+from services.pusher.feed.shards import Shards, keys_at_start
+from services.pusher.feed.tasks import Tasks
+from services.pusher.inbox.history import History
 from services.pusher.metrics import SESSIONS
-from services.pusher.publishing import Publishing
-from services.pusher.quota import Quota
-from services.pusher.receipts import Receipts
-from services.pusher.resume import Resume
-from services.pusher.revocations import CheckedVerifier, Revocations
-from services.pusher.session import Session
+from services.pusher.session.command_announcements import Changes
+from services.pusher.session.context import Wire
+from services.pusher.session.dispatcher import Conversations
+from services.pusher.session.drain import Drain
+from services.pusher.session.handshake_gate import Admission, HandshakeGate
+from services.pusher.session.publishing import Publishing
+from services.pusher.session.receipts import Receipts
+from services.pusher.session.replay import Resume
+from services.pusher.session.session import Session
+from services.pusher.session.session_limits import Census, Limits
+from services.pusher.session.timer_wheel import Wheel
+from services.pusher.session.work_queue import Redeem, Work
 from services.pusher.settings import PusherSettings
-from services.pusher.shards import Shards, keys_at_start
-from services.pusher.surroundings import Wire
-from services.pusher.tasks import Tasks
-from services.pusher.tickets import Tickets
-from services.pusher.timers import Wheel
-from services.pusher.work import Redeem, Work
+from services.pusher.wire.close_codes import AUTH_TIMEOUT, FORBIDDEN, TRY_AGAIN_LATER
+from services.pusher.wire.handshake import Accepted
+from services.pusher.wire.write_buffer import NO_FD, Backlog, Outbox, Writer
 
 START_S = 5.0
 STOP_S = 5.0
@@ -230,11 +230,11 @@ class Engine:
         self._conversations.take(session, work)
 
     def resume(self, session: Session, cause: str) -> None:
-        """As `surroundings.Surroundings.resume`."""
+        """As `context.SessionContext.resume`."""
         self._conversations.go_on(session, cause)
 
     def gone(self, session: Session) -> None:
-        """As `surroundings.Surroundings.gone`."""
+        """As `context.SessionContext.gone`."""
         self.receipts.note(session)
         self.sessions.discard(session)
         self.census.leave(session)

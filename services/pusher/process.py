@@ -9,7 +9,7 @@ from clarion.settings import require_broker
 from clarion.telemetry.logs import configure_logs
 from services.pusher.app import create_app
 from services.pusher.settings import PusherSettings
-from services.pusher.socket import LiveProtocol
+from services.pusher.sockets.websocket import LiveProtocol
 
 
 async def main(worker: Worker | None = None) -> None:

@@ -9,7 +9,9 @@ from pydantic_settings import NoDecode
 
 from clarion.http.client_address import Network
 from clarion.settings import Networks, Origins, SharedSettings, TokenSecret
-from services.pusher.limits import MIN_BACKLOG_BYTES
+
+MIN_BACKLOG_BYTES = 64 * 1024
+"""A longer frame is asked for room, whatever waits."""
 
 
 class PusherSettings(SharedSettings):

@@ -18,7 +18,7 @@ from clarion.topology import events_queue
 from services.notifier.due_rows import Portion
 from services.notifier.plan.batch import Batch, Planner
 from services.notifier.wake import wake_due
-from services.pusher.commands import Commands
+from services.pusher.inbox.commands import Commands
 from tests.support.gateway import gateway_client
 from tests.support.notifier import rows
 from tests.support.pusher import running_pusher, token

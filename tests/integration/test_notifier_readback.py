@@ -9,7 +9,7 @@ import pytest
 
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
-from services.pusher.commands import Commands, Verb
+from services.pusher.inbox.commands import Commands, Verb
 from tests.support.notifier import (
     envelope,
     event,

@@ -10,7 +10,7 @@ from clarion.bus.protocol import Bus, Message
 from clarion.errors import BusUnavailable
 from clarion.store.database import Database
 from clarion.topology import LIVE
-from services.pusher.commands import Commands
+from services.pusher.inbox.commands import Commands
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.notifier import rows, running_notifiers, take_frames, wait_for_rows
 from tests.support.pusher import Client, Frame, running_pusher

@@ -10,9 +10,9 @@ from prometheus_client import REGISTRY
 
 from clarion.bus import Bus
 from clarion.store.database import Database
-from services.pusher.gaps import Gaps
-from services.pusher.history import History, Page
-from services.pusher.live import Live
+from services.pusher.feed.announcement_subscriber import Live
+from services.pusher.feed.gaps import Gaps
+from services.pusher.inbox.history import History, Page
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Pusher, running_pusher
 
@@ -20,7 +20,7 @@ from tests.support.pusher import Pusher, running_pusher
 @pytest.fixture
 def lose_link(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Once it is set the link has been lost and is back; nothing else brings a check."""
-    monkeypatch.setattr("services.pusher.live.CHECK_S", 3600)
+    monkeypatch.setattr("services.pusher.feed.announcement_subscriber.CHECK_S", 3600)
     lost = asyncio.Event()
 
     def epoch(_: Live) -> tuple[int, int]:

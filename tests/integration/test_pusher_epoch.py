@@ -14,8 +14,8 @@ from clarion.bus import Bus
 from clarion.contracts.announcement import FeedFrame
 from clarion.store.database import Database
 from clarion.store.epoch import Epoch, begin_epoch, read_epoch
-from services.pusher.history import Page as HistoryPage
-from services.pusher.history import Position
+from services.pusher.inbox.history import Page as HistoryPage
+from services.pusher.inbox.history import Position
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import wait_until
 from tests.support.pusher import Frame, Pusher, running_pusher, token

@@ -10,7 +10,7 @@ import pytest
 from clarion.bus import Bus
 from clarion.contracts.announcement import FeedFrame
 from clarion.store.database import Database
-from services.pusher.live import Live
+from services.pusher.feed.announcement_subscriber import Live
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import wait_until
 from tests.support.pusher import Client, Frame, Pusher, running_pusher

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clarion.store.database import Database
-from services.pusher import commands, history, listing
+from services.pusher.inbox import commands, history, listing
 
 FEED = (["acme"], ["ada"], [7], [history.MAX_ID])
 ALL_STATES = {

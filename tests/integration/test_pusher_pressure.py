@@ -14,9 +14,9 @@ import websockets
 
 from clarion.bus import Bus
 from clarion.store.database import Database
-from services.pusher import deadlines, resume
-from services.pusher.history import Page
-from services.pusher.states import Stage
+from services.pusher.feed.states import Stage
+from services.pusher.inbox.history import Page
+from services.pusher.session import deadlines, replay
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import wait_until
 from tests.support.pusher import Client, Pusher, running_pusher, token
@@ -93,7 +93,7 @@ async def test_a_slow_reader_resumes_without_gap_and_costs_nobody(
 async def test_who_stalls_in_a_replay_holds_no_page_and_gets_it_whole(
     memory_bus: Bus, database: Database, writer: InboxWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resume, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(replay, "PATIENCE_S", 0.1)
     await writer.store("user-1", ["t"] * 700, data=LONG)
     async with running_pusher(memory_bus, database, send_buffer_bytes=16_384) as pusher:
         slow, session = await stalled(pusher, "user-1")

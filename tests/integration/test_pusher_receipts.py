@@ -9,8 +9,8 @@ from uuid import UUID
 from clarion.bus import Bus
 from clarion.contracts.ids import lowest_id_at
 from clarion.store.database import Database
-from services.pusher import receipts
-from services.pusher.feed import Feed
+from services.pusher.feed.feed import Feed
+from services.pusher.session import receipts
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import wait_until
 from tests.support.pusher import Pusher, running_pusher

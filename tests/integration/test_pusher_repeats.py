@@ -12,8 +12,8 @@ import pytest
 
 from clarion.bus import Bus
 from clarion.store.database import Database
-from services.pusher import commands, keyed_commands
-from services.pusher.keyed_commands import KeyedCommands
+from services.pusher.inbox import commands, keyed_commands
+from services.pusher.inbox.keyed_commands import KeyedCommands
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Pusher, running_pusher, token
 

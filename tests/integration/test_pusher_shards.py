@@ -16,7 +16,7 @@ from clarion.contracts.announcement import feed_key
 from clarion.errors import BusUnavailable
 from clarion.store.database import Database
 from clarion.topology import shard_of
-from services.pusher.live import Live
+from services.pusher.feed.announcement_subscriber import Live
 from tests.support.bus import opened, ready
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.processes import wait_until
@@ -182,7 +182,7 @@ async def test_after_an_outage_of_the_broker_all_shards_are_heard_again(
 async def test_a_shard_without_sessions_is_given_up(
     pushers: list[Pusher], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.pusher.shards.LINGER_S", 0.05)
+    monkeypatch.setattr("services.pusher.feed.shards.LINGER_S", 0.05)
     async with pushers[0].feed("user-0"):
         assert heard(pushers[0], "user-0")
     await wait_until(lambda: not heard(pushers[0], "user-0"), 10, "a shard given up")

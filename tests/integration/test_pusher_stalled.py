@@ -12,9 +12,9 @@ import pytest
 from clarion.bus import Bus
 from clarion.contracts.announcement import FeedFrame
 from clarion.store.database import Database
-from services.pusher import deadlines
-from services.pusher.session import Session
-from services.pusher.states import Stage
+from services.pusher.feed.states import Stage
+from services.pusher.session import deadlines
+from services.pusher.session.session import Session
 from tests.support.inbox_writer import InboxWriter
 from tests.support.processes import wait_until
 from tests.support.pusher import Pusher, running_pusher, token

@@ -12,7 +12,7 @@ import pytest
 from clarion.bus import Bus
 from clarion.store.database import Database
 from clarion.tokens.subscriber import SubscriberToken
-from services.pusher.tickets import Tickets
+from services.pusher.access.tickets import Tickets
 from tests.support.pusher import Pusher, running_pusher, token
 
 

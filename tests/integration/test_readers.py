@@ -17,7 +17,7 @@ from clarion.store.database import Database
 from clarion.topology import events_queue
 from services.notifier.plan import batch
 from services.notifier.plan.batch import Batch, Planner
-from services.pusher.history import History, Position
+from services.pusher.inbox.history import History, Position
 from tests.support.gateway import at, gateway_client
 from tests.support.gateway_rows import put_delivery, put_event, put_notification, put_parked
 from tests.support.inbox_writer import InboxWriter

@@ -20,7 +20,7 @@ from clarion.bus import open_bus
 from clarion.contracts.announcement import FeedFrame
 from services.notifier.due_rows import Portion
 from services.notifier.wake import wake_due
-from services.pusher.commands import Commands
+from services.pusher.inbox.commands import Commands
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.machines import Machine, run_machine
 from tests.support.postgres import Databases

@@ -16,7 +16,7 @@ from clarion.errors import Unauthorized, Unavailable
 from clarion.store.database import Database
 from clarion.store.revocations import Place, changed_after, revoke
 from clarion.tokens.subscriber import SecretVerifier
-from services.pusher.revocations import CheckedVerifier, Revocations
+from services.pusher.access.revocations import CheckedVerifier, Revocations
 from tests.support.gateway import gateway_client, make_key
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.processes import wait_until
@@ -264,7 +264,7 @@ def rfc3339(moment: float) -> str:
 async def test_pages_of_the_store_are_read_to_their_end(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.pusher.revocations.PAGE", 2)
+    monkeypatch.setattr("services.pusher.access.revocations.PAGE", 2)
     names = [f"user-{n}" for n in range(5)]
     async with database.transaction() as connection:  # one time of change for all
         for name in names:

@@ -14,7 +14,7 @@ from clarion.errors import StoreUnavailable
 from clarion.store.database import Database, Driver
 from services.notifier.due_rows import Portion
 from services.notifier.release import release_due
-from services.pusher.commands import Commands
+from services.pusher.inbox.commands import Commands
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.processes import wait_until
 

@@ -14,9 +14,9 @@ from clarion.store.database import Database
 from clarion.store.migrate import migrate, migration_config
 from clarion.store.tables import metadata
 from services.notifier.settings import NotifierSettings
-from services.pusher.commands import Commands
-from services.pusher.history import History, Position
-from services.pusher.listing import list_inbox
+from services.pusher.inbox.commands import Commands
+from services.pusher.inbox.history import History, Position
+from services.pusher.inbox.listing import list_inbox
 from tests.support.gateway import gateway_client
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Self
 
 from clarion.contracts.revocation import Revocation
-from services.pusher.backlog import NO_FD, Backlog, Outbox
-from services.pusher.fanout import FanOut
-from services.pusher.states import Stage
+from services.pusher.feed.fanout import FanOut
+from services.pusher.feed.states import Stage
+from services.pusher.wire.write_buffer import NO_FD, Backlog, Outbox
 
 MAX_BYTES = 1_000_000
 
@@ -37,7 +37,7 @@ class Transport:
 
 
 class Line:
-    """A live session, as `services.pusher.listener.Listener`: what it is offered goes to its
+    """A live session, as `services.pusher.feed.subscriber.Listener`: what it is offered goes to its
     backlog. It is written past its transport where it is `plain`."""
 
     def __init__(self, version: int = 0, *, plain: bool = True) -> None:

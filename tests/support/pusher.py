@@ -22,7 +22,7 @@ from clarion.tokens.subscriber import mint_token
 from services.pusher.app import create_app
 from services.pusher.engine import Engine
 from services.pusher.settings import PusherSettings
-from services.pusher.socket import LiveProtocol
+from services.pusher.sockets.websocket import LiveProtocol
 from tests.support.inbox_writer import TENANT
 from tests.support.processes import wait_until
 

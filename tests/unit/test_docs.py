@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from services.gateway.routes import ROUTERS
-from services.pusher.close_codes import CLOSE_CODES
 from services.pusher.routes import inbox, stream, tickets
+from services.pusher.wire.close_codes import CLOSE_CODES
 from tests.support.sources import ROOT, python_files
 
 SITE = sorted((ROOT / "docs").rglob("*.md"))

@@ -7,6 +7,8 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 from tests.support.sources import ROOT, imported_names, module_name, python_files
 
 LAYERS = (
@@ -29,6 +31,23 @@ LAYERS = (
     ("clarion.errors", "clarion.beginning", "clarion.clock", "clarion.package_data"),
 )
 """From the top: a unit imports what stands below it, or beside it where no circle comes of it."""
+
+ROOMS = {
+    "services.pusher": (
+        ("__main__",),
+        ("process",),
+        ("app",),
+        ("api",),
+        ("openapi", "routes"),
+        ("sockets",),
+        ("engine",),
+        ("session",),
+        ("feed",),
+        ("inbox", "wire", "access"),
+        ("metrics", "settings"),
+    ),
+}
+"""Inside a service, from the top: a room imports what stands below it, and nothing beside it."""
 
 SOURCES = list(python_files("clarion", "services"))
 SERVICES = LAYERS[1]
@@ -114,6 +133,41 @@ def test_units_of_one_layer_make_no_circle() -> None:
             needs = {unit for layer, unit in imported_units(file) if layer == own[0]}
             graph.setdefault(own[1], set()).update(needs - {own[1]})
     TopologicalSorter(graph).prepare()
+
+
+def room_of(service: str, module: str) -> str | None:
+    """The room of a module within its service; None where it stands outside, or for the package."""
+    prefix = f"{service}."
+    return module.removeprefix(prefix).partition(".")[0] if module.startswith(prefix) else None
+
+
+@pytest.mark.parametrize("service", ROOMS)
+def test_inside_a_service_imports_run_one_way(service: str) -> None:
+    level = {room: at for at, rooms in enumerate(ROOMS[service]) for room in rooms}
+    wrong: set[str] = set()
+    for file in python_files(service.replace(".", "/")):
+        own = room_of(service, module_name(file))
+        for name in imported_names(file):
+            other = room_of(service, name)
+            if own is None or other is None or own == other:
+                continue
+            if level[other] <= level[own]:
+                wrong.add(f"{module_name(file)} -> {name}")
+    assert wrong == set()
+
+
+def test_no_modules_make_a_circle() -> None:
+    modules = {module_name(file) for file in SOURCES}
+    graph = {module_name(file): _imported_modules(file, modules) for file in SOURCES}
+    TopologicalSorter(graph).prepare()
+
+
+def _imported_modules(file: Path, modules: set[str]) -> set[str]:
+    """Ours alone; a package only where nothing but its own names are taken from it."""
+    names = imported_names(file)
+    found = {one if one in modules else one.rpartition(".")[0] for one in names} & modules
+    packages = {one for one in found if any(other.startswith(f"{one}.") for other in found)}
+    return found - packages - {module_name(file)}
 
 
 def test_importing_opens_nothing_and_path_equals_import() -> None:

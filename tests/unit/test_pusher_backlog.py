@@ -8,12 +8,12 @@ from contextlib import suppress
 
 import pytest
 
-from services.pusher.backlog import NO_FD, Backlog, Outbox
-from services.pusher.fanout import FanOut
-from services.pusher.limits import MIN_BACKLOG_BYTES
+from services.pusher.feed.fanout import FanOut
+from services.pusher.feed.states import Stage
 from services.pusher.metrics import FRAMES
-from services.pusher.socket import plain_fd
-from services.pusher.states import Stage
+from services.pusher.settings import MIN_BACKLOG_BYTES
+from services.pusher.sockets.websocket import plain_fd
+from services.pusher.wire.write_buffer import NO_FD, Backlog, Outbox
 from tests.support.line import MAX_BYTES, Line
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clarion.contracts.frames import ErrorFrame
-from services.pusher.client_frames import read_frame
-from services.pusher.frame_faults import FRAMES
-from services.pusher.snooze import LONGEST, until_fault
+from services.pusher.inbox.snooze import LONGEST, until_fault
+from services.pusher.session.client_frames import read_frame
+from services.pusher.wire.frame_faults import FRAMES
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

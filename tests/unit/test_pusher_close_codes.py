@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.pusher.close_codes import CLOSE_CODES
+from services.pusher.wire.close_codes import CLOSE_CODES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "close-codes.md"
 

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from clarion.contracts.item import Item
 from clarion.store.epoch import Epoch
-from services.pusher.epochs import Epochs
-from services.pusher.gaps import Gaps
-from services.pusher.history import Page, Position
-from services.pusher.hub import Hub
-from services.pusher.tasks import Tasks
+from services.pusher.feed.epochs import Epochs
+from services.pusher.feed.gaps import Gaps
+from services.pusher.feed.hub import Hub
+from services.pusher.feed.tasks import Tasks
+from services.pusher.inbox.history import Page, Position
 from tests.support.line import Line
 from tests.support.processes import wait_until
 

@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 
 from clarion.errors import TooMany, Unavailable
-from services.pusher.gate import TENANT_IDLE_S, HandshakeGate
-from services.pusher.session import Session
+from services.pusher.session.handshake_gate import TENANT_IDLE_S, HandshakeGate
+from services.pusher.session.session import Session
 
 PER_S = 20
 

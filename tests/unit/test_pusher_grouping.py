@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.pusher.grouping import Group
+from services.pusher.inbox.batch_loader import Group
 
 Asked = list[list[int]]
 
@@ -53,7 +53,7 @@ async def test_an_idle_group_asks_at_once_and_what_comes_in_one_turn_together() 
 async def test_what_comes_soon_after_leaves_together_although_none_is_in_flight(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.pusher.grouping.PATIENCE_S", 0.2)
+    monkeypatch.setattr("services.pusher.inbox.batch_loader.PATIENCE_S", 0.2)
     store = Store()
     group = Group(store.read, size=4, in_flight=2)
     first = await ask(group, 1)
@@ -82,7 +82,7 @@ async def test_no_more_than_so_many_are_in_flight() -> None:
 async def test_a_full_query_does_not_wait_for_the_one_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.pusher.grouping.PATIENCE_S", 60)
+    monkeypatch.setattr("services.pusher.inbox.batch_loader.PATIENCE_S", 60)
     store = Store()
     group = Group(store.read, size=2, in_flight=2)
     await ask(group, 1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clarion.errors import Invalid
 from clarion.http.origins import is_same_host
-from services.pusher.cursors import Place, read_cursor, write_cursor
+from services.pusher.inbox.cursors import Place, read_cursor, write_cursor
 
 
 @pytest.mark.parametrize(

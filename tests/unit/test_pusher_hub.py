@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from clarion.contracts.announcement import FeedFrame
-from services.pusher import frames
-from services.pusher.feed import Feed
-from services.pusher.hub import Hub
-from services.pusher.states import Stage
+from services.pusher.feed.feed import Feed
+from services.pusher.feed.hub import Hub
+from services.pusher.feed.states import Stage
+from services.pusher.wire import frames
 from tests.support.line import Line
 
 KEY = "t/s"

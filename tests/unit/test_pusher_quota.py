@@ -8,9 +8,9 @@ import pytest
 
 from clarion.errors import TooMany
 from clarion.tokens.subscriber import SubscriberToken
-from services.pusher import limits
-from services.pusher.limits import Buckets
-from services.pusher.quota import NO_LIMIT, SCOPE_KEY, Quota, Standing
+from services.pusher.access import token_bucket
+from services.pusher.access.quota import NO_LIMIT, SCOPE_KEY, Quota, Standing
+from services.pusher.access.token_bucket import Buckets
 
 
 class Clock:
@@ -89,7 +89,7 @@ def test_without_a_limit_nothing_is_counted_or_said() -> None:
 
 
 def test_only_buckets_that_are_full_again_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_BUCKETS", 10)
+    monkeypatch.setattr(token_bucket, "MAX_BUCKETS", 10)
     clock = Clock()
     buckets = Buckets(clock, per_s=1, burst=5)
     assert [buckets.take("busy") for _ in range(6)] == [True] * 5 + [False]

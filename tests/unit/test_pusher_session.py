@@ -9,16 +9,16 @@ import pytest
 
 from clarion.contracts.revocation import Revocation
 from clarion.tokens.subscriber import SubscriberToken
-from services.pusher.backlog import Backlog, Outbox
-from services.pusher.client_frames import read_frame
-from services.pusher.close_codes import GOING_AWAY
-from services.pusher.hub import Hub
-from services.pusher.kept import Kept
-from services.pusher.limits import Bucket
-from services.pusher.resume import go_live
-from services.pusher.session import Session
-from services.pusher.states import LINK_MOVES, STAGE_MOVES, IllegalMove, Link, Stage, moved
-from services.pusher.timers import NO_TICK, Wheel
+from services.pusher.access.token_bucket import Bucket
+from services.pusher.feed.hub import Hub
+from services.pusher.feed.states import LINK_MOVES, STAGE_MOVES, IllegalMove, Link, Stage, moved
+from services.pusher.session.client_frames import read_frame
+from services.pusher.session.replay import go_live
+from services.pusher.session.replay_buffer import Kept
+from services.pusher.session.session import Session
+from services.pusher.session.timer_wheel import NO_TICK, Wheel
+from services.pusher.wire.close_codes import GOING_AWAY
+from services.pusher.wire.write_buffer import Backlog, Outbox
 
 LIMIT = 100
 TOKEN = SubscriberToken("t", "s", issued_at=1000.0, expires_at=9000.0, jti="one", publish=())

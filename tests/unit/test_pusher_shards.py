@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from clarion.errors import BusUnavailable
-from services.pusher.feed import Feed
-from services.pusher.shards import Shards
-from services.pusher.tasks import Tasks
+from services.pusher.feed.feed import Feed
+from services.pusher.feed.shards import Shards
+from services.pusher.feed.tasks import Tasks
 
 ADA = Feed("default", "ada")
 

@@ -12,8 +12,8 @@ from websockets.server import ServerProtocol
 
 from clarion.errors import BadRequest
 from clarion.http.origins import AllowedOrigins
-from services.pusher.handshake import Handshake
-from services.pusher.upgrade import Upgrade
+from services.pusher.wire.handshake import Handshake
+from services.pusher.wire.upgrade_request import Upgrade
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 FIELDS = {

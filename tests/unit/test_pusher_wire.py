@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Close, Frame, Opcode
 
-from services.pusher import frames
-from services.pusher.close_codes import (
+from services.pusher.wire import frames
+from services.pusher.wire.close_codes import (
     CLOSE_CODES,
     FRAME_TOO_LARGE,
     INVALID_UTF8,
@@ -19,7 +19,7 @@ from services.pusher.close_codes import (
     CloseCode,
     Violation,
 )
-from services.pusher.inbound import Inbound, Received
+from services.pusher.wire.frame_reader import Inbound, Received
 
 CHUNKS = st.lists(st.integers(1, 400), min_size=1, max_size=20)
 

@@ -22,7 +22,7 @@ from clarion.telemetry.logs import configure_logs
 from services.gateway.app import create_app as create_gateway
 from services.notifier.app import create_app as create_notifier
 from services.pusher.app import create_app as create_pusher
-from services.pusher.socket import LiveProtocol
+from services.pusher.sockets.websocket import LiveProtocol
 
 
 async def serve_all(settings: DevSettings, on_started: Callable[[int], None]) -> None:

@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from clarion.contracts.error_words import ID_WORDS, described
 from clarion.contracts.item import Item
-from services.pusher.auth import Subscriber
-from services.pusher.commands import Verb
-from services.pusher.cursors import MAX_CHARACTERS, Place, read_cursor, write_cursor
 from services.pusher.engine import Engine
-from services.pusher.history import MAX_ID, PAGE, Page, Position
-from services.pusher.listing import State, list_inbox
-from services.pusher.routes.keys import idempotency_key
+from services.pusher.inbox.commands import Verb
+from services.pusher.inbox.cursors import MAX_CHARACTERS, Place, read_cursor, write_cursor
+from services.pusher.inbox.history import MAX_ID, PAGE, Page, Position
+from services.pusher.inbox.listing import State, list_inbox
+from services.pusher.routes.caller import Subscriber
+from services.pusher.routes.idempotency_keys import idempotency_key
 from services.pusher.routes.limited import QUOTA_HEADERS, limited_problems
 from services.pusher.routes.schemas import (
     ChangesDocument,

@@ -1,11 +1,11 @@
-"""What OpenAPI says of calls that are counted (`services.pusher.quota`)."""
+"""What OpenAPI says of calls that are counted (`services.pusher.access.quota`)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from clarion.http.problems import problem_responses
-from services.pusher.quota import POLICY, WINDOW_S
+from services.pusher.access.quota import POLICY, WINDOW_S
 
 QUOTA_HEADERS: dict[str, Any] = {
     "RateLimit": {

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from clarion.http.problems import problem_response, problem_responses
-from services.pusher.handshake import PATH, UpgradeRequired
+from services.pusher.wire.handshake import PATH, UpgradeRequired
 
 router = APIRouter(tags=["live"])
 

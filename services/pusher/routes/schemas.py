@@ -19,7 +19,7 @@ from pydantic import (
 
 from clarion.contracts.frames import MAX_COMMAND_IDS
 from clarion.contracts.moments import read_moment
-from services.pusher.snooze import until_fault
+from services.pusher.inbox.snooze import until_fault
 
 Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Epoch = Annotated[

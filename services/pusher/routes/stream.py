@@ -18,11 +18,11 @@ from clarion.http.problems import problem_responses
 from clarion.lifecycle.bounded_http import take_over
 from clarion.lifecycle.http_1_0 import may_chunk
 from clarion.tokens.subscriber import SubscriberToken
-from services.pusher.auth import bearer
 from services.pusher.engine import Engine
-from services.pusher.handshake import PATH
+from services.pusher.routes.caller import bearer
 from services.pusher.routes.schemas import Epoch, Version
-from services.pusher.stream import EventStream
+from services.pusher.sockets.sse import EventStream
+from services.pusher.wire.handshake import PATH
 
 router = APIRouter(tags=["live"])
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, PlainSerializer
 
-from services.pusher.auth import Subscriber
 from services.pusher.engine import Engine
+from services.pusher.routes.caller import Subscriber
 from services.pusher.routes.limited import QUOTA_HEADERS, limited_problems
 
 router = APIRouter(prefix="/v1/tickets", tags=["live"], responses=limited_problems(401, 413, 503))

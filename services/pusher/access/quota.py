@@ -1,0 +1,99 @@
+"""How many requests one subscriber may make, and what every answer says of it.
+
+The fields are those of draft-ietf-httpapi-ratelimit-headers-10, structured fields (RFC 9651):
+`RateLimit-Policy: "subscriber";q=3000;w=60` is the quota and its window in seconds,
+`RateLimit: "subscriber";r=2999;t=1` how many requests remain and in how many seconds there will be
+more. Where none remains, `Retry-After` says the same as `t`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from clarion.contracts.announcement import feed_key
+from clarion.errors import TooMany
+from clarion.tokens.subscriber import SubscriberToken
+from services.pusher.access.token_bucket import Buckets
+from services.pusher.metrics import REQUESTS_REFUSED
+
+WINDOW_S = 60
+NO_LIMIT = 0
+POLICY = "subscriber"
+QUOTA_FIELDS = ("ratelimit", "ratelimit-policy")
+SCOPE_KEY = "clarion.quota"
+
+
+class Standing(NamedTuple):
+    """Where one request leaves its subscriber."""
+
+    is_allowed: bool
+    remaining: int
+    more_after_s: int
+
+
+class Quota:
+    """Requests of one process. The table holds those who asked within the last window: buckets
+    that are full again are forgotten, for a new one would be the same."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
+        self._limit = per_minute
+        self._per_s = per_minute / WINDOW_S
+        self._buckets = Buckets(clock, self._per_s, per_minute)
+
+    def take(self, said: SubscriberToken) -> Standing:
+        """Count one request. One that is refused takes nothing."""
+        name = feed_key(said.tenant, said.subscriber)
+        is_allowed = self._buckets.take(name)
+        level = self._buckets.level(name)
+        remaining = math.floor(level)
+        return Standing(is_allowed, remaining, math.ceil((remaining + 1 - level) / self._per_s))
+
+    def charge(self, scope: Scope, said: SubscriberToken) -> None:
+        """Count one request, and have its answer say where that leaves the subscriber. Raises
+        `TooMany`."""
+        if self._limit == NO_LIMIT:
+            return
+        standing = self.take(said)
+        scope[SCOPE_KEY].extend(fields(self._limit, standing))
+        if not standing.is_allowed:
+            REQUESTS_REFUSED.inc()
+            raise TooMany(
+                f"More than {self._limit} requests a minute.", retry_after_s=standing.more_after_s
+            )
+
+
+class QuotaMiddleware:
+    """Puts the fields that `Quota.charge` left into the answer, whichever it is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        left: list[tuple[bytes, bytes]] = []
+        scope[SCOPE_KEY] = left
+
+        async def add_fields(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *left]
+            await send(message)
+
+        await self._app(scope, receive, add_fields)
+
+
+def fields(limit: int, standing: Standing) -> list[tuple[bytes, bytes]]:
+    """The header fields of an answer."""
+    values = (
+        f'"{POLICY}";r={standing.remaining};t={standing.more_after_s}',
+        f'"{POLICY}";q={limit};w={WINDOW_S}',
+    )
+    return [
+        (name.encode(), value.encode()) for name, value in zip(QUOTA_FIELDS, values, strict=True)
+    ]

@@ -1,0 +1,88 @@
+"""Single-use tickets: what a page that can set no header puts into an address instead of its token.
+
+A ticket opens one session within `TICKET_S`, whichever pusher it is shown to: redeeming it deletes
+its row. It stands for the token that it was made with, whose end is the session's end. Only its
+hash is stored.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import datetime
+from hashlib import sha256
+
+from clarion.errors import Unauthorized
+from clarion.store.database import Database
+from clarion.tokens.subscriber import SubscriberToken
+from services.pusher.access.revocations import Revocations
+
+PREFIX = "tkt_"
+RANDOM_BYTES = 32
+TICKET_S = 30
+TRIMMED_AT_ONCE = 100
+
+MAKE = """
+INSERT INTO tickets
+    (hash, tenant, subscriber, issued_at, token_expires_at, jti, publish, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))
+RETURNING expires_at
+"""
+REDEEM = """
+DELETE FROM tickets WHERE hash = $1
+RETURNING tenant, subscriber, issued_at, token_expires_at, jti, publish, expires_at > now() AS holds
+"""
+TRIM = """
+DELETE FROM tickets WHERE hash IN
+    (SELECT hash FROM tickets WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)
+"""
+
+
+class Tickets:
+    """Every method raises `StoreUnavailable` where the database is away."""
+
+    def __init__(self, database: Database, revocations: Revocations) -> None:
+        self._database = database
+        self._revocations = revocations
+
+    async def make(self, said: SubscriberToken) -> tuple[str, datetime]:
+        """A ticket and when it ends; some that have ended are deleted with it."""
+        ticket = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+        async with self._database.driver() as connection:
+            await connection.execute(TRIM, TRIMMED_AT_ONCE)
+            expires_at = await connection.fetchval(
+                MAKE,
+                hash_of(ticket),
+                said.tenant,
+                said.subscriber,
+                said.issued_at,
+                said.expires_at,
+                said.jti,
+                list(said.publish),
+                float(TICKET_S),
+            )
+        return ticket, expires_at
+
+    async def redeem(self, ticket: str) -> SubscriberToken:
+        """What the token said that it was made with; the ticket is used up. Raises `Unauthorized`
+        with the code `ticket_invalid`, `token_expired` or `token_revoked`."""
+        row = await self._database.run(lambda tx: tx.fetchrow(REDEEM, hash_of(ticket)))
+        if row is None or not row["holds"]:
+            raise Unauthorized("The ticket was used or is too old.", code="ticket_invalid")
+        said = SubscriberToken(
+            tenant=row["tenant"],
+            subscriber=row["subscriber"],
+            issued_at=row["issued_at"],
+            expires_at=row["token_expires_at"],
+            jti=row["jti"],
+            publish=tuple(row["publish"]),
+        )
+        if said.expires_at <= time.time():
+            raise Unauthorized("The token has expired; ask for a new one.", code="token_expired")
+        self._revocations.check(said)
+        return said
+
+
+def hash_of(ticket: str) -> bytes:
+    """As it is stored."""
+    return sha256(ticket.encode()).digest()

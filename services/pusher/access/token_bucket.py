@@ -1,0 +1,86 @@
+"""Rates that need a clock but no timer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+MAX_BUCKETS = 10_000
+"""Of one kind; past it those that are full again are forgotten."""
+
+
+class Bucket:
+    """A token bucket: `burst` at once, `per_s` in the long run. It fills when it is asked."""
+
+    __slots__ = ("_at", "_level")
+
+    def __init__(self, now: float, burst: float) -> None:
+        self._level = burst
+        self._at = now
+
+    def take(self, now: float, per_s: float, burst: float, leave: float = 0) -> bool:
+        """Take one, so that `leave` are left for others; `False` where there are too few."""
+        self._level = min(burst, self._level + (now - self._at) * per_s)
+        self._at = now
+        if self._level < 1 + leave:
+            return False
+        self._level -= 1
+        return True
+
+    def give_back(self) -> None:
+        """What was taken was not used."""
+        self._level += 1
+
+    def has(self, count: float, now: float, per_s: float, burst: float) -> bool:
+        """Whether so many could be taken now."""
+        return min(burst, self._level + (now - self._at) * per_s) >= count
+
+    @property
+    def level(self) -> float:
+        """What was left when it was last asked."""
+        return self._level
+
+    def is_full(self, now: float, per_s: float, burst: float) -> bool:
+        """Whether nothing would be lost by forgetting it."""
+        return self._level + (now - self._at) * per_s >= burst
+
+
+class Buckets:
+    """One bucket for each name that takes from it."""
+
+    def __init__(self, clock: Callable[[], float], per_s: float, burst: float) -> None:
+        self._clock = clock
+        self._per_s = per_s
+        self._burst = burst
+        self._buckets: dict[str, Bucket] = {}
+        self._sweep_at = MAX_BUCKETS
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, name: str) -> bool:
+        """Take one of this name's; `False` where there is none."""
+        now = self._clock()
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            if len(self._buckets) >= self._sweep_at:
+                self._sweep(now)
+            bucket = self._buckets[name] = Bucket(now, self._burst)
+        return bucket.take(now, self._per_s, self._burst)
+
+    def give_back(self, name: str) -> None:
+        """What this name took last was not used."""
+        bucket = self._buckets.get(name)
+        if bucket is not None:
+            bucket.give_back()
+
+    def level(self, name: str) -> float:
+        """What the last `take` of this name's left."""
+        return self._buckets[name].level
+
+    def _sweep(self, now: float) -> None:
+        self._buckets = {
+            name: bucket
+            for name, bucket in self._buckets.items()
+            if not bucket.is_full(now, self._per_s, self._burst)
+        }
+        self._sweep_at = max(MAX_BUCKETS, 2 * len(self._buckets))

@@ -1,0 +1,131 @@
+"""Hears `clarion.live` and gives the frames to the hub; notices when it was deaf."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from clarion.bus import Bus, LiveSubscription, Received
+from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement, FeedFrame
+from clarion.contracts.revocation import REVOCATION_CONTENT_TYPE, Revocation
+from clarion.errors import StoreUnavailable
+from clarion.topology import LIVE_ALL
+from services.pusher.access.revocations import Revocations
+from services.pusher.feed.gaps import CHECK_S, Gaps
+from services.pusher.feed.hub import Hub
+from services.pusher.metrics import NOT_ALLOWED
+
+log = structlog.get_logger("clarion.pusher")
+
+TAKEN_AT_ONCE = 32
+LOOK_S = 0.5
+SILENT_S = 60.0
+REFUSED = (
+    "Somebody else than Clarion's own users (CLARION_AMQP_OWN_USERS) publishes to clarion.live."
+)
+
+_announcement = msgspec.msgpack.Decoder(Announcement).decode
+_revocation = msgspec.msgpack.Decoder(Revocation).decode
+
+
+class Live:
+    """The pusher's ear. `listen` and `watch` run side by side for ever. Only `own_users` are
+    believed: what others announce is passed over and counted."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        hub: Hub,
+        gaps: Gaps,
+        revocations: Revocations,
+        keys: Sequence[str] = (),
+        *,
+        own_users: frozenset[str],
+    ) -> None:
+        self._bus = bus
+        self._own_users = own_users
+        self._hub = hub
+        self._gaps = gaps
+        self._revocations = revocations
+        self._keys = {LIVE_ALL, *keys}
+        self._subscription: LiveSubscription | None = None
+        self._silent_until = 0.0
+
+    async def listen(self) -> None:
+        """Announce to the hub what comes."""
+        subscription = self._subscription = self._bus.listen(list(self._keys))
+        try:
+            while True:
+                self._hear(await subscription.take(TAKEN_AT_ONCE))
+                await asyncio.sleep(0)
+        finally:
+            self._subscription = None
+            await subscription.close()
+
+    async def watch(self) -> None:
+        """Have the feeds compared with the store after each time the link was lost, and every
+        `CHECK_S` whatever happened; those that heard of versions they had passed, at once."""
+        loop = asyncio.get_running_loop()
+        checked, checked_at = self.epoch(), loop.time()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            ear = self.epoch()
+            outdated, is_due = self._hub.outdated, loop.time() - checked_at >= CHECK_S
+            if ear == checked and not is_due and not outdated:
+                continue
+            self._hub.outdated = set()
+            try:
+                if ear == checked and not is_due:
+                    await self._gaps.check(outdated)
+                    continue
+                await self._gaps.check()
+            except StoreUnavailable:
+                log.warning("check_waits_for_database")
+                continue
+            checked, checked_at = ear, loop.time()
+
+    async def bind(self, key: str) -> None:
+        """As `LiveSubscription.bind`."""
+        self._keys.add(key)
+        if self._subscription is not None:
+            await self._subscription.bind(key)
+
+    async def unbind(self, key: str) -> None:
+        """As `LiveSubscription.unbind`."""
+        self._keys.discard(key)
+        if self._subscription is not None:
+            await self._subscription.unbind(key)
+
+    def epoch(self) -> tuple[int, int]:
+        """As `LiveSubscription.epoch`, over all subscriptions."""
+        subscription = self._subscription
+        return id(subscription), subscription.epoch() if subscription is not None else 0
+
+    def _refused(self) -> None:
+        NOT_ALLOWED.inc()
+        now = asyncio.get_running_loop().time()
+        if now >= self._silent_until:  # a stranger's flood fills no log
+            self._silent_until = now + SILENT_S
+            log.warning("announcement_not_allowed", detail=REFUSED)
+
+    def _hear(self, arrived: Sequence[Received]) -> None:
+        """Frames that came together are announced together: those of one feed make one write."""
+        announced: list[FeedFrame] = []
+        for received in arrived:
+            if received.user_id not in self._own_users:
+                self._refused()
+                continue
+            if received.undecodable is not None:
+                log.error("announcement_undecodable", detail=received.undecodable.detail)
+                continue
+            try:
+                if received.content_type == ANNOUNCEMENT_CONTENT_TYPE:
+                    announced += _announcement(received.body).frames
+                elif received.content_type == REVOCATION_CONTENT_TYPE:
+                    self._revocations.hear(_revocation(received.body))
+            except msgspec.MsgspecError:
+                log.error("announcement_malformed", bytes=len(received.body))
+        self._hub.announce(announced)

@@ -1,0 +1,31 @@
+"""One subscriber's feed in this process."""
+
+from __future__ import annotations
+
+from clarion.contracts.announcement import feed_key
+from services.pusher.feed.subscriber import Listener
+
+
+class Feed:
+    """`version` is the last passed on, `None` until a session has caught up."""
+
+    __slots__ = ("expected", "held", "key", "sessions", "subscriber", "tenant", "version")
+
+    def __init__(self, tenant: str, subscriber: str) -> None:
+        self.tenant = tenant
+        self.subscriber = subscriber
+        self.key = feed_key(tenant, subscriber)
+        self.version: int | None = None
+        self.expected = 0
+        self.sessions: list[Listener] = []
+        self.held: dict[int, bytes] | None = None
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether a version is known to exist that was not passed on."""
+        return self.version is not None and self.expected > self.version
+
+    def pass_on(self, version: int, frame: bytes) -> None:
+        """Offer an encoded frame to every session."""
+        for session in self.sessions:
+            session.offer(version, frame)

@@ -1,0 +1,149 @@
+"""Fills what a feed did not hear from PostgreSQL.
+
+A frame that is ahead may wait `HOLD_S` for those before it; then the feed is read, once for all
+its sessions and together with other feeds that wait. Announcements may also be lost without a
+frame that tells: heads are compared after the broker's link was lost, and every `CHECK_S`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import structlog
+
+from clarion.contracts.frames import ChangedFrame, NotificationFrame
+from clarion.contracts.item import Item, ItemState
+from clarion.errors import StoreUnavailable
+from services.pusher.feed.epochs import Epochs
+from services.pusher.feed.feed import Feed
+from services.pusher.feed.hub import Hub
+from services.pusher.feed.live_frames import live_frame
+from services.pusher.feed.tasks import Tasks
+from services.pusher.inbox.history import History, Page, Position
+from services.pusher.metrics import GAPS, UNHEARD
+from services.pusher.wire import frames
+
+log = structlog.get_logger("clarion.pusher")
+
+HOLD_S = 0.05
+RETRY_S = 1.0
+CHECK_S = 30.0
+HEADS_A_QUERY = 5_000
+
+CallLater = Callable[[float, Callable[[], None]], object]
+
+
+class Gaps:
+    """Keeps the feeds of one hub whole."""
+
+    def __init__(
+        self, hub: Hub, history: History, epochs: Epochs, tasks: Tasks, call_later: CallLater
+    ) -> None:
+        self._hub = hub
+        self._epochs = epochs
+        self._history = history
+        self._tasks = tasks
+        self._call_later = call_later
+        self._waiting: set[str] = set()
+        self._filling: dict[Feed, asyncio.Future[None]] = {}
+
+    def found(self, feed: Feed, wait_s: float = HOLD_S) -> None:
+        """The feed is ahead of what it passed on: fill it unless that mends itself in time."""
+        if feed.key in self._waiting:
+            return
+        self._waiting.add(feed.key)
+        self._call_later(wait_s, lambda: self._is_due(feed.key))
+
+    async def fill(self, feed: Feed) -> None:
+        """Bring the feed to its head now; callers at the same time share one read."""
+        running = self._filling.get(feed)
+        if running is None:
+            running = self._filling[feed] = self._tasks.start(self._fill(feed))
+            running.add_done_callback(lambda _: self._filling.pop(feed, None))
+        await asyncio.shield(running)
+
+    async def check(self, feeds: Iterable[Feed] | None = None) -> None:
+        """Compare these feeds, or all, with their heads in the store; those that are behind are
+        filled. Raises `StoreUnavailable`."""
+        feeds = tuple(self._hub.feeds.values() if feeds is None else feeds)
+        known = [feed for feed in feeds if feed.version is not None]
+        for start in range(0, len(known), HEADS_A_QUERY):
+            await self._check(known[start : start + HEADS_A_QUERY])
+
+    async def _check(self, feeds: Sequence[Feed]) -> None:
+        before = [self._epochs.passed_on(feed) for feed in feeds]
+        names = [(feed.tenant, feed.subscriber) for feed in feeds]
+        epoch, heads = await self._history.heads(names)
+        lowest = min(zip(before, heads, strict=True), key=lambda one: one[1] - one[0].version)
+        if not await self._epochs.check(lowest[0], epoch, lowest[1]):
+            return  # every session reads its feed anew
+        for feed, (_, version), head in zip(feeds, before, heads, strict=True):
+            UNHEARD.inc(head > max(version, feed.expected) and feed.version == version)
+            self._hub.expect(feed, head)
+
+    def _is_due(self, key: str) -> None:
+        self._waiting.discard(key)
+        # The feed of this subscriber as it is now: a page that reloads leaves and comes back
+        feed = self._hub.feeds.get(key)
+        if feed is not None and feed.has_gap and feed not in self._filling:
+            self._tasks.start(self.fill(feed))
+
+    async def _fill(self, feed: Feed) -> None:
+        version, goal = feed.version, feed.expected
+        if version is None:
+            return
+        GAPS.inc()
+        try:
+            before = self._epochs.passed_on(feed)
+            page = await self._history.after(Position(feed.tenant, feed.subscriber, version))
+            may_be_used = await self._epochs.check(before, page.epoch, page.head)
+        except StoreUnavailable:
+            log.warning("gap_waits_for_database")
+            self.found(feed, RETRY_S)
+            return
+        if not may_be_used:
+            return  # every session reads its feed anew
+        self._apply(feed, page)
+        self._hub.give_up(feed, goal)
+
+    def _apply(self, feed: Feed, page: Page) -> None:
+        version = feed.version
+        if version is None or page.head <= version:
+            return
+        missing = dict(live_bodies(page, version))
+        wanted = range(version + 1, page.head + 1)
+        if page.more or len(missing) < len(wanted):
+            self._hub.skip_to(feed, page.head)
+            return
+        for one in wanted:
+            self._hub.offer(feed, one, missing[one])
+
+
+def live_bodies(page: Page, after: int) -> Iterator[tuple[int, bytes]]:
+    """For each version of the page past `after` the frame that its announcement bore, as far as
+    the store still knows: whole what entered the view by it, the state of what was changed."""
+    by_version: dict[int, list[Item]] = {}
+    for item in page.items:
+        if item.version > after:
+            by_version.setdefault(item.version, []).append(item)
+    for version, items in by_version.items():
+        yield version, frames.body_of(_live_frame(version, page, items))
+
+
+def _live_frame(version: int, page: Page, items: list[Item]) -> NotificationFrame | ChangedFrame:
+    entered = items if all(one.id in page.entered for one in items) else []
+    states = [state_of(one) for one in items]
+    return live_frame(version, page.unread, states, entered, page.traces.get(items[0].id))
+
+
+def state_of(item: Item) -> ItemState:
+    """The part of an item that commands change."""
+    return ItemState(
+        id=item.id,
+        version=item.version,
+        seen_at=item.seen_at,
+        read_at=item.read_at,
+        archived_at=item.archived_at,
+        snoozed_until=item.snoozed_until,
+    )

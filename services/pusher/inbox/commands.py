@@ -1,0 +1,245 @@
+"""What a subscriber does with items: read, unread, seen, archive, unarchive, snooze.
+
+One command is one transaction that holds the inbox row. What it changes bears one new version;
+where it changes nothing there is no version and nobody hears of it. Ids of other subscribers, and
+ids of nothing, are simply not found.
+
+A snoozed item is out of the inbox and does not count as unread. `due_at` has the notifier's
+dispatch bring it back; archiving it, or a snooze until `null`, ends that. Items that come back into
+view by a snooze until `null`, or out of the archive, are told whole: a page that never held them
+could not show them by their state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from clarion.contracts.item import Item, ItemState
+from clarion.store.database import Database, Driver
+from clarion.store.item_changes import noted
+from services.pusher.inbox.history import WHOLE, item_of
+from services.pusher.inbox.item_states import is_unread, state_of
+
+encode = msgspec.json.Encoder().encode
+
+Verb = Literal["read", "unread", "seen", "archive", "unarchive", "snooze"]
+
+REST = "REST"
+"""By a call, rather than through a session."""
+
+MAX_CHANGED = 4_000
+"""Items that one version may change: the `changed` frame stays below a mebibyte, which is what
+clients accept by default. An `up_to` that reaches further takes several versions."""
+MAX_ENTERED = 8
+"""Items that one version may bring back into view: they are told whole, and each may have `data` of
+64 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a verb writes, and whom it concerns; `$5` is the end of a snooze."""
+
+    assign: str
+    concerns: str
+
+
+RULES: dict[Verb, Rule] = {
+    "read": Rule("read_at = now(), seen_at = coalesce(seen_at, now())", "read_at IS NULL"),
+    "unread": Rule("read_at = NULL", "read_at IS NOT NULL"),
+    "seen": Rule("seen_at = now()", "seen_at IS NULL"),
+    "archive": Rule(
+        "archived_at = now(), snoozed_until = NULL, due_at = NULL", "archived_at IS NULL"
+    ),
+    "unarchive": Rule("archived_at = NULL", "archived_at IS NOT NULL"),
+    "snooze": Rule(
+        "snoozed_until = $5::timestamptz, due_at = $5::timestamptz",
+        "archived_at IS NULL AND snoozed_until IS DISTINCT FROM $5::timestamptz",
+    ),
+}
+
+LOCK = "SELECT version, unread FROM inboxes WHERE tenant = $1 AND subscriber = $2 FOR UPDATE"
+MOVE = "UPDATE inboxes SET version = $3, unread = $4 WHERE tenant = $1 AND subscriber = $2"
+UP_TO = """
+SELECT id FROM notifications
+WHERE tenant = $1 AND subscriber = $2 AND version <= $3 AND {concerns}
+ORDER BY version, id LIMIT $4
+"""
+CHANGE = """
+WITH chosen AS (
+    SELECT id, read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL AS counted
+    FROM notifications
+    WHERE tenant = $1 AND subscriber = $2 AND id = ANY($4::uuid[])
+        AND version IS NOT NULL AND {concerns}
+), changed AS (
+    UPDATE notifications n SET {assign}, version = $3, changes = {changes}
+    FROM chosen
+    WHERE n.id = chosen.id AND n.id = ANY($4::uuid[])
+    RETURNING n.id, n.version, n.seen_at, n.read_at, n.archived_at, n.snoozed_until,
+        chosen.counted
+)
+SELECT id, version, seen_at, read_at, archived_at, snoozed_until, counted
+FROM changed ORDER BY id
+"""
+"""`counted`: whether the item counted as unread before."""
+
+
+@dataclass(slots=True)
+class Change:
+    """What one version changed, and the inbox after it. Where the items came back into view by it,
+    `entered` has them whole; `trace_id` is that of the call that sent the event of the last."""
+
+    version: int
+    unread: int
+    items: list[ItemState]
+    entered: list[Item] = field(default_factory=list[Item])
+    trace_id: str | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The inbox after a command, and its changes in order of version; none where none applied."""
+
+    version: int = 0
+    unread: int = 0
+    changes: list[Change] = field(default_factory=list[Change])
+    before: int = 0
+    """Items that the same command had changed before it was sent again."""
+
+    @property
+    def changed(self) -> int:
+        """How many items changed."""
+        return self.before + sum(len(change.items) for change in self.changes)
+
+
+class Commands:
+    """State changes in the store. Every method raises `StoreUnavailable`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def carry_out(
+        self,
+        tenant: str,
+        subscriber: str,
+        verb: Verb,
+        *,
+        ids: Sequence[UUID] | None,
+        up_to: int | None,
+        until: datetime | None = None,
+        by: str = REST,
+    ) -> Outcome:
+        """Apply a verb to these ids, or to all items with a version of at most `up_to`. `by` is
+        through what the subscriber does it, for the history."""
+        outcome = Outcome()
+        left = list(ids or ())
+        deed = deed_of(tenant, subscriber, verb, until, by)
+        while True:
+            part = None if ids is None else left[: deed.limit]
+            step = await self._database.run(
+                lambda tx, part=part: take_step(tx, deed, part, up_to or 0)
+            )
+            if step is None:
+                return outcome
+            outcome.version, outcome.unread = step.version, step.unread
+            if step.change is not None:
+                outcome.changes.append(step.change)
+            left = left[deed.limit :]
+            if not left and (ids is not None or step.chosen < deed.limit):
+                return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A verb for one inbox; `more` are the parameters of its rule, from `$5` on."""
+
+    tenant: str
+    subscriber: str
+    verb: Verb
+    by: str
+    more: tuple[datetime | None, ...]
+
+    @property
+    def rule(self) -> Rule:
+        """Of its verb."""
+        return RULES[self.verb]
+
+    @property
+    def brings_back(self) -> bool:
+        """Whether the items that it changes come back into view."""
+        return self.verb == "unarchive" or (self.verb == "snooze" and self.more == (None,))
+
+    @property
+    def limit(self) -> int:
+        """Items of one transaction."""
+        return MAX_ENTERED if self.brings_back else MAX_CHANGED
+
+    def note(self) -> str:
+        """What the history keeps of it, as JSON."""
+        until = {"until": self.more[0]} if self.more else {}
+        return encode({"what": self.verb, "by": self.by, **until}).decode()
+
+
+def deed_of(tenant: str, subscriber: str, verb: Verb, until: datetime | None, by: str) -> Deed:
+    """`until` is of a snooze only."""
+    return Deed(tenant, subscriber, verb, by, (until,) if verb == "snooze" else ())
+
+
+class _Step(NamedTuple):
+    """One transaction of a command; `chosen` is how many items it looked at."""
+
+    version: int
+    unread: int
+    chosen: int
+    change: Change | None
+
+
+async def take_step(tx: Driver, deed: Deed, ids: Sequence[UUID] | None, up_to: int) -> _Step | None:
+    inbox = await tx.fetchrow(LOCK, deed.tenant, deed.subscriber)
+    if inbox is None:
+        return None
+    chosen = await _up_to(tx, deed, up_to) if ids is None else ids
+    version, unread = inbox["version"], inbox["unread"]
+    change = await _apply(tx, deed, chosen, version, unread)
+    if change is not None:
+        version, unread = change.version, change.unread
+    return _Step(version, unread, len(chosen), change)
+
+
+async def _up_to(connection: Driver, deed: Deed, version: int) -> list[UUID]:
+    query = UP_TO.format(concerns=deed.rule.concerns)
+    feed = (deed.tenant, deed.subscriber)
+    rows = await connection.fetch(query, *feed, version, deed.limit, *deed.more)
+    return [row["id"] for row in rows]
+
+
+async def _apply(
+    connection: Driver, deed: Deed, ids: Sequence[UUID], head: int, unread_before: int
+) -> Change | None:
+    if not ids:
+        return None
+    version = head + 1
+    query = CHANGE.format(
+        assign=deed.rule.assign,
+        concerns=deed.rule.concerns,
+        changes=noted(version="$3::bigint", note=f"${5 + len(deed.more)}"),
+    )
+    feed = (deed.tenant, deed.subscriber)
+    rows = await connection.fetch(query, *feed, version, list(ids), *deed.more, deed.note())
+    if not rows:
+        return None
+    items = [state_of(row) for row in rows]
+    counted = sum(row["counted"] for row in rows)
+    unread = unread_before - counted + sum(is_unread(item) for item in items)
+    await connection.execute(MOVE, *feed, version, unread)
+    change = Change(version, unread, items)
+    if deed.brings_back:
+        for row in await connection.fetch(WHOLE, [item.id for item in items]):
+            change.entered.append(item_of(row))
+            change.trace_id = row["trace_id"]
+    return change

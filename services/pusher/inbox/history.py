@@ -1,0 +1,204 @@
+"""What the store tells of inboxes: pages in order of version, snapshots, lists, heads.
+
+Every page is one statement, hence one snapshot: its items, its `head`, its `unread` and its `epoch`
+belong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from clarion.contracts.item import Item
+from clarion.store.database import Database
+from services.pusher.inbox.batch_loader import Group
+from services.pusher.metrics import FEEDS_READ, READS
+
+PAGE = 500
+SNAPSHOT = 50
+GROUPED = 160
+"""Feeds read by one query."""
+ROWS = 8_000
+"""Items read by one query, about: the more feeds, the fewer of each."""
+MAX_ID = UUID(int=2**128 - 1)
+
+COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url, n.image, n.actor,
+    coalesce((e.document -> 'data')::text, (e.body -> 'data')::text) AS data, n.lane, n.version,
+    n.created_at, n.seen_at, n.read_at, n.archived_at, n.snoozed_until, n.trace_id"""
+
+ENTERED = """n.changes = '[]' OR n.changes -> -1 ->> 'what' = 'return'
+    OR n.changes -> -1 ->> 'what' = 'unarchive'
+    OR (n.changes -> -1 ->> 'what' = 'snooze' AND n.changes -> -1 ->> 'until' IS NULL)"""
+"""Whether the item came, or came back, into view by its latest version."""
+
+HEADS = """
+SELECT q.n, coalesce(i.version, 0) AS head, (SELECT value FROM epoch) AS epoch
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS q(tenant, subscriber, n)
+LEFT JOIN inboxes i ON i.tenant = q.tenant AND i.subscriber = q.subscriber
+ORDER BY q.n
+"""
+
+WHOLE = (
+    f"SELECT {COLUMNS} FROM unnest($1::uuid[]) AS q(id) "  # noqa: S608 # nothing but our own names
+    "JOIN notifications n ON n.id = q.id LEFT JOIN events e ON e.id = n.event"
+)
+
+FROM_FEEDS = """
+SELECT q.n, coalesce(i.version, 0) AS head, coalesce(i.unread, 0) AS unread,
+    (SELECT value FROM epoch) AS epoch, r.*
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[])
+    WITH ORDINALITY AS q(tenant, subscriber, version, after_id, n)
+LEFT JOIN inboxes i ON i.tenant = q.tenant AND i.subscriber = q.subscriber
+LEFT JOIN LATERAL (
+    SELECT {columns}
+    FROM (
+        SELECT * FROM notifications m
+        WHERE m.tenant = q.tenant AND m.subscriber = q.subscriber AND m.version IS NOT NULL
+            AND {where}
+        ORDER BY {order} LIMIT {limit}
+    ) n
+    LEFT JOIN events e ON e.id = n.event
+) r ON true
+ORDER BY q.n, r.version, r.id
+"""
+
+AFTER = FROM_FEEDS.format(
+    columns=f"{COLUMNS}, ({ENTERED}) AS entered",
+    where="(m.version, m.id) > (q.version, q.after_id)",
+    order="m.version, m.id",
+    limit="$5",
+)
+NEWEST = FROM_FEEDS.format(
+    columns=COLUMNS,
+    where="m.archived_at IS NULL AND m.snoozed_until IS NULL",
+    order="m.id DESC",
+    limit=SNAPSHOT,
+)
+
+
+class Position(NamedTuple):
+    """A place in one feed: after this version and id."""
+
+    tenant: str
+    subscriber: str
+    version: int
+    id: UUID = MAX_ID
+    """`MAX_ID`: after every item of that version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items in order of (version, id), and the inbox in the same snapshot. With `more` there are
+    further items; without, the feed has been read up to `head`."""
+
+    head: int
+    unread: int
+    items: list[Item]
+    more: bool
+    next_version: int | None
+    """The version of the first item past the page."""
+    traces: Mapping[UUID, str] = field(default_factory=dict[UUID, str])
+    """By the item: the trace of the call that brought its event."""
+    entered: frozenset[UUID] = frozenset()
+    """Items that came, or came back, into view by their version; told by `History.after`."""
+    epoch: str = ""
+
+    def cursors(self) -> list[int]:
+        """For each item the version that a client who has it may resume from: that of the item,
+        or one less while other items of the same version are still to come."""
+        versions = [item.version for item in self.items]
+        following = [*versions[1:], self.next_version]
+        return [
+            version - 1 if version == then else version
+            for version, then in zip(versions, following, strict=False)
+        ]
+
+
+class History:
+    """Reads of many feeds at once; at most half of the pool is busy with them.
+
+    Every method raises `StoreUnavailable` where the database is away.
+    """
+
+    def __init__(self, database: Database, *, pool_size: int) -> None:
+        self._database = database
+        in_flight = max(1, pool_size // 2)
+        self._after = Group(self._read_after, size=GROUPED, in_flight=in_flight)
+        self._newest = Group(self._read_newest, size=GROUPED, in_flight=in_flight)
+
+    async def after(self, position: Position) -> Page:
+        """Up to `PAGE` items that changed after this place, as they are now; fewer, with `more`,
+        where many feeds are read at once."""
+        return await self._after.ask(position)
+
+    async def newest(self, tenant: str, subscriber: str) -> Page:
+        """The newest `SNAPSHOT` items of the inbox: neither archived nor snoozed."""
+        return await self._newest.ask(Position(tenant, subscriber, 0))
+
+    async def heads(self, feeds: Sequence[tuple[str, str]]) -> tuple[str, list[int]]:
+        """The epoch, and the version of each inbox in the order of (tenant, subscriber) given; one
+        query."""
+        READS.labels("heads").inc()
+        columns = [[one[0] for one in feeds], [one[1] for one in feeds]]
+        rows = await self._database.run(lambda tx: tx.fetch(HEADS, *columns))
+        return rows[0]["epoch"] or "", [row["head"] for row in rows]
+
+    async def _read_after(self, positions: Sequence[Position]) -> list[Page]:
+        limit = min(PAGE, ROWS // len(positions))
+        READS.labels("after").inc()
+        return await self._read(AFTER, positions, limit, limit + 1)
+
+    async def _read_newest(self, positions: Sequence[Position]) -> list[Page]:
+        READS.labels("newest").inc()
+        return await self._read(NEWEST, positions, SNAPSHOT)
+
+    async def _read(
+        self, query: str, positions: Sequence[Position], limit: int, *more: int
+    ) -> list[Page]:
+        FEEDS_READ.inc(len(positions))
+        columns = [list(column) for column in zip(*positions, strict=True)]
+        rows = await self._database.run(lambda tx: tx.fetch(query, *columns, *more))
+        grouped: list[list[Any]] = [[] for _ in positions]
+        for row in rows:
+            grouped[row["n"] - 1].append(row)
+        return [page_of(feed_rows, limit) for feed_rows in grouped]
+
+
+def page_of(rows: list[Any], limit: int) -> Page:
+    """A page from the rows of one feed: one without an item where there is none."""
+    first = rows[0]
+    items = [item_of(row) for row in rows[:limit] if row["id"] is not None]
+    following = rows[limit]["version"] if len(rows) > limit else None
+    traces = {row["id"]: row["trace_id"] for row in rows[:limit]}
+    entered = frozenset(row["id"] for row in rows[:limit] if row.get("entered"))
+    head, unread, epoch = first["head"], first["unread"], first["epoch"] or ""
+    more = len(rows) > limit
+    return Page(head, unread, items, more, following, traces, entered, epoch)
+
+
+def item_of(row: Any) -> Item:
+    """An item from a row with `COLUMNS`; its data stays the JSON text that the store gave."""
+    data = row["data"]
+    return Item(
+        id=row["id"],
+        event_id=row["event_id"] or "",
+        type=row["type"],
+        category=row["category"],
+        title=row["title"],
+        body=row["body"],
+        url=row["url"],
+        data=None if data is None else msgspec.Raw(data.encode()),
+        lane=row["lane"],
+        version=row["version"],
+        created_at=row["created_at"],
+        seen_at=row["seen_at"],
+        read_at=row["read_at"],
+        archived_at=row["archived_at"],
+        snoozed_until=row["snoozed_until"],
+        image=row["image"],
+        actor=row["actor"],
+    )

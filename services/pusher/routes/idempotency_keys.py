@@ -1,0 +1,35 @@
+"""The header `Idempotency-Key` of a command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Header
+
+from clarion.contracts.ids import holds_control
+from clarion.errors import FieldError, Invalid
+from services.pusher.inbox.keyed_commands import MAX_CHARACTERS
+
+DESCRIPTION = (
+    "Names the command: one that is sent again within ten minutes is answered as before, and not "
+    "carried out twice"
+)
+WORDS = f"must be UTF-8 of 1 to {MAX_CHARACTERS} characters, none of them a control character"
+
+
+async def idempotency_key(
+    given: Annotated[str | None, Header(alias="Idempotency-Key", description=DESCRIPTION)] = None,
+) -> str | None:
+    """Quoted or bare. Raises `Invalid`."""
+    if given is None:
+        return None
+    try:
+        key = given.encode("latin-1").decode().strip()
+    except UnicodeError:
+        key = ""
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    if not 1 <= len(key) <= MAX_CHARACTERS or holds_control(key):
+        fault = FieldError("Idempotency-Key", WORDS)
+        raise Invalid("The Idempotency-Key is not valid.", errors=[fault])
+    return key

@@ -1,0 +1,1 @@
+"""One connection of a subscriber: its state, its deadlines, its frames in order, its replay."""

@@ -1,0 +1,91 @@
+"""Client frames as they come: what cannot be read becomes the error frame that answers it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from clarion.contracts.frames import (
+    AnyClientFrame,
+    Archive,
+    Command,
+    ErrorFrame,
+    Read,
+    Seen,
+    Snooze,
+    Unarchive,
+    Unread,
+)
+from clarion.contracts.media import BOM, without_bom
+from clarion.contracts.moments import without_leap_seconds
+from services.pusher.inbox.commands import Verb
+from services.pusher.inbox.snooze import until_fault
+from services.pusher.wire.frame_faults import (
+    FRAMES,
+    MAX_REF_CHARACTERS,
+    MUST_BE,
+    frame_faults,
+    type_fault,
+)
+
+VERBS: dict[type[Command], Verb] = {
+    Read: "read",
+    Unread: "unread",
+    Seen: "seen",
+    Archive: "archive",
+    Unarchive: "unarchive",
+    Snooze: "snooze",
+}
+
+_unreadable = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
+
+
+_frame = msgspec.json.Decoder(AnyClientFrame)
+_object = msgspec.json.Decoder(dict[str, Any])
+
+
+def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame | None:
+    """The frame, or the answer to what is none: codes `malformed`, `unknown_type`, `invalid`. One
+    of a type that is unknown here, and that waits for no answer, is of a newer client: None."""
+    if payload[:1] == BOM[:1]:
+        payload = without_bom(payload)
+    try:
+        frame = _frame.decode(payload)
+    except msgspec.ValidationError:
+        changed = without_leap_seconds(payload)
+        if changed is not None:
+            return read_frame(changed)
+        return _refusal(payload)
+    except _unreadable:
+        return ErrorFrame(code="malformed", detail="The frame is not JSON.")
+    if not is_short(frame.ref):
+        return ErrorFrame(code="invalid", detail=f"`ref` {MUST_BE['ref']}.")
+    if isinstance(frame, Command) and (frame.ids is None) == (frame.up_to is None):
+        return ErrorFrame(code="invalid", detail="Give either `ids` or `up_to`.", ref=frame.ref)
+    if isinstance(frame, Snooze) and (fault := until_fault(frame.until)) is not None:
+        return ErrorFrame(code="invalid", detail=f"`until` {fault}.", ref=frame.ref)
+    return frame
+
+
+def is_short(ref: object) -> bool:
+    """Whether a `ref` may be repeated in an answer."""
+    if isinstance(ref, str):
+        return len(ref) <= MAX_REF_CHARACTERS
+    return ref is None or (isinstance(ref, int) and -(2**63) <= ref < 2**64)
+
+
+def _refusal(payload: bytes) -> ErrorFrame | None:
+    try:
+        found = _object.decode(payload)
+    except _unreadable:
+        return ErrorFrame(code="invalid", detail="The frame is not a JSON object.")
+    ref = found.get("ref")
+    if isinstance(ref, bool) or not is_short(ref):
+        ref = None
+    kind = found.get("type")
+    if isinstance(kind, str) and kind not in FRAMES and found.get("ref") is None:
+        return None
+    if not isinstance(kind, str) or kind not in FRAMES:
+        return ErrorFrame(code="unknown_type", detail=type_fault(kind), ref=ref)
+    return ErrorFrame(code="invalid", detail=frame_faults(found), ref=ref)

@@ -1,0 +1,76 @@
+"""State changes on their whole way: the store, the sessions here, the other pushers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from uuid import UUID
+
+from clarion.contracts.announcement import FeedFrame, feed_key
+from clarion.errors import StoreUnavailable
+from clarion.store.database import Database
+from services.pusher.feed.announcer import Announcer
+from services.pusher.feed.epochs import Epochs
+from services.pusher.feed.hub import Hub
+from services.pusher.feed.live_frames import live_frame
+from services.pusher.inbox.commands import REST, Change, Commands, Outcome, Verb, deed_of
+from services.pusher.inbox.keyed_commands import KeyedCommands
+from services.pusher.metrics import COMMANDS
+from services.pusher.wire import frames
+
+
+class Changes:
+    """What a subscriber changes, by socket or by REST, reaches every device."""
+
+    def __init__(self, database: Database, hub: Hub, epochs: Epochs, announcer: Announcer) -> None:
+        self._commands = Commands(database)
+        self._keyed = KeyedCommands(database)
+        self._hub = hub
+        self._epochs = epochs
+        self._announcer = announcer
+
+    async def make(
+        self,
+        tenant: str,
+        subscriber: str,
+        verb: Verb,
+        *,
+        ids: Sequence[UUID] | None,
+        up_to: int | None,
+        until: datetime | None = None,
+        by: str = REST,
+        idempotency_key: str | None = None,
+    ) -> Outcome:
+        """Carry out a command and tell of it; sessions here hear it before this returns. With a
+        key once only: raises `Invalid` for one that came with another command. Raises
+        `StoreUnavailable`."""
+        COMMANDS.labels(verb).inc()
+        key = feed_key(tenant, subscriber)
+        feed = self._hub.feeds.get(key)
+        before = self._epochs.passed_on(feed) if feed is not None else None
+        if idempotency_key is None:
+            outcome = await self._commands.carry_out(
+                tenant, subscriber, verb, ids=ids, up_to=up_to, until=until, by=by
+            )
+        else:
+            deed = deed_of(tenant, subscriber, verb, until, by)
+            outcome = await self._keyed.carry_out(deed, ids, up_to, idempotency_key)
+        if before is not None and outcome.changes:
+            with suppress(StoreUnavailable):  # what was committed is answered; the next check tells
+                await self._epochs.check(before, before.epoch, outcome.changes[0].version - 1)
+        announced = [changed_frame(key, change) for change in outcome.changes]
+        self._hub.announce(announced)
+        self._announcer.announce(announced)
+        return outcome
+
+    async def trim(self) -> None:
+        """As `KeyedCommands.trim`."""
+        await self._keyed.trim()
+
+
+def changed_frame(feed: str, change: Change) -> FeedFrame:
+    """One version's changes, ready to be announced."""
+    states, entered = change.items, change.entered
+    frame = live_frame(change.version, change.unread, states, entered, change.trace_id)
+    return FeedFrame(feed, change.version, frames.body_of(frame))

@@ -1,0 +1,129 @@
+"""What subscribers publish becomes an event like any other (docs/decisions/0008).
+
+It enters `clarion.events` with a confirm, and from there every promise holds: the members of the
+topic get it once, by `notification` frames, and by resume. Sender, tenant and title are the
+token's and cannot be chosen; only `data` is the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Raw, Struct
+
+from clarion.bus import Bus
+from clarion.bus.group_commit import GroupCommit, Ticket
+from clarion.contracts.envelope import RawEntry
+from clarion.contracts.event import Lane
+from clarion.contracts.frames import ErrorFrame, Ok, Publish
+from clarion.contracts.ids import new_id
+from clarion.contracts.validation import decode_event
+from clarion.errors import Invalid, Refused, Unavailable
+from clarion.telemetry.trace import new_traceparent
+from services.pusher.access.token_bucket import Buckets
+from services.pusher.feed.feed import Feed
+from services.pusher.metrics import PUBLISHED
+
+EVENT_TYPE = "topic.published"
+SOURCE = "subscriber:"
+LANE: Lane = "normal"
+MAX_HELD_BYTES = 16 * 1024**2
+"""What may wait for its confirm in one process; beyond it the newest is refused."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Content(Struct, frozen=True):
+    """As `contracts.event.Content`."""
+
+    title: str
+
+
+class Published(Struct, frozen=True):
+    """The event of one frame."""
+
+    type: str
+    id: str
+    source: str
+    to: str
+    category: str
+    content: Content
+    channels: tuple[str, ...]
+    lane: str
+    data: Raw
+
+
+class Publishing:
+    """The way of published frames into the broker."""
+
+    def __init__(self, bus: Bus, *, per_minute: int, clock: Callable[[], float]) -> None:
+        self._bus = bus
+        self._lane = GroupCommit(bus, LANE)
+        self._senders = Buckets(clock, per_minute / 60, per_minute)
+        self._held = 0
+
+    async def publish(self, feed: Feed, frame: Publish) -> Ok | ErrorFrame:
+        """The answer: `ok` once the event is kept. Raises `Unavailable` where the broker does not
+        take it, or is not known to have taken it."""
+        if not self._senders.take(feed.key):
+            return _refusal(frame, "too_many_publishes", "You publish more than one may.")
+        event = event_of(feed.subscriber, frame)
+        body = _encode(event)
+        try:
+            decode_event(body)
+        except Refused as problem:
+            return _refusal(frame, "invalid", sentence_of(problem))
+        await self._keep(_encode(entry_of(feed.tenant, event, body)))
+        PUBLISHED.inc()
+        return Ok(ref=frame.ref)
+
+    async def close(self, timeout_s: float) -> None:
+        """Refuse what is new, finish what was begun."""
+        await self._lane.close(timeout_s)
+
+    async def _keep(self, entry: bytes) -> None:
+        if not self._bus.status().can_publish or self._held + len(entry) > MAX_HELD_BYTES:
+            raise Unavailable("The broker takes nothing now; it was not published.")
+        self._held += len(entry)
+        try:
+            ticket = Ticket(asyncio.get_running_loop())
+            self._lane.add([entry], ticket)
+            problem = await ticket.done
+        finally:
+            self._held -= len(entry)
+        if problem is not None:
+            raise Unavailable(f"{problem.detail} With an `id` it is safe to send it again.")
+
+
+def event_of(sender: str, frame: Publish) -> Published:
+    """What the frame says, by this sender."""
+    return Published(
+        type=EVENT_TYPE,
+        id=frame.id or new_id(),
+        source=SOURCE + sender,
+        to=f"topic:{frame.topic}",
+        category=frame.topic,
+        content=Content(sender),
+        channels=("inbox",),
+        lane=LANE,
+        data=frame.data,
+    )
+
+
+def entry_of(tenant: str, event: Published, body: bytes) -> RawEntry:
+    """The event as it travels."""
+    return RawEntry(event.id, event.source, tenant, datetime.now(UTC), new_traceparent(), Raw(body))
+
+
+def sentence_of(problem: Refused) -> str:
+    """What is wrong with the event, for the frame that brought it."""
+    if not isinstance(problem, Invalid):
+        return problem.detail
+    return "; ".join(f"`{one.field}` {one.message}" for one in problem.errors[:10]) + "."
+
+
+def _refusal(frame: Publish, code: str, detail: str) -> ErrorFrame:
+    return ErrorFrame(code=code, detail=detail, ref=frame.ref)

@@ -1,0 +1,155 @@
+"""What each session was given and what it acknowledged, for the history.
+
+Nothing is written per frame: sessions that acknowledged something or ended are noted, and every
+`SWEEP_S` those that were given something; every `FLUSH_S` the notes go to the store as one
+statement per `BATCH`. Where the store is away they wait,
+at most `MAX_NOTED` of them; where this process is killed, those of the last `FLUSH_S` are lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+import structlog
+
+from clarion.contracts.ids import lowest_id_at
+from clarion.errors import StoreUnavailable
+from clarion.store.database import Database
+from services.pusher.feed.feed import Feed
+from services.pusher.metrics import LOST_RECEIPTS
+
+log = structlog.get_logger("clarion.pusher")
+
+FLUSH_S = 2.0
+SWEEP_S = 10.0
+BATCH = 1_000
+MAX_NOTED = 100_000
+KEPT = timedelta(days=30)
+TRIM_EVERY_S = 3600.0
+
+WRITE = """
+INSERT INTO receipts (session, tenant, subscriber, written, acknowledged)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])
+ON CONFLICT (session) DO UPDATE SET
+    written = greatest(receipts.written, excluded.written),
+    acknowledged = greatest(receipts.acknowledged, excluded.acknowledged),
+    at = now()
+"""
+TRIM = """
+DELETE FROM receipts WHERE session IN
+    (SELECT session FROM receipts WHERE session < $1::uuid ORDER BY session LIMIT $2)
+"""
+
+
+class Reader(Protocol):
+    """A session, as far as a receipt tells of it."""
+
+    id: str
+    feed: Feed | None
+    version: int
+    acknowledged: int
+    noted: int
+    """The version that its receipt told last."""
+
+
+class Receipt(NamedTuple):
+    """A row of the store."""
+
+    session: UUID
+    tenant: str
+    subscriber: str
+    written: int
+    acknowledged: int
+
+
+class Receipts:
+    """The receipts of this process's sessions."""
+
+    def __init__(self, database: Database, sessions: Callable[[], Iterable[Reader]]) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._noted: dict[str, Receipt] = {}
+
+    def acknowledge(self, session: Reader, version: int) -> None:
+        """The peer has handled all up to `version`, as far as that was given to it."""
+        reached = min(version, session.version)
+        if reached > session.acknowledged:
+            session.acknowledged = reached
+            self.note(session)
+
+    def note(self, session: Reader) -> None:
+        """Write the session's receipt soon, unless it was given nothing."""
+        feed = session.feed
+        if feed is None or session.version == 0:
+            return
+        if session.id not in self._noted and len(self._noted) >= MAX_NOTED:
+            LOST_RECEIPTS.inc()
+            return
+        session.noted = session.version
+        self._noted[session.id] = Receipt(
+            UUID(session.id), feed.tenant, feed.subscriber, session.version, session.acknowledged
+        )
+
+    def sweep(self) -> None:
+        """Note every session that was given something since it was last noted."""
+        for session in tuple(self._sessions()):
+            if session.version > session.noted:
+                self.note(session)
+
+    async def run(self) -> None:
+        """Write for ever."""
+        swept_at = time.monotonic()
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            if time.monotonic() >= swept_at + SWEEP_S:
+                swept_at = time.monotonic()
+                self.sweep()
+            await self._try_to_flush()
+
+    async def close(self) -> None:
+        """Write what is left, once."""
+        await self._try_to_flush()
+        if self._noted:
+            LOST_RECEIPTS.inc(len(self._noted))
+            self._noted.clear()
+
+    async def flush(self) -> None:
+        """Write what is noted. Raises `StoreUnavailable`; what was not written stays noted."""
+        while self._noted:
+            batch = dict(islice(self._noted.items(), BATCH))
+            columns = [list(column) for column in zip(*batch.values(), strict=True)]
+            async with self._database.driver() as connection:
+                await connection.execute(WRITE, *columns)
+            for name, written in batch.items():
+                if self._noted.get(name) is written:
+                    del self._noted[name]
+
+    async def trim(self) -> None:
+        """Delete what is older than `KEPT`, for ever; pushers of one start do so apart."""
+        while True:
+            await asyncio.sleep(random.uniform(0.5, 1.0) * TRIM_EVERY_S)  # noqa: S311 # only spreads
+            try:
+                await self.trim_before(datetime.now(UTC) - KEPT)
+            except StoreUnavailable as error:
+                log.warning("receipts_not_trimmed", code=error.code)
+
+    async def trim_before(self, moment: datetime) -> None:
+        """Delete the receipts of sessions that began before. Raises `StoreUnavailable`."""
+        deleted = BATCH
+        while deleted == BATCH:
+            async with self._database.driver() as connection:
+                status = await connection.execute(TRIM, lowest_id_at(moment), BATCH)
+            deleted = int(status.rpartition(" ")[2])
+
+    async def _try_to_flush(self) -> None:
+        try:
+            await self.flush()
+        except StoreUnavailable as error:
+            log.warning("receipts_not_written", noted=len(self._noted), code=error.code)

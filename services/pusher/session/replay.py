@@ -1,0 +1,212 @@
+"""The replay: what a session missed, from the store, up to where live frames take over.
+
+The session is in the hub, and its shard is heard, before its history is read, so that nothing falls
+between the two: live frames are kept meanwhile, and those that the replay covers are dropped.
+Pages are read until one is short; its `head`, of the same snapshot, is where the replay ends. An
+item that changes between two pages moves to the end of the feed and is read there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+
+from clarion.contracts.frames import CaughtUp, NotificationFrame, Ref, Welcome
+from services.pusher.feed.epochs import Epochs
+from services.pusher.feed.feed import Feed
+from services.pusher.feed.gaps import Gaps
+from services.pusher.feed.hub import Hub
+from services.pusher.feed.shards import Shards
+from services.pusher.feed.states import STAGE_MOVES, Stage, moved
+from services.pusher.inbox.history import History, Page, Position
+from services.pusher.session.session import Session
+from services.pusher.wire import frames
+from services.pusher.wire.write_buffer import HIGH_WATER_BYTES
+
+PATIENCE_S = 1.0
+"""How long the rest of a page waits for a peer that does not read."""
+
+
+class Resume:
+    """Replays for every session of a process."""
+
+    def __init__(
+        self,
+        history: History,
+        epochs: Epochs,
+        hub: Hub,
+        shards: Shards,
+        gaps: Gaps,
+        *,
+        heartbeat_s: int,
+    ) -> None:
+        self._history = history
+        self._epochs = epochs
+        self._hub = hub
+        self._shards = shards
+        self._gaps = gaps
+        self._heartbeat_s = heartbeat_s
+
+    async def replay(
+        self,
+        session: Session,
+        since: int | None,
+        ref: Ref = None,
+        epoch: str | None = None,
+    ) -> None:
+        """`welcome`, the items, `caught_up`; then the session is live, unless it closed meanwhile.
+
+        Without `since`, or with one that the inbox has not reached or that is of another epoch, a
+        snapshot. Raises `StoreUnavailable`, and `BusUnavailable` where the feed's shard cannot be
+        heard.
+        """
+        feed = session.feed
+        if feed is None or not session.is_open:
+            return
+        if session.stage is not Stage.REPLAYING:
+            session.begin_replay()
+        await self._shards.hear(feed)
+        heard = self._shards.epoch()
+        page, reset = await self._first(feed, since, epoch)
+        session.epoch = page.epoch
+        session.send(
+            Welcome(
+                version=page.head,
+                unread=page.unread,
+                epoch=page.epoch,
+                time=datetime.now(UTC),
+                session=session.id,
+                heartbeat_s=self._heartbeat_s,
+                ref=ref,
+                reset=reset,
+            )
+        )
+        place = Position(feed.tenant, feed.subscriber, since or 0)
+        patience_s = None if reset or since is None else PATIENCE_S  # a snapshot is written whole
+        while session.is_open:
+            written = await write_page(session, page, patience_s)
+            head, is_last = page.head, not page.more and written == len(page.items)
+            place = end_of(place, page, written)
+            del page  # who does not read holds none
+            await session.backlog.drained()
+            if is_last and self._is_present(session) and self._take_over(session, feed, head):
+                break
+            heard = self._shards.epoch()
+            page = await self._read(feed, partial(self._history.after, place))
+            patience_s = PATIENCE_S
+            if page.epoch != session.epoch:
+                await self.replay(session, 0, epoch=session.epoch)
+                return
+
+        if heard != self._shards.epoch():  # what came after the last page was perhaps not heard
+            await self._gaps.fill(feed)
+
+    async def _first(self, feed: Feed, since: int | None, epoch: str | None) -> tuple[Page, bool]:
+        """What a replay begins with, and whether it is to be taken in place of all before."""
+        tenant, subscriber, history = feed.tenant, feed.subscriber, self._history
+        if since is not None:
+            place = Position(tenant, subscriber, since)
+            page = await self._read(feed, partial(history.after, place))
+            if since <= page.head and epoch in (None, page.epoch):
+                return page, False
+        page = await self._read(feed, partial(history.newest, tenant, subscriber))
+        return page, since is not None or epoch not in (None, page.epoch)
+
+    async def _read(self, feed: Feed, read: Callable[[], Awaitable[Page]]) -> Page:
+        """A page of the present epoch."""
+        while True:
+            before = self._epochs.passed_on(feed)
+            page = await read()
+            if await self._epochs.check(before, page.epoch, page.head):
+                return page
+
+    def _is_present(self, session: Session) -> bool:
+        return session.epoch == self._epochs.present
+
+    def _take_over(self, session: Session, feed: Feed, head: int) -> bool:
+        """Go live at `head`; `False` where the feed is past it and the frames between are not
+        kept: the history has to tell more."""
+        kept = session.kept
+        if kept is None:
+            return True
+        passed = feed.version if feed.version is not None else head
+        if kept.overflowed or not kept.reaches(head, passed):
+            kept.clear()
+            return False
+        session.send(CaughtUp(version=head))
+        ahead = go_live(session, head)
+        self._hub.start(feed, session.version)
+        for version, frame in ahead:
+            self._hub.hold(feed, version, frame)
+        return True
+
+
+def go_live(session: Session, version: int) -> list[tuple[int, bytes]]:
+    """What was kept and follows `version` is written; returns what is ahead of it still."""
+    kept = session.kept.in_order() if session.kept is not None else []
+    session.stage = moved(session.stage, Stage.LIVE, STAGE_MOVES)
+    session.kept = None
+    session.version = version
+    for position, (one, frame) in enumerate(kept):
+        if one > session.version + 1:
+            return kept[position:]
+        session.offer(one, frame)
+    return []
+
+
+async def write_page(session: Session, page: Page, patience_s: float | None) -> int:
+    """Write the items as `notification` frames, no faster than the peer reads them; how many that
+    were. Not all where it reads nothing for so long: a page may be large, and is read again."""
+    written = 0
+    for count, data in joined(notification_frames(page)):
+        if not await keeps_up(session, patience_s):
+            break
+        session.backlog.push(data)
+        written = count
+    return written
+
+
+async def keeps_up(session: Session, patience_s: float | None) -> bool:
+    """Whether the session is open and its peer has read, or does so in time."""
+    session.backlog.flush()
+    if session.backlog.paused_at is not None:
+        try:
+            async with asyncio.timeout(patience_s):
+                await session.backlog.drained()
+        except TimeoutError:
+            return False
+    return session.is_open
+
+
+def notification_frames(page: Page) -> Iterator[bytes]:
+    """Each item as it is now; the frame's version is where a client who has it may resume."""
+    for item, cursor in zip(page.items, page.cursors(), strict=True):
+        trace_id = page.traces.get(item.id)
+        frame = NotificationFrame(version=cursor, unread=page.unread, item=item, trace_id=trace_id)
+        yield frames.encode(frame)
+
+
+def joined(encoded: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Frames joined to writes of about `HIGH_WATER_BYTES`, each with how many there were so far."""
+    parts: list[bytes] = []
+    count = size = 0
+    for count, frame in enumerate(encoded, 1):
+        parts.append(frame)
+        size += len(frame)
+        if size >= HIGH_WATER_BYTES:
+            yield count, b"".join(parts)
+            parts, size = [], 0
+    if parts:
+        yield count, b"".join(parts)
+
+
+def end_of(start: Position, page: Page, written: int) -> Position:
+    """Where to read on, once so many items of the page that begins at `start` are written."""
+    if written == len(page.items) and not page.more:
+        return Position(start.tenant, start.subscriber, page.head)
+    if not written:
+        return start
+    last = page.items[written - 1]
+    return Position(start.tenant, start.subscriber, last.version, last.id)

@@ -1,0 +1,100 @@
+"""How many sessions there are, by address, tenant and subscriber, and how many there may be.
+
+All of one process. Sessions of an address count from their handshake on, whoever they are; those of
+a tenant and a subscriber from the moment that they are proven.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from clarion.errors import Conflict, TooMany
+from clarion.http.client_address import UNKNOWN
+from services.pusher.session.session import Session
+from services.pusher.settings import PusherSettings
+from services.pusher.wire.close_codes import SLOWLY_S, TOO_MANY_SESSIONS
+
+NO_LIMIT = 0
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`NO_LIMIT` where there is none."""
+
+    per_tenant: int
+    per_subscriber: int
+    per_address: int
+    unix: int = NO_LIMIT
+    """Of all peers on Unix sockets, who have no address."""
+
+    @classmethod
+    def of(cls, settings: PusherSettings) -> Limits:
+        """As they are set."""
+        return cls(
+            per_tenant=settings.max_sessions_per_tenant,
+            per_subscriber=settings.max_sessions_per_subscriber,
+            per_address=settings.max_sessions_per_address,
+            unix=settings.max_sessions_unix,
+        )
+
+
+class Census:
+    """Counts; `leave` takes back what `enter` and `prove` counted."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._by_address: Counter[str] = Counter()
+        self._by_tenant: Counter[str] = Counter()
+        self._addresses: dict[Session, str] = {}
+
+    def check_subscriber(self, sessions: int) -> None:
+        """Raises `Conflict` where a subscriber with so many has no room for one more."""
+        if sessions >= self.limits.per_subscriber:
+            code = TOO_MANY_SESSIONS
+            raise Conflict(code.sentence, code=code.name, retry_after_s=SLOWLY_S)
+
+    def check_address(self, address: str) -> None:
+        """Raises `TooMany` where this address has as many sessions as one may have."""
+        limit = self._limit_of(address)
+        if limit and self._by_address[address] >= limit:
+            raise TooMany(
+                "Too many sessions from one address.",
+                code="too_many_from_address",
+                retry_after_s=RETRY_AFTER_S,
+            )
+
+    def enter(self, session: Session, address: str) -> None:
+        """A handshake was accepted."""
+        if self._limit_of(address):
+            self._addresses[session] = address
+            self._by_address[address] += 1
+
+    def _limit_of(self, address: str) -> int:
+        return self.limits.unix if address == UNKNOWN else self.limits.per_address
+
+    def has_room(self, tenant: str) -> bool:
+        """Whether one more session of the tenant may be proven."""
+        limit = self.limits.per_tenant
+        return not limit or self._by_tenant[tenant] < limit
+
+    def prove(self, tenant: str) -> None:
+        """A session of the tenant was proven."""
+        if self.limits.per_tenant:
+            self._by_tenant[tenant] += 1
+
+    def leave(self, session: Session) -> None:
+        """The connection of a session is over."""
+        address = self._addresses.pop(session, None)
+        if address is not None:
+            take_one(self._by_address, address)
+        if self.limits.per_tenant and session.feed is not None:
+            take_one(self._by_tenant, session.feed.tenant)
+
+
+def take_one(counter: Counter[str], name: str) -> None:
+    """One less; nothing is kept of what has none."""
+    counter[name] -= 1
+    if counter[name] <= 0:
+        del counter[name]

@@ -1,0 +1,1 @@
+"""The transports under a session: a WebSocket or an event stream."""

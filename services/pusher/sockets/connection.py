@@ -1,0 +1,59 @@
+"""What a WebSocket and an event stream have in common: the transport's news reach the session, the
+session's end reaches the transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from services.pusher.engine import Engine
+    from services.pusher.session.session import Session
+
+
+class Connection(asyncio.Protocol):
+    """One connection that uvicorn knows of (`connections`) and no longer owns."""
+
+    __slots__ = ("_connections", "_engine", "_session", "_transport")
+
+    def __init__(self, engine: Engine, connections: set[object]) -> None:
+        self._engine = engine
+        self._connections = connections
+        self._transport: asyncio.Transport | None = None
+        self._session: Session | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """As `asyncio.Protocol`."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._connections.add(self)
+
+    def eof_received(self) -> bool | None:
+        """The peer writes no more: the transport closes when ours is written."""
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As `asyncio.Protocol`."""
+        self._connections.discard(self)
+        self._transport = None
+        if self._session is not None:
+            self._session.lost()
+
+    def pause_writing(self) -> None:
+        """As `asyncio.Protocol`."""
+        if self._session is not None:
+            self._session.paused()
+
+    def resume_writing(self) -> None:
+        """As `asyncio.Protocol`."""
+        if self._session is not None:
+            self._session.unpaused()
+
+    def shutdown(self) -> None:
+        """uvicorn stops: the first of these begins the drain of all sessions."""
+        self._engine.drain.begin()
+
+    def abort(self) -> None:
+        """As `context.Wire`."""
+        if self._transport is not None:
+            self._transport.abort()

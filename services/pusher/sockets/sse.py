@@ -1,0 +1,159 @@
+"""The feed as server-sent events: one connection of `GET /v1/live/sse` after its response began.
+
+It is a wire as the socket is (`context.Wire`), and the writer under the session's backlog:
+what a session writes are frames of a WebSocket, and here each becomes an event. So hub, replay,
+limits and deadlines are those of the socket, and an idle stream has no task, queue or timer either.
+
+An event is of the default type `message`: its data is the frame, its id the epoch and version to
+resume from, where the frame is such a place. An event `heartbeat` tells a page, which is shown no
+comments, that the stream lives. The last event is `close`, with code, reason and whether to
+come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from random import SystemRandom
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from clarion.contracts.frames import Hello
+from clarion.tokens.subscriber import SubscriberToken
+from services.pusher.sockets.connection import Connection
+from services.pusher.wire import frames
+from services.pusher.wire.close_codes import CLOSE_CODES
+
+if TYPE_CHECKING:
+    from services.pusher.engine import Engine
+
+LEAST_RETRY_MS, MOST_RETRY_MS = 1_000, 5_000
+HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
+RESUMABLE = frozenset({"notification", "changed", "caught_up"})
+LAST_CHUNK = b"0\r\n\r\n"
+COME_BACK = {one.code: one.is_temporary for one in CLOSE_CODES}
+
+_random = SystemRandom()
+
+
+class Head(msgspec.Struct):
+    """As much of a frame as its event tells outside of the data."""
+
+    type: str
+    version: int = 0
+    epoch: str = ""
+    after_ms: int | None = None
+
+
+class Ending(msgspec.Struct):
+    """The data of the last event."""
+
+    code: int
+    reason: str
+    come_back: bool
+
+
+_head = msgspec.json.Decoder(Head).decode
+
+
+class EventStream(Connection):
+    """See the module. Made when the connection is taken over from HTTP."""
+
+    __slots__ = ("_epoch", "_is_chunked")
+
+    def __init__(
+        self,
+        engine: Engine,
+        transport: asyncio.Transport,
+        connections: set[object],
+        *,
+        is_chunked: bool,
+    ) -> None:
+        super().__init__(engine, connections)
+        self._is_chunked = is_chunked
+        self._epoch = ""
+        self.connection_made(transport)
+
+    def open(self, said: SubscriberToken, hello: Hello, address: str) -> None:
+        """Begin the session that the token opens."""
+        if self._transport is None:
+            return  # it left while its token was judged
+        limit_silence(self._transport, 2 * self._engine.heartbeat_s)
+        retry_ms = _random.randrange(LEAST_RETRY_MS, MOST_RETRY_MS)
+        self._transport.write(self._encoded(b"retry: %d\n\n" % retry_ms))
+        self._session = self._engine.stream(self, self, said, hello, address)
+
+    # From the session
+
+    def half_close(self) -> None:
+        """As `context.Wire`; nothing that a peer sends here can be broken."""
+
+    def resume_reading(self) -> None:
+        """As `context.Wire`."""
+
+    # From the backlog
+
+    def get_write_buffer_size(self) -> int:
+        """As `backlog.Writer`."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def write(self, data: bytes) -> None:
+        """As `backlog.Writer`: whole frames."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self._session is not None and not transport.get_write_buffer_size():
+            self._session.heard_at = self._engine.clock()  # it takes what it is given: it lives
+        events: list[bytes] = []
+        has_ended = False
+        for opcode, payload in frames.split(data):
+            if opcode == frames.FINAL_TEXT:
+                events.append(self._event(payload))
+            elif opcode == frames.FINAL_PING:
+                events.append(HEARTBEAT)
+            elif opcode == frames.FINAL_CLOSE:
+                events.append(ending_of(payload))
+                has_ended = True
+        if events:
+            transport.write(self._encoded(b"".join(events)))
+        if has_ended:
+            if self._is_chunked:
+                transport.write(LAST_CHUNK)
+            transport.close()
+
+    def _encoded(self, body: bytes) -> bytes:
+        return chunk(body) if self._is_chunked else body
+
+    def _event(self, payload: bytes) -> bytes:
+        """A frame as an event. Line ends within it, which JSON allows between tokens, would end
+        it."""
+        head = _head(payload)
+        lines = [b"data: " + line for line in payload.splitlines()]
+        if head.type in RESUMABLE:
+            lines.append(f"id: {self._epoch}.{head.version}".encode())
+        elif head.epoch:
+            self._epoch = head.epoch
+        if head.after_ms is not None:
+            lines.append(b"retry: %d" % head.after_ms)
+        return b"\n".join([*lines, b"", b""])
+
+
+def ending_of(payload: bytes) -> bytes:
+    """A close frame as the last event."""
+    code = int.from_bytes(payload[:2], "big")
+    ending = Ending(code, payload[2:].decode(), COME_BACK.get(code, True))
+    return b"event: close\ndata: " + msgspec.json.encode(ending) + b"\n\n"
+
+
+def chunk(body: bytes) -> bytes:
+    """A chunk of HTTP's chunked encoding (RFC 9112, 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+def limit_silence(transport: asyncio.Transport, seconds: float) -> None:
+    """Have the system end a connection whose peer confirms nothing for so long, where it can."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    raw = cast("socket.socket | None", transport.get_extra_info("socket"))
+    if option is not None and raw is not None:
+        raw.setsockopt(socket.IPPROTO_TCP, option, int(seconds * 1000))

@@ -1,0 +1,123 @@
+"""What a peer sends: bytes in, messages and control frames out.
+
+Each frame is parsed by the `websockets` library; a session between two frames holds no parser and
+no buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import NamedTuple
+
+from websockets.exceptions import PayloadTooBig, ProtocolError
+from websockets.frames import Close, Frame, Opcode
+
+from services.pusher.wire.close_codes import (
+    FRAME_TOO_LARGE,
+    INVALID_UTF8,
+    PROTOCOL_ERROR,
+    UNSUPPORTED_DATA,
+    Violation,
+)
+from services.pusher.wire.frames import MAX_CONTROL_BYTES
+
+
+class Received(NamedTuple):
+    """One frame's worth: `TEXT` is a whole message, `CONT` a part of one still to come."""
+
+    opcode: Opcode
+    payload: bytes
+
+
+class Inbound:
+    """Assembles messages of at most `max_bytes`. After a `Violation` it must not be used again."""
+
+    __slots__ = ("_buffer", "_max_bytes", "_parser", "_parts", "_size")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._buffer: bytearray | None = None
+        self._parser: Generator[None, None, Frame] | None = None
+        self._parts: list[bytes] | None = None
+        self._size = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take what arrived."""
+        if self._buffer is None:
+            self._buffer = bytearray(data)
+        else:
+            self._buffer += data
+
+    def next(self) -> Received | None:
+        """The next frame, or `None` until more arrives. Raises `Violation`."""
+        if self._parser is None:
+            if not self._buffer:
+                self._buffer = None
+                return None
+            room = max(self._max_bytes - self._size, MAX_CONTROL_BYTES)
+            self._parser = Frame.parse(self._read_exact, mask=True, max_size=room)
+        try:
+            next(self._parser)
+        except StopIteration as done:
+            self._parser = None
+            return self._accept(done.value)
+        except PayloadTooBig:
+            raise Violation(FRAME_TOO_LARGE) from None
+        except ProtocolError:
+            raise Violation(PROTOCOL_ERROR) from None
+        return None
+
+    def _read_exact(self, size: int) -> Generator[None, None, bytes]:
+        while self._buffer is None or len(self._buffer) < size:
+            yield
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    def _accept(self, frame: Frame) -> Received:
+        data = bytes(frame.data)
+        match frame.opcode:
+            case Opcode.BINARY:
+                raise Violation(UNSUPPORTED_DATA)
+            case Opcode.TEXT if frame.fin and self._parts is None:
+                return Received(Opcode.TEXT, checked_utf8(data))
+            case Opcode.TEXT | Opcode.CONT:
+                return self._assemble(frame.opcode, data, final=frame.fin)
+            case Opcode.CLOSE:
+                check_close(data)
+            case Opcode.PING | Opcode.PONG:
+                pass
+        return Received(frame.opcode, data)
+
+    def _assemble(self, opcode: Opcode, data: bytes, *, final: bool) -> Received:
+        if (opcode is Opcode.CONT) != (self._parts is not None):
+            raise Violation(PROTOCOL_ERROR)
+        parts = self._parts or []
+        parts.append(data)
+        self._size += len(data)
+        if self._size > self._max_bytes:
+            raise Violation(FRAME_TOO_LARGE)
+        if not final:
+            self._parts = parts
+            return Received(Opcode.CONT, b"")
+        self._parts, self._size = None, 0
+        return Received(Opcode.TEXT, checked_utf8(b"".join(parts)))
+
+
+def checked_utf8(payload: bytes) -> bytes:
+    """The payload. Raises `Violation` where it is not UTF-8."""
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        raise Violation(INVALID_UTF8) from None
+    return payload
+
+
+def check_close(payload: bytes) -> None:
+    """Raises `Violation` where a close frame's payload breaks RFC 6455, 7.4."""
+    try:
+        Close.parse(payload)
+    except ProtocolError:
+        raise Violation(PROTOCOL_ERROR) from None
+    except UnicodeDecodeError:
+        raise Violation(INVALID_UTF8) from None
