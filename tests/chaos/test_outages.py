@@ -26,7 +26,7 @@ from clarion.topology import PARKED
 from tests.support.notifier import rows
 from tests.support.postgres import PostgresNode
 from tests.support.processes import wait_until
-from tests.support.rabbitmq import Broker, BrokerNode
+from tests.support.rabbitmq import Broker, BrokerNode, messages_left
 from tests.support.stack import Stack, running_stack
 
 SOON = timedelta(hours=1)
@@ -139,7 +139,7 @@ async def test_while_the_database_is_away_events_are_accepted_and_planned_when_i
             kept = Counter((one.event_id, one.subscriber) for one in await history.kept())
             states = Counter(one["state"] for one in await history.deliveries())
             parked = await history.parked()
-    left = rabbitmq_node.management.get(f"/queues/{vhost}/{PARKED}").json()["messages"]
+    left = await messages_left(rabbitmq_node.url(vhost), PARKED)
     rabbitmq_node.delete_vhost(vhost)
     assert at_start > at_stop
     assert unready["checks"]["database"] != "ok"

@@ -6,6 +6,7 @@ A test gets a virtual host of its own. Tests of outages ask for a node of their 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from functools import partial
 from secrets import token_hex
@@ -13,8 +14,10 @@ from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from uuid import uuid4
 
+import aio_pika
 import httpx2
 
+from tests.support.processes import wait_until
 from tests.support.rabbitmq_container import ContainerNode, engine_answers
 from tests.support.rabbitmq_node import InstalledNode, find_launcher
 
@@ -149,8 +152,9 @@ class BrokerNode(Broker):
 
     def members(self) -> dict[str, int]:
         """How many members each quorum queue has that are online, as this node says."""
-        found = self.management.get("/queues").raise_for_status().json()
-        return {one["name"]: len(one.get("online", ())) for one in found if one["type"] == "quorum"}
+        columns = ("name", "type", "online")
+        found = json.loads(self.node.control("list_queues", "--formatter", "json", *columns))
+        return {one["name"]: len(one["online"]) for one in found if one["type"] == "quorum"}
 
     async def control(self, *arguments: str) -> str:
         """Run `rabbitmqctl` on it; its output."""
@@ -175,6 +179,24 @@ class BrokerNode(Broker):
     async def unblock(self) -> None:
         """End the alarm."""
         await self.set_memory_watermark(0.4)
+
+
+async def messages_left(url: str, queue: str) -> int:
+    """How many messages a queue holds once nobody consumes from it: what a consumer had not
+    settled is among them. By AMQP, as the figures of the management API are late, or not there.
+    """
+    async with await aio_pika.connect(url, timeout=20) as connection:
+        channel = await connection.channel()
+        left = 0
+
+        async def nobody_consumes() -> bool:
+            nonlocal left
+            found = (await channel.declare_queue(queue, passive=True)).declaration_result
+            left = found.message_count or 0
+            return not found.consumer_count
+
+        await wait_until(nobody_consumes, 60, f"{queue} without a consumer")
+        return left
 
 
 def given_broker(url: str) -> Broker:
