@@ -11,7 +11,7 @@ NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin
 UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATABASE),--database "$(DATABASE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench chaos schemas packages peers lock clean
+.PHONY: help up down test check bench chaos docs schemas packages peers lock clean
 .NOTPARALLEL:
 
 help: ## list these commands
@@ -47,11 +47,16 @@ chaos: ## kill, pause and cut everything off under load: make chaos [ARGS='--min
 	@scripts/setup dev
 	$(BIN)/python -m chaos $(ARGS)
 
-schemas: ## write clarion/contracts/schemas, docs/reference/asyncapi.json and clarion/http/openapi.json again
+docs: ## the documentation as a site into site/, by Zensical; any warning fails it
+	@scripts/setup dev
+	@$(BIN)/python scripts/docs.py
+
+schemas: ## write clarion/contracts/schemas, asyncapi.json, openapi.json and docs/reference/cli.md again
 	@scripts/setup dev
 	$(BIN)/python -m clarion.contracts.generate
 	$(BIN)/python -m clarion.asyncapi
 	$(BIN)/python -m clarion.cli.api_document
+	$(BIN)/python scripts/cli_reference.py
 
 packages: ## @clarion/client, inbox, react and vue into dist/ as npm packs them; the bundle into web/bundle
 	@scripts/setup dev
@@ -66,7 +71,7 @@ lock: ## choose versions anew within pyproject.toml and package.json
 	scripts/lock
 
 clean: ## remove environment and caches; the data too where DATA= is given
-	rm -rf .venv .cache node_modules .pytest_cache .ruff_cache .hypothesis .schemathesis dist web/*/dist
+	rm -rf .venv .cache node_modules .pytest_cache .ruff_cache .hypothesis .schemathesis dist site web/*/dist
 	find clarion services tests migrations bench chaos scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 ifeq ($(origin DATA),command line)
 	rm -rf "$(DATA)"

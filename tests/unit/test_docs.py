@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
+from scripts import cli_reference
 from services.gateway.routes import ROUTERS
 from services.pusher.routes import inbox, stream, tickets
 from services.pusher.wire.close_codes import CLOSE_CODES
@@ -57,6 +58,18 @@ def test_every_page_can_be_found_from_the_readme() -> None:
                 waiting.append(found)
     pages = {page for page in PAGES if page != ROOT / "docs" / "README.md"}
     assert pages - reached == set()
+
+
+def test_the_navigation_of_the_site_has_every_page() -> None:
+    said = (ROOT / "docs" / "zensical.toml").read_text()
+    listed = re.findall(r'"([\w/-]+\.md)"', said)
+    pages = {str(page.relative_to(ROOT / "docs")) for page in SITE}
+    assert {page for page in pages if not re.match(r"decisions/\d", page)} == set(listed)
+    assert len(listed) == len(set(listed))
+
+
+def test_the_page_of_the_command_line_is_what_the_program_says() -> None:
+    assert cli_reference.FILE.read_text() == cli_reference.page(), "run `make schemas`"
 
 
 def test_the_close_codes_page_is_the_table_of_the_code() -> None:

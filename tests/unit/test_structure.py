@@ -15,6 +15,7 @@ SOURCES = list(python_files("clarion", "services", "scripts"))
 LOCKS = (
     "requirements.lock",
     "requirements-dev.lock",
+    "requirements-docs.lock",
     "package-lock.json",
     "bench/browser/package-lock.json",
     *(f"tests/packages/{name}/package-lock.json" for name in ("next", "react", "vue")),
@@ -43,7 +44,7 @@ def test_a_lock_names_no_registry(name: str) -> None:
 
 
 def test_every_locked_requirement_has_hashes() -> None:
-    for name in LOCKS[:2]:
+    for name in LOCKS[:3]:
         entries = re.split(r"\n(?=\S)", (ROOT / name).read_text())
         pinned = [entry for entry in entries if re.match(r"[a-zA-Z0-9]", entry)]
         assert [entry for entry in pinned if "==" not in entry or "--hash=" not in entry] == []
