@@ -6,6 +6,9 @@ that was not known yet it holds what was accepted before it came.
 
 from __future__ import annotations
 
+BY_CALLER = "cancelled_by_caller"
+"""The reason of what was stopped by it; of a delivery that is being sent, until it has an end."""
+
 IS_CANCELLED = """EXISTS (
     SELECT 1 FROM cancellations c
     WHERE c.tenant = e.tenant AND c.event_id = e.event_id AND c.source IN (e.source, '')

@@ -57,11 +57,21 @@ CLAIM = _act(State.QUEUED, State.SENDING, to=(State.SENDING,))
 """A sender takes it for a lease; from another only once that one's lease is over."""
 SETTLE = _act(
     State.SENDING,
-    to=(State.SENT, State.SCHEDULED, State.FAILED, State.DEAD, State.EXPIRED),
+    to=(
+        State.SENT,
+        State.SCHEDULED,
+        State.FAILED,
+        State.DEAD,
+        State.EXPIRED,
+        State.CANCELLED,
+    ),
 )
 """By its sender, after an attempt, or untried where no provider may be asked."""
 CANCEL = _act(State.SCHEDULED, State.QUEUED, to=(State.CANCELLED,))
-"""By a caller. One that is being sent is made to expire instead."""
+"""By a caller. One that is being sent is made to expire, with this as its reason: `SETTLE` or
+`ABANDON` ends it where it was not taken."""
+ABANDON = _act(State.SENDING, to=(State.CANCELLED,))
+"""Its sender died, and it was cancelled meanwhile."""
 DRIVE_AGAIN = _act(State.FAILED, State.DEAD, State.BOUNCED, State.EXPIRED, to=(State.SCHEDULED,))
 """By an admin."""
 SKIP = _act(State.SCHEDULED, State.QUEUED, State.SENDING, to=(State.SKIPPED,))
@@ -69,7 +79,7 @@ SKIP = _act(State.SCHEDULED, State.QUEUED, State.SENDING, to=(State.SKIPPED,))
 ARRIVE = _act(State.SENT, to=(State.DELIVERED,))
 BOUNCE = _act(State.SENT, State.DELIVERED, to=(State.BOUNCED,))
 
-ACTS = (DISPATCH, EXPIRE, CLAIM, SETTLE, CANCEL, DRIVE_AGAIN, SKIP, ARRIVE, BOUNCE)
+ACTS = (DISPATCH, EXPIRE, CLAIM, SETTLE, CANCEL, ABANDON, DRIVE_AGAIN, SKIP, ARRIVE, BOUNCE)
 
 MOVES: Mapping[State, frozenset[State]] = {
     state: frozenset(to for act in ACTS if state in act.sources for to in act.targets)

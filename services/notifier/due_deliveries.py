@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from clarion.contracts.job import Job
-from clarion.store.delivery_states import DISPATCH, EXPIRE, State, move, statement
+from clarion.store.cancellations import BY_CALLER
+from clarion.store.delivery_states import ABANDON, DISPATCH, EXPIRE, State, move, statement
 from services.notifier import metrics
 from services.notifier.fail_points import reach
 from services.notifier.outbox import Outbox, Publisher
@@ -22,8 +23,11 @@ ORDER BY due_at LIMIT $1
 TAKE = """
 WITH due AS ({found} FOR UPDATE SKIP LOCKED)
 UPDATE deliveries d
-SET state = CASE WHEN d.expires_at <= now() THEN '{expired}' ELSE '{queued}' END,
-    reason = CASE WHEN d.expires_at <= now() THEN 'expired' ELSE d.reason END,
+SET state = CASE WHEN d.expires_at <= now() THEN
+                   CASE d.reason WHEN '{by_caller}' THEN '{cancelled}' ELSE '{expired}' END
+                 ELSE '{queued}' END,
+    reason = CASE WHEN d.expires_at <= now() AND d.reason IS DISTINCT FROM '{by_caller}'
+                  THEN 'expired' ELSE d.reason END,
     due_at = CASE WHEN d.expires_at <= now() THEN NULL ELSE now() + {again} END,
     leased_until = NULL, updated_at = now()
 FROM due WHERE d.id = due.id
@@ -40,6 +44,8 @@ def taking(found: str, *, again: str) -> str:
         again=again,
         queued=move(DISPATCH, State.SCHEDULED, State.QUEUED),
         expired=move(EXPIRE, State.SCHEDULED, State.EXPIRED),
+        cancelled=move(ABANDON, State.SENDING, State.CANCELLED),
+        by_caller=BY_CALLER,
     )
 
 

@@ -18,6 +18,7 @@ import msgspec
 from clarion.store.database import Database
 from clarion.store.delivery_states import CLAIM, EXPIRE, SETTLE, State, found_in, move, statement
 from services.notifier import metrics
+from services.notifier.cancelled import count_cancelled, end_if_cancelled
 from services.notifier.channels.provider import Content, Outgoing
 from services.notifier.final_failures import tell, whose
 from services.notifier.recheck import (
@@ -142,24 +143,33 @@ async def postpone(
     database: Database, lease: Lease, reason: str, until: datetime | timedelta
 ) -> None:
     """Give it back untried: no provider may be asked before `until`, a time of the database's
-    clock or from now. It costs no round."""
+    clock or from now. It costs no round. What was
+    cancelled meanwhile ends instead."""
     state = move(SETTLE, State.SENDING, State.SCHEDULED)
     moment = (None, until) if isinstance(until, timedelta) else (until, None)
+    delivery = lease.delivery
     async with database.driver() as tx:
-        await tx.execute(POSTPONE, lease.delivery.id, lease.until, state.value, reason, *moment)
-    metrics.POSTPONED.labels(lease.delivery.channel, reason).inc()
+        if not (cancelled := await end_if_cancelled(tx, delivery.id, lease.until)):
+            await tx.execute(POSTPONE, delivery.id, lease.until, state.value, reason, *moment)
+    if cancelled:
+        count_cancelled(delivery.channel)
+        return
+    metrics.POSTPONED.labels(delivery.channel, reason).inc()
 
 
 async def give_up(database: Database, lease: Lease) -> None:
     """End a delivery whose rounds are used up by senders that died before they could record."""
     state = move(SETTLE, State.SENDING, State.DEAD)
-    async with database.driver() as tx:
-        ended = await tx.fetchval(GIVE_UP, lease.delivery.id, lease.until, state.value)
-        failure = await whose(tx, lease.delivery.id, state) if ended is not None else None
     delivery = lease.delivery
+    async with database.driver() as tx:
+        cancelled = await end_if_cancelled(tx, delivery.id, lease.until)
+        ended = await tx.fetchval(GIVE_UP, delivery.id, lease.until, state.value)
+        failure = await whose(tx, delivery.id, state) if ended is not None else None
+    if cancelled:
+        count_cancelled(delivery.channel)
     tell(failure, delivery.id, delivery.channel, state, reason="attempts_used_up", code=None)
     if ended is not None:
-        metrics.ENDED.labels(lease.delivery.channel, state.value).inc()
+        metrics.ENDED.labels(delivery.channel, state.value).inc()
 
 
 def _lease(row: Any, verdict: Verdict, begun: float) -> Lease:

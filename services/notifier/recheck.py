@@ -20,6 +20,9 @@ from services.notifier.decide import ADDRESSES, Subscriber
 MAX_CHANGES = 20
 """Changes of address that a delivery keeps: the first, and the newest."""
 
+CANCELLED = "cancelled"
+"""The reason of what is found so."""
+
 FACT_COLUMNS = statement(
     """n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone,
   s.id IS NULL AND EXISTS (
@@ -79,7 +82,7 @@ def recheck(row: Any) -> Verdict:
     """Of a delivery with its `FACT_COLUMNS`."""
     delivery, channel, planned = row["id"], row["channel"], row["recipient"]
     if row["cancelled"]:
-        return Verdict(delivery, channel, None, skip="cancelled")
+        return Verdict(delivery, channel, None, skip=CANCELLED)
     kind = ADDRESSES.get(channel)
     if row["deleted"]:
         return Verdict(delivery, channel, None, skip="subscriber_deleted")

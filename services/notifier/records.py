@@ -9,15 +9,18 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from clarion.store.cancellations import BY_CALLER
 from clarion.store.database import Database, Driver
 from clarion.store.delivery_states import SETTLE, State, found_in, move, statement
 from services.notifier import metrics
+from services.notifier.cancelled import count_cancelled, end_cancelled, is_cancelled
 from services.notifier.fail_points import reach
 from services.notifier.final_failures import tell, whose
 from services.notifier.leases import Lease
 from services.notifier.outcome import Outcome, Sent, Settlement, Unknown, asked_after, name_of
 from services.notifier.plan.drafts import encode, new_uuid
 from services.notifier.recheck import (
+    CANCELLED,
     FACT_COLUMNS,
     count_skipped,
     facts_of,
@@ -40,7 +43,7 @@ RETURNING state
     ours=found_in(SETTLE),
     expired=move(SETTLE, State.SENDING, State.EXPIRED),
 )
-"""By `expires_at` as it is now: who cancels while it is being sent makes it expire."""
+"""By `expires_at` as it is now: it may have come nearer meanwhile."""
 
 GO_ON = statement(
     """
@@ -60,6 +63,9 @@ RETURNING d.id, d.channel, d.recipient, d.leased_until, {fact_columns}
     fact_columns=FACT_COLUMNS,
     ours=found_in(SETTLE),
 )
+
+NOT_TAKEN = frozenset({State.SCHEDULED, State.DEAD})
+"""What an attempt comes to that settled nothing."""
 
 COUNT = """
 UPDATE deliveries SET attempt_count = attempt_count + 1, asked = coalesce($2, asked) WHERE id = $1
@@ -117,10 +123,14 @@ async def record_end(
     """Keep the attempt, what was captured, and the state that follows, which is returned; `wait`
     is until the next round, where there is one.
 
-    None where the lease had been lost: then the state is another's. Safe to repeat.
+    A delivery that was cancelled meanwhile is not tried again: where the attempt settled nothing,
+    it ends cancelled. None where the lease had been lost: then the state is another's. Safe to
+    repeat.
     """
-    state = move(SETTLE, State.SENDING, settlement.state)
     async with database.driver() as tx:
+        if settlement.state in NOT_TAKEN and await is_cancelled(tx, lease.delivery.id, lease.until):
+            settlement, wait = Settlement(State.CANCELLED, BY_CALLER, None), None
+        state = move(SETTLE, State.SENDING, settlement.state)
         ended: str | None = await tx.fetchval(
             END,
             lease.delivery.id,
@@ -181,10 +191,16 @@ async def record_and_go_on(
                 return Gone.ENDED
             return replace(lease, until=row["leased_until"], begun=begun, asked=asked)
         verdict = recheck(row)
-        await keep_verdicts(tx, [verdict])
+        if cancelled := verdict.skip == CANCELLED:
+            await end_cancelled(tx, lease.delivery.id)
+        else:
+            await keep_verdicts(tx, [verdict])
         await _record(tx, lease, attempt)
         reach("send.before_next")
     reach("send.after_next")
+    if cancelled:
+        count_cancelled(lease.delivery.channel)
+        return Gone.ENDED
     count_skipped([verdict])
     if verdict.skip is not None:
         return Gone.ENDED

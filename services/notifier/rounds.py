@@ -170,7 +170,7 @@ class Rounds:
             even_if_stopping=True,
         )
         if kept is not Gone.LOST:
-            self._log(lease, attempt, "sending" if isinstance(kept, Lease) else "skipped")
+            self._log(lease, attempt, "sending" if isinstance(kept, Lease) else "ended")
         return kept
 
     async def _end(self, lease: Lease, attempt: Attempt, outcome: Outcome) -> None:

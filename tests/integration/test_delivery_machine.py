@@ -21,6 +21,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from clarion.bus import open_bus
 from clarion.contracts.envelope import Entry
 from clarion.errors import Conflict
+from clarion.store.cancellations import BY_CALLER
 from clarion.store.delivery_states import DRIVE_AGAIN, State
 from clarion.tokens.api_keys import SCOPES, ApiKey
 from clarion.topology import events_queue
@@ -180,7 +181,9 @@ class DeliveryMachine(Machine):
         await self.dispatcher.dispatch_due()
         if model.due_s is None or model.due_s > 0:
             return
-        if model.is_late:
+        if model.state is State.SENDING and model.is_cancelled:
+            model.become(State.CANCELLED, BY_CALLER)
+        elif model.is_late:
             model.become(State.EXPIRED, "expired")
         else:
             model.become(State.QUEUED, model.reason, AGAIN_S)
@@ -227,7 +230,8 @@ class DeliveryMachine(Machine):
         if lease.round > ROUNDS:
             assert not asked
             if held:
-                model.become(State.DEAD, "attempts_used_up")
+                end = (State.DEAD, "attempts_used_up")
+                model.become(*((State.CANCELLED, BY_CALLER) if model.is_cancelled else end))
                 model.rounds = 0
         elif age_s > LEASE_S / 3:
             assert not asked
@@ -255,6 +259,8 @@ class DeliveryMachine(Machine):
                 model.become(State.SENT, None)
             case Failed(reason):
                 model.become(State.FAILED, reason)
+            case Retry() | Unknown() if model.is_cancelled:
+                model.become(State.CANCELLED, BY_CALLER)
             case Retry(reason) | Unknown(reason) if round_ == ROUNDS:
                 model.become(State.DEAD, reason)
             case Retry(reason) | Unknown(reason):
@@ -287,9 +293,10 @@ class DeliveryMachine(Machine):
         assert answer["cancelled"] == stopped
         model.is_cancelled = True
         if stopped:
-            model.become(State.CANCELLED, "cancelled_by_caller")
+            model.become(State.CANCELLED, BY_CALLER)
         elif model.state is State.SENDING:
             model.expires_s = min(0.0, model.expires_s or 0.0)
+            model.reason = BY_CALLER
 
     async def _retry(self) -> None:
         model = self.model

@@ -68,7 +68,7 @@ async def test_a_cancelled_notification_is_not_sent_and_says_what_was_on_its_way
     ended = ("cancelled", "cancelled_by_caller", None)
     assert await states_of(database, waiting, queued) == [ended, ended]
     assert await states_of(database, sending, failed) == [
-        ("sending", None, LATER),
+        ("sending", "cancelled_by_caller", LATER),
         ("failed", "no", None),
     ]
     async with database.transaction() as connection:

@@ -2,7 +2,8 @@
 
 Stopped are deliveries that are `scheduled` or `queued`, items held back from an inbox, and slices
 of the audience that are not planned yet. A delivery that is being sent goes on, for the row lock
-was its sender's; it is made to expire, so that it is not tried again.
+was its sender's; it is made to expire, so that it is not tried again, and bears the reason with
+which it ends where it is not taken.
 
 A record stays, which planning and every attempt ask: what is dead-lettered, failed or not planned
 yet stays untold, whoever has it worked on later.
@@ -21,13 +22,13 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clarion.store.cancellations import BY_CALLER
 from clarion.store.database import Database
 from clarion.store.delivery_states import CANCEL, State
 from clarion.store.tables import cancellations, deliveries, notifications, slices
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.audit import record_changes
 
-REASON = "cancelled_by_caller"
 BATCH = 1_000
 MAX_SHOWN = 1_000
 
@@ -163,15 +164,16 @@ async def _stop(connection: AsyncConnection, ids: Sequence[UUID], stopped: Stopp
     )
     found = (await connection.execute(lock)).all()
     stoppable = [row.id for row in found if row.state in CANCEL.sources]
-    ended = {"state": State.CANCELLED, "reason": REASON, "due_at": None, "leased_until": None}
+    ended = {"state": State.CANCELLED, "reason": BY_CALLER, "due_at": None, "leased_until": None}
     if stoppable:
         change = update(deliveries).where(_d.id.in_(stoppable))
         await connection.execute(change.values(**ended, updated_at=func.now()))
     sending = [row.id for row in found if row.state == State.SENDING]
     if sending:
         last = update(deliveries).where(_d.id.in_(sending))
-        await connection.execute(last.values(expires_at=func.least(_d.expires_at, func.now())))
-    held = await connection.execute(HELD_BACK, {"ids": list(ids), "reason": REASON})
+        no_later = func.least(_d.expires_at, func.now())
+        await connection.execute(last.values(expires_at=no_later, reason=BY_CALLER))
+    held = await connection.execute(HELD_BACK, {"ids": list(ids), "reason": BY_CALLER})
     stopped.cancelled += len(stoppable) + held.rowcount
     stopped.not_stopped += [
         {"delivery": row.id, "state": row.state} for row in found if row.state in GONE
