@@ -13,6 +13,7 @@ UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATAB
 .DEFAULT_GOAL := help
 .PHONY: help up down test check bench chaos docs schemas packages peers lock clean
 .NOTPARALLEL:
+unexport PYTHONDONTWRITEBYTECODE # every process would compile what it imports
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -170,6 +170,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
         raise SystemExit("usage: scripts/setup runtime|dev")
     os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+    os.environ.setdefault("UV_COMPILE_BYTECODE", "1")  # once, not at every start of a process
     os.environ.pop("VIRTUAL_ENV", None)
     trust_system_certificates()
     try:

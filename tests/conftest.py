@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
@@ -33,6 +34,10 @@ GIVEN_AMQP = os.environ.get("CLARION_AMQP_URL", "")
 GIVEN_DATABASE = os.environ.get("CLARION_DATABASE_URL", "")
 for _name in [name for name in os.environ if name.startswith("CLARION_")]:
     del os.environ[_name]  # settings of the shell never reach a test
+
+# Modules are compiled once, not by each of the hundreds of services that a run starts
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 MARKERS = (
     "both_browsers: runs in Chromium and in Firefox",
