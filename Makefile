@@ -11,7 +11,7 @@ NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin
 UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATABASE),--database "$(DATABASE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench chaos docs schemas packages peers lock clean
+.PHONY: help up down test check bench chaos docs schemas packages peers licenses lock clean
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE # every process would compile what it imports
 
@@ -66,6 +66,10 @@ packages: ## @clarion/client, inbox, react and vue into dist/ as npm packs them;
 peers: ## lines and bytes of a bell in a page, beside Novu, Knock, Courier, MagicBell, SuprSend (needs a registry)
 	@scripts/setup dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" node bench/browser/measure.js
+
+licenses: ## the licence of everything that is shipped; fails where one is unknown or copyleft
+	@scripts/setup dev
+	@$(BIN)/python scripts/licenses.py
 
 lock: ## choose versions anew within pyproject.toml and package.json
 	@scripts/setup dev

@@ -46,7 +46,11 @@ async def open_database(settings: SharedSettings, application_name: str) -> Asyn
 @asynccontextmanager
 async def open_bus_from(settings: SharedSettings) -> AsyncIterator[Bus]:
     """A started bus, closed at exit."""
-    bus = open_bus(settings.amqp_url, publish_timeout_s=settings.publish_timeout_s)
+    bus = open_bus(
+        settings.amqp_url,
+        publish_timeout_s=settings.publish_timeout_s,
+        frame_tap=settings.amqp_frame_tap,
+    )
     try:
         await bus.start()
         yield bus

@@ -27,6 +27,7 @@ ALL_NAMES = frozenset(
     {
         "CLARION_ACCESS_LOG",
         "CLARION_ALLOWED_ORIGINS",
+        "CLARION_AMQP_FRAME_TAP",
         "CLARION_AMQP_OWN_USERS",
         "CLARION_AMQP_TENANTS",
         "CLARION_AMQP_URL",

@@ -85,6 +85,8 @@ class SharedSettings(BaseSettings):
     """Several hosts of a cluster: comma-separated URLs, tried in turn."""
     amqp_own_users: OwnUsers = Field(default_factory=frozenset[str])
     """AMQP users whose envelopes, jobs and announcements are believed, beside our own."""
+    amqp_frame_tap: bool = True
+    """Whether messages are taken from the stream before aiormq reads it; without, it is slower."""
     database_url: str = Field(default="embedded:", repr=False)
     database_pooler: Pooler = Pooler.NONE
     """What stands before PostgreSQL and hands out its sessions."""

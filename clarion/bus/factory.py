@@ -7,16 +7,18 @@ from urllib.parse import parse_qs, urlsplit
 
 from clarion.bus.memory import MemoryBus
 from clarion.bus.protocol import Bus
-from clarion.bus.rabbitmq import RabbitMQBus
+from clarion.bus.rabbitmq import RabbitMQBus, aiormq_internals
 from clarion.bus.rabbitmq.upgrade import migrate_topology
 from clarion.errors import ConfigurationError
 
 
-def open_bus(urls: Sequence[str], *, publish_timeout_s: float) -> Bus:
+def open_bus(urls: Sequence[str], *, publish_timeout_s: float, frame_tap: bool = True) -> Bus:
     """A bus that is not started: `memory://`, or the hosts of one RabbitMQ cluster.
 
-    Raises `ConfigurationError` for anything else, and where a certificate logs in and the URL does
-    not say as whom.
+    Without `frame_tap` messages are read by aiormq, more slowly (`rabbitmq.deliveries`).
+
+    Raises `ConfigurationError` for anything else, where a certificate logs in and the URL does not
+    say as whom, and for a version of aiormq or aio-pika that works in another way.
     """
     schemes = {url.partition("://")[0] for url in urls}
     if schemes == {"memory"}:
@@ -31,7 +33,8 @@ def open_bus(urls: Sequence[str], *, publish_timeout_s: float) -> Bus:
             "CLARION_AMQP_URL: with auth=EXTERNAL write the user that the certificate stands for,"
             " as in amqps://user@host/vhost?auth=EXTERNAL: the messages of Clarion bear its name."
         )
-    return RabbitMQBus(urls, publish_timeout_s=publish_timeout_s)
+    aiormq_internals.check()
+    return RabbitMQBus(urls, publish_timeout_s=publish_timeout_s, frame_tap=frame_tap)
 
 
 async def migrate_bus(urls: Sequence[str]) -> bool:

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from clarion.errors import BadRequest, Problem, TooSlow
 from clarion.http.problems import (
@@ -147,25 +146,12 @@ class BoundedHttp(VersionedHttp):
     def handle_websocket_upgrade(self) -> None:
         """An upgrade behind a request that is still answered is refused in its turn: the
         connection cannot be another protocol's before that answer is written."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
+        cycle = self.answering
         if cycle is None or (cycle.response_complete and not self.pipeline):
             super().handle_websocket_upgrade()
             return
         self._is_refusing = True
-        refused = RequestResponseCycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=self.access_log,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=False,
-            on_response=self.on_response_complete,
-        )
-        self.pipeline.appendleft((refused, cast("Any", refuse_pipelined)))
+        self.answer_in_turn(refuse_pipelined)
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP, said as every refusal is."""
@@ -176,7 +162,7 @@ class BoundedHttp(VersionedHttp):
         """As `take_over`."""
         if self.parser is None or self.transport.is_closing():
             return None
-        transport, connections = self.transport, cast("set[object]", self.connections)
+        transport, connections = self.transport, self.open_connections
         self.connection_lost(Taken())  # for the request, which so ends
         taker = make(transport, connections)
         transport.set_protocol(taker)
@@ -199,7 +185,7 @@ class BoundedHttp(VersionedHttp):
         if not self._in_body:
             return
         is_late = self.loop.time() > self._pace_due_at + LATE_S
-        is_ours = is_late or self.flow.read_paused or self.cycle.waiting_for_100_continue
+        is_ours = is_late or self.is_reading_paused
         if is_ours or self._paced_bytes >= MIN_BODY_BYTES_PER_S * PACE_WINDOW_S:
             self._begin_pace()
         else:
@@ -240,7 +226,7 @@ class BoundedHttp(VersionedHttp):
 
     def _may_answer(self) -> bool:
         """Whether no other answer is on its way or has to come before."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
+        cycle = self.answering
         if cycle is not None and self._in_body:
             return not cycle.response_started and not self.pipeline
         return cycle is None or cycle.response_complete

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from clarion.lifecycle.uvicorn_internals import RequestResponseCycle, UvicornHttp
 
 
 def may_chunk(scope: Any) -> bool:
@@ -35,12 +36,13 @@ def unchunked(app: ASGIApp, cycle: RequestResponseCycle) -> Any:
     return answer
 
 
-class VersionedHttp(HttpToolsProtocol):
+class VersionedHttp(UvicornHttp):
     """uvicorn's, which answers every peer as one of HTTP/1.1."""
 
-    def _should_upgrade(self) -> bool:
+    def may_upgrade(self) -> bool:
         """An HTTP/1.0 peer cannot mean it (RFC 9110, section 7.8)."""
-        return may_chunk(self.scope) and super()._should_upgrade()
+        return may_chunk(self.scope) and super().may_upgrade()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, app if may_chunk(cycle.scope) else unchunked(app, cycle))
+    def wrap(self, app: ASGIApp, cycle: RequestResponseCycle) -> ASGIApp:
+        """As `UvicornHttp`."""
+        return app if may_chunk(cycle.scope) else unchunked(app, cycle)

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp
 from clarion.errors import Broken, ConfigurationError
 from clarion.http.access_log import AccessLogMiddleware
 from clarion.lifecycle.bounded_http import BoundedHttp
+from clarion.lifecycle.uvicorn_internals import check
 from clarion.lifecycle.workers import Worker, WorkerOperations
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -51,8 +52,9 @@ async def serve(
     `port` are bound (port 0: any free one). `on_started` is told the real port once requests are
     answered. `find_fault` is asked every second: where it answers with a sentence, the service
     stops in order and this raises `Broken`. Raises `ConfigurationError` where the address cannot
-    be had.
+    be had, and for a version of uvicorn that works in another way.
     """
+    check()
     async with contextlib.AsyncExitStack() as stack:
         if worker is None:
             listener = stack.enter_context(open_listener(host, port))

@@ -13,15 +13,17 @@ from tests.support.processes import wait_until
 from tests.support.rabbitmq import Broker
 
 
-@pytest.fixture(params=["memory", "rabbitmq"])
+@pytest.fixture(params=["memory", "rabbitmq", "rabbitmq without tap"])
 async def connect(request: pytest.FixtureRequest, rabbitmq_node: Broker) -> AsyncIterator[Connect]:
     """Opens one more connection to one broker."""
     opened: list[Bus] = []
     broker = MemoryBroker()
-    url = "" if request.param == "memory" else request.getfixturevalue("amqp_url")
+    kind = request.param
+    url = "" if kind == "memory" else request.getfixturevalue("amqp_url")
+    tap = kind == "rabbitmq"
 
     async def one_more() -> Bus:
-        bus = open_bus([url], publish_timeout_s=5) if url else MemoryBus(broker)
+        bus = open_bus([url], publish_timeout_s=5, frame_tap=tap) if url else MemoryBus(broker)
         opened.append(bus)
         await bus.start()
         await wait_until(lambda: bus.status().can_publish, 15, "a connected bus")

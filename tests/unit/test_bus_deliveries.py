@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pamqp.base import Frame
 from pamqp.body import ContentBody
 from pamqp.commands import Basic, Channel
-from pamqp.frame import FrameTypes, marshal
+from pamqp.frame import FrameTypes, marshal, unmarshal
 from pamqp.header import ContentHeader, ProtocolHeader
 from pamqp.heartbeat import Heartbeat
 
@@ -98,8 +98,13 @@ def test_a_stream_is_divided_however_it_is_cut(parts: list[Sent | bytes], sizes:
     left = b"".join(deliveries.take(one) for one in chunks(b"".join(frames), sizes))
     mine = [one for one in parts if isinstance(one, Sent) and (one.to, one.channel) == (OURS, 1)]
     assert heard == [one.received for one in mine]
-    assert deliveries.taken == sum(len(one.frames) for one in parts if isinstance(one, Sent))
-    assert left == b"".join(one for one in parts if not isinstance(one, Sent))
+    assert deliveries.taken == sum(len(one.frames) for one in mine)
+    others = [one.frames if isinstance(one, Sent) else [one] for one in parts if one not in mine]
+    assert left == b"".join(frame for frames in others for frame in frames)
+
+
+def nobody(message: Received) -> None:
+    raise AssertionError(message)
 
 
 def sent(body: bytes, to: str = OURS, channel: int = 1) -> Sent:
@@ -136,6 +141,39 @@ def test_what_comes_for_who_is_forgotten_is_dropped_before_aiormq_reads_it() -> 
     deliveries.consume(1, OURS, heard.append, 3)
     deliveries.forget(1, OURS)
     assert (deliveries.take(b"".join(sent(b"late").frames)), heard) == (b"", [])
+
+
+def test_a_message_for_somebody_unknown_is_left_whole() -> None:
+    deliveries = Deliveries()
+    deliveries.consume(1, OURS, nobody, 3)
+    frames = b"".join([*sent(b"theirs", to=THEIRS).frames, *sent(b"x", channel=2).frames])
+    assert (deliveries.take(frames), deliveries.taken) == (frames, 0)
+
+
+def test_a_channel_that_was_closed_drops_nothing_of_its_next_life() -> None:
+    deliveries = Deliveries()
+    deliveries.consume(1, OURS, nobody, 3)
+    deliveries.forget(1, OURS)
+    frames = b"".join([marshal(Channel.CloseOk(), 1), *sent(b"anew").frames])
+    assert deliveries.take(frames) == frames
+
+
+def test_all_is_left_where_nothing_is_to_be_taken_out() -> None:
+    deliveries = Deliveries(takes_out=False)
+    deliveries.consume(1, OURS, nobody, 3)
+    frames = b"".join(sent(b"slow").frames)
+    assert (deliveries.take(frames), deliveries.taken) == (frames, 0)
+
+
+def test_names_that_are_no_text_are_escaped_before_aiormq_reads_them() -> None:
+    frames = sent(b"theirs", to=THEIRS).frames
+    head = frames[0].replace(b"key.5", b"k\xff\xfe.5")
+    left = Deliveries().take(b"".join([head, *frames[1:]]))
+    _, channel, delivery = unmarshal(left)
+    assert channel == 1
+    assert isinstance(delivery, Basic.Deliver)
+    assert (delivery.consumer_tag, delivery.delivery_tag) == (THEIRS, 5)
+    assert (delivery.exchange, delivery.routing_key) == ("clarion.live", r"k\xff\xfe.5")
 
 
 @pytest.mark.parametrize("answer", [ProtocolHeader(0, 9, 1).marshal(), b"HTTP/1.1 400 Bad Request"])

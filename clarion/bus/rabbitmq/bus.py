@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from clarion.bus.protocol import BusStatus, LiveSubscription, Message, Subscription
-from clarion.bus.rabbitmq.connection import Connection, user_of
+from clarion.bus.rabbitmq.connection import Connection, connection_to, user_of
 from clarion.bus.rabbitmq.declaration import declare_exchanges
 from clarion.bus.rabbitmq.link import Link
 from clarion.bus.rabbitmq.live import RabbitMQLiveSubscription
@@ -25,11 +26,19 @@ _QUEUES = {queue.name: queue for queue in DECLARED_QUEUES}
 class RabbitMQBus:
     """See `clarion.bus.protocol.Bus`."""
 
-    def __init__(self, urls: Sequence[str], *, publish_timeout_s: float) -> None:
+    def __init__(
+        self, urls: Sequence[str], *, publish_timeout_s: float, frame_tap: bool = True
+    ) -> None:
         self.users = frozenset(map(user_of, urls))
         self._publisher = Publisher(urls, timeout_s=publish_timeout_s)
         # who consumes declares its own queue: a broker that comes up is busy enough
-        self._consuming = Link("consume", urls, _nothing_to_prepare, declare=declare_exchanges)
+        self._consuming = Link(
+            "consume",
+            urls,
+            _nothing_to_prepare,
+            connect=partial(connection_to, frame_tap=frame_tap),
+            declare=declare_exchanges,
+        )
         self._subscriptions: list[WorkSubscription] = []
         self._ears: list[RabbitMQLiveSubscription] = []
         self._watch = Watch(self._missing)

@@ -12,7 +12,12 @@ import aiormq
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from yarl import URL
 
-from clarion.bus.rabbitmq.aiormq_internals import Cause, when_blocked, when_closed
+from clarion.bus.rabbitmq.aiormq_internals import (
+    Cause,
+    use_transports,
+    when_blocked,
+    when_closed,
+)
 from clarion.bus.rabbitmq.deliveries import Deliveries
 from clarion.bus.rabbitmq.interception import Interception
 from clarion.bus.rabbitmq.outcome import BrokerFailure, within
@@ -32,11 +37,11 @@ class Connection(aio_pika.Connection):
     the broker's `connection.blocked` and `connection.unblocked`; `on_blocked` and `on_lost` are
     called at once. `cause` is what ended it, where that is known."""
 
-    def __init__(self, url: URL, **options: Any) -> None:
-        super().__init__(url, **options)
-        self.deliveries = Deliveries()
+    def __init__(self, url: URL, *, frame_tap: bool = True) -> None:
+        super().__init__(url)
+        self.deliveries = Deliveries(takes_out=frame_tap)
         self._transport_factory = _Transports(url.scheme, self.deliveries)
-        self.kwargs["transport_factory"] = self._transport_factory
+        use_transports(self, self._transport_factory)
         self.blocked = False
         self.cause: Cause = None
 
@@ -119,12 +124,13 @@ class _Transports(TransportFactory):
         return reader, writer
 
 
-def connection_to(url: str, name: str) -> Connection:
-    """One that is to be opened, shown to the operator under `name`."""
+def connection_to(url: str, name: str, *, frame_tap: bool = True) -> Connection:
+    """One that is to be opened, shown to the operator under `name`. Without `frame_tap` messages
+    are left to aiormq."""
     defaults = {"heartbeat": HEARTBEAT_S, "name": name}
     parsed = URL(url)
     missing = {key: value for key, value in defaults.items() if key not in parsed.query}
-    return Connection(parsed.update_query(missing))
+    return Connection(parsed.update_query(missing), frame_tap=frame_tap)
 
 
 async def connect(url: str, name: str, timeout_s: float) -> Connection:

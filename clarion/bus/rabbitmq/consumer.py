@@ -10,7 +10,6 @@ from typing import Protocol
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractQueue
-from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel
 
 from clarion.bus.metrics import CONSUMER_RESTARTS
@@ -27,6 +26,7 @@ from clarion.bus.rabbitmq.link import (
     Link,
 )
 from clarion.bus.rabbitmq.outcome import BrokerFailure, is_cancelled, within
+from clarion.bus.rabbitmq.slow_path import SlowPath
 from clarion.bus.rabbitmq.supervised import SupervisedTask
 from clarion.errors import ConfigurationError
 
@@ -179,7 +179,8 @@ class Consumer:
         try:
             queue = await within(OPEN_S, self._reader.declare(channel))
             deliveries.consume(amqp.number, tag, deliver, generation)
-            await self._begin(amqp, queue.name, tag, generation)
+            slow_path = SlowPath(amqp.number, deliveries)
+            await self._begin(amqp, queue.name, tag, generation, slow_path)
             while not self._ended.is_set() and self._quiet_looks < QUIET_LOOKS:
                 await self._watch(amqp, queue.name)
             self._renewing = not self._ended.is_set()
@@ -195,14 +196,18 @@ class Consumer:
         if not self._stopping:
             self._tag = tag
 
-    async def _begin(self, amqp: Channel, queue: str, tag: str, generation: int) -> None:
+    async def _begin(
+        self, amqp: Channel, queue: str, tag: str, generation: int, slow_path: SlowPath
+    ) -> None:
         reader, ended = self._reader, self._ended
         amqp.on_consumer_cancel_callbacks.add(lambda _: ended.set())
         when_closed(amqp, lambda _: ended.set())
         self.amqp = amqp
         self._seen, self._quiet_looks = self._delivered, 0
         reader.began(generation)
-        consume = amqp.basic_consume(queue, _too_late, no_ack=reader.no_ack, consumer_tag=tag)
+        consume = amqp.basic_consume(
+            queue, slow_path.deliver, no_ack=reader.no_ack, consumer_tag=tag
+        )
         await within(OPEN_S, consume)
         self._know(tag)
         self._renewing = False
@@ -226,10 +231,6 @@ class Consumer:
             self._quiet_looks += 1
         else:
             self._seen, self._quiet_looks = self._delivered, 0
-
-
-async def _too_late(message: DeliveredMessage) -> None:
-    """For a consumer that `deliveries` has forgotten: the message comes again."""
 
 
 async def _close(channel: AbstractChannel) -> None:

@@ -29,6 +29,7 @@ HEAD = Struct(">BHL")
 _DELIVERED = Struct(">QB")
 _CONTENT = Struct(">QH")
 _BODY_BYTES = Struct(">Q")
+MAX_SHORT_BYTES = 255
 _NO_HEADERS = b"\0\0\0\0"
 _CONTENT_AT = HEAD.size + 4
 _TAG_AT = _CONTENT_AT + 1
@@ -91,6 +92,26 @@ def without_properties(frame: bytes) -> bytes:
     kind, channel, _ = HEAD.unpack_from(frame)
     payload = frame[HEAD.size : _FLAGS_AT] + b"\0\0"
     return HEAD.pack(kind, channel, len(payload)) + payload + frame[-1:]
+
+
+def with_text_only(frame: bytes, delivery: Delivery) -> bytes:
+    """A `basic.deliver` whose names are text, as far as they were read."""
+    kind, channel, _ = HEAD.unpack_from(frame)
+    payload = b"".join(
+        (
+            frame[HEAD.size : _CONTENT_AT],
+            _short(delivery.consumer_tag),
+            _DELIVERED.pack(delivery.delivery_tag, delivery.redelivered),
+            _short(delivery.exchange),
+            _short(delivery.routing_key),
+        )
+    )
+    return HEAD.pack(kind, channel, len(payload)) + payload + frame[-1:]
+
+
+def _short(text: str) -> bytes:
+    octets = text.encode()[:MAX_SHORT_BYTES].decode(errors="ignore").encode()
+    return bytes((len(octets),)) + octets
 
 
 def _read_delivery(frame: bytes, errors: str, fault: str) -> Delivery:

@@ -4,9 +4,13 @@ aiormq awaits each frame three times, copies it twice, and begins a task for eac
 whole messages are taken out as they arrive (AMQP 0-9-1, sections 2.3.5 and 4.2); every other frame
 is left as it came. `bench/deliveries.py` has the figures.
 
-aiormq ends the connection over a property that it cannot decode. So it reads none that others have
-chosen: what is delivered to a consumer that is gone is dropped here, for it comes again, and a
-content header that cannot be decoded is left without its properties.
+What is not recognised, a message for somebody who did not register here, takes the slow path: it is
+left for aiormq, whose callback gives it on (`slow_path`). So do all messages where nothing is to
+be taken out (`CLARION_AMQP_FRAME_TAP`).
+
+aiormq ends the connection over a property that it cannot decode. So what cannot be decoded is not
+left to it: a content header loses its properties, and a routing key is escaped. What is delivered
+to a consumer that is gone is dropped here, for it comes again.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from clarion.bus.rabbitmq.content import (
     Delivery,
     read_content,
     read_delivery,
+    with_text_only,
     without_properties,
 )
 from clarion.bus.rabbitmq.properties import SHORT_FRAME
@@ -28,6 +33,7 @@ METHOD, CONTENT, BODY, HEARTBEAT = 1, 2, 3, 8
 END = 0xCE
 KINDS = {METHOD, CONTENT, BODY, HEARTBEAT}
 DELIVER = bytes((0, 60, 0, 60))
+CHANNEL_CLOSED = (bytes((0, 20, 0, 40)), bytes((0, 20, 0, 41)))
 
 Deliver = Callable[[Received], None]
 Consumer = tuple[Deliver, int]
@@ -35,11 +41,16 @@ Consumer = tuple[Deliver, int]
 
 
 class Deliveries:
-    """Of one connection. `taken` counts the frames that were taken out."""
+    """Of one connection. `taken` counts the frames that were taken out; none where `takes_out` is
+    false."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_out: bool = True) -> None:
+        self._takes_out = takes_out
         self._consumers: dict[tuple[int, str], Consumer] = {}
+        self._forgotten: dict[int, set[str]] = {}
         self._messages: dict[int, _Message] = {}
+        self._left: dict[int, Delivery] = {}
+        self._undecodable: dict[tuple[int, int], Content] = {}
         self._parts: list[bytes] = []
         self._missing = 0
         self._is_amqp = True
@@ -50,8 +61,17 @@ class Deliveries:
         self._consumers[channel, tag] = deliver, link
 
     def forget(self, channel: int, tag: str) -> None:
-        """What still comes for this consumer is dropped."""
+        """What still comes for this consumer is dropped, until its channel is closed."""
         self._consumers.pop((channel, tag), None)
+        self._forgotten.setdefault(channel, set()).add(tag)
+
+    def consumer_of(self, channel: int, tag: str) -> Consumer:
+        """Who is given what aiormq was left."""
+        return self._consumers.get((channel, tag), NOBODY)
+
+    def undecodable_of(self, channel: int, delivery_tag: int) -> Content | None:
+        """What aiormq was not left of a message, once."""
+        return self._undecodable.pop((channel, delivery_tag), None)
 
     def take(self, data: bytes) -> bytes:
         """What is left of the stream after `data` was added to it: whole frames."""
@@ -104,11 +124,13 @@ class Deliveries:
         """What is left of the frame from `start` to `end`: nothing of a message that was delivered,
         None where it stays as it is. Raises `SHORT_FRAME`."""
         if kind == METHOD:
-            if not self._begins(channel, data, start, end):
-                return None
-        elif (message := self._messages.get(channel)) is None:
-            return _made_safe(data[start:end]) if kind == CONTENT else None
-        elif kind == BODY:
+            if data.startswith(DELIVER, start + HEAD.size):
+                return self._begin(channel, data[start:end])
+            self._break_off(channel, data.startswith(CHANNEL_CLOSED, start + HEAD.size))
+            return None
+        if (message := self._messages.get(channel)) is None:
+            return self._made_safe(channel, data[start:end]) if kind == CONTENT else None
+        if kind == BODY:
             message.add(data[start + HEAD.size : end - 1])
             self._end_if_whole(channel, message)
         elif kind == CONTENT:
@@ -119,14 +141,37 @@ class Deliveries:
         self.taken += 1
         return b""
 
-    def _begins(self, channel: int, data: bytes, start: int, end: int) -> bool:
+    def _begin(self, channel: int, frame: bytes) -> bytes | None:
+        delivery = read_delivery(frame)
+        tag = delivery.consumer_tag
+        consumer = self._consumers.get((channel, tag)) if self._takes_out else None
+        if consumer is None and tag not in self._forgotten.get(channel, ()):
+            self._messages.pop(channel, None)
+            self._left[channel] = delivery
+            return with_text_only(frame, delivery) if delivery.fault else None
+        self._left.pop(channel, None)
+        self._messages[channel] = _Message(consumer or NOBODY, delivery)
+        self.taken += 1
+        return b""
+
+    def _break_off(self, channel: int, is_closed: bool) -> None:
+        """Another method comes in the midst of a message, or after it."""
         self._messages.pop(channel, None)
-        if not data.startswith(DELIVER, start + HEAD.size):
-            return False
-        delivery = read_delivery(data[start:end])
-        consumer = self._consumers.get((channel, delivery.consumer_tag), NOBODY)
-        self._messages[channel] = _Message(consumer, delivery)
-        return True
+        self._left.pop(channel, None)
+        if is_closed:
+            self._forgotten.pop(channel, None)
+            for key in [one for one in self._undecodable if one[0] == channel]:
+                del self._undecodable[key]
+
+    def _made_safe(self, channel: int, frame: bytes) -> bytes | None:
+        """None where aiormq can decode the content header, of what is left to it."""
+        delivery = self._left.pop(channel, None)
+        content = read_content(frame, delivery.fault if delivery else "")
+        if content.undecodable is None:
+            return None
+        if delivery and (channel, delivery.consumer_tag) in self._consumers:
+            self._undecodable[channel, delivery.delivery_tag] = content
+        return without_properties(frame)
 
     def _end_if_whole(self, channel: int, message: _Message) -> None:
         if message.missing <= 0:
@@ -136,11 +181,6 @@ class Deliveries:
 
 def _drop(_: Received) -> None:
     """It comes again: its consumer was closed before it was settled."""
-
-
-def _made_safe(frame: bytes) -> bytes | None:
-    """None where aiormq can decode the content header, of what was returned to us."""
-    return None if read_content(frame).undecodable is None else without_properties(frame)
 
 
 NOBODY: Consumer = (_drop, 0)

@@ -52,15 +52,15 @@ class Link:
         urls: Sequence[str],
         prepare: Prepare,
         *,
+        connect: Callable[[str, str], Connection] = connection_to,
         declare: Declare = declaration.declare_topology,
         prove: Callable[[], Awaitable[None]] | None = None,
         on_blocked: Callable[[bool], None] = lambda _: None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._name, self._urls = name, list(urls)
-        self._prepare = prepare
-        self._declare = declare
-        self._prove = prove
+        self._connect, self._prepare = connect, prepare
+        self._declare, self._prove = declare, prove
         self._on_blocked = on_blocked
         self._on_lost = on_lost
         self._connection: Connection | None = None
@@ -143,7 +143,7 @@ class Link:
     async def _attempt(self) -> bool:
         url = self._urls[0]
         self._urls.append(self._urls.pop(0))  # the next try begins at the next host
-        connection = connection_to(url, f"clarion {self._name}")
+        connection = self._connect(url, f"clarion {self._name}")
         refusal: ConfigurationError | None = None
         try:
             await within(OPEN_S, self._open(connection))

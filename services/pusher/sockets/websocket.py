@@ -11,11 +11,10 @@ import asyncio
 from socket import socket
 from typing import Any, cast
 
-from uvicorn.config import Config
-from uvicorn.server import ServerState
 from websockets.frames import Opcode
 
 from clarion.errors import Problem
+from clarion.lifecycle.uvicorn_internals import Config, ServerState
 from clarion.telemetry.trace import new_traceparent, trace_id_of
 from services.pusher.feed.states import Link
 from services.pusher.metrics import HANDSHAKES
