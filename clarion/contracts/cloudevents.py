@@ -26,6 +26,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from clarion.contracts.arrays import split_array
 from clarion.contracts.media import JSON, is_utf8, media_type, without_bom
 from clarion.contracts.validation import (
     Parsed,
@@ -33,7 +34,6 @@ from clarion.contracts.validation import (
     invalid,
     read_each,
     read_event,
-    split_array,
 )
 from clarion.contracts.values import compact
 from clarion.errors import BadRequest, FieldError, Invalid, UnsupportedMedia

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 
 from clarion.contracts.event import MAX_DEPTH
+from clarion.contracts.unreadable import SURROGATE, half_pair_paths
 from clarion.errors import BadRequest, FieldError, Invalid, Problem
 
 MAX_NAMED_FAULTS = 100
 
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+HALF_PAIR = (
+    "holds half of a surrogate pair: send both halves of the character, or U+FFFD in its place"
+)
+
 _POSITION = re.compile(r"\(byte (\d+)\)")
 
 
@@ -31,9 +35,10 @@ def malformed(raw: bytes, error: Exception) -> Problem:
         raw.decode()
     except UnicodeDecodeError as fault:
         return _not_json(f"The body is not valid UTF-8 at {_place(raw, fault.start)}")
+    if SURROGATE.search(raw) and (paths := half_pair_paths(raw)):
+        faults = [FieldError(path or "body", HALF_PAIR) for path in paths[:MAX_NAMED_FAULTS]]
+        return _not_json("A string holds half of a surrogate pair", faults)
     text = str(error)
-    if _SURROGATE.search(raw) and ("surrogate" in text or "truncated" in text):
-        return _not_json("A string holds half of a surrogate pair")
     if not raw.strip():
         return _not_json("The body is empty: send JSON")
     if "truncated" in text:
@@ -50,5 +55,5 @@ def _place(raw: bytes, position: int) -> str:
     return f"line {line}, column {column}"
 
 
-def _not_json(sentence: str) -> Problem:
-    return BadRequest(f"{sentence}.", code="malformed_json")
+def _not_json(sentence: str, faults: list[FieldError] | None = None) -> Problem:
+    return BadRequest(f"{sentence}.", code="malformed_json", errors=faults or ())

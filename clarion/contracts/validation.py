@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from clarion.contracts.addresses import email_fault, locale_fault, phone_fault, timezone_fault
+from clarion.contracts.arrays import split_array
 from clarion.contracts.content_faults import content_faults
 from clarion.contracts.event import (
     ADDRESS_PATTERN,
     MAX_DATA_BYTES,
     MAX_DEPTH,
-    MAX_EVENTS,
     Event,
     Recipient,
     audience_of,
@@ -47,7 +47,6 @@ LATEST = datetime.max.replace(tzinfo=UTC)
 
 _event_decoder = msgspec.json.Decoder(Event)
 _value_decoder = msgspec.json.Decoder()
-_array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _ADDRESS = re.compile(ADDRESS_PATTERN)
 
 
@@ -103,28 +102,17 @@ def read_each(parts: Sequence[bytes], read: Callable[[bytes], Parsed]) -> list[P
     for index, part in enumerate(parts):
         try:
             parsed.append(read(part))
-        except Invalid as problem:
-            faults.extend(FieldError(_under(index, e.field), e.message) for e in problem.errors)
+        except Refused as problem:
+            named = problem.errors or (FieldError("body", problem.detail),)
+            found = [FieldError(_under(index, one.field), one.message) for one in named]
+            if not isinstance(problem, Invalid):
+                raise type(problem)(problem.detail, code=problem.code, errors=found) from None
+            faults.extend(found)
             if len(faults) >= MAX_NAMED_FAULTS:
                 break
     if faults:
         raise invalid(faults)
     return parsed
-
-
-def split_array(raw: bytes) -> list[bytes]:
-    """The elements of a JSON array, at least one and at most `MAX_EVENTS`."""
-    try:
-        parts = [bytes(part) for part in _array_decoder.decode(raw)]
-    except RecursionError:
-        raise invalid([too_deep("body")]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise malformed(raw, error) from None
-    if not parts:
-        raise invalid([FieldError("body", "holds no event")])
-    if len(parts) > MAX_EVENTS:
-        raise invalid([FieldError("body", f"holds more than {MAX_EVENTS} events")])
-    return parts
 
 
 def decode_json(raw: bytes) -> Any:
@@ -203,7 +191,9 @@ def _value_faults(raw: bytes, value: object) -> Iterator[FieldError]:
 def _event_value_faults(event: Event, raw: bytes, now: datetime | None) -> list[FieldError]:
     faults: list[FieldError] = []
     if is_deeper(raw, MAX_DEPTH) or may_hold_nul(raw) or may_hold_huge_number(raw):
-        faults += _value_faults(raw, msgspec.json.decode(raw))
+        value, faults = _decode_loosely(raw)
+        if not faults:
+            faults += _value_faults(raw, value)
     if event.id is not None and holds_control(event.id) and "\0" not in event.id:
         faults.append(FieldError("id", expected("id")))
     if event.source is not None and holds_control(event.source) and "\0" not in event.source:

@@ -74,10 +74,17 @@ def encoded_size(value: object) -> int:
 def deep_paths(value: object, levels: int) -> Iterator[str]:
     """Which fields of a value that is too deep make it so."""
     members = cast("dict[str, object]", value) if isinstance(value, dict) else {}
-    deep = [key for key, one in members.items() if is_deeper(msgspec.json.encode(one), levels - 1)]
+    deep = [key for key, one in members.items() if _is_deeper(one, levels - 1)]
     yield from (member_path("", key) for key in deep)
     if not deep:
         yield ""
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    try:
+        return is_deeper(msgspec.json.encode(value), levels)
+    except RecursionError:  # a decoder goes deeper than an encoder
+        return True
 
 
 def nul_paths(value: object, path: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from clarion.contracts.validation import Parsed
-from clarion.errors import Refused
+from clarion.errors import FieldError, Refused
 from services.gateway.intake import Intake
 from services.gateway.metrics import REFUSED
 
@@ -41,6 +41,6 @@ def answer_to(intake: Intake, ids: list[str]) -> Answer:
 
 def _refusal(problem: Refused) -> dict[str, Any]:
     REFUSED.labels(problem.code).inc()
-    named = problem.errors[:MAX_ERRORS_OF_ONE]
+    named = problem.errors[:MAX_ERRORS_OF_ONE] or (FieldError("body", problem.detail),)
     errors = [{"field": one.field, "message": one.message} for one in named]
     return {"code": problem.code, "detail": problem.detail, "errors": errors}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from clarion.contracts.arrays import split_array
 from clarion.contracts.cloudevents import (
     BATCHED,
     STRUCTURED,
@@ -20,7 +21,6 @@ from clarion.contracts.validation import (
     read_apart,
     read_each,
     read_event,
-    split_array,
 )
 from clarion.contracts.values import PLAIN_NAME
 from clarion.errors import BadRequest, FieldError, Invalid, Refused, UnsupportedMedia
