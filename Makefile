@@ -56,7 +56,7 @@ schemas: ## write clarion/contracts/schemas, asyncapi.json, openapi.json and doc
 	@scripts/setup dev
 	$(BIN)/python -m clarion.contracts.generate
 	$(BIN)/python -m clarion.asyncapi
-	$(BIN)/python -m clarion.cli.api_document
+	$(BIN)/python -m services.cli.api_document
 	$(BIN)/python scripts/cli_reference.py
 
 packages: ## @clarion/client, inbox, react and vue into dist/ as npm packs them; the bundle into web/bundle

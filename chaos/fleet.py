@@ -40,7 +40,7 @@ class Member:
     def start(self) -> None:
         """Begin; it is ready some seconds later."""
         service = self.name.partition("-")[0]
-        command = [sys.executable, "-m", "clarion.cli", service, "--port", str(self.port)]
+        command = [sys.executable, "-m", "services.cli", service, "--port", str(self.port)]
         self.process = launch(command, env=self.settings, log=self.log)
 
     async def kill(self) -> None:

@@ -22,7 +22,7 @@ an argument has to be corrected first; a sentence on stderr names it.
 
 def page() -> str:
     """The page, of the commands as they are now."""
-    module = ("clarion.cli.app", "utils", "docs", "--name", "clarion")
+    module = ("services.cli.app", "utils", "docs", "--name", "clarion")
     written = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "typer", *module],
         capture_output=True,

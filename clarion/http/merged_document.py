@@ -13,7 +13,7 @@ from clarion.errors import ClarionError
 Json = dict[str, Any]
 
 FILE = "openapi.json"
-"""Package data, made by `python -m clarion.cli.api_document`."""
+"""Package data, made by `python -m services.cli.api_document`."""
 SHARED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Each service has these; at a shared origin the first one's are meant."""
 

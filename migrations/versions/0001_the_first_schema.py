@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from clarion.store.partitions import partition_statements
+from clarion.records.partitions import partition_statements
 
 revision = "0001"
 down_revision = None

@@ -14,8 +14,8 @@ from clarion.http.operation_ids import operation_id
 from clarion.http.operations import Check, operations_router
 from clarion.http.query_parameters import only_known_parameters
 from clarion.http.viewer.routes import docs_router
+from services.gateway.admin.routes import ROUTERS
 from services.gateway.openapi import install_openapi
-from services.gateway.routes import ROUTERS
 
 TAGS = [
     {"name": "events", "description": "Say what happened."},

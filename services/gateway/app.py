@@ -23,20 +23,20 @@ from clarion.lifecycle import BackgroundTasks
 from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey
-from services.gateway.accept import Acceptor
-from services.gateway.access import Resources
+from services.gateway.admin.access import Resources
+from services.gateway.admin.cursors import Cursors
+from services.gateway.admin.minted_tokens import MintedTokens
+from services.gateway.admin.routes import ROUTERS
 from services.gateway.api import create_api
-from services.gateway.auth import Authenticator
-from services.gateway.bad_keys import BadKeys
-from services.gateway.body import BodyReader
-from services.gateway.cursors import Cursors
 from services.gateway.entry import EVENTS_PATH, Entry
-from services.gateway.key_watch import KeyWatch
-from services.gateway.minted_tokens import MintedTokens
-from services.gateway.rates import RequestRates
-from services.gateway.routes import ROUTERS
+from services.gateway.front.auth import Authenticator
+from services.gateway.front.bad_keys import BadKeys
+from services.gateway.front.key_watch import KeyWatch
+from services.gateway.front.memory_budget import LARGEST_BODIES, MAX_WAITING_BYTES, WaitingRoom
+from services.gateway.front.rates import RequestRates
+from services.gateway.front.request_body import BodyReader
+from services.gateway.ingest.accept import Acceptor
 from services.gateway.settings import GatewaySettings
-from services.gateway.waiting_room import LARGEST_BODIES, MAX_WAITING_BYTES, WaitingRoom
 
 EXPOSED_HEADERS = ("Retry-After", "RateLimit", "RateLimit-Policy", "traceparent")
 

@@ -26,14 +26,14 @@ from clarion.lifecycle.bounded_http import has_whole_body
 from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import continue_trace, set_current_trace, trace_id_of
 from clarion.tokens.api_keys import ApiKey
-from services.gateway.accept import Acceptor
-from services.gateway.accepted import NOTHING, Answer
-from services.gateway.auth import Authenticator, require_scope
-from services.gateway.body import BodyReader
-from services.gateway.intake import Headers, refuse_encoding, wants_partial
+from services.gateway.front.auth import Authenticator, require_scope
+from services.gateway.front.memory_budget import WaitingRoom
+from services.gateway.front.rates import RequestRates, sending_fields, with_fields
+from services.gateway.front.request_body import BodyReader
+from services.gateway.ingest.accept import Acceptor
+from services.gateway.ingest.accepted import NOTHING, Answer
+from services.gateway.ingest.request_parser import Headers, refuse_encoding, wants_partial
 from services.gateway.metrics import REFUSED
-from services.gateway.rates import RequestRates, sending_fields, with_fields
-from services.gateway.waiting_room import WaitingRoom
 
 EVENTS_PATH = "/v1/events"
 API_PREFIX = "/v1/"

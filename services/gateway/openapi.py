@@ -13,8 +13,8 @@ from clarion.contracts.event import MAX_EVENTS, Event
 from clarion.http.api_examples import add_examples, read_examples
 from clarion.http.methods import with_heads
 from clarion.http.problems import PROBLEM_SCHEMA, problem_responses
-from services.gateway.intake import PARTIAL
-from services.gateway.schemas import NO_NUL
+from services.gateway.admin.schemas import NO_NUL
+from services.gateway.ingest.request_parser import PARTIAL
 
 REF = "#/components/schemas/{name}"
 REFUSALS = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503)

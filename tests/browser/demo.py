@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 from playwright.async_api import Locator, Page, expect
 
-from clarion.cli.dev.demo_key import demo_key_of
+from services.cli.dev.demo_key import demo_key_of
 from tests.support.processes import Process, start_process
 
 NOT_PLANNED_YET = "status of 404"
@@ -74,7 +74,7 @@ async def running_demo(
 
 
 async def start_dev(port: int, data: Path, postgres_url: str, env: Mapping[str, str]) -> Process:
-    command = [sys.executable, "-m", "clarion.cli", "dev", "--port", str(port)]
+    command = [sys.executable, "-m", "services.cli", "dev", "--port", str(port)]
     command += ["--data", str(data), "--database", postgres_url]
     return await start_process(command, env=env, ready="Clarion runs at", timeout_s=60)
 

@@ -11,11 +11,11 @@ import uvicorn
 from playwright.async_api import Browser, Page, Request, expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from clarion.cli.dev.compose import ComposedApp
-from clarion.cli.dev.pages import create_pages
 from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.lifecycle import open_listener
 from clarion.lifecycle.bounded_http import BoundedHttp
+from services.cli.dev.compose import ComposedApp
+from services.cli.dev.pages import create_pages
 from services.gateway.api import create_api
 from tests.browser.demo import Demo
 from tests.support.processes import wait_until

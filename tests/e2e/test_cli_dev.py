@@ -25,12 +25,12 @@ import psutil
 import pytest
 import websockets
 
-from clarion.cli.dev.demo_key import demo_key_of
 from clarion.tokens.subscriber import mint_token
+from services.cli.dev.demo_key import demo_key_of
 from tests.support.processes import Process, run_directory, start_process, wait_until
 from tests.support.sources import ROOT
 
-CLARION = (sys.executable, "-m", "clarion.cli")
+CLARION = (sys.executable, "-m", "services.cli")
 READY = "Stop with Ctrl-C."
 
 

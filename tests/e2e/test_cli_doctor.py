@@ -13,7 +13,7 @@ from clarion.bus.rabbitmq.declaration import declare_topology
 from tests.support.processes import free_port, start_process
 from tests.support.rabbitmq import Broker
 
-DOCTOR = (sys.executable, "-m", "clarion.cli", "doctor")
+DOCTOR = (sys.executable, "-m", "services.cli", "doctor")
 
 
 async def doctor(env: dict[str, str]) -> tuple[int, str]:

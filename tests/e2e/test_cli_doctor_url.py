@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from clarion.bus import Bus
-from clarion.cli.doctor.checks import findings_outside
-from clarion.cli.doctor.command import text_of
-from clarion.cli.doctor.public_address import PublicAddress
 from clarion.errors import ConfigurationError
 from clarion.store.database import Database
+from services.cli.doctor.checks import findings_outside
+from services.cli.doctor.command import text_of
+from services.cli.doctor.public_address import PublicAddress
 from tests.support.nginx import NGINX, start_nginx
 from tests.support.processes import free_port, start_process
 from tests.support.pusher import SECRET, running_pusher, token
@@ -106,7 +106,7 @@ async def test_each_fault_of_a_proxy_is_named_with_its_remedy(
     remedies: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("clarion.cli.doctor.live_feed.TIMEOUT_S", 3.0)
+    monkeypatch.setattr("services.cli.doctor.live_feed.TIMEOUT_S", 3.0)
     port, (gateway, pusher) = free_port(), services
     async with await start_nginx(port, gateway, [pusher], changes):
         output = await told(f"http://127.0.0.1:{port}", token("ada"))
@@ -120,7 +120,7 @@ async def test_each_fault_of_a_proxy_is_named_with_its_remedy(
 async def test_a_proxy_that_does_right_is_well(services: tuple[int, int]) -> None:
     port, (gateway, pusher) = free_port(), services
     async with await start_nginx(port, gateway, [pusher]):
-        command = (sys.executable, "-m", "clarion.cli", "doctor", "--url")
+        command = (sys.executable, "-m", "services.cli", "doctor", "--url")
         address = f"http://127.0.0.1:{port}/"
         env = {"CLARION_TOKEN_SECRET": SECRET}
         process = await start_process((*command, address), env=env)
@@ -139,7 +139,7 @@ async def test_a_proxy_that_does_right_is_well(services: tuple[int, int]) -> Non
 
 
 async def test_an_address_where_nothing_is_ends_with_status_1() -> None:
-    command = (sys.executable, "-m", "clarion.cli", "doctor", "--url")
+    command = (sys.executable, "-m", "services.cli", "doctor", "--url")
     process = await start_process((*command, f"http://127.0.0.1:{free_port()}"), env={})
     assert await process.wait(60) == 1
     output = process.output()

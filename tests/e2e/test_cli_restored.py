@@ -37,7 +37,7 @@ async def clarion(*words: str, url: str, data: Path) -> tuple[int, str]:
         "CLARION_DATA_DIR": str(data),
         "CLARION_PORT": str(free_port()),
     }
-    process = await start_process([sys.executable, "-m", "clarion.cli", *words], env=env)
+    process = await start_process([sys.executable, "-m", "services.cli", *words], env=env)
     return await process.wait(60), process.output()
 
 

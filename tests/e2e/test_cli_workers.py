@@ -20,7 +20,7 @@ from tests.support.processes import Process, free_port, start_process, wait_unti
 from tests.support.pusher import SECRET, Client, token
 from tests.support.stack import API_KEY
 
-CLARION = (sys.executable, "-m", "clarion.cli")
+CLARION = (sys.executable, "-m", "services.cli")
 MOST = 150
 """Sessions that are opened so that each process has some."""
 ITEMS = [(1, "one"), (2, "two")]

@@ -51,7 +51,7 @@ async def test_sigterm_while_it_starts_ends_it_with_status_0(
     amqp_url: str, postgres_url: str, service: str
 ) -> None:
     ends: dict[str, int] = {}
-    commands = cycle(([f"services.{service}"], ["clarion.cli", service]))
+    commands = cycle(([f"services.{service}"], ["services.cli", service]))
     for moment_s, command in zip(MOMENTS_S, commands, strict=False):
         env = {
             "CLARION_AMQP_URL": amqp_url,
@@ -67,7 +67,7 @@ async def test_sigterm_while_it_starts_ends_it_with_status_0(
 
 
 async def test_a_command_that_is_stopped_before_it_is_done_has_failed() -> None:
-    process = await start_process([sys.executable, "-m", "clarion.cli", "migrate"])
+    process = await start_process([sys.executable, "-m", "services.cli", "migrate"])
     assert await process.stop() != 0
 
 

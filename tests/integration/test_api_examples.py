@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from clarion.bus import Bus
-from clarion.cli.api_document import shared_document
 from clarion.store.database import Database
+from services.cli.api_document import shared_document
 from tests.support.gateway import gateway_client
 from tests.support.pusher import running_pusher, token
 

@@ -20,11 +20,11 @@ from clarion.bus.protocol import Received, Subscription
 from clarion.contracts.job import Jobs
 from clarion.store.database import Database
 from clarion.topology import deliveries_queue
-from services.notifier.consumer import Consumer
 from services.notifier.fail_points import arm, disarm
-from services.notifier.intake import Intake
-from services.notifier.outbox import Publisher
+from services.notifier.ingest.lane_consumer import Consumer
+from services.notifier.messages.parser import Intake
 from services.notifier.plan.batch import Planner
+from services.notifier.publish.outbox import Publisher
 from tests.support.machines import bounds
 from tests.support.notifier import envelope, event, publish, take_frames
 from tests.support.postgres import Databases

@@ -11,10 +11,10 @@ import pytest
 
 from clarion.bus.protocol import Bus
 from clarion.contracts.slice import SLICE_SIZE
+from clarion.rules.decide import Subscriber
 from clarion.store.database import Database
-from services.notifier.decide import Subscriber
+from services.notifier.drafts import Draft, EventDraft
 from services.notifier.plan import batch, slices
-from services.notifier.plan.drafts import Draft, EventDraft
 from services.notifier.settings import NotifierSettings
 from tests.support.gateway import gateway_client
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows

@@ -14,13 +14,13 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from clarion.bus.protocol import Bus
+from clarion.rules.outcomes import Failed, Outcome, Retry, Sent, Unknown
+from clarion.rules.retry import STEPS_S
 from clarion.store.database import Database
-from services.notifier.dispatch import Dispatcher
-from services.notifier.outbox import Publisher
-from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
-from services.notifier.retry import STEPS_S
-from services.notifier.rounds import Rounds
-from services.notifier.route import Carrier
+from services.notifier.deliver.rounds import Rounds
+from services.notifier.providers.provider_chain import Carrier
+from services.notifier.publish.outbox import Publisher
+from services.notifier.schedule.dispatcher import Dispatcher
 from services.notifier.settings import NotifierSettings
 from tests.support.delivery_model import Scripted
 from tests.support.gateway import gateway_client

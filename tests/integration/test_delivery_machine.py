@@ -21,21 +21,21 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from clarion.bus import open_bus
 from clarion.contracts.envelope import Entry
 from clarion.errors import Conflict
-from clarion.store.cancellations import BY_CALLER
-from clarion.store.delivery_states import DRIVE_AGAIN, State
+from clarion.records.cancellations import BY_CALLER
+from clarion.rules.delivery_states import DRIVE_AGAIN, State
+from clarion.rules.outcomes import Failed, Outcome, Retry, Sent, Unknown
+from clarion.rules.retry import STEPS_S
 from clarion.tokens.api_keys import SCOPES, ApiKey
 from clarion.topology import events_queue
-from services.gateway.deliveries.cancel import cancel_notification
-from services.gateway.deliveries.redrive import redrive, retry
-from services.gateway.deliveries.schemas import Redrive
-from services.notifier.dispatch import Dispatcher
-from services.notifier.leases import Lease
-from services.notifier.outbox import Publisher
-from services.notifier.outcome import Failed, Outcome, Retry, Sent, Unknown
+from services.gateway.admin.deliveries.cancel import cancel_notification
+from services.gateway.admin.deliveries.redrive import redrive, retry
+from services.gateway.admin.deliveries.schemas import Redrive
+from services.notifier.deliver.leases import Lease
+from services.notifier.deliver.rounds import Rounds
 from services.notifier.plan.batch import Batch, Planner
-from services.notifier.retry import STEPS_S
-from services.notifier.rounds import Rounds
-from services.notifier.route import Carrier
+from services.notifier.providers.provider_chain import Carrier
+from services.notifier.publish.outbox import Publisher
+from services.notifier.schedule.dispatcher import Dispatcher
 from services.notifier.time_limits import lease_time
 from tests.support.delivery_model import Model, Scripted, moves
 from tests.support.machines import Machine, run_machine

@@ -12,16 +12,16 @@ import httpx2
 import pytest
 
 from clarion.bus.protocol import Bus
+from clarion.rules import retry
+from clarion.rules.delivery_states import BEGIN, MOVES, State
+from clarion.rules.outcomes import Failed, Outcome, Retry, Unknown
 from clarion.store.database import Database
-from clarion.store.delivery_states import BEGIN, MOVES, State
-from services.notifier import retry
-from services.notifier.channels.capture import Capture
-from services.notifier.channels.provider import Outgoing
-from services.notifier.dispatch import Dispatcher
-from services.notifier.outbox import Publisher
-from services.notifier.outcome import Failed, Outcome, Retry, Unknown
-from services.notifier.rounds import Rounds
-from services.notifier.route import Carrier
+from services.notifier.deliver.rounds import Rounds
+from services.notifier.providers.capture import Capture
+from services.notifier.providers.provider import Outgoing
+from services.notifier.providers.provider_chain import Carrier
+from services.notifier.publish.outbox import Publisher
+from services.notifier.schedule.dispatcher import Dispatcher
 from tests.support.gateway import gateway_client
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.processes import wait_until

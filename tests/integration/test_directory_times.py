@@ -14,11 +14,11 @@ import pytest
 
 from clarion.bus.protocol import Bus, Message
 from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Entry
+from clarion.rules.decide import default_workflow
 from clarion.store.database import Database
-from services.gateway.directory.subscribers import delete_subscriber
-from services.notifier.decide import default_workflow
+from services.gateway.admin.directory.subscribers import delete_subscriber
+from services.notifier.drafts import EventDraft, data_of
 from services.notifier.plan.describe import describe_recipients
-from services.notifier.plan.drafts import EventDraft, data_of
 from tests.support.gateway import gateway_client
 from tests.support.notifier import (
     entry,

@@ -11,10 +11,10 @@ import httpx2
 import pytest
 
 from clarion.bus import Bus
-from clarion.cli.dev.compose import ComposedApp
-from clarion.cli.dev.pages import create_pages
 from clarion.http.merged_document import read_merged
 from clarion.store.database import Database
+from services.cli.dev.compose import ComposedApp
+from services.cli.dev.pages import create_pages
 from services.gateway.app import create_app
 from tests.support.gateway import gateway_client, settings_of
 from tests.support.pusher import running_pusher

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from clarion.cli.doctor.finding import Finding
-from clarion.cli.doctor.mail import check_mail
+from services.cli.doctor.finding import Finding
+from services.cli.doctor.mail import check_mail
 from services.notifier.settings import NotifierSettings
 from tests.support.smtp import PASSWORD, running_smtp
 from tests.support.smtp_script import scripted_smtp

@@ -12,12 +12,12 @@ from clarion.bus.protocol import Bus
 from clarion.contracts.envelope import Entry
 from clarion.contracts.event import Event
 from clarion.contracts.ids import new_id
+from clarion.records.item_changes import MAX_KEPT
 from clarion.store.database import Database
-from clarion.store.item_changes import MAX_KEPT
 from clarion.topology import events_queue
-from services.notifier.due_rows import Portion
 from services.notifier.plan.batch import Batch, Planner
-from services.notifier.wake import wake_due
+from services.notifier.schedule.due_rows import Portion
+from services.notifier.schedule.snooze_returns import wake_due
 from services.pusher.inbox.commands import Commands
 from tests.support.gateway import gateway_client
 from tests.support.notifier import rows

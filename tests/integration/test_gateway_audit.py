@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import func, select
 
 from clarion.bus.protocol import Bus
-from clarion.cli.stored_keys import end, store
 from clarion.contracts.ids import lowest_id_at
 from clarion.errors import StoreUnavailable
 from clarion.store.database import Database
 from clarion.store.tables import audit
 from clarion.tokens.api_keys import ApiKey, new_api_key
-from services.gateway.minted_tokens import MintedTokens
+from services.cli.stored_keys import end, store
+from services.gateway.admin.minted_tokens import MintedTokens
 from tests.support.gateway import at, gateway_client, make_key
 from tests.support.gateway_rows import put, put_delivery, put_event, put_notification, put_parked
 

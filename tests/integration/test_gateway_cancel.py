@@ -12,7 +12,7 @@ from clarion.bus.protocol import Bus
 from clarion.contracts.ids import new_id
 from clarion.store.database import Database
 from clarion.store.tables import audit, deliveries, notifications, slices
-from services.gateway.deliveries import cancel
+from services.gateway.admin.deliveries import cancel
 from tests.support.gateway import at, gateway_client, make_key
 from tests.support.gateway_rows import TRACE_ID, put_delivery, put_event, put_notification
 

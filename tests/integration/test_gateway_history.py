@@ -11,15 +11,15 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from clarion.bus.protocol import Bus
 from clarion.contracts.ids import new_id
+from clarion.rules.delivery_states import State
 from clarion.store.database import Database
-from clarion.store.delivery_states import State
-from services.gateway.audit_list import AuditPage, changes_statement
-from services.gateway.deliveries.listing import list_statement as deliveries_statement
-from services.gateway.deliveries.schemas import DeliveryPage
-from services.gateway.directory import subscribers, topics
-from services.gateway.history.notifications import list_statement
-from services.gateway.history.operations import captures_statement, parked_statement
-from services.gateway.history.schemas import CapturePage, NotificationPage
+from services.gateway.admin.audit.listing import AuditPage, changes_statement
+from services.gateway.admin.deliveries.listing import list_statement as deliveries_statement
+from services.gateway.admin.deliveries.schemas import DeliveryPage
+from services.gateway.admin.directory import subscribers, topics
+from services.gateway.admin.history.notifications import list_statement
+from services.gateway.admin.history.operations import captures_statement, parked_statement
+from services.gateway.admin.history.schemas import CapturePage, NotificationPage
 from tests.support.gateway import at, gateway_client, make_key
 from tests.support.gateway_rows import (
     TRACE_ID,

@@ -14,7 +14,7 @@ from clarion.errors import StoreUnavailable, Unauthorized
 from clarion.store.database import Database
 from clarion.store.tables import api_keys
 from clarion.tokens.api_keys import ApiKey, hash_api_key, new_api_key
-from services.gateway.auth import Authenticator
+from services.gateway.front.auth import Authenticator
 from tests.support.gateway import gateway_client, make_key
 from tests.support.postgres import Databases
 from tests.support.processes import wait_until

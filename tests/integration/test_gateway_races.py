@@ -9,8 +9,8 @@ import httpx2
 import pytest
 
 from clarion.bus.protocol import Bus
-from clarion.cli import stored_keys
 from clarion.store.database import Database
+from services.cli import stored_keys
 from tests.support.gateway import gateway_client
 from tests.support.gateway_rows import put_delivery, put_event, put_notification, put_parked
 from tests.support.notifier import rows

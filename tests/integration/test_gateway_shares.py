@@ -17,7 +17,7 @@ from clarion.lifecycle.bounded_http import BoundedHttp
 from clarion.store.database import Database
 from clarion.tokens.api_keys import new_api_key
 from services.gateway.app import create_app
-from services.gateway.bad_keys import BAD_KEYS_AT_ONCE
+from services.gateway.front.bad_keys import BAD_KEYS_AT_ONCE
 from tests.support.gateway import gateway_client, make_key, settings_of
 from tests.support.processes import free_port, wait_until
 

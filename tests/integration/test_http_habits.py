@@ -17,7 +17,7 @@ from clarion.contracts.event import Event
 from clarion.contracts.ids import new_id
 from clarion.store.database import Database
 from clarion.store.tables import attempts
-from services.gateway.history import notifications as history
+from services.gateway.admin.history import notifications as history
 from tests.support.gateway import Published, at, gateway_client
 from tests.support.gateway_rows import (
     TRACE_ID,

@@ -16,10 +16,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.pool import NullPool
 
 from clarion.contracts.ids import lowest_id_at
+from clarion.records.partitions import make_partitions, month_start
 from clarion.store.address import Pooler
 from clarion.store.database import Database, open_engine
 from clarion.store.migrate import migrate, migration_config, migrator
-from clarion.store.partitions import make_partitions, month_start
 from clarion.store.tables import PARTITIONED, metadata
 from tests.support.catalogue import PARTITIONS, catalogue, rows
 from tests.support.postgres import Databases

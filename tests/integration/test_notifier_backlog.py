@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 
 from clarion.bus.protocol import Bus
+from clarion.rules.outcomes import Outcome, Retry
 from clarion.store.database import Database
-from services.notifier import dispatch
-from services.notifier.channels.capture import Capture
-from services.notifier.channels.provider import Outgoing
-from services.notifier.dispatch import LIMIT, Dispatcher
-from services.notifier.outbox import Publisher
-from services.notifier.outcome import Outcome, Retry
-from services.notifier.rounds import Rounds
-from services.notifier.route import Carrier
+from services.notifier.deliver.rounds import Rounds
+from services.notifier.providers.capture import Capture
+from services.notifier.providers.provider import Outgoing
+from services.notifier.providers.provider_chain import Carrier
+from services.notifier.publish.outbox import Publisher
+from services.notifier.schedule import dispatcher as dispatcher_module
+from services.notifier.schedule.dispatcher import LIMIT, Dispatcher
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 
@@ -123,7 +123,7 @@ async def test_what_is_cancelled_while_it_is_dispatched_is_never_sent(
 async def test_a_held_notification_that_is_cancelled_never_enters_its_inbox(
     memory_bus: Bus, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "LIMIT", 10)
+    monkeypatch.setattr(dispatcher_module, "LIMIT", 10)
     held = [event(send_at="2999-01-01T00:00:00Z") for _ in range(100)]
     async with running_notifiers(memory_bus, database):
         await publish(memory_bus, envelope(*held))

@@ -16,11 +16,12 @@ from clarion import clock
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
 from services.gateway.app import create_app as create_gateway
-from services.notifier import breaker, housekeeping
 from services.notifier.app import create_app
-from services.notifier.dispatch import TICK_S, Dispatcher
-from services.notifier.housekeeping import Housekeeper
-from services.notifier.outbox import Publisher
+from services.notifier.providers import circuit_breaker
+from services.notifier.publish.outbox import Publisher
+from services.notifier.schedule import housekeeping
+from services.notifier.schedule.dispatcher import TICK_S, Dispatcher
+from services.notifier.schedule.housekeeping import Housekeeper
 from services.notifier.settings import NotifierSettings
 from services.pusher.app import create_app as create_pusher
 from services.pusher.settings import PusherSettings
@@ -69,12 +70,12 @@ async def test_a_rest_is_as_long_as_the_breaker_says(
     nowhere = f"smtp://127.0.0.1:{free_port()}?from=a@shop.example"
     settings = NotifierSettings(email=[nowhere], send_concurrency=1)
     async with running_notifiers(memory_bus, database, settings):
-        many = [event(to=[ANN], channels=["email"]) for _ in range(breaker.FAILURES + 3)]
+        many = [event(to=[ANN], channels=["email"]) for _ in range(circuit_breaker.FAILURES + 3)]
         await publish(memory_bus, envelope(*many))
         query = WAITING + " AND attempt_count = 0"
         found = await wait_for_rows(database, query, 3)
     waits = [(one["due_at"] - one["updated_at"]).total_seconds() for one in found]
-    assert all(0 < wait <= breaker.MAX_REST_S + 2 for wait in waits), waits
+    assert all(0 < wait <= circuit_breaker.MAX_REST_S + 2 for wait in waits), waits
 
 
 @pytest.mark.parametrize("shift", SHIFTS)

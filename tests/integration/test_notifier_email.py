@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from clarion.bus.protocol import Bus
+from clarion.rules import retry
 from clarion.store.database import Database
-from services.notifier import retry
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.processes import wait_until

@@ -12,12 +12,12 @@ import pytest
 import structlog
 
 from clarion.bus.protocol import Bus
+from clarion.render.content import Content
+from clarion.render.email_text import html_of
+from clarion.rules import retry
 from clarion.store.database import Database
-from services.notifier import breaker, retry
-from services.notifier.channels import email
-from services.notifier.channels.email import html_of
-from services.notifier.channels.provider import Content
-from services.notifier.rates import Rate, take_turn
+from services.notifier.providers import circuit_breaker, email
+from services.notifier.providers.rates import Rate, take_turn
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.processes import free_port, wait_until
@@ -99,8 +99,8 @@ async def test_a_provider_that_keeps_failing_is_rested_and_passed_over(
 ) -> None:
     settings = NotifierSettings(email=[nowhere(), "capture://"], send_concurrency=1)
     async with running_notifiers(memory_bus, database, settings):
-        await send(memory_bus, breaker.FAILURES + 3)
-        await wait_for_rows(database, DELIVERIES, breaker.FAILURES + 3, "sent")
+        await send(memory_bus, circuit_breaker.FAILURES + 3)
+        await wait_for_rows(database, DELIVERIES, circuit_breaker.FAILURES + 3, "sent")
     attempts = await rows(database, ATTEMPTS)
     outcomes = [one["outcome"] for one in attempts]
     assert (outcomes.count("retry"), outcomes.count("sent")) == (5, 8)
@@ -111,7 +111,7 @@ async def test_where_all_rest_deliveries_wait_for_the_probe_and_then_go(
 ) -> None:
     monkeypatch.setattr(retry, "STEPS_S", {"email": (0.2,) * 20})
     async with running_smtp(tmp_path) as box:
-        box.answers += ["421 4.3.0 Later"] * breaker.FAILURES
+        box.answers += ["421 4.3.0 Later"] * circuit_breaker.FAILURES
         settings = NotifierSettings(email=[box.url], send_concurrency=1)
         async with running_notifiers(memory_bus, database, settings):
             await send(memory_bus, 8)
@@ -122,7 +122,7 @@ async def test_where_all_rest_deliveries_wait_for_the_probe_and_then_go(
     assert len(box.messages) == 8
     assert all(one["state"] == "scheduled" for one in waiting)
     outcomes = [one["outcome"] for one in await rows(database, ATTEMPTS)]
-    assert (outcomes.count("retry"), outcomes.count("sent")) == (breaker.FAILURES, 8)
+    assert (outcomes.count("retry"), outcomes.count("sent")) == (circuit_breaker.FAILURES, 8)
 
 
 async def test_eight_odd_addresses_do_not_stop_the_ninth(

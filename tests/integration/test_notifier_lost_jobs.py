@@ -16,11 +16,11 @@ import pytest
 from clarion.bus.memory import MemoryBus
 from clarion.bus.protocol import Message
 from clarion.contracts.job import JOBS_CONTENT_TYPE, Jobs
+from clarion.rules.outcomes import Outcome, Sent
 from clarion.store.database import Database
-from services.notifier import lost_jobs
-from services.notifier.channels.capture import Capture
-from services.notifier.channels.provider import Outgoing
-from services.notifier.outcome import Outcome, Sent
+from services.notifier.providers.capture import Capture
+from services.notifier.providers.provider import Outgoing
+from services.notifier.schedule import lost_jobs
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.processes import wait_until

@@ -14,11 +14,11 @@ import pytest
 
 from clarion.bus.protocol import Bus
 from clarion.errors import StoreUnavailable
+from clarion.rules import retry
+from clarion.rules.outcomes import Outcome, Retry, Sent, Unknown
 from clarion.store.database import Database, Driver
-from services.notifier import retry
-from services.notifier.outcome import Outcome, Retry, Sent, Unknown
-from services.notifier.rounds import Rounds
-from services.notifier.route import Carrier
+from services.notifier.deliver.rounds import Rounds
+from services.notifier.providers.provider_chain import Carrier
 from services.notifier.settings import NotifierSettings
 from tests.support.delivery_model import Scripted
 from tests.support.gateway import gateway_client

@@ -11,15 +11,15 @@ import pytest
 
 from clarion.bus.protocol import Bus, Message
 from clarion.errors import ConfigurationError, StoreUnavailable
+from clarion.rules.outcomes import Outcome
 from clarion.store.database import Database, Driver
 from clarion.topology import DELIVERIES, deliveries_queue
 from services.notifier.app import Notifier, create_app
-from services.notifier.channels.capture import Capture
-from services.notifier.channels.provider import Outgoing
-from services.notifier.housekeeping import Housekeeper
-from services.notifier.outcome import Outcome
 from services.notifier.plan import batch
 from services.notifier.plan.claim import Claims
+from services.notifier.providers.capture import Capture
+from services.notifier.providers.provider import Outgoing
+from services.notifier.schedule.housekeeping import Housekeeper
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import (
     Row,

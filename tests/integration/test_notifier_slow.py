@@ -10,7 +10,7 @@ import pytest
 from clarion.bus.protocol import Bus
 from clarion.contracts.slice import SLICE_SIZE
 from clarion.store.database import Database
-from services.notifier.consumer import MAX_HELD
+from services.notifier.ingest.lane_consumer import MAX_HELD
 from services.notifier.settings import NotifierSettings
 from tests.support.gateway import gateway_client
 from tests.support.notifier import (

@@ -12,14 +12,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 from clarion.bus.protocol import Bus
+from clarion.rules.outcomes import Outcome, Sent
 from clarion.store.database import Database
-from services.notifier import due_rows
-from services.notifier.channels.capture import Capture
-from services.notifier.channels.provider import Outgoing
-from services.notifier.dispatch import Dispatcher
-from services.notifier.due_rows import Portion
-from services.notifier.outbox import Publisher
-from services.notifier.outcome import Outcome, Sent
+from services.notifier.providers.capture import Capture
+from services.notifier.providers.provider import Outgoing
+from services.notifier.publish.outbox import Publisher
+from services.notifier.schedule import due_rows
+from services.notifier.schedule.dispatcher import Dispatcher
+from services.notifier.schedule.due_rows import Portion
 from services.notifier.settings import NotifierSettings
 from tests.integration.test_notifier_backlog import fill
 from tests.integration.test_notifier_slow import wait_until_waited

@@ -9,9 +9,9 @@ from urllib.parse import quote
 import pytest
 
 from clarion.bus.protocol import Bus
+from clarion.render import gsm7
+from clarion.rules import retry
 from clarion.store.database import Database
-from services.notifier import retry
-from services.notifier.channels import gsm7
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.twilio import SID, TOKEN, TwilioFake, fault, running_twilio

@@ -13,14 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notifier.channels import client_name
-from services.notifier.channels.client_name import address_literal, is_fqdn, is_greeting_name
-from services.notifier.channels.email import mailbox, one_line
-from services.notifier.channels.provider import Content, Outgoing, Provider
-from services.notifier.channels.smtp import Smtp
-from services.notifier.channels.smtp_answers import Step, outcome_of_answer
-from services.notifier.channels.urls import open_carrier
-from services.notifier.outcome import Failed, Health, Outcome, Retry, Sent, Unknown, health_of
+from clarion.render.content import Content
+from clarion.render.email_text import one_line
+from clarion.rules.outcomes import Failed, Health, Outcome, Retry, Sent, Unknown, health_of
+from services.notifier.providers import client_name
+from services.notifier.providers.client_name import address_literal, is_fqdn, is_greeting_name
+from services.notifier.providers.email import mailbox
+from services.notifier.providers.provider import Outgoing, Provider
+from services.notifier.providers.registry import open_carrier
+from services.notifier.providers.smtp import Smtp
+from services.notifier.providers.smtp_answers import Step, outcome_of_answer
 from tests.support.mail_on_python import faults
 from tests.support.processes import wait_until
 from tests.support.smtp import running_smtp

@@ -12,8 +12,8 @@ from clarion.bus.protocol import Bus
 from clarion.contracts.parking import CUT
 from clarion.store.database import Database
 from clarion.topology import EVENTS, events_queue
-from services.notifier.plan import parked_headers
-from services.notifier.plan.parked_headers import MAX_ATTRIBUTES, kept_headers
+from services.notifier.parking import parked_headers
+from services.notifier.parking.parked_headers import MAX_ATTRIBUTES, kept_headers
 from tests.support.gateway import gateway_client
 from tests.support.notifier import rows, running_notifiers, wait_for_rows
 

@@ -19,12 +19,12 @@ from structlog.testing import capture_logs
 from chaos.database_causes import cause
 from clarion.bus.protocol import Bus
 from clarion.errors import StoreUnavailable
+from clarion.records.partitions import make_partitions, month_start
 from clarion.store.database import Database
 from clarion.store.migrate import migrate
-from clarion.store.partitions import make_partitions, month_start
 from clarion.store.tables import PARTITIONED
 from services.notifier.app import create_app
-from services.notifier.housekeeping import Housekeeper
+from services.notifier.schedule.housekeeping import Housekeeper
 from services.notifier.settings import NotifierSettings
 from tests.support.catalogue import PARTITIONS, rows
 from tests.support.notifier import envelope, event, publish, running_notifiers, wait_for_rows
@@ -156,7 +156,7 @@ async def test_a_role_that_may_not_make_them_says_so_before_they_are_missed(
     assert "A partition of the next month is missing." in sentence
 
     env = {"CLARION_DATABASE_URL": roles.owner}
-    command = [sys.executable, "-m", "clarion.cli", "migrate", "--partitions"]
+    command = [sys.executable, "-m", "services.cli", "migrate", "--partitions"]
     made = await start_process(command, env=env)
     assert await made.wait(60) == 0, made.output()
     again = create_app(NotifierSettings(), bus=memory_bus, database=pool)
@@ -172,7 +172,7 @@ async def test_a_role_that_may_not_make_them_says_so_before_they_are_missed(
 async def test_without_the_right_the_command_is_one_sentence(roles: Roles) -> None:
     await drop(roles.owner, NEXT)
     env = {"CLARION_DATABASE_URL": roles.service}
-    command = [sys.executable, "-m", "clarion.cli", "migrate", "--partitions"]
+    command = [sys.executable, "-m", "services.cli", "migrate", "--partitions"]
     refused = await start_process(command, env=env)
     assert await refused.wait(60) == 2, refused.output()
     assert "may not do this" in refused.output()

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from clarion.bus.protocol import Bus, Message
+from clarion.rules.decide import Subscriber
 from clarion.store.database import Database
-from services.notifier.decide import Subscriber
+from services.notifier.drafts import Draft, EventDraft
 from services.notifier.plan import batch
-from services.notifier.plan.drafts import Draft, EventDraft
 from tests.support.gateway import gateway_client
 from tests.support.notifier import event, publish, rows, running_notifiers, wait_for_rows
 

@@ -12,8 +12,8 @@ from prometheus_client import REGISTRY
 
 from clarion.bus import Bus
 from clarion.contracts.announcement import FeedFrame
+from clarion.records.epoch import Epoch, begin_epoch, read_epoch
 from clarion.store.database import Database
-from clarion.store.epoch import Epoch, begin_epoch, read_epoch
 from services.pusher.inbox.history import Page as HistoryPage
 from services.pusher.inbox.history import Position
 from tests.support.inbox_writer import InboxWriter

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from clarion.store.database import Database
-from services.notifier.due_rows import Portion
-from services.notifier.wake import wake_due
+from services.notifier.schedule.due_rows import Portion
+from services.notifier.schedule.snooze_returns import wake_due
 from services.pusher.inbox.commands import Verb
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.pusher import Client, Frame, Pusher

@@ -18,8 +18,8 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from clarion.bus import open_bus
 from clarion.contracts.announcement import FeedFrame
-from services.notifier.due_rows import Portion
-from services.notifier.wake import wake_due
+from services.notifier.schedule.due_rows import Portion
+from services.notifier.schedule.snooze_returns import wake_due
 from services.pusher.inbox.commands import Commands
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.machines import Machine, run_machine

@@ -13,8 +13,8 @@ import pytest
 from clarion.bus import Bus
 from clarion.contracts.revocation import Revocation
 from clarion.errors import Unauthorized, Unavailable
+from clarion.records.revocations import Place, changed_after, revoke
 from clarion.store.database import Database
-from clarion.store.revocations import Place, changed_after, revoke
 from clarion.tokens.subscriber import SecretVerifier
 from services.pusher.access.revocations import CheckedVerifier, Revocations
 from tests.support.gateway import gateway_client, make_key

@@ -18,7 +18,7 @@ from tests.support.installed_postgres import InstalledPostgres
 from tests.support.postgres import Databases
 from tests.support.processes import free_port, start_process
 
-CLARION = (sys.executable, "-m", "clarion.cli")
+CLARION = (sys.executable, "-m", "services.cli")
 ODD = "canary@:/%#?&= \"'\\ß+%41"
 ACTIVITY = "SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 

@@ -17,9 +17,9 @@ from prometheus_client import REGISTRY
 from clarion.bus.protocol import Bus
 from clarion.contracts.ids import lowest_id_at
 from clarion.errors import StoreUnavailable
+from clarion.records.partitions import month_start
 from clarion.store.database import Database
 from clarion.store.migrate import migrate
-from clarion.store.partitions import month_start
 from services.notifier.failures import is_condition
 from tests.support.gateway import gateway_client
 from tests.support.installed_postgres import InstalledPostgres

@@ -24,7 +24,7 @@ from tests.support.processes import start_process, wait_until
 DROPS = "ignore_startup_parameters = statement_timeout,lock_timeout," + (
     "idle_in_transaction_session_timeout"
 )
-CLARION = (sys.executable, "-m", "clarion.cli")
+CLARION = (sys.executable, "-m", "services.cli")
 
 
 def open_pool(url: str, pooler: str, direct_url: str | None = None) -> Database:

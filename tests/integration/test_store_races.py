@@ -12,8 +12,8 @@ from prometheus_client import REGISTRY
 from clarion.bus.protocol import Bus
 from clarion.errors import StoreUnavailable
 from clarion.store.database import Database, Driver
-from services.notifier.due_rows import Portion
-from services.notifier.release import release_due
+from services.notifier.schedule.due_rows import Portion
+from services.notifier.schedule.release import release_due
 from services.pusher.inbox.commands import Commands
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 from tests.support.processes import wait_until

@@ -18,7 +18,7 @@ from tests.support.gateway import gateway_client, make_key
 from tests.support.installed_postgres import InstalledPostgres
 from tests.support.processes import start_process, wait_until
 
-CLARION = (sys.executable, "-m", "clarion.cli")
+CLARION = (sys.executable, "-m", "services.cli")
 CONNECTIONS = """
 SELECT application_name, ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY application_name

@@ -190,7 +190,7 @@ async def test_migrate_replaces_the_exchange_of_0_1_and_keeps_what_is_queued(
         await open_bus([amqp_url], publish_timeout_s=5).start()
     settings = {"CLARION_AMQP_URL": amqp_url, "CLARION_DATABASE_URL": postgres_url}
     for _ in range(2):
-        command = [sys.executable, "-m", "clarion.cli", "migrate"]
+        command = [sys.executable, "-m", "services.cli", "migrate"]
         async with await start_process(command, env=settings) as process:
             assert await process.wait(60) == 0, process.output()
         assert "The broker has the newest exchanges and queues." in process.output()

@@ -52,7 +52,7 @@ PATIENT: tuple[Attack, ...] = (attackers.attack_by_silence, attackers.attack_by_
 async def attacked() -> AsyncIterator[tuple[Process, Served]]:
     """A system of one process."""
     data = run_directory() / "attacked"
-    command = [sys.executable, "-m", "clarion.cli", "dev", "--port", "0", "--data", str(data)]
+    command = [sys.executable, "-m", "services.cli", "dev", "--port", "0", "--data", str(data)]
     ready = "Stop with Ctrl-C."
     async with await start_process(command, env=SETTINGS, ready=ready, timeout_s=60) as process:
         found = re.search(r"Clarion runs at \S+:(\d+)", process.output())

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from clarion.store.delivery_states import MOVES, State
-from services.notifier.channels.provider import Outgoing
-from services.notifier.outcome import Outcome, name_of
+from clarion.rules.delivery_states import MOVES, State
+from clarion.rules.outcomes import Outcome, name_of
+from services.notifier.providers.provider import Outgoing
 
 moves: Counter[tuple[State, State]] = Counter()
 """Moves that were tried."""

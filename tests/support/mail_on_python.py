@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from services.notifier.channels.message import Mail, MailAddress, octets
+from clarion.render.mail_message import Mail, MailAddress, octets
 
 OURS = [
     "From",

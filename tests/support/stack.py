@@ -123,7 +123,7 @@ async def running_stack(
 
 async def start_service(name: str, port: int, settings: Mapping[str, str]) -> Process:
     """One service by the command that the compose file uses."""
-    command = [sys.executable, "-m", "clarion.cli", name, "--port", str(port)]
+    command = [sys.executable, "-m", "services.cli", name, "--port", str(port)]
     return await start_process(command, env=settings)
 
 

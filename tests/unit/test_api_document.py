@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from clarion.cli import api_document
 from clarion.http.api_examples import METHODS, read_examples
 from clarion.http.merged_document import DocumentsDisagree, merged, read_merged
 from clarion.http.operation_ids import id_of
 from clarion.http.viewer.assets import PACKED, assets, page_of
+from services.cli import api_document
 from tests.support.sources import ROOT
 
 PINNED = (ROOT / "tests" / "unit" / "operation_ids.txt").read_text().splitlines()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from prometheus_client import REGISTRY
 
-from clarion.store.delivery_states import (
+from clarion.records.deliveries import found_in, move
+from clarion.rules.delivery_states import (
     ACTS,
     BEGIN,
     CANCEL,
@@ -20,12 +21,10 @@ from clarion.store.delivery_states import (
     Act,
     IllegalMove,
     State,
-    found_in,
-    move,
 )
-from services.gateway.deliveries.schemas import DrivableState
-from services.gateway.history.notifications import ITEM_STATES
-from services.gateway.history.schemas import NotificationState
+from services.gateway.admin.deliveries.schemas import DrivableState
+from services.gateway.admin.history.notifications import ITEM_STATES
+from services.gateway.admin.history.schemas import NotificationState
 from tests.support.sources import python_files
 
 CHANGES_A_DELIVERY = re.compile(r"UPDATE deliveries|update\(deliveries\)")

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from scripts import cli_reference
-from services.gateway.routes import ROUTERS
+from services.gateway.admin.routes import ROUTERS
 from services.pusher.routes import inbox, stream, tickets
 from services.pusher.wire.close_codes import CLOSE_CODES
 from tests.support.sources import ROOT, python_files

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.history.timeline import timeline
+from services.gateway.admin.history.timeline import timeline
 
 START = datetime(2026, 11, 30, 12, tzinfo=UTC)
 FOR_GOOD, NEXT, AGAIN = (

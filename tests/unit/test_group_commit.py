@@ -13,7 +13,7 @@ import pytest
 from clarion.bus.group_commit import GroupCommit, Ticket
 from clarion.bus.protocol import Bus, BusStatus, Message
 from clarion.errors import BusUnavailable, Problem, PublishRefused, TooMany, Unavailable
-from services.gateway.waiting_room import WaitingRoom
+from services.gateway.front.memory_budget import WaitingRoom
 
 
 @dataclass

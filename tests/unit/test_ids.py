@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from clarion.contracts.ids import IdGenerator, new_id, time_of
-from clarion.store.partitions import month_start
+from clarion.records.partitions import month_start
 
 END_OF_MONTH = datetime(2026, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)
 

@@ -12,10 +12,13 @@ import pytest
 from tests.support.sources import ROOT, imported_names, module_name, python_files
 
 LAYERS = (
-    ("clarion.cli",),
+    ("services.cli",),
     ("services.gateway", "services.notifier", "services.pusher"),
     ("clarion.resources", "clarion.asyncapi"),
+    ("clarion.records",),
     (
+        "clarion.rules",
+        "clarion.render",
         "clarion.bus",
         "clarion.store",
         "clarion.tokens",
@@ -25,14 +28,42 @@ LAYERS = (
         "clarion.settings",
         "clarion.setting_names",
         "clarion.secret_files",
+        "clarion.package_data",
     ),
     ("clarion.topology",),
     ("clarion.contracts",),
-    ("clarion.errors", "clarion.beginning", "clarion.clock", "clarion.package_data"),
+    ("clarion.errors", "clarion.beginning", "clarion.clock"),
 )
 """From the top: a unit imports what stands below it, or beside it where no circle comes of it."""
 
+PURE = ("clarion.rules", "clarion.render")
+PURE_MAY_IMPORT = ("clarion.contracts", "clarion.errors")
+
 ROOMS = {
+    "services.gateway": (
+        ("__main__",),
+        ("process",),
+        ("app",),
+        ("api", "entry"),
+        ("openapi",),
+        ("admin", "ingest"),
+        ("front",),
+        ("metrics", "settings"),
+    ),
+    "services.notifier": (
+        ("__main__",),
+        ("process",),
+        ("app",),
+        ("schedule",),
+        ("ingest", "deliver"),
+        ("plan",),
+        ("parking", "publish"),
+        ("messages", "drafts"),
+        ("providers",),
+        ("failures", "settings"),
+        ("fail_points", "time_limits"),
+        ("metrics",),
+    ),
     "services.pusher": (
         ("__main__",),
         ("process",),
@@ -119,10 +150,10 @@ def test_imports_are_absolute() -> None:
 
 
 def test_services_never_import_one_another() -> None:
-    for file in python_files("services"):
-        own = unit_of(module_name(file))
-        others = {unit for _, unit in imported_units(file) if unit in SERVICES} - {own and own[1]}
-        assert others == set(), module_name(file)
+    for service in SERVICES:
+        for file in python_files(service.replace(".", "/")):
+            others = {unit for _, unit in imported_units(file) if unit in SERVICES} - {service}
+            assert others == set(), module_name(file)
 
 
 def test_units_of_one_layer_make_no_circle() -> None:
@@ -153,6 +184,27 @@ def test_inside_a_service_imports_run_one_way(service: str) -> None:
                 continue
             if level[other] <= level[own]:
                 wrong.add(f"{module_name(file)} -> {name}")
+    assert wrong == set()
+
+
+def test_rules_and_rendering_import_contracts_alone() -> None:
+    wrong: set[str] = set()
+    for unit in PURE:
+        for file in python_files(unit.replace(".", "/")):
+            ours = {
+                one for one in imported_names(file) if one.startswith(("clarion.", "services."))
+            }
+            allowed = {one for one in ours if one.startswith((*PURE_MAY_IMPORT, unit))}
+            wrong |= {f"{module_name(file)} -> {one}" for one in ours - allowed}
+    assert wrong == set()
+
+
+def test_records_never_import_one_another() -> None:
+    wrong: set[str] = set()
+    for file in python_files("clarion/records"):
+        own = module_name(file)
+        others = {one for one in imported_names(file) if one.startswith("clarion.records.")}
+        wrong |= {f"{own} -> {one}" for one in others if not one.startswith(own)}
     assert wrong == set()
 
 

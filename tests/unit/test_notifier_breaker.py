@@ -5,9 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.breaker import MAX_REST_S, PROBE_CHECK_S, Breaker, BreakerState
-from services.notifier.rates import Rate, parse_rate
-from services.notifier.rounds import GRACE_S, lease_time
+from services.notifier.deliver.rounds import GRACE_S, lease_time
+from services.notifier.providers.circuit_breaker import (
+    MAX_REST_S,
+    PROBE_CHECK_S,
+    Breaker,
+    BreakerState,
+)
+from services.notifier.providers.rates import Rate, parse_rate
 
 
 def opened(at: float = 0) -> Breaker:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from clarion.contracts.decision import Decision
 from clarion.contracts.event import CHANNELS
-from services.notifier.addresses import email_address, phone_number
-from services.notifier.decide import Subscriber, Verdicts, decide, default_workflow
+from clarion.rules.decide import Subscriber, Verdicts, decide, default_workflow
+from clarion.rules.recipient_addresses import email_address, phone_number
 from tests.support.notifier import event, typed
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

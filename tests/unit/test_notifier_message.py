@@ -17,8 +17,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notifier.channels.email import one_line
-from services.notifier.channels.message import Mail, MailAddress, octets, quoted_printable
+from clarion.render.email_text import one_line
+from clarion.render.mail_message import Mail, MailAddress, octets, quoted_printable
 from tests.support import mail_on_python
 from tests.support.mail_on_python import composed, faults
 from tests.support.sources import ROOT

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clarion.store.delivery_states import SETTLE, State, move
-from services.notifier.channels.twilio import retry_after_s
-from services.notifier.outcome import (
+from clarion.records.deliveries import move
+from clarion.rules.delivery_states import SETTLE, State
+from clarion.rules.outcomes import (
     Failed,
     Health,
     Outcome,
@@ -22,7 +22,8 @@ from services.notifier.outcome import (
     concluded,
     settle,
 )
-from services.notifier.retry import STEPS_S, delay_s
+from clarion.rules.retry import STEPS_S, delay_s
+from services.notifier.providers.twilio import retry_after_s
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

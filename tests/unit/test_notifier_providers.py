@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clarion.errors import ConfigurationError
-from services.notifier.channels import capture, email, twilio
-from services.notifier.channels.email import compose, mailbox
-from services.notifier.channels.message import MailAddress
-from services.notifier.channels.provider import Content, Outgoing
-from services.notifier.channels.twilio import outcome_of, retry_after_s
-from services.notifier.channels.urls import open_carrier
-from services.notifier.outcome import Failed, Health, Outcome, Retry, Sent, health_of
+from clarion.render.content import Content
+from clarion.render.mail_message import MailAddress
+from clarion.rules.outcomes import Failed, Health, Outcome, Retry, Sent, health_of
+from services.notifier.providers import capture, email, twilio
+from services.notifier.providers.email import compose, mailbox
+from services.notifier.providers.provider import Outgoing
+from services.notifier.providers.registry import open_carrier
+from services.notifier.providers.twilio import outcome_of, retry_after_s
 
 SENDER = MailAddress("no-reply", "shop.example", "Shop")
 

@@ -9,11 +9,11 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.channels.clusters import fitting
-from services.notifier.channels.email import MAX_SUBJECT, one_line, subject_of
-from services.notifier.channels.gsm7 import GSM7, code_units, is_gsm7, segments, septets, size
-from services.notifier.channels.provider import Content
-from services.notifier.channels.sms import MAX_SIZE, sms_text
+from clarion.render.content import Content
+from clarion.render.email_text import MAX_SUBJECT, one_line, subject_of
+from clarion.render.grapheme_clusters import fitting
+from clarion.render.gsm7 import GSM7, code_units, is_gsm7, segments, septets, size
+from clarion.render.sms_text import MAX_SIZE, sms_text
 
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
 CLUSTERS = [

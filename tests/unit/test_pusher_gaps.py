@@ -10,7 +10,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from clarion.contracts.item import Item
-from clarion.store.epoch import Epoch
+from clarion.records.epoch import Epoch
 from services.pusher.feed.epochs import Epochs
 from services.pusher.feed.gaps import Gaps
 from services.pusher.feed.hub import Hub

@@ -11,8 +11,8 @@ from clarion.errors import TooMany
 from clarion.http.rate_limit import MAX_CALLERS, RateLimit, rate_limit_fields
 from clarion.http.repeated_lines import LOG_EVERY_S
 from clarion.tokens.api_keys import ApiKey
-from services.gateway.bad_keys import BAD_KEYS_AT_ONCE, BadKeys
-from services.gateway.rates import RequestRates, with_fields
+from services.gateway.front.bad_keys import BAD_KEYS_AT_ONCE, BadKeys
+from services.gateway.front.rates import RequestRates, with_fields
 
 
 class Hand:

@@ -66,7 +66,7 @@ epoch = Table(
     ),
     CheckConstraint("id = 1", name="one_row"),
 )
-"""One row: versions compare only within one epoch (`clarion.store.epoch`)."""
+"""One row: versions compare only within one epoch (`clarion.records.epoch`)."""
 
 command_keys = Table(
     "command_keys",

@@ -6,10 +6,7 @@
 | `claim` | which events are seen for the first time; duplicates and conflicts |
 | `audience` | whom they are for |
 | `counts` | how many that are, before anybody is read |
-| `drafts` | what is worked on in between; the frame of an item |
 | `write` | versions of inboxes, and the rows |
 | `slices` | audiences too large for one transaction |
 | `members` | the members of topics, so many at a time |
-| `park` | what cannot be planned |
-| `readback` | what was committed and may not have been announced |
 """

@@ -8,9 +8,9 @@ from typing import Any
 
 from clarion.contracts.event import Recipient, audience_of
 from clarion.contracts.slice import SLICE_SIZE
+from clarion.rules.decide import Subscriber, needs_address, nobody
 from clarion.store.database import Driver
-from services.notifier.decide import Subscriber, needs_address, nobody
-from services.notifier.plan.drafts import EventDraft
+from services.notifier.drafts import EventDraft
 
 USER = "user:"
 TOPIC = "topic:"

@@ -18,13 +18,14 @@ from uuid import UUID
 from clarion.contracts.envelope import Entry
 from clarion.contracts.job import Job
 from clarion.contracts.slice import SLICE_SIZE, Slice
+from clarion.rules.decide import Subscriber, nobody
 from clarion.store.database import Database
 from clarion.telemetry.trace import continue_trace
 from services.notifier import metrics
-from services.notifier.decide import Subscriber, nobody
+from services.notifier.drafts import Draft, EventDraft, draft_for
 from services.notifier.fail_points import reach
-from services.notifier.intake import Malformed
-from services.notifier.outbox import Outbox
+from services.notifier.messages.parser import Malformed
+from services.notifier.parking.park import bare, park, park_event
 from services.notifier.plan.audience import (
     Audience,
     Person,
@@ -43,8 +44,6 @@ from services.notifier.plan.claim import (
 )
 from services.notifier.plan.counts import count_audiences
 from services.notifier.plan.describe import describe_recipients
-from services.notifier.plan.drafts import Draft, EventDraft, draft_for
-from services.notifier.plan.park import bare, park, park_event
 from services.notifier.plan.slices import open_slices, park_slice, plan_slice
 from services.notifier.plan.write import (
     stamp_versions,
@@ -52,6 +51,7 @@ from services.notifier.plan.write import (
     write_events,
     write_notifications,
 )
+from services.notifier.publish.outbox import Outbox
 
 MAX_NOTIFICATIONS = 2_000
 """Of one transaction; a single event has at most `SLICE_SIZE`."""

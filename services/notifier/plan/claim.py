@@ -15,10 +15,10 @@ import msgspec
 from clarion.contracts.envelope import Entry
 from clarion.contracts.event import Event, Recipient, audience_of
 from clarion.contracts.values import may_hold_nul, nul_paths
+from clarion.rules.decide import default_workflow
 from clarion.store.database import Driver
 from clarion.telemetry.trace import trace_id_of
-from services.notifier.decide import default_workflow
-from services.notifier.plan.drafts import EventDraft, data_of, encode, new_uuid, stored
+from services.notifier.drafts import EventDraft, data_of, encode, new_uuid, stored
 
 MAX_CONFLICTS = 10
 """How many other bodies are kept that came under one id."""

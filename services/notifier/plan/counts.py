@@ -7,8 +7,8 @@ from typing import Any
 
 from clarion.contracts.slice import SLICE_SIZE
 from clarion.store.database import Driver
+from services.notifier.drafts import EventDraft
 from services.notifier.plan.audience import Audience, Person, audience_named
-from services.notifier.plan.drafts import EventDraft
 
 COUNT_MEMBERS = """
 SELECT t.tenant, t.topic, (

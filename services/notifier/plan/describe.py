@@ -13,10 +13,10 @@ from typing import Any
 
 from clarion.contracts.event import Recipient, audience_of
 from clarion.contracts.values import compact, jsonb_rewrites
+from clarion.records.deliveries import statement
 from clarion.store.database import Driver
-from clarion.store.delivery_states import statement
+from services.notifier.drafts import EventDraft, encode
 from services.notifier.plan.audience import Person
-from services.notifier.plan.drafts import EventDraft, encode
 
 FIELDS = ("email", "phone", "locale", "timezone", "attributes")
 TEXTS = FIELDS[:-1]

@@ -20,25 +20,25 @@ import msgspec
 from clarion.contracts.envelope import Entry
 from clarion.contracts.event import Event
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
-from clarion.store.cancellations import IS_CANCELLED
+from clarion.records.cancellations import IS_CANCELLED
+from clarion.records.deliveries import statement
+from clarion.rules.decide import Subscriber, default_workflow, needs_address
 from clarion.store.database import Driver
-from clarion.store.delivery_states import statement
 from clarion.telemetry.trace import continue_trace
-from services.notifier.decide import Subscriber, default_workflow, needs_address
+from services.notifier.drafts import Draft, EventDraft, data_of, draft_for, encode
 from services.notifier.failures import detail_of, reason_of
-from services.notifier.intake import Malformed
-from services.notifier.outbox import Outbox
+from services.notifier.messages.parser import Malformed
+from services.notifier.parking.park import park
 from services.notifier.plan.audience import audience_named, look_up
-from services.notifier.plan.drafts import Draft, EventDraft, data_of, draft_for, encode
 from services.notifier.plan.members import Place, members_between, next_members
-from services.notifier.plan.park import park
-from services.notifier.plan.readback import outbox_of, traceparent_from
 from services.notifier.plan.write import (
     PUBLISH_AGAIN_AFTER,
     stamp_versions,
     write_deliveries,
     write_notifications,
 )
+from services.notifier.publish.outbox import Outbox
+from services.notifier.publish.readback import outbox_of, traceparent_from
 
 _event = msgspec.json.Decoder(Event)
 

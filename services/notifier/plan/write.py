@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from clarion.rules.delivery_states import State
 from clarion.store.database import Driver
-from clarion.store.delivery_states import State
+from services.notifier.drafts import Draft, EventDraft, encode, stored
 from services.notifier.plan.audience import Person
-from services.notifier.plan.drafts import Draft, EventDraft, encode, stored
 
 PUBLISH_AGAIN_AFTER = timedelta(seconds=60)
 """When dispatch publishes once more what was published and not finished."""

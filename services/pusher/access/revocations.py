@@ -17,8 +17,8 @@ import structlog
 
 from clarion.contracts.revocation import Revocation
 from clarion.errors import StoreUnavailable, Unauthorized, Unavailable
+from clarion.records.revocations import EVERY_TOKEN, Place, changed_after
 from clarion.store.database import Database
-from clarion.store.revocations import EVERY_TOKEN, Place, changed_after
 from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
 
 log = structlog.get_logger("clarion.pusher")

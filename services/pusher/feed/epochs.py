@@ -1,4 +1,4 @@
-"""Which history this process passes on (`clarion.store.epoch`), and what tells of another.
+"""Which history this process passes on (`clarion.records.epoch`), and what tells of another.
 
 The row is read every `POLL_S`, and at once where a page of the store bears another epoch than the
 known one. A change takes every feed back to nothing: what sessions were given is true no longer,
@@ -17,8 +17,8 @@ from typing import NamedTuple
 import structlog
 
 from clarion.errors import StoreUnavailable
+from clarion.records.epoch import Epoch, end_epoch, read_epoch
 from clarion.store.database import Database, Driver
-from clarion.store.epoch import Epoch, end_epoch, read_epoch
 from services.pusher.feed.feed import Feed
 from services.pusher.feed.hub import Hub
 from services.pusher.metrics import EPOCHS

@@ -21,8 +21,8 @@ from uuid import UUID
 import msgspec
 
 from clarion.contracts.item import Item, ItemState
+from clarion.records.item_changes import noted
 from clarion.store.database import Database, Driver
-from clarion.store.item_changes import noted
 from services.pusher.inbox.history import WHOLE, item_of
 from services.pusher.inbox.item_states import is_unread, state_of
 

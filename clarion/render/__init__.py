@@ -1,0 +1,1 @@
+"""Pure text: what a message of a channel says, encoded and escaped for where it goes."""

@@ -1,0 +1,39 @@
+"""Content to the text of an SMS."""
+
+from __future__ import annotations
+
+import re
+
+from clarion.render.content import Content
+from clarion.render.grapheme_clusters import fitting
+from clarion.render.gsm7 import code_units, is_gsm7, septets, size
+
+MAX_SIZE = 1_600
+"""What Twilio takes as one message, in units of its encoding: 11 segments of GSM-7, 25 of UCS-2.
+The limit is named in characters, but text that encodes longer meets it sooner."""
+
+CUT, CUT_GSM7 = "…", "..."
+"""`…` is not in GSM-7: one would more than double the segments."""
+
+_LINE_END = re.compile(r"\r\n|[\n\v\f\r\x85\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+
+def sms_text(content: Content) -> str:
+    """Title, body and link; where it is too long the body is cut, then the title, at a grapheme
+    cluster. A mark says so, in the encoding that the text has without it."""
+    link = _clean(content.link) if content.link else ""
+    tail = f"\n{link}" if link and size(link) < MAX_SIZE // 2 else ""
+    words = _clean(f"{content.title}\n{content.body}" if content.body else content.title)
+    if size(words + tail) <= MAX_SIZE:
+        return words + tail
+    if not is_gsm7(words + tail):
+        kept = fitting(words, MAX_SIZE - code_units(CUT + tail), code_units).rstrip()
+        if not is_gsm7(kept + tail):
+            return kept + CUT + tail
+    return fitting(words, MAX_SIZE - septets(CUT_GSM7 + tail), septets).rstrip() + CUT_GSM7 + tail
+
+
+def _clean(text: str) -> str:
+    """Line ends as `\\n`, a tab as a space, and no other control character."""
+    return _CONTROL.sub("", _LINE_END.sub("\n", text).replace("\t", " "))

@@ -1,0 +1,1 @@
+"""The command line. It stands above the services, which it runs."""

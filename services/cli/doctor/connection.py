@@ -1,0 +1,71 @@
+"""Whether the connection to PostgreSQL is encrypted, and what stands in the way of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clarion.errors import ConfigurationError
+from clarion.store.address import Pooler
+from clarion.store.conditions import AWAY
+from clarion.store.connecting import is_encrypted, is_verified
+from clarion.store.database import Database
+from services.cli.database import named
+from services.cli.doctor.finding import Finding
+
+ENCRYPTION = "database encryption"
+POOLER = "database pooler"
+
+SETTINGS = "SELECT name, setting FROM pg_settings WHERE name = ANY(:names)"
+"""Times without a unit are milliseconds there, as we set them."""
+
+
+def transport(connection: Any) -> Finding:
+    """How the connection is protected; none is a fault, for the network may be trusted."""
+    if not is_encrypted(connection):
+        return Finding(ENCRYPTION, "The connection is not encrypted.")
+    if is_verified(connection):
+        return Finding(ENCRYPTION, "The connection is encrypted and the server is verified.")
+    return Finding(
+        ENCRYPTION,
+        "The connection is encrypted; whose server it is, is not verified: that takes "
+        "sslmode=verify-full and sslrootcert.",
+    )
+
+
+async def check_pooler(connection: AsyncConnection, database: Database) -> list[Finding]:
+    """Whether the settings of our sessions arrive, and how revoked keys are heard of."""
+    if not await _settings_arrive(connection, database):
+        return [
+            Finding(
+                POOLER,
+                "A pooler between us and PostgreSQL drops the settings of our sessions.",
+                "Set CLARION_DATABASE_POOLER=transaction (or session), as its pool_mode says.",
+            )
+        ]
+    listener = database.listener("clarion-doctor")
+    if database.connector.pooler is Pooler.NONE:
+        return []
+    if listener is None:
+        sentence = (
+            f"CLARION_DATABASE_POOLER={database.connector.pooler}; gateways ask for revoked keys "
+            "every second, for LISTEN needs CLARION_DATABASE_DIRECT_URL."
+        )
+        return [Finding(POOLER, sentence)]
+    try:
+        (await listener.connect()).terminate()
+    except (asyncpg.PostgresError, ConfigurationError, *AWAY) as error:
+        sentence = str(error if isinstance(error, ConfigurationError) else named(error))
+        return [Finding(POOLER, sentence, "Correct CLARION_DATABASE_DIRECT_URL.")]
+    return [Finding(POOLER, "There is a connection that hears of revoked keys.")]
+
+
+async def _settings_arrive(connection: AsyncConnection, database: Database) -> bool:
+    connector = database.connector
+    ours = connector.limits.keys() - connector.address.settings.keys()
+    names = [name for name in ours if name.endswith("_timeout")]
+    rows = await connection.execute(text(SETTINGS), {"names": names})
+    return all(row.setting == connector.limits[row.name] for row in rows)

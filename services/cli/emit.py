@@ -1,0 +1,105 @@
+"""`clarion emit`: send one event, as a service would."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import httpx2
+import typer
+
+from clarion.errors import Unavailable
+from services.cli.arguments import Url
+from services.cli.credentials import find_api_key, gateway_url
+
+TIMEOUT_S = 15.0
+
+
+def emit(
+    type: Annotated[str, typer.Argument(help="What happened, such as order.shipped.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="user:ID or topic:ID; may be repeated. Left out: the workflow says."),
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="JSON; what templates may use.")] = None,
+    title: Annotated[str | None, typer.Option(help="What is shown.")] = None,
+    body: Annotated[str | None, typer.Option(help="The text under the title.")] = None,
+    link: Annotated[str | None, typer.Option(help="Where a click leads.")] = None,
+    channel: Annotated[
+        list[str] | None, typer.Option(help="inbox, email, sms, ...; may be repeated.")
+    ] = None,
+    category: Annotated[str | None, typer.Option(help="What preferences go by.")] = None,
+    lane: Annotated[str | None, typer.Option(help="urgent or normal.")] = None,
+    id: Annotated[str | None, typer.Option(help="Sent twice, it is told once.")] = None,
+    source: Annotated[str | None, typer.Option(help="Who says so; part of the id.")] = None,
+    url: Url = None,
+) -> None:
+    """Send one event to the gateway and print its id.
+
+    The key is CLARION_API_KEY, or the one that `clarion dev` keeps.
+    """
+    event: dict[str, Any] = {
+        "type": type,
+        "id": id,
+        "source": source,
+        "to": to,
+        "data": parsed(data),
+        "content": content(title, body, link),
+        "channels": channel,
+        "category": category,
+        "lane": lane,
+    }
+    accepted = post_event(
+        gateway_url(url), {name: value for name, value in event.items() if value is not None}
+    )
+    typer.echo(accepted["ids"][0])
+
+
+def post_event(base_url: str, event: dict[str, Any]) -> dict[str, Any]:
+    """The gateway's answer. Ends the command with a sentence where it is not a 202."""
+    try:
+        response = httpx2.post(
+            f"{base_url}/v1/events",
+            json=event,
+            headers={"authorization": f"Bearer {find_api_key()}"},
+            timeout=TIMEOUT_S,
+        )
+    except httpx2.HTTPError as error:
+        raise Unavailable(
+            f"No gateway answers at {base_url} ({error.__class__.__name__})."
+        ) from error
+    if response.status_code != HTTPStatus.ACCEPTED:
+        raise typer.Exit(tell(response))
+    return response.json()
+
+
+def tell(response: httpx2.Response) -> int:
+    """Say what a problem document says; returns the exit status."""
+    try:
+        problem = response.json()
+        typer.echo(
+            f"clarion: {problem['detail']} ({response.status_code}, {problem['code']})", err=True
+        )
+        for one in problem.get("errors", ()):
+            typer.echo(f"  {one['field']}: {one['message']}", err=True)
+    except (ValueError, KeyError, TypeError):
+        typer.echo(f"clarion: The gateway answered {response.status_code}.", err=True)
+    return 1
+
+
+def content(title: str | None, body: str | None, link: str | None) -> dict[str, str] | None:
+    """What is to be shown; a title is needed for the rest."""
+    given = {"title": title, "body": body, "url": link}
+    found = {name: value for name, value in given.items() if value is not None}
+    if found and title is None:
+        raise typer.BadParameter("--body and --link need a --title.")
+    return found or None
+
+
+def parsed(data: str | None) -> Any:
+    """`--data` as a value."""
+    try:
+        return None if data is None else json.loads(data)
+    except ValueError as error:
+        raise typer.BadParameter("It is not JSON.", param_hint="--data") from error

@@ -1,0 +1,1 @@
+"""What services and admins ask of the gateway beside publishing events."""

@@ -1,0 +1,175 @@
+"""Sending again what has ended: `failed`, `dead`, `bounced` or `expired` becomes `scheduled`.
+
+It gets as many rounds of attempts as at first; the attempts that were made stay in the history and
+their numbers go on. What has passed its `expires_at` or was cancelled is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clarion.errors import Conflict
+from clarion.records.deliveries import move
+from clarion.rules.delivery_states import DRIVE_AGAIN, State
+from clarion.store.tables import cancellations, deliveries, events, notifications
+from clarion.tokens.api_keys import ApiKey
+from services.gateway.admin.audit.record import record_changes
+from services.gateway.admin.deliveries.listing import conditions
+from services.gateway.admin.deliveries.schemas import MAX_REDRIVEN, Redrive
+
+_d = deliveries.c
+
+IN_TIME = or_(_d.expires_at.is_(None), _d.expires_at > func.now())
+
+_e = events.c
+_n = notifications.c
+_c = cancellations.c
+
+CANCELLED = exists(
+    select(1)
+    .select_from(notifications.outerjoin(events, _e.id == _n.event))
+    .outerjoin(
+        cancellations,
+        and_(
+            _c.tenant == _e.tenant,
+            _c.event_id == _e.event_id,
+            _c.source.in_([_e.source, ""]),
+            (_e.accepted_at <= _c.accepted_before).is_not(False),
+        ),
+    )
+    .where(_n.id == _d.notification, or_(_n.cancelled_at.is_not(None), _c.tenant.is_not(None)))
+    .correlate(deliveries)
+)
+"""As `clarion.records.cancellations` has it: of a delivery, its notification or the event."""
+
+NEVER = {
+    State.SKIPPED: "It was decided that this is not sent.",
+    State.CANCELLED: "It was cancelled.",
+    State.EXPIRED: "Its time is over.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """One delivery that is scheduled again."""
+
+    id: UUID
+    due_at: datetime
+    state_before: str
+    reason_before: str | None
+
+
+async def retry(connection: AsyncConnection, key: ApiKey, delivery: UUID) -> dict[str, Any] | None:
+    """Schedule it for now; None where there is no such delivery.
+
+    One that is on its way or sent is answered as it is, so that a repeated call does no harm.
+    Raises `Conflict` (`delivery_skipped`, `delivery_cancelled`, `delivery_expired`).
+    """
+    wanted = (_d.id == delivery, _d.tenant == key.tenant, IN_TIME, ~CANCELLED)
+    driven = await _drive(connection, wanted, limit=1, rate_per_s=1)
+    await _record(connection, key, "delivery.retry", driven)
+    now = (
+        await connection.execute(
+            select(
+                _d.id,
+                _d.state,
+                _d.due_at,
+                (_d.expires_at <= func.now()).label("late"),
+                CANCELLED.label("cancelled"),
+            ).where(_d.id == delivery, _d.tenant == key.tenant)
+        )
+    ).one_or_none()
+    if now is None:
+        return None
+    state = now.state
+    if state in DRIVE_AGAIN.sources:
+        state = State.CANCELLED if now.cancelled else State.EXPIRED if now.late else state
+    if state in NEVER:
+        raise Conflict(
+            f"{NEVER[state]} Send a new event instead.",
+            code=f"delivery_{state}",
+        )
+    return {"id": now.id, "state": now.state, "due_at": now.due_at, "retried": bool(driven)}
+
+
+async def count_drivable(connection: AsyncConnection, tenant: str, given: Redrive) -> int:
+    """How many `redrive` would schedule if it had no bound."""
+    counted = select(func.count()).select_from(deliveries).where(*_chosen_by(tenant, given))
+    return int(await connection.scalar(counted) or 0)
+
+
+async def redrive(connection: AsyncConnection, key: ApiKey, given: Redrive) -> dict[str, Any]:
+    """Schedule up to `MAX_REDRIVEN`, the oldest first, `rate_per_s` of them due each second."""
+    driven = await _drive(
+        connection,
+        _chosen_by(key.tenant, given),
+        limit=MAX_REDRIVEN,
+        rate_per_s=given.rate_per_s,
+    )
+    await _record(connection, key, "delivery.redrive", driven)
+    until = max((one.due_at for one in driven), default=None)
+    return {"redriven": len(driven), "until": until}
+
+
+def _chosen_by(tenant: str, given: Redrive) -> list[ColumnElement[bool]]:
+    state = State(given.state)
+    move(DRIVE_AGAIN, state, State.SCHEDULED)
+    return [_d.tenant == tenant, _d.state == state, IN_TIME, ~CANCELLED, *conditions(given)]
+
+
+async def _drive(
+    connection: AsyncConnection,
+    wanted: Sequence[ColumnElement[bool]],
+    *,
+    limit: int,
+    rate_per_s: float,
+) -> list[Driven]:
+    taken = (
+        select(_d.id, _d.state, _d.reason)
+        .where(_d.state.in_([*DRIVE_AGAIN.sources]), *wanted)
+        .order_by(_d.id)
+        .limit(limit)
+        .with_for_update()
+        .cte("taken")
+    )
+    place = func.row_number().over(order_by=taken.c.id) - 1
+    numbered = select(taken, place.label("place")).cte("numbered")
+    wait = func.make_interval(0, 0, 0, 0, 0, 0, numbered.c.place / literal(rate_per_s, Double))
+    statement = (
+        update(deliveries)
+        .where(_d.id == numbered.c.id)
+        .values(
+            state=State.SCHEDULED,
+            reason=None,
+            rounds=0,
+            due_at=func.now() + wait,
+            leased_until=None,
+            updated_at=func.now(),
+        )
+        .returning(_d.id, _d.due_at, numbered.c.state, numbered.c.reason)
+    )
+    return [Driven(*row) for row in await connection.execute(statement)]
+
+
+async def _record(
+    connection: AsyncConnection, key: ApiKey, action: str, driven: Sequence[Driven]
+) -> None:
+    changes = ((one.id, {"state": one.state_before, "reason": one.reason_before}) for one in driven)
+    await record_changes(connection, key, action, changes)

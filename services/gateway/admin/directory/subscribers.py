@@ -1,0 +1,126 @@
+"""Subscribers of one tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, Text, cast, delete, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clarion.store.tables import deleted_subscribers, subscribers, topic_members
+from services.gateway.admin.directory import attributes
+
+_s = subscribers.c
+
+SAID_AT = {name: f"{name}_at" for name in ("email", "phone", "locale", "timezone", "attributes")}
+"""When a field was said: an event that is older does not overwrite it."""
+
+HIDDEN = {"attributes", "attributes_text", *SAID_AT.values()}
+
+ATTRIBUTES = func.coalesce(_s.attributes_text, cast(_s.attributes, Text)).label("attributes")
+COLUMNS = (
+    *(column for column in _s if column.name not in HIDDEN),
+    ATTRIBUTES,
+)
+
+
+async def put_subscriber(
+    connection: AsyncConnection, tenant: str, identifier: str, described: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Create it, or replace its description whole; `attributes` are JSON text."""
+    values = _stored(described)
+    statement = insert(subscribers).values(tenant=tenant, id=identifier, **values)
+    statement = statement.on_conflict_do_update(
+        index_elements=[_s.tenant, _s.id], set_={**values, "updated_at": func.now()}
+    ).returning(*COLUMNS)
+    return _shown((await connection.execute(statement)).mappings().one())
+
+
+async def change_subscriber(
+    connection: AsyncConnection, tenant: str, identifier: str, described: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Set these fields of one that is there and locked; `attributes` are JSON text."""
+    statement = (
+        update(subscribers)
+        .where(_s.tenant == tenant, _s.id == identifier)
+        .values(**_stored(described), updated_at=func.now())
+        .returning(*COLUMNS)
+    )
+    return _shown((await connection.execute(statement)).mappings().one())
+
+
+async def find_subscriber(
+    connection: AsyncConnection, tenant: str, identifier: str, *, hold: bool = False
+) -> dict[str, Any] | None:
+    """One by its id; `hold` keeps others from changing it until the transaction ends."""
+    statement = select(*COLUMNS).where(_s.tenant == tenant, _s.id == identifier)
+    if hold:
+        statement = statement.with_for_update()
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else _shown(row)
+
+
+async def delete_subscriber(connection: AsyncConnection, tenant: str, identifier: str) -> bool:
+    """Take it out of the directory and of every topic; history and inbox stay. Whether it was
+    there. It is kept that it was deleted: no event that was accepted before brings it back."""
+    await _bury(connection, tenant, identifier)
+    await connection.execute(
+        delete(topic_members).where(
+            topic_members.c.tenant == tenant, topic_members.c.subscriber == identifier
+        )
+    )
+    # takes the key: who is about to write it is waited for, and who comes later sees what is kept
+    taken = insert(subscribers).values(tenant=tenant, id=identifier)
+    was_there = await connection.scalar(
+        taken.on_conflict_do_update(
+            index_elements=[_s.tenant, _s.id], set_={"updated_at": _s.updated_at}
+        ).returning(literal_column("xmax <> 0"))
+    )
+    await connection.execute(delete(subscribers).where(_s.tenant == tenant, _s.id == identifier))
+    return bool(was_there)
+
+
+async def _bury(connection: AsyncConnection, tenant: str, identifier: str) -> None:
+    """Keep when it was deleted."""
+    name = {"tenant": tenant, "id": identifier}
+    kept = insert(deleted_subscribers).values(**name, deleted_at=datetime.now(UTC))
+    await connection.execute(
+        kept.on_conflict_do_update(
+            index_elements=[deleted_subscribers.c.tenant, deleted_subscribers.c.id],
+            set_={
+                "deleted_at": func.greatest(
+                    deleted_subscribers.c.deleted_at, kept.excluded.deleted_at
+                )
+            },
+        )
+    )
+
+
+def list_statement(tenant: str, after: str | None, limit: int) -> Select[Any]:
+    """The first `limit` by id, after `after`."""
+    statement = select(*COLUMNS).where(_s.tenant == tenant).order_by(_s.id).limit(limit)
+    return statement if after is None else statement.where(_s.id > after)
+
+
+async def list_subscribers(
+    connection: AsyncConnection, tenant: str, after: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """See `list_statement`."""
+    rows = await connection.execute(list_statement(tenant, after, limit))
+    return [_shown(row) for row in rows.mappings()]
+
+
+def _stored(described: Mapping[str, Any]) -> dict[str, Any]:
+    values = dict(described)
+    values |= {SAID_AT[name]: datetime.now(UTC) for name in described}
+    if "attributes" in values:
+        values |= attributes.columns_of(values["attributes"])
+    return values
+
+
+def _shown(row: RowMapping) -> dict[str, Any]:
+    text = row["attributes"]
+    return {**row, "attributes": None if text is None else attributes.read(text)}

@@ -1,0 +1,129 @@
+"""Everything that happened to one notification, in one list by time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.gateway.admin.history.changes import Entry, entry_of, said
+from services.gateway.admin.history.inbox import arrival_version, done, given
+from services.gateway.admin.schemas import rfc3339
+
+ENDS = ("failed", "dead", "bounced", "skipped", "cancelled", "expired", "delivered")
+"""States that no attempt tells: the delivery itself says when it got there and why."""
+
+OUTCOMES = {
+    "sent": "Taken by the provider",
+    "retry": "Not taken; to be tried again",
+    "failed": "Refused for good",
+    "unknown": "No answer in time; to be tried again with the same key",
+}
+
+Row = Mapping[str, Any]
+
+
+def timeline(
+    row: Row,
+    deliveries: Sequence[Row],
+    changes: Sequence[Row] = (),
+    receipts: Sequence[Row] = (),
+) -> list[Entry]:
+    """`row` is a notification with its event's times, `changes` are those of `audit`; of one
+    instant what comes first caused what follows."""
+    entries = [*_beginning(row), *came_again(row), *_decisions(row), *_arrival(row)]
+    channels = {str(delivery["id"]): delivery["channel"] for delivery in deliveries}
+    entries += [said(one, channels.get(one["subject"])) for one in changes]
+    for delivery in deliveries:
+        driven = [one["at"] for one in changes if one["subject"] == str(delivery["id"])]
+        entries.extend(_delivery(delivery, driven))
+    entries += [*given(row, receipts), *done(row)]
+    return in_order(entries)
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """By time; of one instant in the order given."""
+    return sorted(entries, key=lambda entry: entry["at"])
+
+
+def came_again(row: Row) -> Iterator[Entry]:
+    """Duplicates of the event, and other bodies that came under its id."""
+    times = row["duplicates"]
+    if times:
+        often = "once more" if times == 1 else f"{times} times more, the last time now"
+        yield entry_of(row["duplicate_at"], "duplicate", f"The event came {often}: not told again")
+    for one in row["conflicts"] or ():
+        detail = "Something else came under the same id: it was kept beside the event, not told"
+        yield entry_of(datetime.fromisoformat(one["at"]), "conflicting_duplicate", detail)
+
+
+def _beginning(row: Row) -> Iterator[Entry]:
+    if row["accepted_at"] is not None:
+        yield entry_of(row["accepted_at"], "accepted", f"Event {row['type']} was accepted")
+        yield entry_of(row["planned_at"], "planned", "Recipients and channels were decided")
+
+
+def _arrival(row: Row) -> Iterator[Entry]:
+    if row["version"] is not None:
+        held = (one.get("until") for one in row["decisions"] if one["channel"] == "inbox")
+        until = next((datetime.fromisoformat(one) for one in held if one), None)
+        detail = f"Entered the inbox (version {arrival_version(row)})"
+        yield entry_of(until or row["created_at"], "in_inbox", detail, "inbox")
+
+
+def _decisions(row: Row) -> Iterator[Entry]:
+    for one in row["decisions"]:
+        decision, reason, until = one["decision"], one["reason"], one.get("until")
+        if until and decision == "skip":
+            decision, reason = "hold", "scheduled"  # as it was until somebody cancelled it
+        detail = f"{decision.capitalize()}{f' until {until}' if until else ''}: {reason}"
+        yield entry_of(row["created_at"], "decided", detail, one["channel"])
+
+
+def _delivery(delivery: Row, driven: Sequence[datetime]) -> Iterator[Entry]:
+    channel, attempts = delivery["channel"], delivery["attempts"]
+    due_at = delivery["due_at"]
+    if delivery["state"] == "scheduled" and due_at is not None and not attempts:
+        detail = f"To be sent at {rfc3339(due_at)}"
+        yield entry_of(delivery["created_at"], "scheduled", detail, channel)
+    elif delivery["state"] != "skipped":
+        yield entry_of(delivery["created_at"], "queued", "Waits for its turn to be sent", channel)
+    for change in delivery["address_changes"] or ():
+        detail = f"The directory has another address now: {change['to']} (was {change['from']})"
+        yield entry_of(datetime.fromisoformat(change["at"]), "readdressed", detail, channel)
+    for attempt in attempts:
+        yield _attempt(attempt, delivery, driven)
+    if delivery["state"] == "scheduled" and attempts and due_at is not None:
+        detail = f"To be tried again at {rfc3339(due_at)}"
+        yield entry_of(delivery["updated_at"], "scheduled", detail, channel)
+    if delivery["state"] in ENDS:
+        reason = delivery["reason"] or "no reason was given"
+        yield entry_of(delivery["updated_at"], delivery["state"], f"Ended: {reason}", channel)
+
+
+def _attempt(attempt: Row, delivery: Row, driven: Sequence[datetime]) -> Entry:
+    ended_at: datetime = attempt["started_at"] + timedelta(milliseconds=attempt["duration_ms"])
+    answer = ", ".join(
+        str(part) for part in (attempt["code"], attempt["detail"]) if part is not None
+    )
+    detail = (
+        f"Attempt {attempt['n']} at {attempt['provider']}, {attempt['duration_ms']} ms: "
+        f"{_outcome(attempt, ended_at, delivery, driven)}"
+    )
+    detail = f"{detail} ({answer})" if answer else detail
+    return entry_of(ended_at, "attempted", detail, delivery["channel"])
+
+
+def _outcome(attempt: Row, ended_at: datetime, delivery: Row, driven: Sequence[datetime]) -> str:
+    """What it came to. A refusal was for good only where it ended the delivery, which may have
+    been `driven` again since: a provider may refuse what the next one takes."""
+    if attempt["outcome"] != "failed":
+        return OUTCOMES.get(attempt["outcome"]) or str(attempt["outcome"])
+    later = next((one for one in delivery["attempts"] if one["n"] > attempt["n"]), None)
+    until = later["started_at"] if later else datetime.max.replace(tzinfo=UTC)
+    was_ended = later is None and delivery["state"] in ENDS
+    if was_ended or any(ended_at <= at <= until for at in driven):
+        return OUTCOMES["failed"]
+    if later is not None and later["provider"] != attempt["provider"]:
+        return "Refused by this provider; the next one is asked"
+    return "Refused by this provider; to be tried again"

@@ -1,0 +1,78 @@
+"""Keyset pages: one row more than asked is read, to know whether there is a next page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN, SUBSCRIBER_ID_WORDS
+from clarion.errors import FieldError, Invalid, NotFound
+from clarion.tokens.api_keys import ApiKey
+from services.gateway.admin.access import Resources
+from services.gateway.admin.schemas import Page
+
+ID = re.compile(SUBSCRIBER_ID_PATTERN)
+
+Key = TypeVar("Key")
+Row = dict[str, Any]
+Load = Callable[[AsyncConnection, Key | None, int], Awaitable[list[Row]]]
+
+
+async def page_of(
+    has: Resources,
+    key: ApiKey,
+    page: Page,
+    load: Load[Key],
+    *,
+    of: str,
+    by: str = "id",
+    read: Callable[[str], Key],
+) -> dict[str, Any]:
+    """One page of the list `of`, which is sorted by the column `by`; `read` makes a value of that
+    column from its text. Raises `BadRequest` for a cursor of another list, tenant or filter."""
+    filters = page.model_dump(mode="json", exclude={"cursor", "limit"})
+    after: Key | None = None
+    if page.cursor:
+        (last,) = has.cursors.open(page.cursor, tenant=key.tenant, of=of, filters=filters)
+        after = read(last)
+    rows = await has.database.run_core(lambda connection: load(connection, after, page.limit + 1))
+    if len(rows) <= page.limit:
+        return {"items": rows, "next_cursor": None}
+    items = rows[: page.limit]
+    last = str(items[-1][by])
+    cursor = has.cursors.make([last], tenant=key.tenant, of=of, filters=filters)
+    return {"items": items, "next_cursor": cursor}
+
+
+def known_form(identifier: str, what: str) -> str:
+    """Raises `NotFound` for what cannot be an id."""
+    if not ID.match(identifier):
+        raise missing(what)
+    return identifier
+
+
+def new_form(identifier: str) -> str:
+    """Raises `Invalid` for what cannot become an id."""
+    if not ID.match(identifier):
+        fault = FieldError("id", f"must be {SUBSCRIBER_ID_WORDS}")
+        raise Invalid("The id in the address is not valid.", errors=[fault])
+    return identifier
+
+
+def uuid_or_missing(text: str, what: str) -> UUID:
+    """Raises `NotFound` for what cannot be an id."""
+    try:
+        if len(text) == 36:
+            return UUID(text)
+    except ValueError:
+        pass
+    raise missing(what)
+
+
+def missing(what: str) -> NotFound:
+    """The same answer whether it is not there or another tenant's."""
+    return NotFound(f"There is no such {what}.")

@@ -1,0 +1,100 @@
+"""What became of an event."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlalchemy import Row
+from starlette.responses import Response
+
+from clarion.errors import NotFound
+from clarion.http.problems import problem_responses
+from clarion.store.database import Database
+from clarion.tokens.api_keys import ApiKey
+from services.gateway.admin.access import EventWriter, Has, HistoryReader, snapshot
+from services.gateway.admin.answers import answer
+from services.gateway.admin.deliveries.cancel import cancel_event, cancel_unknown
+from services.gateway.admin.deliveries.schemas import Cancelled
+from services.gateway.admin.history.events import find_event, newest_event
+from services.gateway.admin.history.schemas import EventRecord
+from services.gateway.admin.paging import missing
+from services.gateway.admin.schemas import NO_NUL, Identifier
+
+router = APIRouter(prefix="/v1/events", tags=["history"])
+
+MAX_ID_CHARACTERS = 256
+
+NOT_YET = (
+    "There is no such event. Should it have been accepted and wait to be planned, it is cancelled."
+)
+
+
+Source = Annotated[
+    str | None, Query(max_length=256, pattern=NO_NUL, description="else the newest of this id")
+]
+
+
+@router.get(
+    "/{event_id:path}",
+    response_model=EventRecord,
+    responses=problem_responses(401, 403, 404, 422, 503),
+    summary="An event and what became of it, per recipient and channel",
+)
+async def get_event(
+    event_id: str,
+    has: Has,
+    key: HistoryReader,
+    source: Source = None,
+    subscriber: Annotated[
+        Identifier | None, Query(description="only what became of it for this one")
+    ] = None,
+) -> Response:
+    """404 until it is planned: the gateway keeps no record of its own. With `subscriber` and no
+    recipient in the answer, the event was not for that one."""
+    found = None
+    if _can_be(event_id):
+        async with snapshot(has.database) as connection:
+            found = await find_event(connection, key.tenant, event_id, source, subscriber)
+    if found is None:
+        raise missing("event")
+    return answer(EventRecord, found)
+
+
+@router.post(
+    "/{event_id:path}/cancel",
+    response_model=Cancelled,
+    responses=problem_responses(401, 403, 404, 413, 415, 422, 503),
+    summary="Stop what is not sent yet of an event, for all its recipients",
+    tags=["deliveries"],
+)
+async def post_cancel(
+    event_id: str, has: Has, key: EventWriter, source: Source = None
+) -> dict[str, Any]:
+    """As for one notification; members of a topic who are not planned yet will not be. 404 until
+    the event is planned, and the cancellation is kept all the same: what was accepted under this id
+    before it is not told, whenever it is planned. A large audience is gone through in steps, which
+    are kept where a later one fails: repeat the call after a 503."""
+    if not _can_be(event_id):
+        raise missing("event")
+    moment = datetime.now(UTC)
+    found = await _newest(has.database, key, event_id, source)
+    if found is None:
+        await cancel_unknown(has.database, key, event_id, source, moment)
+        found = await _newest(has.database, key, event_id, source)  # planned meanwhile
+    if found is None:
+        raise NotFound(NOT_YET)
+    return await cancel_event(has.database, key, found)
+
+
+async def _newest(
+    database: Database, key: ApiKey, event_id: str, source: str | None
+) -> Row[Any] | None:
+    return await database.run_core(
+        lambda connection: newest_event(connection, key.tenant, event_id, source)
+    )
+
+
+def _can_be(event_id: str) -> bool:
+    return 0 < len(event_id) <= MAX_ID_CHARACTERS and "\0" not in event_id

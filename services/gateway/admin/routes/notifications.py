@@ -1,0 +1,74 @@
+"""The history, notification by notification."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
+
+from clarion.http.problems import problem_responses
+from services.gateway.admin.access import EventWriter, Has, HistoryReader, snapshot
+from services.gateway.admin.answers import answer
+from services.gateway.admin.deliveries.cancel import cancel_notification
+from services.gateway.admin.deliveries.schemas import Cancelled
+from services.gateway.admin.history.notifications import find_notification, list_notifications
+from services.gateway.admin.history.schemas import (
+    NotificationPage,
+    NotificationRecord,
+    NotificationSummary,
+)
+from services.gateway.admin.paging import missing, page_of, uuid_or_missing
+from services.gateway.admin.schemas import Items
+
+router = APIRouter(prefix="/v1/notifications", tags=["history"])
+
+
+@router.get(
+    "",
+    response_model=Items[NotificationSummary],
+    responses=problem_responses(400, 401, 403, 422, 503),
+    summary="Notifications, newest first",
+)
+async def get_notifications(
+    page: Annotated[NotificationPage, Query()], has: Has, key: HistoryReader
+) -> Response:
+    async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
+        return await list_notifications(connection, key.tenant, page, after, limit)
+
+    found = await page_of(has, key, page, load, of="notifications", read=UUID)
+    return answer(Items[NotificationSummary], found)
+
+
+@router.get(
+    "/{notification_id}",
+    response_model=NotificationRecord,
+    responses=problem_responses(401, 403, 404, 503),
+    summary="One notification with deliveries, attempts and timeline",
+)
+async def get_notification(notification_id: str, has: Has, key: HistoryReader) -> Response:
+    identifier = uuid_or_missing(notification_id, "notification")
+    async with snapshot(has.database) as connection:
+        found = await find_notification(connection, key.tenant, identifier)
+    if found is None:
+        raise missing("notification")
+    return answer(NotificationRecord, found)
+
+
+@router.post(
+    "/{notification_id}/cancel",
+    response_model=Cancelled,
+    responses=problem_responses(401, 403, 404, 413, 415, 503),
+    summary="Stop what is not sent yet of one notification",
+    tags=["deliveries"],
+)
+async def post_cancel(notification_id: str, has: Has, key: EventWriter) -> dict[str, Any]:
+    """Deliveries that wait, and an item that is held back from its inbox. What is being sent cannot
+    be stopped and is named in `not_stopped`; an item in an inbox stays there. Safe to repeat."""
+    identifier = uuid_or_missing(notification_id, "notification")
+    answer = await cancel_notification(has.database, key, identifier)
+    if answer is None:
+        raise missing("notification")
+    return answer

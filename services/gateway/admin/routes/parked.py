@@ -1,0 +1,88 @@
+"""Messages that could not be worked on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clarion.http.problems import problem_responses
+from services.gateway.admin.access import Admin, Has
+from services.gateway.admin.history.operations import list_parked
+from services.gateway.admin.history.schemas import Parked, ParkedRedriven, ParkedWhole
+from services.gateway.admin.paging import missing, page_of, uuid_or_missing
+from services.gateway.admin.parked.reading import read_parked
+from services.gateway.admin.parked.redrive import delete_parked, redrive_parked
+from services.gateway.admin.schemas import Items, Page
+from services.gateway.front.auth import is_from_settings
+
+router = APIRouter(prefix="/v1/parked", tags=["operations"])
+
+
+@router.get(
+    "",
+    response_model=Items[Parked],
+    responses=problem_responses(400, 401, 403, 422, 503),
+    summary="Parked messages, newest first",
+)
+async def get_parked(page: Annotated[Page, Query()], has: Has, key: Admin) -> dict[str, Any]:
+    """Messages that do not tell their tenant are shown to the key of the settings only: that is
+    who runs the installation."""
+
+    async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
+        return await list_parked(
+            connection,
+            key.tenant,
+            also_unowned=is_from_settings(key),
+            after=after,
+            limit=limit,
+        )
+
+    return await page_of(has, key, page, load, of="parked", read=UUID)
+
+
+@router.get(
+    "/{parked_id}",
+    response_model=ParkedWhole,
+    responses=problem_responses(401, 403, 404, 503),
+    summary="One parked message with its body",
+)
+async def get_one_parked(parked_id: str, has: Has, key: Admin) -> dict[str, Any]:
+    identifier = uuid_or_missing(parked_id, "parked message")
+    found = await has.database.run_core(lambda connection: read_parked(connection, key, identifier))
+    if found is None:
+        raise missing("parked message")
+    return found
+
+
+@router.post(
+    "/{parked_id}/redrive",
+    response_model=ParkedRedriven,
+    responses=problem_responses(401, 403, 404, 409, 413, 415, 503),
+    summary="Publish a parked message again",
+)
+async def post_redrive(parked_id: str, has: Has, key: Admin) -> dict[str, Any]:
+    """It is published to where it came from, and once the broker has confirmed it, its row is
+    deleted. What still cannot be worked on is parked again, as a new row. A repeated call does no
+    harm. `409`: `no_queue`, `no_tenant`, `no_event`, `not_allowed`, `headers_cut`,
+    `still_malformed`."""
+    identifier = uuid_or_missing(parked_id, "parked message")
+    done = await redrive_parked(has.database, has.bus, key, identifier)
+    if done is None:
+        raise missing("parked message")
+    return done
+
+
+@router.delete(
+    "/{parked_id}",
+    status_code=204,
+    response_class=Response,
+    responses=problem_responses(401, 403, 404, 503),
+    summary="Throw a parked message away",
+)
+async def delete_one_parked(parked_id: str, has: Has, key: Admin) -> Response:
+    if not await delete_parked(has.database, key, uuid_or_missing(parked_id, "parked message")):
+        raise missing("parked message")
+    return Response(status_code=204)

@@ -1,0 +1,113 @@
+"""`POST /v1/events`: check, name, publish, answer 202 at the confirm. Touches no database.
+
+The caller's bytes are not encoded again: what is settled here (id, source, tenant, time, trace) is
+put in front of them, as `clarion.contracts.envelope.RawEntry` reads it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import msgspec
+
+from clarion.bus.group_commit import GroupCommit, Ticket
+from clarion.bus.protocol import Bus
+from clarion.contracts.event import DEFAULT_SOURCE, LANES
+from clarion.contracts.ids import new_id
+from clarion.contracts.validation import Parsed
+from clarion.errors import BusUnavailable, Problem
+from clarion.telemetry.trace import continue_trace
+from clarion.tokens.api_keys import ApiKey
+from services.gateway.front.memory_budget import WaitingRoom
+from services.gateway.ingest.accepted import Answer, answer_to
+from services.gateway.ingest.request_parser import Headers, Intake, idempotency_key, read_events
+
+_encode = msgspec.json.encode
+
+RETRY_ONE = " Sending it again is safe where it has an id: it counts once."
+RETRY_MANY = (
+    " All or part of it may be stored. Send the whole array again: events that have an id count "
+    "once; those without would count twice."
+)
+
+
+class Acceptor:
+    """Takes events into the broker."""
+
+    def __init__(self, bus: Bus, room: WaitingRoom) -> None:
+        self._bus = bus
+        self._room = room
+        self._lanes = {lane: GroupCommit(bus, lane) for lane in LANES}
+
+    def refuse_if_away(self) -> None:
+        """Raises `BusUnavailable` at once where a publish could only fail."""
+        status = self._bus.status()
+        if not status.can_publish:
+            raise BusUnavailable("The broker is away or takes nothing now; nothing was accepted.")
+
+    async def accept(
+        self,
+        key: ApiKey,
+        traceparent: str,
+        headers: Headers,
+        body: bytes,
+        *,
+        partial: bool = False,
+    ) -> tuple[Answer, Problem | None]:
+        """The answer, once all are confirmed; or why they were not.
+
+        Raises `Refused` for what the caller must change, and `Unavailable`.
+        """
+        intake = read_events(headers, body, partial=partial)
+        given_id = idempotency_key(headers, intake)
+        ids = [given_id or parsed.event.id or new_id() for parsed in intake.events]
+        problem = None
+        if ids:
+            problem = await self._publish(key.tenant, self._entries(key, traceparent, intake, ids))
+        return answer_to(intake, ids), problem and _explained(problem, intake)
+
+    async def close(self, timeout_s: float) -> None:
+        """Finish what is accepted, refuse what is new."""
+        await asyncio.gather(*(lane.close(timeout_s) for lane in self._lanes.values()))
+
+    def _entries(
+        self, key: ApiKey, traceparent: str, intake: Intake, ids: list[str]
+    ) -> dict[str, list[bytes]]:
+        accepted_at = datetime.now(UTC).isoformat().encode()
+        shared = b',"tenant":%b,"accepted_at":"%b","traceparent":"' % (
+            _encode(key.tenant),
+            accepted_at,
+        )
+        by_lane: dict[str, list[bytes]] = {}
+        for identifier, parsed in zip(ids, intake.events, strict=True):
+            entry = _entry(identifier, parsed, shared, traceparent)
+            by_lane.setdefault(parsed.event.lane or "normal", []).append(entry)
+        return by_lane
+
+    async def _publish(self, tenant: str, by_lane: dict[str, list[bytes]]) -> Problem | None:
+        size = sum(len(entry) for entries in by_lane.values() for entry in entries)
+        self._room.enter(tenant, size)
+        try:
+            ticket = Ticket(asyncio.get_running_loop(), len(by_lane))
+            for lane, entries in by_lane.items():
+                self._lanes[lane].add(entries, ticket)
+            return await ticket.done
+        finally:
+            self._room.leave(tenant, size)
+
+
+def _entry(identifier: str, parsed: Parsed, shared: bytes, traceparent: str) -> bytes:
+    trace = continue_trace(parsed.traceparent) if parsed.traceparent else traceparent
+    return b'{"id":%b,"source":%b%b%b","event":%b}' % (
+        _encode(identifier),
+        _encode(parsed.event.source or DEFAULT_SOURCE),
+        shared,
+        trace.encode(),
+        parsed.raw,
+    )
+
+
+def _explained(problem: Problem, intake: Intake) -> Problem:
+    said = problem.detail + (RETRY_ONE if intake.single else RETRY_MANY)
+    return BusUnavailable(said, code=problem.code, retry_after_s=problem.retry_after_s or 2)

@@ -1,0 +1,46 @@
+"""What `POST /v1/events` answers: all ids, or one outcome for each event."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from clarion.contracts.validation import Parsed
+from clarion.errors import FieldError, Refused
+from services.gateway.ingest.request_parser import Intake
+from services.gateway.metrics import REFUSED
+
+MAX_ERRORS_OF_ONE = 10
+"""Fields named of one event, so that the answer to an array of wrong ones stays small."""
+
+_encode = msgspec.json.encode
+
+
+class Answer(NamedTuple):
+    """A status and its JSON."""
+
+    status: int
+    body: bytes
+
+
+NOTHING = Answer(204, b"")
+
+
+def answer_to(intake: Intake, ids: list[str]) -> Answer:
+    """`ids` are those of the events that were accepted."""
+    if intake.outcomes is None:
+        return Answer(202, b'{"accepted":%d,"ids":%b}' % (len(ids), _encode(ids)))
+    remaining = iter(ids)
+    items = [
+        {"id": next(remaining)} if isinstance(one, Parsed) else _refusal(one)
+        for one in intake.outcomes
+    ]
+    return Answer(207, _encode({"accepted": len(ids), "items": items}))
+
+
+def _refusal(problem: Refused) -> dict[str, Any]:
+    REFUSED.labels(problem.code).inc()
+    named = problem.errors[:MAX_ERRORS_OF_ONE] or (FieldError("body", problem.detail),)
+    errors = [{"field": one.field, "message": one.message} for one in named]
+    return {"code": problem.code, "detail": problem.detail, "errors": errors}

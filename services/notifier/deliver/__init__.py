@@ -1,0 +1,1 @@
+"""Sending what is due: lease, check again, ask providers, record the attempt."""

@@ -1,0 +1,118 @@
+"""Whether a delivery is still to be sent, and where to, asked before every attempt.
+
+Much may happen between the planning of an event and an attempt: a hold, a retry, a redrive. Whether
+it was cancelled is asked again, and the directory for the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from clarion.records.cancellations import IS_CANCELLED
+from clarion.records.deliveries import found_in, move, statement
+from clarion.rules.decide import ADDRESSES, Subscriber
+from clarion.rules.delivery_states import SKIP, State
+from clarion.store.database import Driver
+from services.notifier import metrics
+
+MAX_CHANGES = 20
+"""Changes of address that a delivery keeps: the first, and the newest."""
+
+CANCELLED = "cancelled"
+"""The reason of what is found so."""
+
+FACT_COLUMNS = statement(
+    """n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone,
+  s.id IS NULL AND EXISTS (
+    SELECT 1 FROM deleted_subscribers t WHERE t.tenant = n.tenant AND t.id = n.subscriber
+  ) AS deleted,
+  n.cancelled_at IS NOT NULL OR {is_cancelled} AS cancelled""",
+    is_cancelled=IS_CANCELLED,
+)
+"""What `recheck` looks at, beside the delivery's `id`, `channel` and `recipient`."""
+
+END_SKIPPED = statement(
+    """
+UPDATE deliveries d
+SET state = '{skipped}', reason = q.reason, due_at = NULL, leased_until = NULL, rounds = 0,
+    updated_at = now()
+FROM unnest($1::uuid[], $2::text[]) AS q (id, reason)
+WHERE d.id = q.id AND d.state IN ({ours})
+""",
+    skipped=move(SKIP, State.SENDING, State.SKIPPED),
+    ours=found_in(SKIP, State.SENDING),
+)
+"""In the transaction that has just claimed them."""
+
+READDRESS = """
+UPDATE deliveries d
+SET recipient = q.address,
+    address_changes = CASE
+        WHEN jsonb_array_length(coalesce(d.address_changes, '[]')) < $3 THEN
+          coalesce(d.address_changes, '[]')
+        ELSE d.address_changes - 1 END
+      || jsonb_build_object('at', now(), 'from', d.recipient, 'to', q.address)
+FROM unnest($1::uuid[], $2::text[]) AS q (id, address)
+WHERE d.id = q.id
+"""
+
+
+def facts_of(table: str) -> str:
+    """The joins that `FACT_COLUMNS` needs, for rows with a column `notification`."""
+    return f"""
+LEFT JOIN notifications n ON n.id = {table}.notification
+LEFT JOIN events e ON e.id = n.event
+LEFT JOIN subscribers s ON s.tenant = n.tenant AND s.id = n.subscriber"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where a delivery goes now, or in `skip` why it goes nowhere."""
+
+    delivery: UUID
+    channel: str
+    address: str | None
+    changed: bool = False
+    skip: str | None = None
+
+
+def recheck(row: Any) -> Verdict:
+    """Of a delivery with its `FACT_COLUMNS`."""
+    delivery, channel, planned = row["id"], row["channel"], row["recipient"]
+    if row["cancelled"]:
+        return Verdict(delivery, channel, None, skip=CANCELLED)
+    kind = ADDRESSES.get(channel)
+    if row["deleted"]:
+        return Verdict(delivery, channel, None, skip="subscriber_deleted")
+    if kind is None or not row["in_directory"]:
+        return Verdict(delivery, channel, planned)
+    given, parse = kind
+    written = given(Subscriber(row["subscriber"], row["email"], row["phone"]))
+    if not written:
+        return Verdict(delivery, channel, None, skip="no_address")
+    address = parse(written)
+    if address is None:
+        return Verdict(delivery, channel, None, skip="invalid_address")
+    return Verdict(delivery, channel, address, changed=address != planned)
+
+
+async def keep_verdicts(tx: Driver, verdicts: Sequence[Verdict]) -> None:
+    """End what is skipped, and keep new addresses beside those that they replace."""
+    skipped = [one for one in verdicts if one.skip is not None]
+    if skipped:
+        reasons = [one.skip for one in skipped]
+        await tx.execute(END_SKIPPED, [one.delivery for one in skipped], reasons)
+    changed = [one for one in verdicts if one.changed]
+    if changed:
+        addresses = [one.address for one in changed]
+        await tx.execute(READDRESS, [one.delivery for one in changed], addresses, MAX_CHANGES)
+
+
+def count_skipped(verdicts: Sequence[Verdict]) -> None:
+    """Once it is committed."""
+    for one in verdicts:
+        if one.skip is not None:
+            metrics.ENDED.labels(one.channel, State.SKIPPED.value).inc()

@@ -1,0 +1,212 @@
+"""One round of a delivery: its providers in order of preference, until one has an answer.
+
+    claim -> [admitted? -> call -> record, go on] for each provider -> record the end
+
+A transient failure, or a refusal that is about the provider alone, asks the next provider in the
+same claim; what is permanent, sent or not known ends the round. A provider that rests is passed
+over; one whose rate is used up is waited for, since it works. So is one that may have the delivery,
+for another would send it twice: until it has told, no other is asked. Where no provider may be
+asked now the delivery is given back untried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import SystemRandom
+from typing import Any, cast
+from uuid import UUID
+
+import structlog
+
+from clarion import clock
+from clarion.rules.outcomes import (
+    Health,
+    Outcome,
+    Unknown,
+    asked_after,
+    asks_next,
+    concluded,
+    name_of,
+    settle,
+)
+from clarion.rules.retry import max_rounds
+from clarion.store.database import Database
+from services.notifier import metrics
+from services.notifier.deliver.attempt_records import Attempt, Gone, record_and_go_on, record_end
+from services.notifier.deliver.delivery_writes import MAX_TRIES, DeliveryWrites
+from services.notifier.deliver.leases import Lease, claim, give_up, postpone
+from services.notifier.fail_points import reach
+from services.notifier.failures import TookTooLong
+from services.notifier.providers.provider_chain import OUT_OF_TURNS, Carrier, Route, Wait, in_order
+from services.notifier.time_limits import GRACE_S, lease_time
+
+log = structlog.get_logger("clarion.notifier")
+
+CUT = "cut_by_stop"
+
+SPREAD_S = 1.0
+"""Those who wait for one moment do not all come back in it."""
+
+_random = SystemRandom().random
+
+
+class Rounds:
+    """Carries out deliveries of one channel. Once `stopping` is set nothing new begins."""
+
+    def __init__(
+        self,
+        channel: str,
+        *,
+        database: Database,
+        route: Route,
+        timeout_s: float,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._channel = channel
+        self._database = database
+        self._route = route
+        self._timeout_s = timeout_s
+        self._lease = lease_time(timeout_s)
+        self._stopping = stopping
+        self._writes = DeliveryWrites(channel, database, stopping)
+        self._calls: set[asyncio.Task[Any]] = set()
+
+    def cut(self) -> int:
+        """End the calls that are under way; what came of them is recorded as not known."""
+        for task in self._calls:
+            task.cancel()
+        return len(self._calls)
+
+    async def claim(self, deliveries: Sequence[UUID]) -> list[Lease]:
+        """As `leases.claim`; waits for the database. Those that are too slow together are claimed
+        one by one. Raises `Stopped`, and `TookTooLong` where that is a single one."""
+        reach("send.before_claim")
+        tries = MAX_TRIES if len(deliveries) == 1 else 1
+        return await self._writes.until_possible(
+            lambda: claim(self._database, deliveries, self._lease), tries=tries
+        )
+
+    async def carry_out(self, lease: Lease) -> None:
+        """One round. What fails for a reason of ours is left to its lease; so is, by raising
+        `TookTooLong`, what cannot be written while the database answers."""
+        if lease.round > max_rounds(self._channel):
+            await give_up(self._database, lease)
+            return
+        last: Attempt | None = None
+        outcomes: list[Outcome] = []
+        waits: list[Wait] = []
+        for carrier in in_order(self._route, lease.asked):
+            wait = await self._writes.until_possible(
+                lambda one=carrier: one.admit(self._database), even_if_stopping=True
+            )
+            if wait is not None:
+                waits.append(wait)
+                if wait.reason == OUT_OF_TURNS or carrier.name == lease.asked:
+                    break
+                continue
+            if last is not None:
+                kept = await self._go_on(lease, last)
+                if kept is Gone.ENDED:
+                    return
+                if kept is Gone.LOST:
+                    break
+                lease = kept
+            if not self._covers_a_call(lease):
+                log.warning("lease_too_old", delivery=str(lease.delivery.id))
+                return
+            last = await self._attempt(carrier, lease)
+            outcomes.append(last.outcome)
+            if not asks_next(last.outcome) or self._stopping.is_set():
+                break
+            if carrier.name == asked_after(lease.asked, carrier.name, last.outcome):
+                break
+        if last is not None:
+            asked_all = len(outcomes) == len(self._route)
+            await self._end(lease, last, concluded(outcomes, asked_all=asked_all))
+        else:
+            await self._postpone(lease, min(waits, key=lambda one: one.until))
+
+    def _covers_a_call(self, lease: Lease) -> bool:
+        """Whether no other can take the delivery before the longest call that begins now ends."""
+        return time.monotonic() < lease.begun + self._lease.total_seconds() / 2
+
+    async def _attempt(self, carrier: Carrier, lease: Lease) -> Attempt:
+        start = time.monotonic()
+        reach("send.before_call")
+        outcome = await self._ask(carrier, lease)
+        reach("send.after_call")
+        carrier.answered(outcome)
+        seconds = time.monotonic() - start
+        metrics.ATTEMPTS.labels(self._channel, name_of(outcome)).inc()
+        metrics.ATTEMPT_SECONDS.labels(self._channel).observe(seconds)
+        kept = carrier.without_secret(outcome)
+        return Attempt(carrier.name, start, round(seconds * 1000), kept)
+
+    async def _ask(self, carrier: Carrier, lease: Lease) -> Outcome:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._calls.add(task)
+        try:
+            async with asyncio.timeout(self._timeout_s + GRACE_S):
+                return await carrier.provider.send(lease.delivery)
+        except TimeoutError:
+            return Unknown("timeout")
+        except asyncio.CancelledError:
+            # the provider may have it by now, so this is told before the task ends
+            task.uncancel()
+            log.warning("attempt_cut", provider=carrier.name, delivery=str(lease.delivery.id))
+            return Unknown(CUT)
+        except Exception as error:
+            log.exception("provider_raised", provider=carrier.name)
+            return Unknown("internal_error", type(error).__name__, Health.UNTOLD)
+        finally:
+            self._calls.discard(task)
+
+    async def _go_on(self, lease: Lease, attempt: Attempt) -> Lease | Gone:
+        kept = await self._writes.until_possible(
+            lambda: record_and_go_on(self._database, lease, attempt, self._lease),
+            even_if_stopping=True,
+        )
+        if kept is not Gone.LOST:
+            self._log(lease, attempt, "sending" if isinstance(kept, Lease) else "ended")
+        return kept
+
+    async def _end(self, lease: Lease, attempt: Attempt, outcome: Outcome) -> None:
+        settlement = settle(
+            outcome,
+            channel=self._channel,
+            round_=lease.round,
+            expires_at=None,  # by the database's clock: `record_end`
+            now=(now := clock.now()),
+            random=_random,
+        )
+        wait = None if settlement.due_at is None else settlement.due_at - now
+        try:
+            state = await self._writes.until_possible(
+                lambda: record_end(self._database, lease, attempt, settlement, wait),
+                even_if_stopping=True,
+            )
+        except TookTooLong:
+            self._log(lease, attempt, "not_recorded")
+            raise
+        self._log(lease, attempt, state or "lease_lost")
+
+    async def _postpone(self, lease: Lease, wait: Wait) -> None:
+        until: datetime | timedelta = wait.until
+        if wait.spread:  # the breaker is ours and so is its clock; a rate's turn is the database's
+            until = wait.until - clock.now() + timedelta(seconds=_random() * SPREAD_S)
+        await self._writes.until_possible(
+            lambda: postpone(self._database, lease, wait.reason, until), even_if_stopping=True
+        )
+
+    def _log(self, lease: Lease, attempt: Attempt, state: str) -> None:
+        log.info(
+            "delivery_attempted",
+            delivery=str(lease.delivery.id),
+            channel=self._channel,
+            provider=attempt.provider,
+            outcome=name_of(attempt.outcome),
+            state=state,
+        )

@@ -1,0 +1,1 @@
+"""Consuming `clarion.events` and `clarion.parked`: batches of one lane, planned and settled."""

@@ -1,0 +1,82 @@
+"""Moves dead letters into the table, where they are listed and re-driven: from `clarion.parked`,
+and from a queue of deliveries what it does not take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+
+from clarion.bus.protocol import Bus, Received, Subscription, SubscriptionClosed
+from clarion.lifecycle.background import backoff_s
+from clarion.store.database import Database
+from clarion.topology import PARKED, events_queue
+from services.notifier.fail_points import reach
+from services.notifier.ingest.turned_aside import TurnedAside, is_turned_aside
+from services.notifier.messages.parser import (
+    Identity,
+    Intake,
+    Malformed,
+)
+from services.notifier.parking.dead_letters import Keeper, dead_letter
+
+log = structlog.get_logger("clarion.notifier")
+
+PREFETCH = 50
+
+
+class ParkedMover:
+    """One worker of `clarion.parked`. What was turned aside on its way to a lane is no dead letter:
+    it is brought to that lane."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        database: Database,
+        identity: Identity,
+        own_users: frozenset[str],
+    ) -> None:
+        self._turned = TurnedAside(bus, Intake(identity, own_users))
+        self._keeper = Keeper(database, partial(self._read, identity, own_users))
+        self._subscription: Subscription = bus.subscribe(PARKED, prefetch=PREFETCH)
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Move until `stop`. Raises what is not the condition of database or broker: the messages
+        stay."""
+        failures = 0
+        while True:
+            try:
+                messages = await self._subscription.take(PREFETCH)
+            except SubscriptionClosed:
+                return
+            left: Sequence[Received] = messages
+            while left := await self._move(left):
+                failures += 1
+                if self._stopping:
+                    await self._subscription.ack([one for one in messages if one not in left])
+                    await self._subscription.release(left)
+                    return
+                await asyncio.sleep(min(5.0, backoff_s(failures)))
+            failures = 0
+            reach("parked.after_commit")
+            await self._subscription.ack(messages)
+
+    async def stop(self) -> None:
+        """Take no more."""
+        self._stopping = True
+        await self._subscription.close()
+
+    async def _move(self, messages: Sequence[Received]) -> list[Received]:
+        """Those that have to wait."""
+        held = await self._turned.hold_back(messages)
+        return held + await self._keeper.keep([one for one in messages if one not in held])
+
+    def _read(
+        self, identity: Identity, own_users: frozenset[str], message: Received
+    ) -> tuple[str, Sequence[Malformed]]:
+        if is_turned_aside(message):
+            return events_queue(message.routing_key), self._turned.malformed(message)
+        return dead_letter(message, identity, own_users)

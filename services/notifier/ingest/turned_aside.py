@@ -1,0 +1,64 @@
+"""Events that the broker turned aside because they bear the header `x-death`; see
+`IGNORES_FORGED_DEATHS` in `clarion.topology`. They are published to their lane again, as ours and
+without their headers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from clarion.bus.protocol import Bus, Message, Received
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Envelope
+from clarion.contracts.event import LANES
+from clarion.contracts.slice import SLICE_CONTENT_TYPE
+from clarion.errors import BusUnavailable
+from clarion.topology import EVENTS
+from services.notifier.messages.parser import Intake, Malformed
+
+log = structlog.get_logger("clarion.notifier")
+
+_encode = msgspec.json.Encoder().encode
+
+
+def is_turned_aside(message: Received) -> bool:
+    """Whether this, among dead letters, was on its way to a lane. What died bears the dead-letter
+    exchange."""
+    return message.exchange == EVENTS and message.routing_key in LANES
+
+
+class TurnedAside:
+    """Brings events to their lane. Whose they are and what of them is malformed is decided as for
+    those that came there by themselves; a second time does nothing, for events have their keys."""
+
+    def __init__(self, bus: Bus, intake: Intake) -> None:
+        self._bus = bus
+        self._intake = intake
+
+    async def hold_back(self, messages: Sequence[Received]) -> list[Received]:
+        """Publish all that were turned aside; those that the broker does not take now."""
+        turned = [one for one in messages if is_turned_aside(one)]
+        taken = await asyncio.gather(*map(self._publish, turned))
+        return [one for one, is_taken in zip(turned, taken, strict=True) if not is_taken]
+
+    def malformed(self, message: Received) -> list[Malformed]:
+        """What of one cannot become an event."""
+        return self._intake.read(message).malformed
+
+    async def _publish(self, message: Received) -> bool:
+        reading = self._intake.read(message)
+        again: list[Message] = []
+        if reading.entries:
+            envelope = Envelope(1, reading.entries)
+            again.append(Message(_encode(envelope), ENVELOPE_CONTENT_TYPE))
+        if reading.piece is not None:
+            again.append(Message(message.body, SLICE_CONTENT_TYPE))
+        try:
+            for one in again:
+                await self._bus.publish(EVENTS, message.routing_key, one)
+        except BusUnavailable as error:
+            log.warning("turned_aside_held", error=type(error).__name__)
+            return False
+        return True

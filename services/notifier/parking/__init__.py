@@ -1,0 +1,1 @@
+"""What cannot be processed, kept in `parked` with its reason and its body."""

@@ -1,0 +1,171 @@
+"""Dead letters: what the broker says of them, and how they are kept in `parked`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import structlog
+
+from clarion.bus.protocol import Received
+from clarion.contracts.event import LANES
+from clarion.contracts.media import media_type
+from clarion.contracts.parking import NOT_ALLOWED, OURS, UNROUTABLE
+from clarion.store.database import Database
+from clarion.topology import EVENTS, PARKED, PASSING, QUEUES
+from services.notifier.failures import can_plan, exceeds_limit, is_condition
+from services.notifier.messages.parser import (
+    ONLY_CLARION,
+    Identity,
+    Malformed,
+    no_tenant_for,
+    undecodable,
+)
+from services.notifier.parking.park import bare, park
+
+log = structlog.get_logger("clarion.notifier")
+
+EVENT_QUEUES = frozenset(queue.name for queue in QUEUES if queue.exchange == EVENTS)
+"""For which others publish too."""
+
+KNOWN_QUEUES = frozenset(queue.name for queue in QUEUES)
+
+NO_LANE = f"No queue of {EVENTS} has its routing key, which must be one of: {', '.join(LANES)}."
+
+REASONS = {
+    "rejected": "Refused: the message does not say what this queue works on.",
+    "delivery_limit": "Given back too often: whoever took it died, or could not finish it.",
+    "expired": "Its time in the queue ran out.",
+    "maxlen": "The queue was full.",
+}
+
+
+Read = Callable[[Received], tuple[str, Sequence[Malformed]]]
+"""The queue that a message is of, and what is kept of it."""
+
+
+class Keeper:
+    """Writes dead letters to the table."""
+
+    def __init__(self, database: Database, read: Read) -> None:
+        self._database = database
+        self._read = read
+
+    async def keep(self, messages: Sequence[Received]) -> list[Received]:
+        """Those that the database cannot take now; the others are in the table. Raises what is not
+        the database's condition."""
+        try:
+            await self._keep(messages)
+        except Exception as error:
+            if is_condition(error) and not (
+                exceeds_limit(error) and await can_plan(self._database)
+            ):
+                log.warning("parked_held", error=type(error).__name__)
+                return list(messages)
+            if len(messages) == 1:
+                return await self._keep_bare(messages[0], error)
+            # each by itself: what is wrong with one must not keep the others
+            return [left for one in messages for left in await self.keep([one])]
+        return []
+
+    async def _keep(self, messages: Sequence[Received]) -> None:
+        async with self._database.driver() as tx:
+            for message in messages:
+                queue, found = self._read(message)
+                await park(tx, queue, found)
+
+    async def _keep_bare(self, message: Received, error: Exception) -> list[Received]:
+        """Keep the bytes of one that cannot be kept as it came. Raises where not even that can be
+        done and the database is not why."""
+        log.error("parked_bare", error=type(error).__name__)
+        try:
+            async with self._database.driver() as tx:
+                found = Malformed("unknown", "", message.body, message.content_type)
+                await park(tx, PARKED, [bare(found)])
+        except Exception as failure:
+            if not is_condition(failure):
+                raise
+            log.warning("parked_held", error=type(failure).__name__)
+            return [message]
+        return []
+
+
+def dead_letter(
+    message: Received, identity: Identity, own_users: frozenset[str]
+) -> tuple[str, Sequence[Malformed]]:
+    """(queue, what is kept) of a message that the broker dead-lettered, or that somebody published
+    to `clarion.parked`.
+
+    What others published for a queue of events belongs to the tenant of their AMQP user. What else
+    they sent was never theirs to send, whatever its headers say.
+    """
+    # what died bears the dead-letter exchange
+    is_unroutable = message.exchange == EVENTS or _last_death(message) == (PASSING, EVENTS)
+    queue = PARKED if is_unroutable else _queue_of(message)
+    if message.undecodable is not None:
+        return queue, [undecodable(message, message.undecodable, identity)]
+    reason = message.headers.get("x-first-death-reason")
+    word = reason if isinstance(reason, str) and reason in REASONS else "unknown"
+    detail = REASONS.get(word, "The broker gave no reason.")
+    if is_unroutable:
+        word, detail = UNROUTABLE, NO_LANE
+    is_event = is_unroutable or queue in EVENT_QUEUES
+    tenant = source = None
+    if media_type(message.content_type) in OURS or not is_event:
+        if message.user_id not in own_users:
+            word, detail = NOT_ALLOWED, ONLY_CLARION
+    elif (found := identity(message.user_id)) is not None:
+        tenant, source = found
+    else:
+        word, detail = NOT_ALLOWED, no_tenant_for(message.user_id)
+    return queue, [_kept(message, word, detail, tenant, source)]
+
+
+def refused_job(
+    message: Received, queue: str, identity: Identity, own_users: frozenset[str]
+) -> tuple[str, Sequence[Malformed]]:
+    """As `dead_letter`, of what a queue of deliveries does not take."""
+    if message.undecodable is not None:
+        return queue, [undecodable(message, message.undecodable, identity)]
+    if message.user_id not in own_users:
+        return queue, [_kept(message, NOT_ALLOWED, ONLY_CLARION)]
+    return queue, [_kept(message, "rejected", REASONS["rejected"])]
+
+
+def _kept(
+    message: Received,
+    word: str,
+    detail: str,
+    tenant: str | None = None,
+    source: str | None = None,
+) -> Malformed:
+    trace = message.headers.get("traceparent")
+    return Malformed(
+        word,
+        detail,
+        message.body,
+        message.content_type,
+        tenant,
+        trace if isinstance(trace, str) else None,
+        message.headers,
+        source,
+        again=message.redelivered,
+    )
+
+
+def _queue_of(message: Received) -> str:
+    """Where it died last."""
+    queue, _ = _last_death(message)
+    if queue is None:
+        queue = message.headers.get("x-first-death-queue")
+    return queue if isinstance(queue, str) and queue in KNOWN_QUEUES else PARKED
+
+
+def _last_death(message: Received) -> tuple[object, object]:
+    """Its queue, and the exchange where it had been published: the broker writes that first into
+    `x-death`, whatever the publisher wrote there. (None, None) where it has not died."""
+    deaths = message.headers.get("x-death")
+    if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
+        return None, None
+    death = cast("dict[str, object]", deaths[0])
+    return death.get("queue"), death.get("exchange")

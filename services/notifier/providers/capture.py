@@ -1,0 +1,32 @@
+"""A capture box: keeps what would have been sent, for trying Clarion out."""
+
+from __future__ import annotations
+
+from clarion.render.email_text import html_of, subject_of, text_of
+from clarion.render.sms_text import sms_text
+from clarion.rules.outcomes import Failed, Outcome, Sent
+from services.notifier.providers.composing import composed
+from services.notifier.providers.provider import Outgoing
+
+
+class Capture:
+    """The provider `capture://`, for every channel."""
+
+    name = "capture"
+
+    async def send(self, delivery: Outgoing) -> Outcome:
+        """Always sent; what it would have been is in `Sent.capture`."""
+        message = composed(delivery, lambda: _message(delivery))
+        if isinstance(message, Failed):
+            return message
+        return Sent(provider_id=str(delivery.id), capture=message)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _message(delivery: Outgoing) -> dict[str, str]:
+    content = delivery.content
+    if delivery.channel != "email":
+        return {"body": sms_text(content)}
+    return {"subject": subject_of(content), "text": text_of(content), "html": html_of(content)}

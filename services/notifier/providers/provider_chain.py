@@ -1,0 +1,102 @@
+"""The providers of a channel in order of preference, each with its breaker and its rate."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from clarion import clock
+from clarion.rules.outcomes import Health, Outcome, health_of
+from clarion.store.database import Database
+from services.notifier import metrics
+from services.notifier.providers.circuit_breaker import Breaker, BreakerState
+from services.notifier.providers.provider import Provider
+from services.notifier.providers.rates import Rate, take_turn
+
+log = structlog.get_logger("clarion.notifier")
+
+RESTED = "providers_rested"
+OUT_OF_TURNS = "rate_limited"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a provider is not asked now, and when it may be."""
+
+    reason: str
+    until: datetime
+    spread: bool = False
+    """Whether `until` is the same for all who wait."""
+
+
+@dataclass(slots=True)
+class Carrier:
+    """A provider of one channel; shared by the lanes of a process."""
+
+    channel: str
+    provider: Provider
+    rate: Rate | None = None
+    breaker: Breaker = field(default_factory=Breaker)
+    secret: str | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The provider's name, as recorded in attempts."""
+        return self.provider.name
+
+    async def admit(self, database: Database) -> Wait | None:
+        """None where one call may be made now; it is counted, and `answered` has to follow."""
+        rested_s = self.breaker.wait_s(time.monotonic())
+        if rested_s > 0:
+            return self._skip(RESTED, clock.now() + timedelta(seconds=rested_s))
+        if self.rate is not None:
+            turn = await take_turn(database, f"{self.channel}:{self.name}", self.rate)
+            if turn is not None:
+                return self._skip(OUT_OF_TURNS, turn)
+        if self.breaker.begin(time.monotonic()):
+            return None
+        rested_s = self.breaker.wait_s(time.monotonic())
+        return self._skip(RESTED, clock.now() + timedelta(seconds=rested_s))
+
+    def answered(self, outcome: Outcome) -> None:
+        """What came of the call: the breaker opens or closes by it."""
+        before = self.breaker.state
+        match health_of(outcome):
+            case Health.WORKS:
+                self.breaker.succeeded()
+            case Health.FAULTY:
+                self.breaker.failed(time.monotonic())
+            case Health.UNTOLD:
+                self.breaker.untold(time.monotonic())
+        after = self.breaker.state
+        if after is not before:
+            resting = after is BreakerState.OPEN
+            metrics.PROVIDER_RESTS.labels(self.channel, self.name).set(resting)
+            log.warning("breaker_moved", channel=self.channel, provider=self.name, state=after)
+
+    def without_secret(self, outcome: Outcome) -> Outcome:
+        """The outcome as it may be kept: a provider may repeat what it was logged in with."""
+        secret = self.secret
+        if not secret or not outcome.detail:
+            return outcome
+        told = base64.b64encode(secret.encode()).decode()
+        return replace(outcome, detail=outcome.detail.replace(secret, "***").replace(told, "***"))
+
+    def _skip(self, reason: str, until: datetime) -> Wait:
+        metrics.PROVIDER_SKIPS.labels(self.channel, self.name, reason).inc()
+        log.info("provider_skipped", channel=self.channel, provider=self.name, reason=reason)
+        return Wait(reason, until, spread=reason == RESTED)
+
+
+Route = tuple[Carrier, ...]
+"""The providers of one channel, in order of preference."""
+
+
+def in_order(route: Route, asked: str | None) -> Sequence[Carrier]:
+    """The order of one round: `asked`, which may have the delivery already, goes first."""
+    return sorted(route, key=lambda carrier: carrier.name != asked)

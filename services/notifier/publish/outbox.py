@@ -1,0 +1,172 @@
+"""What has to be published once a transaction has committed, and publishing it with confirms.
+
+The unacknowledged message is the outbox: whoever reads it again after a crash reads back what was
+committed and publishes it again. Readers ignore what they have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import attrgetter
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from clarion.bus.protocol import Bus, Message
+from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement, FeedFrame
+from clarion.contracts.job import JOBS_CONTENT_TYPE, MAX_JOBS, Job, Jobs
+from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
+from clarion.errors import BusUnavailable, PublishRefused, PublishUnknown, Unroutable
+from clarion.topology import DELIVERIES, EVENTS, LIVE, delivery_key, shard_key, shard_of
+from services.notifier import metrics
+from services.notifier.drafts import Draft, frame_of
+from services.notifier.fail_points import reach
+
+log = structlog.get_logger("clarion.notifier")
+
+MAX_ANNOUNCEMENT_BYTES = 512 * 1024
+MAX_IN_FLIGHT = 8
+PASSED_OVER_S = 15.0
+
+_feed_of = attrgetter("feed")
+_encode_json = msgspec.json.Encoder().encode
+_encode_msgpack = msgspec.msgpack.Encoder().encode
+
+Line = tuple[str, str]
+"""(channel, lane): a queue of due deliveries."""
+
+
+@dataclass(slots=True)
+class Outbox:
+    """What one transaction gives to others. Frames are encoded when they are published."""
+
+    drafts: Sequence[Draft] = ()
+    created_at: datetime | None = None
+    frames: list[FeedFrame] = field(default_factory=list[FeedFrame])
+    jobs: dict[Line, list[Job]] = field(default_factory=dict[Line, list[Job]])
+    slices: list[tuple[str, Slice]] = field(default_factory=list[tuple[str, Slice]])
+    duplicates: list[UUID] = field(default_factory=list[UUID])
+    """Events planned earlier that came again: what they wrote is to be read back."""
+
+    def add_job(self, channel: str, lane: str, job: Job) -> None:
+        """One more delivery that is due."""
+        self.jobs.setdefault((channel, lane), []).append(job)
+
+    def all_frames(self) -> Iterator[FeedFrame]:
+        """In order of version within a feed; those of one feed follow each other, for that makes
+        them cheaper for pushers."""
+        yield from self.frames
+        if self.created_at is not None:
+            for draft in sorted(self.drafts, key=_feed_of):
+                if draft.version is not None:
+                    yield FeedFrame(draft.feed, draft.version, frame_of(draft, self.created_at))
+
+
+class Publisher:
+    """Publishes outboxes. What one queue does not take holds up nobody: every delivery and every
+    slice that follows is a row that dispatch publishes again, and announcements are hints."""
+
+    def __init__(self, bus: Bus, *, shards: int) -> None:
+        self._bus = bus
+        self._shards = shards
+        self._unanswered: dict[str, float] = {}
+        """Keys of delivery queues that twice did not confirm in time, and until when they are
+        passed over: each look at one costs as long as a confirm may take."""
+
+    async def publish(self, outbox: Outbox) -> None:
+        """Everything, confirmed, but for what a queue refuses: that is counted and left to
+        dispatch. Raises `BusUnavailable` where there is no broker to ask; then some of it may be
+        out."""
+        await self._send((LIVE, *one) for one in self._announcements(outbox.all_frames()))
+        if outbox.jobs:
+            reach("publish.before_jobs")
+            await self._send((DELIVERIES, *one) for one in job_messages(outbox.jobs))
+        if outbox.slices:
+            reach("publish.before_slices")
+            await self._send((EVENTS, *one) for one in slice_messages(outbox.slices))
+
+    async def _send(self, messages: Iterable[tuple[str, str, Message]]) -> None:
+        pending: list[tuple[str, str, Message]] = []
+        for one in messages:
+            pending.append(one)
+            if len(pending) == MAX_IN_FLIGHT:
+                await self._flush(pending)
+                pending = []
+        await self._flush(pending)
+
+    async def _flush(self, messages: Sequence[tuple[str, str, Message]]) -> None:
+        if len(messages) == 1:
+            await self._one(*messages[0])
+        elif messages:
+            await asyncio.gather(*(self._one(*one) for one in messages))
+
+    async def _one(self, exchange: str, key: str, message: Message) -> None:
+        if exchange == DELIVERIES:
+            await self._job(key, message)
+            return
+        try:
+            # Nobody needs to be live; for work a missing queue is an error.
+            await self._bus.publish(exchange, key, message, mandatory=exchange != LIVE)
+        except PublishRefused as error:
+            # A full queue of events that waited for its own consumer would never be read again.
+            _skipped(exchange, key, error)
+
+    async def _job(self, key: str, message: Message) -> None:
+        if self._unanswered.get(key, 0.0) > time.monotonic():
+            metrics.PUBLISH_SKIPPED.labels(DELIVERIES).inc()
+            return
+        try:
+            await self._bus.publish(DELIVERIES, key, message)
+        except (PublishRefused, Unroutable) as error:
+            _skipped(DELIVERIES, key, error)
+        except PublishUnknown as error:
+            if key not in self._unanswered:  # it may be the connection: that is waited for
+                self._unanswered[key] = 0.0
+                raise
+            self._unanswered[key] = time.monotonic() + PASSED_OVER_S
+            _skipped(DELIVERIES, key, error)
+        else:
+            self._unanswered.pop(key, None)
+
+    def _announcements(self, frames: Iterable[FeedFrame]) -> Iterator[tuple[str, Message]]:
+        shards: dict[int, list[FeedFrame]] = {}
+        sizes: dict[int, int] = {}
+        for frame in frames:
+            shard = shard_of(frame.feed, self._shards) if self._shards > 1 else 0
+            shards.setdefault(shard, []).append(frame)
+            sizes[shard] = sizes.get(shard, 0) + len(frame.body)
+            if sizes[shard] >= MAX_ANNOUNCEMENT_BYTES:
+                yield shard_key(shard), _announcement(shards.pop(shard))
+                sizes[shard] = 0
+        for shard, left in shards.items():
+            yield shard_key(shard), _announcement(left)
+
+
+def _skipped(exchange: str, key: str, error: BusUnavailable) -> None:
+    metrics.PUBLISH_SKIPPED.labels(exchange).inc()
+    log.warning("publish_skipped", exchange=exchange, key=key, reason=error.code)
+
+
+def job_messages(jobs: Mapping[Line, Sequence[Job]]) -> Iterator[tuple[str, Message]]:
+    """Jobs packed by channel and lane, with their routing keys."""
+    for (channel, lane), line in jobs.items():
+        for start in range(0, len(line), MAX_JOBS):
+            body = _encode_json(Jobs(1, list(line[start : start + MAX_JOBS])))
+            yield delivery_key(channel, lane), Message(body, JOBS_CONTENT_TYPE)
+
+
+def slice_messages(slices: Iterable[tuple[str, Slice]]) -> Iterator[tuple[str, Message]]:
+    """Each slice its own message, routed by its lane."""
+    for lane, piece in slices:
+        headers = {"traceparent": piece.traceparent}
+        yield lane, Message(_encode_json(piece), SLICE_CONTENT_TYPE, headers)
+
+
+def _announcement(frames: list[FeedFrame]) -> Message:
+    body = _encode_msgpack(Announcement(1, frames))
+    return Message(body, ANNOUNCEMENT_CONTENT_TYPE, persistent=False)

@@ -1,0 +1,1 @@
+"""Due work: one dispatcher for deliveries, held items, snoozes and slices; and housekeeping."""

@@ -1,0 +1,120 @@
+"""Notifications that were held (`send_at`) enter their inboxes when they are due.
+
+The version is stamped in one transaction and the due time moved on; only the confirmed
+announcement clears it. Whoever dies in between leaves a row that is announced again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from clarion.contracts.announcement import FeedFrame
+from clarion.records.cancellations import IS_CANCELLED
+from clarion.records.deliveries import statement
+from clarion.store.database import Driver
+from services.notifier.plan.write import PUBLISH_AGAIN_AFTER, lock_inboxes, take_inboxes
+from services.notifier.publish.readback import frames_of
+from services.notifier.schedule.due_rows import Portion
+
+FIRST_HELD = """
+SELECT id, tenant, subscriber, version FROM notifications
+WHERE due_at <= now() AND snoozed_until IS NULL
+  AND id <> ALL($2::uuid[]) AND tenant <> ALL($3::text[])
+ORDER BY due_at, id LIMIT $1
+"""
+FIND = statement(
+    "SELECT DISTINCT tenant, subscriber FROM ({found}) due WHERE version IS NULL",
+    found=FIRST_HELD,
+)
+"""Whose inboxes the first of them enter."""
+
+TAKE = statement(
+    """
+SELECT n.id, n.tenant, n.subscriber, n.version,
+       coalesce((CASE WHEN e.document IS NULL THEN e.body->>'expires_at'
+                 ELSE e.document->>'expires_at' END)::timestamptz <= now(), false) AS expired,
+       {is_cancelled} AS cancelled
+FROM notifications n JOIN events e ON e.id = n.event
+WHERE n.due_at <= now() AND n.snoozed_until IS NULL AND (n.version IS NOT NULL OR EXISTS (
+  SELECT 1 FROM unnest($4::text[], $5::text[]) AS q (tenant, subscriber)
+  WHERE q.tenant = n.tenant AND q.subscriber = n.subscriber))
+  AND n.id <> ALL($2::uuid[]) AND n.tenant <> ALL($3::text[])
+ORDER BY n.due_at, n.id LIMIT $1 FOR UPDATE OF n SKIP LOCKED
+""",
+    is_cancelled=IS_CANCELLED,
+)
+
+ENTER = """
+UPDATE notifications n SET version = coalesce(e.version, n.version), due_at = now() + $3
+FROM unnest($1::uuid[], $2::bigint[]) AS e (id, version) WHERE n.id = e.id
+"""
+
+SKIP = """
+UPDATE notifications n SET due_at = NULL, decisions = (
+  SELECT jsonb_agg(CASE WHEN d->>'channel' = 'inbox'
+    THEN jsonb_build_object('channel', 'inbox', 'decision', 'skip', 'reason', q.reason)
+    ELSE d END)
+  FROM jsonb_array_elements(n.decisions) d)
+FROM unnest($1::uuid[], $2::text[]) AS q (id, reason) WHERE n.id = q.id
+"""
+
+CONFIRM = """
+UPDATE notifications SET due_at = NULL WHERE id = ANY($1::uuid[]) AND snoozed_until IS NULL
+"""
+"""An item that was snoozed meanwhile is due again when that ends."""
+
+
+@dataclass(slots=True)
+class Released:
+    """What entered inboxes: to be announced, then confirmed. `taken` counts skipped ones too."""
+
+    taken: int = 0
+    ids: list[UUID] = field(default_factory=list[UUID])
+    frames: list[FeedFrame] = field(default_factory=list[FeedFrame])
+
+
+async def release_due(tx: Driver, which: Portion) -> Released:
+    """Stamp what is due with its version; what has expired or was cancelled never enters.
+
+    The inbox is locked first, as by every change; one that is busy is left for the next round.
+    """
+    people: Any = await tx.fetch(FIND, *which)
+    locked = await lock_inboxes(tx, [(row[0], row[1]) for row in people]) if people else []
+    tenants, subscribers = [one for one, _ in locked], [one for _, one in locked]
+    found: Any = await tx.fetch(TAKE, *which, tenants, subscribers)
+    skipped = {row["id"]: reason for row in found if (reason := _why_not(row))}
+    if skipped:
+        await tx.execute(SKIP, list(skipped), list(skipped.values()))
+    rows = [row for row in found if row["id"] not in skipped]
+    released = Released(len(found), [row["id"] for row in rows])
+    if not rows:
+        return released
+    entering = [row for row in rows if row["version"] is None]
+    left = Counter((row["tenant"], row["subscriber"]) for row in entering)
+    heads = await take_inboxes(tx, left) if left else {}
+    versions: dict[UUID, int] = {}
+    unread: dict[UUID, int] = {}
+    for row in entering:
+        person = (row["tenant"], row["subscriber"])
+        left[person] -= 1
+        versions[row["id"]] = heads[person][0] - left[person]
+        unread[row["id"]] = heads[person][1] - left[person]
+    stamps = [versions.get(one) for one in released.ids]
+    await tx.execute(ENTER, released.ids, stamps, PUBLISH_AGAIN_AFTER)
+    released.frames = await frames_of(tx, released.ids, unread)
+    return released
+
+
+def _why_not(row: Any) -> str | None:
+    if row["version"] is not None:
+        return None  # it is in the inbox already, and only to be announced
+    return "cancelled" if row["cancelled"] else "expired" if row["expired"] else None
+
+
+async def confirm_release(tx: Driver, notifications: Sequence[UUID]) -> None:
+    """They are announced: nothing is left to do."""
+    await tx.execute(CONFIRM, list(notifications))
