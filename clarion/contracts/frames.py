@@ -19,9 +19,13 @@ from clarion.contracts.item import Item, ItemState
 
 SUBPROTOCOL = "clarion.v1"
 MAX_COMMAND_IDS = 1_000
+MAX_KEY_CHARACTERS = 256
 
 Ref = str | int | None
 Version = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_CHARACTERS)] | None
+"""Names a command for its subscriber: one that is sent again, by a frame or by REST, is answered as
+before and not carried out twice."""
 ItemIds = Annotated[list[UUID], Meta(min_length=1, max_length=MAX_COMMAND_IDS)]
 
 
@@ -52,6 +56,7 @@ class Read(ClientFrame, tag="read", frozen=True, kw_only=True):
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    key: Key = None
 
 
 class Unread(ClientFrame, tag="unread", frozen=True, kw_only=True):
@@ -59,6 +64,7 @@ class Unread(ClientFrame, tag="unread", frozen=True, kw_only=True):
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    key: Key = None
 
 
 class Seen(ClientFrame, tag="seen", frozen=True, kw_only=True):
@@ -66,6 +72,7 @@ class Seen(ClientFrame, tag="seen", frozen=True, kw_only=True):
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    key: Key = None
 
 
 class Archive(ClientFrame, tag="archive", frozen=True, kw_only=True):
@@ -73,6 +80,7 @@ class Archive(ClientFrame, tag="archive", frozen=True, kw_only=True):
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    key: Key = None
 
 
 class Unarchive(ClientFrame, tag="unarchive", frozen=True, kw_only=True):
@@ -80,6 +88,7 @@ class Unarchive(ClientFrame, tag="unarchive", frozen=True, kw_only=True):
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    key: Key = None
 
 
 class Snooze(ClientFrame, tag="snooze", frozen=True, kw_only=True):
@@ -88,6 +97,7 @@ class Snooze(ClientFrame, tag="snooze", frozen=True, kw_only=True):
     until: Moment | None
     ids: ItemIds | None = None
     up_to: Version | None = None
+    key: Key = None
 
 
 class Ack(ClientFrame, tag="ack", frozen=True, kw_only=True):

@@ -22,10 +22,11 @@ async def test_a_command_resolves_with_the_servers_answer(
     session = await start_live(page, server, item(1))
     await page.evaluate(TRY, "read")
     first = await session.receive()
-    assert first == {"type": "read", "ids": ["item-001"], "ref": first["ref"]}
+    ref = first["ref"]
+    assert first == {"type": "read", "ids": ["item-001"], "ref": ref, "key": f"{ref}"}
     await page.evaluate(TRY, "archive")
     second = await session.receive()
-    assert second == {"type": "archive", "ids": ["item-001"], "ref": first["ref"] + 1}
+    assert second == {"type": "archive", "ids": ["item-001"], "ref": ref + 1, "key": f"{ref + 1}"}
     error = {"type": "error", "code": "unavailable", "detail": "The database is away."}
     await session.send(error | {"ref": second["ref"]}, {"type": "ok", "ref": first["ref"]})
     await until(page, "answers.length === 2")
@@ -45,7 +46,7 @@ async def test_a_command_without_an_answer_is_sent_again_after_a_loss(
     await session.send(*replay(item(1)))
     assert await session.receive() == sent
     second = await session.receive()
-    assert second == {"type": "archive", "ids": ["item-001"], "ref": sent["ref"] + 1}
+    assert (second["type"], second["ref"]) == ("archive", sent["ref"] + 1)
     await session.send({"type": "ok", "ref": sent["ref"]}, {"type": "ok", "ref": second["ref"]})
     await until(page, "answers.length === 2")
     assert await page.evaluate("answers") == ["ok", "ok"]
@@ -65,7 +66,7 @@ async def test_all_read_goes_up_to_what_is_known(page: Page, server: ScriptedSer
     session = await start_live(page, server, item(1), item(5))
     await page.evaluate("void clarion.readAll()")
     command = await session.receive()
-    assert command == {"type": "read", "up_to": 5, "ref": command["ref"]}
+    assert (command["type"], command["up_to"], "ids" in command) == ("read", 5, False)
 
 
 async def test_many_ids_are_sent_in_parts(page: Page, server: ScriptedServer) -> None:

@@ -100,5 +100,5 @@ async def test_snoozing_takes_a_date_or_its_text(
     await page.evaluate(f"void clarion.snooze('item-001', {until_when})")
     frame = await session.receive()
     at = "2030-05-01T08:00:00.000Z"
-    assert frame == {"type": "snooze", "ids": ["item-001"], "until": at, "ref": frame["ref"]}
+    assert (frame["type"], frame["ids"], frame["until"]) == ("snooze", ["item-001"], at)
     assert await page.evaluate("clarion.items[0].snoozed_until") == at

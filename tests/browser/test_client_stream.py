@@ -36,13 +36,14 @@ window.beat = () => streams.at(-1).dispatchEvent(new Event("heartbeat"));"""
 async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
     """A page whose requests may fail; closed before its server is."""
     assert server.url
-    async with open_page(browser, allowed_errors=("ERR_FAILED", "status of 401")) as opened:
+    async with open_page(browser, allowed_errors=("ERR_FAILED", "status of")) as opened:
         yield opened
 
 
 @pytest.fixture
 async def streaming(page: Page, server: ScriptedServer) -> Page:
     """A page that is live by server-sent events, with one item."""
+    await page.add_init_script("window.RealWebSocket = WebSocket")
     await page.add_init_script(NO_SOCKETS)
     await page.add_init_script(STREAMS)
     await page.route("**/v1/tickets", lambda route: route.fulfill(json={"ticket": "once"}))
@@ -80,6 +81,13 @@ async def test_a_stream_whose_heartbeat_comes_is_kept(streaming: Page) -> None:
     assert await streaming.evaluate("[clarion.state.state, streams.length]") == ["live", 1]
 
 
+async def pass_time(page: Page, milliseconds: int) -> None:
+    """Once the page waits so long, that time is over in it."""
+    await until(page, f"waits.includes({milliseconds})")
+    await page.evaluate("waits.length = 0")
+    await page.clock.run_for(milliseconds)
+
+
 class Rest:
     """The REST commands of the page: what came, and answers in the hands of the test."""
 
@@ -97,6 +105,9 @@ class Rest:
 
 COMMANDS = """() => {
   window.answers = [];
+  window.waits = [];
+  const wait = setTimeout;
+  window.setTimeout = (act, ms) => (waits.push(ms), wait(act, ms));
   for (const name of ["read", "unread"]) {
     const told = (error) => answers.push([name, error?.code ?? "ok"]);
     clarion[name]("item-001").then(() => told(), told);
@@ -136,7 +147,7 @@ async def test_a_command_that_may_not_have_arrived_is_sent_again_under_its_key(
     await streaming.evaluate(COMMANDS)
     _, key, route = await rest.next()
     await route.abort()
-    await streaming.clock.run_for(1_000)
+    await pass_time(streaming, 1_000)
     name, again, route = await rest.next()
     assert (name, again) == ("read", key)
     await route.fulfill(json={"version": 1})
@@ -149,18 +160,76 @@ async def test_a_command_that_may_not_have_arrived_is_sent_again_under_its_key(
 async def test_a_command_that_never_arrives_is_taken_back(streaming: Page, rest: Rest) -> None:
     await streaming.evaluate(COMMANDS)
     assert await streaming.evaluate("clarion.unreadCount") == 1  # read, and unread again
-    for attempt in range(1, 5):
+    for again_ms in (1_000, 2_000, 4_000, 8_000, None):
         name, _, route = await rest.next()
         assert name == "read"
         await route.abort()
-        if attempt < 4:
-            await streaming.clock.run_for(attempt * 1_000)
+        if again_ms:
+            await pass_time(streaming, again_ms)
     await until(streaming, "answers.length === 1")
     assert await streaming.evaluate("answers") == [["read", "unreachable"]]
     name, _, route = await rest.next()
     assert name == "unread"
     await route.fulfill(json={"version": 1})
     await until(streaming, "answers.length === 2")
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+async def test_a_command_that_came_at_a_bad_time_is_sent_again_under_its_key(
+    streaming: Page, rest: Rest, status: int
+) -> None:
+    await streaming.evaluate(COMMANDS)
+    _, key, route = await rest.next()
+    await route.fulfill(status=status, body="<h1>Later</h1>", headers={"retry-after": "7"})
+    await until(streaming, "waits.includes(7_000)")
+    assert await streaming.evaluate("[answers.length, clarion.unreadCount]") == [0, 1]
+    await streaming.clock.run_for(7_000)
+    name, again, route = await rest.next()
+    assert (name, again) == ("read", key)
+    await route.fulfill(json={"version": 1})
+    _, _, route = await rest.next()
+    await route.fulfill(json={"version": 1})
+    await until(streaming, "answers.length === 2")
+    assert await streaming.evaluate("answers") == [["read", "ok"], ["unread", "ok"]]
+
+
+async def test_a_command_at_a_time_that_stays_bad_is_taken_back(
+    streaming: Page, rest: Rest
+) -> None:
+    await streaming.evaluate(COMMANDS)
+    busy = {"code": "overloaded", "detail": "Later."}
+    for again_ms in (1_000, 2_000, 4_000, 8_000, None):
+        _, _, route = await rest.next()
+        await route.fulfill(status=503, json=busy)
+        if again_ms:
+            await pass_time(streaming, again_ms)
+    await until(streaming, "answers.length === 1")
+    name, _, route = await rest.next()
+    assert name == "unread"
+    await route.fulfill(status=429, json=busy, headers={"retry-after": "3600"})  # too long to wait
+    await until(streaming, "answers.length === 2")
+    taken_back = [["read", "overloaded"], ["unread", "overloaded"]]
+    assert await streaming.evaluate("answers") == taken_back
+    assert await streaming.evaluate("clarion.items[0].read_at") is None
+
+
+async def test_a_command_goes_on_by_a_socket_under_the_same_key(
+    streaming: Page, rest: Rest, server: ScriptedServer
+) -> None:
+    await streaming.evaluate(COMMANDS)
+    _, key, route = await rest.next()
+    await route.abort()
+    await streaming.evaluate("void (window.WebSocket = RealWebSocket)")
+    for n in (1, 2):  # the second never comes live
+        await streaming.evaluate("streams.at(-1).onerror()")
+        await streaming.clock.run_for(10)
+        if n == 1:
+            await until(streaming, "streams.length === 2")
+    session = await server.session()
+    await session.opened()
+    await session.send(*replay(item(1)))
+    read, unread = await session.receive(), await session.receive()
+    assert [read["type"], read["key"], unread["type"]] == ["read", key, "unread"]
 
 
 async def test_a_clock_that_is_set_back_hides_no_dead_stream(streaming: Page) -> None:

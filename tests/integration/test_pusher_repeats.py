@@ -1,10 +1,10 @@
-"""Commands by REST with an `Idempotency-Key`: one that is sent again is applied once."""
+"""Commands with a key, by REST and by frames: one that is sent again is applied once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import httpx2
@@ -12,10 +12,10 @@ import pytest
 
 from clarion.bus import Bus
 from clarion.store.database import Database
-from services.pusher.inbox import commands, keyed_commands
+from services.pusher.inbox import commands, keyed_commands, snooze
 from services.pusher.inbox.keyed_commands import KeyedCommands
 from tests.support.inbox_writer import InboxWriter
-from tests.support.pusher import Pusher, running_pusher, token
+from tests.support.pusher import Client, Pusher, running_pusher, token
 
 
 @pytest.fixture
@@ -89,6 +89,89 @@ async def test_a_key_with_another_command_is_refused_and_changes_nothing(
 @pytest.mark.parametrize("key", ["", '""', "k" * 257, "a\tb", "\xe9".encode("latin-1")])
 async def test_a_key_that_is_none_is_refused(http: httpx2.AsyncClient, key: str) -> None:
     assert await refused(http, "read", key, up_to=1) == (422, "invalid")
+
+
+async def by_frame(client: Client, kind: str, key: str, **more: Any) -> Any:
+    """The answer to a command, as a frame of a live session."""
+    await client.send({"type": kind, "key": key, "ref": 1} | more)
+    while (frame := await client.next())["type"] not in ("ok", "error"):
+        pass
+    return frame
+
+
+@pytest.mark.parametrize("ways", [("rest", "frame"), ("frame", "rest"), ("frame", "frame")])
+async def test_a_command_is_applied_once_whichever_way_it_comes(
+    pusher: Pusher, writer: InboxWriter, http: httpx2.AsyncClient, ways: tuple[str, str]
+) -> None:
+    await writer.write("user-1", "one", "two")
+
+    async def mark_read(way: str) -> None:
+        if way == "rest":
+            await post(http, "read", "k", up_to=1)
+            return
+        async with pusher.feed("user-1") as client:  # another session each time
+            assert await by_frame(client, "read", "k", up_to=1) == {"type": "ok", "ref": 1}
+
+    await mark_read(ways[0])
+    await post(http, "unread", up_to=9)
+    await mark_read(ways[1])
+    assert await unread(http) == 2
+
+
+async def test_a_key_of_a_frame_is_kept_as_one_of_a_call(
+    pusher: Pusher, writer: InboxWriter, http: httpx2.AsyncClient
+) -> None:
+    await writer.write("user-1", "one")
+    await post(http, "read", "k", up_to=1)
+    async with pusher.feed("user-1") as client:
+        reused = await by_frame(client, "archive", "k", up_to=1)
+        faulty = [
+            await by_frame(client, "read", key, up_to=1)  # pyright: ignore[reportArgumentType]
+            for key in ("", "k" * 257, "a\tb", "\x00", 7, ["k"])
+        ]
+        whole = await by_frame(client, "seen", "k" * 256, up_to=1)
+    assert reused["code"] == "idempotency_key_reused"
+    assert "`key` came with another command" in reused["detail"]
+    assert [(one["code"], "`key` must be" in one["detail"]) for one in faulty] == [
+        ("invalid", True)
+    ] * 6
+    assert whole["type"] == "ok"
+
+
+async def test_a_snooze_that_comes_again_after_its_end_is_answered_as_the_repeat_it_is(
+    pusher: Pusher,
+    writer: InboxWriter,
+    http: httpx2.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await writer.write("user-1", "one")
+    end = datetime.now(UTC) + timedelta(hours=1)
+    until = end.isoformat()
+    first = await post(http, "snooze", "k", up_to=1, until=until)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Later:
+            return cls.fromtimestamp(end.timestamp() + 1, tz)
+
+    monkeypatch.setattr(snooze, "datetime", Later)
+    assert await post(http, "snooze", "k", up_to=1, until=until) == first
+    elsewhere = end.astimezone(timezone(timedelta(hours=2))).isoformat()
+    async with pusher.feed("user-1") as client:
+        again = await by_frame(client, "snooze", "k", up_to=1, until=elsewhere)
+        late = await by_frame(client, "snooze", "another", up_to=1, until=until)
+        other = await by_frame(client, "snooze", "k", up_to=2, until=until)
+        bare = await by_frame(client, "snooze", "x", up_to=1, until="2020-01-01T00:00:00Z")
+    assert again["type"] == "ok"
+    assert [one["code"] for one in (late, other, bare)] == [
+        "invalid",
+        "idempotency_key_reused",
+        "invalid",
+    ]
+    assert late["detail"] == "`until` must lie in the future."
+    assert await refused(http, "snooze", "new", up_to=1, until=until) == (422, "invalid")
+    async with pusher.feed("user-1") as client:  # a key that was refused is not used up
+        assert (await by_frame(client, "read", "another", up_to=1))["type"] == "ok"
 
 
 async def test_keys_of_two_subscribers_are_two(

@@ -2,14 +2,14 @@ import { ClarionError } from "./errors.js";
 import { MAX_PENDING_COMMANDS } from "./limits.js";
 
 /**
- * Commands on their way, in the order they were given, each with who settles its promise. Each may
- * be carried out twice without harm, so one that was not answered when the connection broke is sent
- * again on the next.
+ * Commands on their way, in the order they were given, each with who settles its promise. One that
+ * was not answered when the connection broke is sent again on the next, of whatever kind: by its `key`
+ * the server carries it out once.
  *
  * @typedef {import("./frames.js").CommandFrame} CommandFrame
  * @typedef {import("./frames.js").StateFrame} StateFrame
  * @typedef {import("./frames.js").PublishFrame} PublishFrame
- * @typedef {Omit<StateFrame, "ref"> | Omit<PublishFrame, "ref">} Command
+ * @typedef {Omit<StateFrame, "ref" | "key"> | Omit<PublishFrame, "ref">} Command
  * @typedef {Map<CommandFrame, (error: ClarionError | false) => void>} Pending
  */
 
@@ -25,6 +25,7 @@ let lastRef = Math.floor(Math.random() * 1e15);
 export function given(pending, command, settle) {
   if (pending.size >= MAX_PENDING_COMMANDS) throw new ClarionError("too_many_commands");
   const frame = /** @type {CommandFrame} */ ({ ...command, ref: ++lastRef });
+  if (frame.type !== "publish") frame.key = `${lastRef}`; // that has an id
   pending.set(frame, settle);
   return frame;
 }

@@ -6,9 +6,11 @@ export class ClarionError extends Error {
   /**
    * @param {string} code
    * @param {string} [detail]  where there is more to say
+   * @param {number} [againInMs]  where it is of use to ask the same again: not before
    */
-  constructor(code, detail = code) {
+  constructor(code, detail = code, againInMs) {
     super(detail);
     this.code = code;
+    this.againInMs = againInMs;
   }
 }

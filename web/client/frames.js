@@ -40,8 +40,10 @@
  * @typedef {{type: "auth", token: string} | Hello | {type: "ping"}
  *   | {type: "ack", version: number}} ControlFrame
  * @typedef {{type: "read" | "unread" | "seen" | "archive" | "unarchive" | "snooze", ids?: string[],
- *   up_to?: number, until?: string | null, ref: number}} StateFrame  `until` with `snooze` only
- * @typedef {{type: "publish", topic: string, data: unknown, id: string, ref: number}} PublishFrame
+ *   up_to?: number, until?: string | null, ref: number, key?: string}} StateFrame  `until` with `snooze`
+ *   only; by its `key` it is carried out once, whichever way it is sent
+ * @typedef {{type: "publish", topic: string, data: unknown, id: string, ref: number,
+ *   key?: undefined}} PublishFrame
  * @typedef {StateFrame | PublishFrame} CommandFrame
  * @typedef {ControlFrame | CommandFrame} ClientFrame
  *

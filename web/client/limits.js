@@ -32,8 +32,10 @@ export const LAST_WORDS_MS = 100;
 
 /** Of REST, and how often a command is sent that way before it is taken back. */
 export const ANSWER_WITHIN_MS = 10_000;
-export const COMMAND_ATTEMPTS = 4;
+export const COMMAND_ATTEMPTS = 5;
+/** Twice as long each time, or as the server asks; one that is not to come again within this is taken back. */
 export const COMMAND_AGAIN_MS = 1_000;
+export const COMMAND_AGAIN_WITHIN_MS = 30_000;
 
 export const ACKNOWLEDGE_AFTER_MS = 1_000;
 export const MAX_ITEMS = 500;

@@ -26,7 +26,6 @@ export const REVOKED = "token_revoked";
 /** The client's own. */
 export const SIGNED_OUT = "signed_out";
 export const NOT_A_TOKEN = "not_a_token";
-export const UNREACHABLE = "unreachable";
 
 export const NO_ADDRESS = "This page has no address: say the feed's `url`.";
 const REFUSED = "The server refuses this page.";

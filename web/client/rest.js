@@ -1,6 +1,6 @@
 import { ClarionError } from "./errors.js";
 import { ANSWER_WITHIN_MS } from "./limits.js";
-import { isShut, NO_ADDRESS, UNREACHABLE } from "./protocol.js";
+import { isShut, NO_ADDRESS } from "./protocol.js";
 
 /**
  * A call beside the live feed, with the page's token; a token that is refused is replaced once.
@@ -22,7 +22,20 @@ export async function call(url, tokens, path, body, key) {
   }
   const said = await answer.json().catch(() => (answer.ok ? unreachable() : {}));
   if (answer.ok) return said;
-  throw new ClarionError(said.code ?? "failed", said.detail ?? `The server answered ${answer.status}.`);
+  const detail = said.detail ?? `The server answered ${answer.status}.`;
+  throw new ClarionError(said.code ?? "failed", detail, againInMs(answer));
+}
+
+/**
+ * When it is of use to ask the same again, at the earliest: what a proxy or a server that is busy,
+ * stopping or broken answers today it may not answer tomorrow.
+ *
+ * @param {Response} answer
+ */
+function againInMs({ status, headers }) {
+  if (status < 500 && ![408, 425, 429].includes(status)) return;
+  const said = headers.get("retry-after") ?? "";
+  return Math.max(0, +said * 1_000 || Date.parse(said) - Date.now() || 0);
 }
 
 /**
@@ -66,5 +79,5 @@ function ask(address, token, body, key) {
 
 /** @returns {never} */
 function unreachable() {
-  throw new ClarionError(UNREACHABLE, "The server cannot be reached.");
+  throw new ClarionError("unreachable", "The server cannot be reached.", 0);
 }

@@ -1,13 +1,14 @@
 import { ClarionError } from "./errors.js";
 import {
   COMMAND_AGAIN_MS,
+  COMMAND_AGAIN_WITHIN_MS,
   COMMAND_ATTEMPTS,
   POLLS_SOON,
   POLL_EVERY_MS,
   POLL_SOON_MS,
   QUIET_MS_A_HEARTBEAT_S,
 } from "./limits.js";
-import { ABNORMAL, TOKEN_REFUSED, UNREACHABLE, isOfFeed, parsed } from "./protocol.js";
+import { ABNORMAL, TOKEN_REFUSED, isOfFeed, parsed } from "./protocol.js";
 import { call } from "./rest.js";
 import { timer } from "./timer.js";
 
@@ -145,25 +146,26 @@ export function openStream(url, isHeld) {
   }
 
   /**
-   * One that may not have arrived is sent again, under the same key; on the next link, where this one
-   * is over meanwhile or needs another token.
+   * One that may not have arrived, or came at a bad time, is sent again under the same key, and less
+   * often each time; on the next link, where this one is over meanwhile or needs another token.
    *
    * @param {import("./frames.js").CommandFrame} frame
    */
-  async function carryOut({ ref, type, ...body }) {
+  async function carryOut({ ref, type, key, ...body }) {
     for (let attempt = 1; !isOver; attempt++) {
       try {
         if (type === "publish") throw new ClarionError("unsupported", "Publishing needs a WebSocket.");
-        const { version = 0 } = await call(url, tokens, `inbox/${type}`, body, `${ref}`);
+        const { version = 0 } = await call(url, tokens, `inbox/${type}`, body, key);
         return answerAfter(version, { type: "ok", ref });
       } catch (error) {
         failed(error);
-        const { code, message } = /** @type {ClarionError} */ (error);
-        if (code !== UNREACHABLE || attempt >= COMMAND_ATTEMPTS) {
+        const { code, message, againInMs = Infinity } = /** @type {ClarionError} */ (error);
+        if (againInMs > COMMAND_AGAIN_WITHIN_MS || attempt >= COMMAND_ATTEMPTS) {
           return say({ type: "error", ref, code, detail: message });
         }
+        const waitMs = Math.max(againInMs, COMMAND_AGAIN_MS * 2 ** (attempt - 1));
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
-      await new Promise((resolve) => setTimeout(resolve, COMMAND_AGAIN_MS * attempt));
     }
   }
 

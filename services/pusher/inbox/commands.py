@@ -25,6 +25,7 @@ from clarion.records.item_changes import noted
 from clarion.store.database import Database, Driver
 from services.pusher.inbox.history import WHOLE, item_of
 from services.pusher.inbox.item_states import is_unread, state_of
+from services.pusher.inbox.snooze import check_until
 
 encode = msgspec.json.Encoder().encode
 
@@ -135,10 +136,12 @@ class Commands:
         by: str = REST,
     ) -> Outcome:
         """Apply a verb to these ids, or to all items with a version of at most `up_to`. `by` is
-        through what the subscriber does it, for the history."""
+        through what the subscriber does it, for the history. Raises `Invalid` where a snooze may
+        not last `until` then."""
         outcome = Outcome()
         left = list(ids or ())
         deed = deed_of(tenant, subscriber, verb, until, by)
+        check_until(until)
         while True:
             part = None if ids is None else left[: deed.limit]
             step = await self._database.run(

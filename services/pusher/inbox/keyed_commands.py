@@ -1,5 +1,5 @@
-"""Commands that bear an `Idempotency-Key`: one that is sent again is answered as before, and not
-carried out a second time, whichever pusher it comes to.
+"""Commands that bear a key, `Idempotency-Key` of a call or `key` of a frame: one that is sent
+again, either way, is answered as before and not carried out a second time, by any pusher.
 
 The key is a row of the store, written in the transaction of the command: the first that takes it
 carries the command out, others wait for it. What takes several transactions keeps there how far
@@ -21,15 +21,17 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from clarion.contracts.frames import MAX_KEY_CHARACTERS
+from clarion.contracts.ids import holds_control
 from clarion.errors import FieldError, Invalid, StoreUnavailable
 from clarion.store.database import Database, Driver
 from services.pusher.inbox.commands import Change, Deed, Outcome, take_step
+from services.pusher.inbox.snooze import check_until
 
 log = structlog.get_logger("clarion.pusher")
 
 KEPT = timedelta(minutes=10)
 MAX_KEYS = 1_000
-MAX_CHARACTERS = 256
 TRIM_EVERY_S = 60.0
 BATCH = 1_000
 
@@ -40,6 +42,7 @@ DELETE FROM command_keys WHERE tenant = $1 AND subscriber = $2 AND at < greatest
         ORDER BY at DESC OFFSET $4 LIMIT 1)
 )
 """
+KNOWN = "SELECT request FROM command_keys WHERE tenant = $1 AND subscriber = $2 AND key = $3"
 TAKE = """
 INSERT INTO command_keys AS k (tenant, subscriber, key, request) VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant, subscriber, key) DO UPDATE SET key = k.key
@@ -54,6 +57,11 @@ DELETE FROM command_keys WHERE (tenant, subscriber, key) IN (
     SELECT tenant, subscriber, key FROM command_keys WHERE at < now() - $1::interval
     ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
+
+
+def is_key(text: str) -> bool:
+    """Whether a command may bear this."""
+    return 1 <= len(text) <= MAX_KEY_CHARACTERS and not holds_control(text)
 
 
 @dataclass(slots=True)
@@ -77,7 +85,8 @@ class KeyedCommands:
         self, deed: Deed, ids: Sequence[UUID] | None, up_to: int | None, key: str
     ) -> Outcome:
         """As `Commands.carry_out`, once. `changes` has what this call did; the rest is that of the
-        whole command. Raises `Invalid` where the key came with another one."""
+        whole command. Raises `Invalid` where the key came with another one, or the first time that
+        it comes its snooze may not last until then."""
         outcome = Outcome()
         while True:
             step = await self._database.run(lambda tx: _step(tx, deed, ids, up_to, key))
@@ -140,6 +149,8 @@ async def _step(
 async def _take(tx: Driver, deed: Deed, key: str, request: bytes) -> Progress:
     whose = (deed.tenant, deed.subscriber)
     await tx.execute(MAKE_ROOM, *whose, KEPT, MAX_KEYS - 2)  # with the new one MAX_KEYS
+    if deed.verb == "snooze" and not await tx.fetchval(KNOWN, *whose, key):
+        check_until(*deed.more)
     row: Any = await tx.fetchrow(TAKE, *whose, key, request)
     if row["request"] != request:
         fault = FieldError("Idempotency-Key", "came with another command: give each its own")
@@ -151,5 +162,6 @@ async def _take(tx: Driver, deed: Deed, key: str, request: bytes) -> Progress:
 
 def _digest(deed: Deed, ids: Sequence[UUID] | None, up_to: int | None) -> bytes:
     """Tells one command from another."""
-    said = (deed.verb, deed.more, ids, up_to)
+    more = [one and one.timestamp() for one in deed.more]  # however it was spelled
+    said = (deed.verb, more, ids, up_to)
     return hashlib.sha256(msgspec.json.encode(said)).digest()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from clarion.errors import FieldError, Invalid
+
 LONGEST = timedelta(days=366)
 
 
@@ -15,3 +17,10 @@ def until_fault(until: datetime | None, now: datetime | None = None) -> str | No
     if until <= now:
         return "must lie in the future"
     return "must lie within one year" if until > now + LONGEST else None
+
+
+def check_until(until: datetime | None) -> None:
+    """Raises `Invalid` where a snooze may not begin that lasts until then."""
+    fault = until_fault(until)
+    if fault is not None:
+        raise Invalid("1 field is not as documented.", errors=[FieldError("until", fault)])

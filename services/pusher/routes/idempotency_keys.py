@@ -6,15 +6,15 @@ from typing import Annotated
 
 from fastapi import Header
 
-from clarion.contracts.ids import holds_control
+from clarion.contracts.frames import MAX_KEY_CHARACTERS
 from clarion.errors import FieldError, Invalid
-from services.pusher.inbox.keyed_commands import MAX_CHARACTERS
+from services.pusher.inbox.keyed_commands import is_key
 
 DESCRIPTION = (
     "Names the command: one that is sent again within ten minutes is answered as before, and not "
     "carried out twice"
 )
-WORDS = f"must be UTF-8 of 1 to {MAX_CHARACTERS} characters, none of them a control character"
+WORDS = f"must be UTF-8 of 1 to {MAX_KEY_CHARACTERS} characters, none of them a control character"
 
 
 async def idempotency_key(
@@ -29,7 +29,7 @@ async def idempotency_key(
         key = ""
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
-    if not 1 <= len(key) <= MAX_CHARACTERS or holds_control(key):
+    if not is_key(key):
         fault = FieldError("Idempotency-Key", WORDS)
         raise Invalid("The Idempotency-Key is not valid.", errors=[fault])
     return key

@@ -164,7 +164,7 @@ async def carry_out(
         ids=selection.ids,
         up_to=selection.up_to,
         until=until,
-        idempotency_key=key,
+        key=key,
     )
     return answer(OutcomeAnswer(outcome.version, outcome.unread, outcome.changed))
 

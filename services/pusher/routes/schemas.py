@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import Query
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -19,7 +18,6 @@ from pydantic import (
 
 from clarion.contracts.frames import MAX_COMMAND_IDS
 from clarion.contracts.moments import read_moment
-from services.pusher.inbox.snooze import until_fault
 
 Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Epoch = Annotated[
@@ -103,15 +101,7 @@ def read_until(value: object) -> object:
     return moment
 
 
-def check_until(value: datetime | None) -> datetime | None:
-    """Raises `ValueError` where a snooze may not last until then."""
-    fault = until_fault(value)
-    if fault is not None:
-        raise ValueError(fault)
-    return value
-
-
 class SnoozeSelection(Selection):
     """A selection, and until when it is snoozed."""
 
-    until: Annotated[AwareDatetime | None, BeforeValidator(read_until), AfterValidator(check_until)]
+    until: Annotated[AwareDatetime | None, BeforeValidator(read_until)]

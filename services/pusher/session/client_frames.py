@@ -6,21 +6,10 @@ from typing import Any
 
 import msgspec
 
-from clarion.contracts.frames import (
-    AnyClientFrame,
-    Archive,
-    Command,
-    ErrorFrame,
-    Read,
-    Seen,
-    Snooze,
-    Unarchive,
-    Unread,
-)
+from clarion.contracts.frames import AnyClientFrame, Command, ErrorFrame
 from clarion.contracts.media import BOM, without_bom
 from clarion.contracts.moments import without_leap_seconds
-from services.pusher.inbox.commands import Verb
-from services.pusher.inbox.snooze import until_fault
+from services.pusher.inbox.keyed_commands import is_key
 from services.pusher.wire.frame_faults import (
     FRAMES,
     MAX_REF_CHARACTERS,
@@ -28,15 +17,6 @@ from services.pusher.wire.frame_faults import (
     frame_faults,
     type_fault,
 )
-
-VERBS: dict[type[Command], Verb] = {
-    Read: "read",
-    Unread: "unread",
-    Seen: "seen",
-    Archive: "archive",
-    Unarchive: "unarchive",
-    Snooze: "snooze",
-}
 
 _unreadable = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
 
@@ -63,8 +43,8 @@ def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame | None:
         return ErrorFrame(code="invalid", detail=f"`ref` {MUST_BE['ref']}.")
     if isinstance(frame, Command) and (frame.ids is None) == (frame.up_to is None):
         return ErrorFrame(code="invalid", detail="Give either `ids` or `up_to`.", ref=frame.ref)
-    if isinstance(frame, Snooze) and (fault := until_fault(frame.until)) is not None:
-        return ErrorFrame(code="invalid", detail=f"`until` {fault}.", ref=frame.ref)
+    if isinstance(frame, Command) and frame.key is not None and not is_key(frame.key):
+        return ErrorFrame(code="invalid", detail=f"`key` {MUST_BE['key']}.", ref=frame.ref)
     return frame
 
 

@@ -40,26 +40,26 @@ class Changes:
         up_to: int | None,
         until: datetime | None = None,
         by: str = REST,
-        idempotency_key: str | None = None,
+        key: str | None = None,
     ) -> Outcome:
         """Carry out a command and tell of it; sessions here hear it before this returns. With a
-        key once only: raises `Invalid` for one that came with another command. Raises
-        `StoreUnavailable`."""
+        key once only, whichever way it comes. Raises `Invalid` for a key that came with another
+        command and for a snooze that may not last `until` then, and `StoreUnavailable`."""
         COMMANDS.labels(verb).inc()
-        key = feed_key(tenant, subscriber)
-        feed = self._hub.feeds.get(key)
+        name = feed_key(tenant, subscriber)
+        feed = self._hub.feeds.get(name)
         before = self._epochs.passed_on(feed) if feed is not None else None
-        if idempotency_key is None:
+        if key is None:
             outcome = await self._commands.carry_out(
                 tenant, subscriber, verb, ids=ids, up_to=up_to, until=until, by=by
             )
         else:
             deed = deed_of(tenant, subscriber, verb, until, by)
-            outcome = await self._keyed.carry_out(deed, ids, up_to, idempotency_key)
+            outcome = await self._keyed.carry_out(deed, ids, up_to, key)
         if before is not None and outcome.changes:
             with suppress(StoreUnavailable):  # what was committed is answered; the next check tells
                 await self._epochs.check(before, before.epoch, outcome.changes[0].version - 1)
-        announced = [changed_frame(key, change) for change in outcome.changes]
+        announced = [changed_frame(name, change) for change in outcome.changes]
         self._hub.announce(announced)
         self._announcer.announce(announced)
         return outcome

@@ -18,7 +18,6 @@ from clarion.contracts.frames import (
     Pong,
     Publish,
     Ref,
-    Snooze,
 )
 from clarion.errors import Unauthorized, Unavailable
 from clarion.tokens.subscriber import SubscriberToken
@@ -30,8 +29,8 @@ from services.pusher.feed.shards import Shards
 from services.pusher.feed.states import Link, Stage
 from services.pusher.feed.tasks import Tasks
 from services.pusher.metrics import REPLAYS
-from services.pusher.session.client_frames import VERBS
 from services.pusher.session.command_announcements import Changes
+from services.pusher.session.framed_commands import carry_out
 from services.pusher.session.handshake_gate import HandshakeGate
 from services.pusher.session.publishing import Publishing
 from services.pusher.session.receipts import Receipts
@@ -204,16 +203,11 @@ class Conversations:
         feed = session.feed
         if feed is None:
             return
-        outcome = await self.changes.make(
-            feed.tenant,
-            feed.subscriber,
-            VERBS[type(command)],
-            ids=command.ids,
-            up_to=command.up_to,
-            until=command.until if isinstance(command, Snooze) else None,
-            by=f"session {session.id}",
-        )
-        if outcome.changes and session.stage is Stage.LIVE and session.version < outcome.version:
+        outcome = await carry_out(self.changes, session, feed, command)
+        if isinstance(outcome, ErrorFrame):
+            session.send(outcome)
+            return
+        if outcome.changed and session.stage is Stage.LIVE and session.version < outcome.version:
             await self.gaps.fill(feed)  # the answer comes after the change
         session.send(Ok(ref=command.ref))
 

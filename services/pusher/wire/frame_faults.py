@@ -9,7 +9,12 @@ from uuid import UUID
 
 from clarion.contracts.error_words import TIME_WORDS, UUID_WORDS, WORDS
 from clarion.contracts.field_faults import EXPECTED, converts, types_of
-from clarion.contracts.frames import MAX_COMMAND_IDS, AnyClientFrame, ClientFrame
+from clarion.contracts.frames import (
+    MAX_COMMAND_IDS,
+    MAX_KEY_CHARACTERS,
+    AnyClientFrame,
+    ClientFrame,
+)
 from clarion.contracts.ids import SUBSCRIBER_ID_WORDS
 from clarion.contracts.unknown_fields import unknown
 
@@ -27,6 +32,7 @@ MUST_BE: Mapping[str, str] = {
     "epoch": "must be a string",
     "up_to": VERSION_WORDS,
     "version": VERSION_WORDS,
+    "key": f"must be a string of 1 to {MAX_KEY_CHARACTERS} characters, none a control character",
     "ids": f"must be a list of 1 to {MAX_COMMAND_IDS:,} UUIDs",
     "until": f"{TIME_WORDS}, or null",
     "topic": f"must be {SUBSCRIBER_ID_WORDS}",

@@ -1,0 +1,49 @@
+"""Commands as frames of a session."""
+
+from __future__ import annotations
+
+from clarion.contracts.frames import (
+    Archive,
+    Command,
+    ErrorFrame,
+    Read,
+    Seen,
+    Snooze,
+    Unarchive,
+    Unread,
+)
+from clarion.errors import Invalid
+from services.pusher.feed.feed import Feed
+from services.pusher.inbox.commands import Outcome, Verb
+from services.pusher.session.command_announcements import Changes
+from services.pusher.session.session import Session
+
+VERBS: dict[type[Command], Verb] = {
+    Read: "read",
+    Unread: "unread",
+    Seen: "seen",
+    Archive: "archive",
+    Unarchive: "unarchive",
+    Snooze: "snooze",
+}
+FIELDS = {"Idempotency-Key": "key"}
+
+
+async def carry_out(
+    changes: Changes, session: Session, feed: Feed, command: Command
+) -> Outcome | ErrorFrame:
+    """What it did, or why it was refused. Raises `StoreUnavailable`."""
+    try:
+        return await changes.make(
+            feed.tenant,
+            feed.subscriber,
+            VERBS[type(command)],
+            ids=command.ids,
+            up_to=command.up_to,
+            until=command.until if isinstance(command, Snooze) else None,
+            by=f"session {session.id}",
+            key=command.key,
+        )
+    except Invalid as refusal:
+        words = [f"`{FIELDS.get(one.field, one.field)}` {one.message}." for one in refusal.errors]
+        return ErrorFrame(code=refusal.code, detail=" ".join(words), ref=command.ref)
