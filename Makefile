@@ -77,7 +77,7 @@ lock: ## choose versions anew within pyproject.toml and package.json
 
 clean: ## remove environment and caches; the data too where DATA= is given
 	rm -rf .venv .cache node_modules .pytest_cache .ruff_cache .hypothesis .schemathesis dist site web/*/dist
-	find clarion services tests migrations bench chaos scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find clarion services testbed tests migrations bench chaos scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 ifeq ($(origin DATA),command line)
 	rm -rf "$(DATA)"
 endif

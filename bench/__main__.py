@@ -6,9 +6,10 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from bench import accept, end_to_end, fanout, plan, results, sessions, stalled, token_check
-from bench.ground import Ground, open_ground
-from bench.results import Report
+from bench.lib import results
+from bench.lib.ground import Ground, open_ground
+from bench.lib.results import Report
+from bench.measures import accept, end_to_end, fanout, plan, sessions, stalled, token_check
 from clarion.telemetry.logs import configure_logs
 
 Measure = Callable[[Ground], Awaitable[Report]]

@@ -17,7 +17,7 @@ from chaos.part import NODES
 from chaos.report import Outcome, heal_max_s, show
 from chaos.run import Options, run
 from chaos.schedule import CLUSTER_FAULTS, FAULTS, chosen
-from tests.support import processes
+from testbed import processes
 
 INTERRUPTED = 130
 HEAL_S = 30.0

@@ -12,7 +12,7 @@ from http import HTTPStatus
 import httpx2
 
 from clarion.topology import DELIVERIES, deliveries_queue, delivery_key
-from tests.support.rabbitmq import BrokerNode
+from testbed.rabbitmq import BrokerNode
 
 MORE_THAN_ANY_DISK = str(10**18)
 DISK_LIMIT = "1MB"

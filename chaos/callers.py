@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from tests.support.stack import API_KEY
+from testbed.stack import API_KEY
 
 TIMEOUT_S = 10.0
 FIRST_WAIT_S = 0.2

@@ -14,7 +14,7 @@ import websockets
 
 from chaos.ledger import Shown
 from clarion.tokens.subscriber import mint_token
-from tests.support.stack import TOKEN_SECRET
+from testbed.stack import TOKEN_SECRET
 
 CHURN_S = 25.0
 """The mean time after which a client breaks its own connection."""

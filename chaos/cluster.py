@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from clarion.topology import DECLARED_QUEUES
-from tests.support.processes import wait_until
-from tests.support.rabbitmq import BrokerNode
+from testbed.processes import wait_until
+from testbed.rabbitmq import BrokerNode
 
 MEMBERS_S = 30.0
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 import asyncpg
 
-from tests.support.postgres import PostgresNode
+from testbed.postgres import PostgresNode
 
 LOCKED_S = 2.0
 FREE_S = 0.2

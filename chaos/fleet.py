@@ -14,7 +14,7 @@ import httpx2
 
 from chaos.line import Line
 from chaos.part import PARTS
-from tests.support.processes import Process, free_port, launch
+from testbed.processes import Process, free_port, launch
 
 READY_S = 120.0
 STOP_S = 30.0

@@ -19,11 +19,11 @@ from chaos.line import Line, Streams
 from chaos.part import PARTS
 from chaos.providers import SEND_TIMEOUT_S, FlakyMailbox, FlakyTwilio, Post
 from clarion.store.migrate import migrate
-from tests.support.postgres import PostgresNode
-from tests.support.rabbitmq import BrokerNode, find_node, start_cluster
-from tests.support.smtp import running_smtp
-from tests.support.stack import API_KEY, TOKEN_SECRET
-from tests.support.twilio import SID, TOKEN, running_twilio
+from testbed.postgres import PostgresNode
+from testbed.rabbitmq import BrokerNode, find_node, start_cluster
+from testbed.smtp import running_smtp
+from testbed.stack import API_KEY, TOKEN_SECRET
+from testbed.twilio import SID, TOKEN, running_twilio
 
 SERVER = (
     "fsync = 'on'",

@@ -14,8 +14,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tests.support.smtp import Mailbox
-from tests.support.twilio import TwilioFake, fault
+from testbed.smtp import Mailbox
+from testbed.twilio import TwilioFake, fault
 
 SEND_TIMEOUT_S = 4.0
 """What the notifiers are told to wait; a hang lasts longer."""

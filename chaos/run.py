@@ -25,7 +25,7 @@ from chaos.providers import SEND_TIMEOUT_S
 from chaos.report import Outcome, heal_max_s
 from chaos.schedule import planned
 from chaos.watch import Watch, answers
-from tests.support.processes import wait_until
+from testbed.processes import wait_until
 
 CALLERS = 4
 PROGRESS_S = 5.0

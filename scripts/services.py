@@ -18,11 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.support.browser import find_chromium, find_firefox
-from tests.support.installed_postgres import find_postgres
-from tests.support.nginx import NGINX
-from tests.support.pgbouncer import find_pgbouncer
-from tests.support.rabbitmq import find_node
+from testbed.browser import find_chromium, find_firefox
+from testbed.installed_postgres import find_postgres
+from testbed.nginx import NGINX
+from testbed.pgbouncer import find_pgbouncer
+from testbed.rabbitmq import find_node
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 KEEP_STOPPED = "#!/bin/sh\nexit 101\n"

@@ -17,16 +17,16 @@ from playwright.async_api import Browser
 
 from clarion.bus import Bus, open_bus
 from clarion.store.database import Database
-from tests.support import processes
-from tests.support.browser import (
+from testbed import processes
+from testbed.browser import (
     find_chromium,
     find_firefox,
     firefox_seats,
     open_browser,
     open_firefox,
 )
-from tests.support.postgres import Databases, PostgresNode
-from tests.support.rabbitmq import Broker, BrokerNode, find_node, given_broker
+from testbed.postgres import Databases, PostgresNode
+from testbed.rabbitmq import Broker, BrokerNode, find_node, given_broker
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -238,7 +238,7 @@ def firefox_program() -> Iterator[str]:
 
 @pytest.fixture
 async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
-    """A headless browser; open pages in it with `tests.support.browser.open_page`.
+    """A headless browser; open pages in it with `testbed.browser.open_page`.
 
     Chromium, or what `both_browsers` says.
     """

@@ -10,10 +10,10 @@ import asyncpg
 import msgspec
 
 from bench.contenders.contender import Contender, News, Send
-from bench.events import TOKEN_SECRET
-from bench.ground import Ground
-from bench.server import service
-from bench.sockets import Sockets
+from bench.lib.events import TOKEN_SECRET
+from bench.lib.ground import Ground
+from bench.lib.server import service
+from bench.loads.sockets import Sockets
 from clarion.bus import Message, open_bus
 from clarion.contracts.announcement import (
     ANNOUNCEMENT_CONTENT_TYPE,

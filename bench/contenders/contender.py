@@ -7,9 +7,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bench.ground import Ground
-from bench.server import Server
-from bench.sockets import Sockets
+from bench.lib.ground import Ground
+from bench.lib.server import Server
+from bench.loads.sockets import Sockets
 
 
 class MissingProgram(Exception):

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 
 from bench.contenders.contender import Contender, MissingProgram, News
-from bench.ground import Ground
-from bench.server import Server, program
-from bench.sockets import Sockets
-from tests.support.processes import free_port
+from bench.lib.ground import Ground
+from bench.lib.server import Server, program
+from bench.loads.sockets import Sockets
+from testbed.processes import free_port
 
 MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"))
 MODULE = "ngx_nchan_module.so"

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.contenders.contender import Contender, MissingProgram, News
-from bench.ground import Ground
-from bench.server import Server
-from bench.sockets import Sockets
-from tests.support.processes import free_port, start_process
+from bench.lib.ground import Ground
+from bench.lib.server import Server
+from bench.loads.sockets import Sockets
+from testbed.processes import free_port, start_process
 
 SOURCE = Path(__file__).parent.parent / "peers" / "send.c"
 REMEDY = "send(2) is left out: it needs a C compiler (Debian: apt-get install gcc libc6-dev)."

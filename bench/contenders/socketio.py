@@ -10,9 +10,9 @@ from typing import Any, cast
 from socketio import AsyncAioPikaManager
 
 from bench.contenders.contender import Contender, News
-from bench.ground import Ground
-from bench.server import peer
-from bench.sockets import Sockets
+from bench.lib.ground import Ground
+from bench.lib.server import peer
+from bench.loads.sockets import Sockets
 
 
 @asynccontextmanager

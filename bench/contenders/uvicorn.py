@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 import aio_pika
 
 from bench.contenders.contender import Contender, News
-from bench.ground import Ground
+from bench.lib.ground import Ground
+from bench.lib.server import peer
+from bench.loads.sockets import Sockets
 from bench.peers.broker import LIVE
-from bench.server import peer
-from bench.sockets import Sockets
 
 
 @asynccontextmanager

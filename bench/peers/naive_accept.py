@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, Field
 
-from bench.events import API_KEY
+from bench.lib.events import API_KEY
 from bench.peers.broker import QUEUE, connect, events_queue
 
 KEYS = {API_KEY: "default"}

@@ -13,7 +13,7 @@ import jwt
 from aio_pika.abc import AbstractQueue
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
-from bench.events import TOKEN_SECRET
+from bench.lib.events import TOKEN_SECRET
 from bench.peers.broker import connect, live_exchange
 
 sessions: defaultdict[str, set[WebSocket]] = defaultdict(set)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import jwt
 from socketio import ASGIApp, AsyncAioPikaManager, AsyncServer
 
-from bench.events import TOKEN_SECRET
+from bench.lib.events import TOKEN_SECRET
 
 SILENCE_S = 600
 """No heartbeat of this server is what is measured."""

@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 from aio_pika.abc import AbstractQueue
 
-from bench.events import TOKEN_SECRET
+from bench.lib.events import TOKEN_SECRET
 from bench.peers.broker import connect, live_exchange
 
 sessions: defaultdict[str, set[Any]] = defaultdict(set)

@@ -3,7 +3,8 @@
 Only the common form is judged here: one of two plain headers, byte for byte, and segments in
 canonical base64url. Whatever else comes is `None`: "ask PyJWT", which knows every other form and
 refuses what is none. So there is nothing in a header to interpret, and no token holds here that
-PyJWT would refuse (`tests/unit/test_tokens.py` compares them, `bench/token_check.py` measures).
+PyJWT would refuse (`tests/unit/test_tokens.py` compares them, `bench/measures/token_check.py`
+measures).
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from testbed.browser import open_page
+from testbed.processes import free_port
 from tests.browser.demo import NOT_PLANNED_YET, Demo, open_demo, running_demo
 from tests.browser.scripted import ScriptedServer, scripted_server
-from tests.support.browser import open_page
-from tests.support.processes import free_port
 
 expect.set_options(timeout=20_000)
 

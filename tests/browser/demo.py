@@ -13,7 +13,7 @@ import httpx2
 from playwright.async_api import Locator, Page, expect
 
 from services.cli.dev.demo_key import demo_key_of
-from tests.support.processes import Process, start_process
+from testbed.processes import Process, start_process
 
 NOT_PLANNED_YET = "status of 404"
 """What a browser logs when the page asks for an event that was only just accepted."""

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from playwright.async_api import Browser, Page, expect
 
+from testbed.browser import find_chromium, open_browser, open_page
 from tests.browser.inboxes import Lists, show, show_bell
 from tests.browser.scripted import ROOT, ScriptedServer, item, notification, scripted_server
-from tests.support.browser import find_chromium, open_browser, open_page
 
 NOW = "2026-03-10T12:00:00Z"
 LONG = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
+from testbed.browser import open_page
 from tests.browser.inboxes import SHOW, answer, show_bell
 from tests.browser.scripted import ScriptedServer, item, notification, replay
-from tests.support.browser import open_page
 
 pytestmark = pytest.mark.both_browsers
 

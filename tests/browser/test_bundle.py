@@ -7,10 +7,10 @@ from importlib.metadata import version
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from testbed.browser import open_page
 from tests.browser.demo import Demo, event
 from tests.browser.feeds import expect_feed, open_feed
 from tests.browser.scripted import until
-from tests.support.browser import open_page
 
 pytestmark = [pytest.mark.both_browsers, pytest.mark.timeout(240)]
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Route
 
+from testbed.browser import open_page
 from tests.browser.scripted import ScriptedServer, item, replay, start_live, until
 from tests.browser.test_client_hopes import AT, state
-from tests.support.browser import open_page
 
 pytestmark = pytest.mark.both_browsers
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Route
 
+from testbed.browser import open_page
 from tests.browser.feeds import NO_SOCKETS
 from tests.browser.scripted import WITHIN_S, ScriptedServer, item, replay, run_client, until
-from tests.support.browser import open_page
 
 pytestmark = pytest.mark.both_browsers
 

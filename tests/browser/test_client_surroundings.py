@@ -10,6 +10,14 @@ from typing import Any
 import pytest
 from playwright.async_api import Frame, Page
 
+from testbed.browser import (
+    FLAGS,
+    find_firefox,
+    firefox_seats,
+    open_firefox,
+    open_page,
+    started_playwright,
+)
 from tests.browser.scripted import (
     PAGE,
     START,
@@ -19,14 +27,6 @@ from tests.browser.scripted import (
     replay,
     start_tab,
     until,
-)
-from tests.support.browser import (
-    FLAGS,
-    find_firefox,
-    firefox_seats,
-    open_firefox,
-    open_page,
-    started_playwright,
 )
 
 pytestmark = pytest.mark.both_browsers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import Browser, Page, expect
 
+from testbed.browser import open_page
 from tests.browser.demo import (
     Demo,
     article,
@@ -13,7 +14,6 @@ from tests.browser.demo import (
     expect_status,
     open_demo,
 )
-from tests.support.browser import open_page
 
 TITLE = "Your order 4711 is on its way"
 

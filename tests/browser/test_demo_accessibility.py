@@ -6,6 +6,7 @@ from itertools import product
 
 from playwright.async_api import Browser, Page, expect
 
+from testbed.browser import open_page
 from tests.browser.axe import violations
 from tests.browser.demo import (
     NOT_PLANNED_YET,
@@ -17,7 +18,6 @@ from tests.browser.demo import (
     expect_status,
     open_demo,
 )
-from tests.support.browser import open_page
 
 
 async def test_axe_finds_no_violation_in_light_and_dark_wide_and_narrow(

@@ -17,8 +17,8 @@ from clarion.lifecycle.bounded_http import BoundedHttp
 from services.cli.dev.compose import ComposedApp
 from services.cli.dev.pages import create_pages
 from services.gateway.api import create_api
+from testbed.processes import wait_until
 from tests.browser.demo import Demo
-from tests.support.processes import wait_until
 from tests.support.pusher import Server
 
 STORED = "[Object.keys(localStorage), Object.keys(sessionStorage), document.cookie]"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from testbed.browser import open_page
+from testbed.processes import Process, free_port, start_process, wait_until
 from tests.browser.demo import Demo, event, running_demo
-from tests.support.browser import open_page
-from tests.support.processes import Process, free_port, start_process, wait_until
 from tests.support.sources import ROOT
 
 pytestmark = pytest.mark.timeout(240)

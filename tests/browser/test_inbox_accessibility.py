@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from testbed.browser import open_page
 from tests.browser.axe import violations
 from tests.browser.inboxes import SHOW, Lists, name_categories, show, show_bell
 from tests.browser.scripted import ScriptedServer, item, notification, start_client, start_live
-from tests.support.browser import open_page
 
 RICH: list[dict[str, Any]] = [
     item(1, read_at="2026-01-01T00:00:00Z", category="billing", body="€ 12", url="/i"),

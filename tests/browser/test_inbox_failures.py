@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from testbed.browser import open_page
 from tests.browser.inboxes import Lists, many, scroll_to_end, show, show_newest
 from tests.browser.scripted import ScriptedServer, item
-from tests.support.browser import open_page
 
 PUT_AWAY = "2026-01-02T00:00:00Z"
 

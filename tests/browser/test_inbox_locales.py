@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, Page
 
+from testbed.browser import open_page
 from tests.browser.inboxes import SHOW, show
 from tests.browser.scripted import ScriptedServer, item, start_live
-from tests.support.browser import open_page
 
 pytestmark = pytest.mark.both_browsers
 

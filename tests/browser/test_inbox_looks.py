@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, FloatRect, Locator, Page, expect
 
+from testbed.browser import open_page
 from tests.browser.inboxes import Lists, name_categories, receive, row, show, show_bell
 from tests.browser.scripted import ScriptedServer, item, notification
-from tests.support.browser import open_page
 
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmütze und vieles mehr. " * 12
 GERMAN = {

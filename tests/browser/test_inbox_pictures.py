@@ -7,9 +7,9 @@ import base64
 import pytest
 from playwright.async_api import Browser, Page, Request, Route, expect
 
+from testbed.browser import open_page
 from tests.browser.inboxes import show
 from tests.browser.scripted import ScriptedServer, item
-from tests.support.browser import open_page
 
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

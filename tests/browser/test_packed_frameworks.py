@@ -10,11 +10,11 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Route, expect
 
+from testbed.npm import pack_all
+from testbed.processes import free_port
 from tests.browser.demo import Demo, event, running_demo
 from tests.browser.quiet import quiet_page
 from tests.support.frameworks import make_app, served
-from tests.support.npm import pack_all
-from tests.support.processes import free_port
 
 pytestmark = pytest.mark.timeout(600)  # what a fresh machine needs to install and build them
 

@@ -11,10 +11,10 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, expect
 
+from testbed.nginx import NGINX, answering
+from testbed.processes import free_port, run_directory, start_process
 from tests.browser.demo import Demo, event, running_demo
 from tests.browser.quiet import quiet_page
-from tests.support.nginx import NGINX, answering
-from tests.support.processes import free_port, run_directory, start_process
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx is installed")
 

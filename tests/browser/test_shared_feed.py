@@ -8,10 +8,10 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Page
 
+from testbed.browser import open_page
 from tests.browser.demo import Demo, event
 from tests.browser.feeds import AWAY, expect_feed, open_feed, open_feeds
 from tests.browser.scripted import until
-from tests.support.browser import open_page
 
 pytestmark = [pytest.mark.both_browsers, pytest.mark.timeout(240)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import launch, start_process
+from testbed.processes import launch, start_process
 
 SUMMARY = re.compile(
     r"accepted=(\d+) lost=0 doubled=0 missing=0 "

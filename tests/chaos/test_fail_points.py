@@ -24,6 +24,9 @@ from clarion.store.database import Database
 from clarion.topology import DELIVERIES
 from services.notifier.fail_points import POINTS
 from services.notifier.settings import NotifierSettings
+from testbed.processes import free_port
+from testbed.smtp import Mailbox, running_smtp
+from testbed.stack import start_service
 from tests.support.bus import hearing
 from tests.support.notifier import (
     Row,
@@ -36,9 +39,6 @@ from tests.support.notifier import (
     take_frames,
     wait_for_rows,
 )
-from tests.support.processes import free_port
-from tests.support.smtp import Mailbox, running_smtp
-from tests.support.stack import start_service
 
 pytestmark = pytest.mark.timeout(400)
 """A process may take a minute to start where everything else runs as well."""

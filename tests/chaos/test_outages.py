@@ -23,11 +23,11 @@ from chaos.history import open_history
 from clarion.store.database import Database
 from clarion.store.migrate import migrate
 from clarion.topology import PARKED
+from testbed.postgres import PostgresNode
+from testbed.processes import wait_until
+from testbed.rabbitmq import Broker, BrokerNode, messages_left
+from testbed.stack import Stack, running_stack
 from tests.support.notifier import rows
-from tests.support.postgres import PostgresNode
-from tests.support.processes import wait_until
-from tests.support.rabbitmq import Broker, BrokerNode, messages_left
-from tests.support.stack import Stack, running_stack
 
 SOON = timedelta(hours=1)
 BURST = 300

@@ -20,10 +20,10 @@ from chaos.history import History, open_history
 from chaos.ledger import Books, Verdict, reconcile
 from chaos.part import PARTS, SERVICES
 from clarion.topology import PARKED
-from tests.support.processes import wait_until
-from tests.support.rabbitmq import Broker, messages_left
-from tests.support.smtp import Mailbox, running_smtp
-from tests.support.stack import API_KEY, TOKEN_SECRET
+from testbed.processes import wait_until
+from testbed.rabbitmq import Broker, messages_left
+from testbed.smtp import Mailbox, running_smtp
+from testbed.stack import API_KEY, TOKEN_SECRET
 
 ROUNDS = 20
 RATE = 50.0

@@ -8,9 +8,9 @@ import pytest
 
 from clarion.bus import Bus, open_bus
 from clarion.bus.memory import MemoryBroker, MemoryBus
+from testbed.processes import wait_until
+from testbed.rabbitmq import Broker
 from tests.support.bus import Connect
-from tests.support.processes import wait_until
-from tests.support.rabbitmq import Broker
 
 
 @pytest.fixture(params=["memory", "rabbitmq", "rabbitmq without tap"])

@@ -9,6 +9,7 @@ import pytest
 from clarion.bus import Message, open_bus
 from clarion.errors import BusUnavailable, ConfigurationError, Unroutable
 from clarion.topology import EVENTS, LIVE, LIVE_ALL, PARKED, shard_key
+from testbed.processes import wait_until
 from tests.support.bus import (
     NORMAL,
     URGENT,
@@ -17,7 +18,6 @@ from tests.support.bus import (
     send,
     take,
 )
-from tests.support.processes import wait_until
 
 
 async def test_message_arrives_as_it_was_published(connect: Connect) -> None:

@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY
 
 from clarion.bus import SubscriptionClosed
 from clarion.topology import LIVE_ALL, shard_key
+from testbed.processes import wait_until
 from tests.support.bus import (
     Connect,
     announce,
@@ -15,7 +16,6 @@ from tests.support.bus import (
     hearing,
     take,
 )
-from tests.support.processes import wait_until
 
 
 async def test_every_ear_hears_its_keys_and_no_other(connect: Connect) -> None:

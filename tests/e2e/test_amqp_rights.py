@@ -14,12 +14,12 @@ import pytest
 import pytest_asyncio
 
 from clarion.topology import DELIVERIES, EVENTS, LIVE, PARKED, QUEUES, events_queue
+from testbed.postgres import Databases
+from testbed.processes import wait_until
+from testbed.rabbitmq import Broker
+from testbed.stack import Stack, frame, running_stack
 from tests.support.notifier import envelope, event
-from tests.support.postgres import Databases
-from tests.support.processes import wait_until
-from tests.support.rabbitmq import Broker
 from tests.support.sources import ROOT
-from tests.support.stack import Stack, frame, running_stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -27,7 +27,7 @@ import websockets
 
 from clarion.tokens.subscriber import mint_token
 from services.cli.dev.demo_key import demo_key_of
-from tests.support.processes import Process, run_directory, start_process, wait_until
+from testbed.processes import Process, run_directory, start_process, wait_until
 from tests.support.sources import ROOT
 
 CLARION = (sys.executable, "-m", "services.cli")

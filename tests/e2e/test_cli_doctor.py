@@ -10,8 +10,8 @@ import aio_pika
 import pytest
 
 from clarion.bus.rabbitmq.declaration import declare_topology
-from tests.support.processes import free_port, start_process
-from tests.support.rabbitmq import Broker
+from testbed.processes import free_port, start_process
+from testbed.rabbitmq import Broker
 
 DOCTOR = (sys.executable, "-m", "services.cli", "doctor")
 

@@ -13,8 +13,8 @@ from clarion.store.database import Database
 from services.cli.doctor.checks import findings_outside
 from services.cli.doctor.command import text_of
 from services.cli.doctor.public_address import PublicAddress
-from tests.support.nginx import NGINX, start_nginx
-from tests.support.processes import free_port, start_process
+from testbed.nginx import NGINX, start_nginx
+from testbed.processes import free_port, start_process
 from tests.support.pusher import SECRET, running_pusher, token
 from tests.support.served_gateway import running_gateway
 

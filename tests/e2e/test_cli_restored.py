@@ -11,9 +11,9 @@ import pytest
 from clarion.bus import Bus
 from clarion.store.database import Database
 from clarion.store.migrate import migrate
+from testbed.postgres import PostgresNode
+from testbed.processes import free_port, start_process
 from tests.support.inbox_writer import InboxWriter
-from tests.support.postgres import PostgresNode
-from tests.support.processes import free_port, start_process
 from tests.support.pusher import Frame, running_pusher
 
 

@@ -15,10 +15,10 @@ import websockets
 
 from clarion.bus import Bus
 from clarion.store.database import Database
+from testbed.processes import Process, free_port, start_process, wait_until
+from testbed.stack import API_KEY
 from tests.support.inbox_writer import InboxWriter
-from tests.support.processes import Process, free_port, start_process, wait_until
 from tests.support.pusher import SECRET, Client, token
-from tests.support.stack import API_KEY
 
 CLARION = (sys.executable, "-m", "services.cli")
 MOST = 150

@@ -21,15 +21,15 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from clarion.tokens.subscriber import mint_token
-from tests.support.compose import (
+from testbed.compose import (
     COMPOSE,
     ComposeService,
     MissingVariable,
     compose_services,
     required_variables,
 )
-from tests.support.nginx import NGINX, answering, start_nginx
-from tests.support.processes import (
+from testbed.nginx import NGINX, answering, start_nginx
+from testbed.processes import (
     Process,
     free_port,
     run_directory,

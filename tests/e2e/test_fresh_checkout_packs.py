@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.support.npm import WEB, pack, unpack
+from testbed.npm import WEB, pack, unpack
 from tests.support.sources import ROOT
 
 

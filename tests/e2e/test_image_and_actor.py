@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from clarion.tokens.subscriber import mint_token
-from tests.support.rabbitmq import Broker
-from tests.support.stack import TOKEN_SECRET, frame, running_stack
+from testbed.rabbitmq import Broker
+from testbed.stack import TOKEN_SECRET, frame, running_stack
 
 SHOWN = {"image": "https://cdn.example/ada.png?size=96", "actor": "Ada Lovelace 👩‍💻"}
 CONTENT = {"title": "A review is wanted", **SHOWN}

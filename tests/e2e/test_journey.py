@@ -15,10 +15,10 @@ from cloudevents.core.bindings import rabbitmq as ce_rabbitmq
 from cloudevents.core.v1.event import CloudEvent
 
 from clarion.tokens.subscriber import mint_token
-from tests.support.postgres import Databases
-from tests.support.processes import wait_until
-from tests.support.rabbitmq import Broker
-from tests.support.stack import TOKEN_SECRET, Stack, frame, running_stack
+from testbed.postgres import Databases
+from testbed.processes import wait_until
+from testbed.rabbitmq import Broker
+from testbed.stack import TOKEN_SECRET, Stack, frame, running_stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

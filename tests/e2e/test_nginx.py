@@ -14,9 +14,9 @@ import pytest
 
 from services.gateway.settings import GatewaySettings
 from services.pusher.settings import PusherSettings
-from tests.support import nginx
-from tests.support.nginx import NGINX, start_nginx
-from tests.support.processes import free_port, run_directory
+from testbed import nginx
+from testbed.nginx import NGINX, start_nginx
+from testbed.processes import free_port, run_directory
 
 CONFIG = (nginx.ROOT / "deploy/nginx/nginx.conf").read_text()
 UNITS = {"": 1, "k": 1024, "m": 1024**2}

@@ -8,8 +8,8 @@ import pytest
 from clarion.bus import Bus
 from clarion.http.merged_document import read_merged
 from clarion.store.database import Database
-from tests.support.nginx import NGINX, start_nginx
-from tests.support.processes import free_port
+from testbed.nginx import NGINX, start_nginx
+from testbed.processes import free_port
 from tests.support.served_gateway import running_gateway
 
 

@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack
 import pytest
 import websockets
 
-from tests.support.nginx import NGINX, start_nginx
-from tests.support.processes import free_port, wait_until
-from tests.support.stack import Stack, running_stack
+from testbed.nginx import NGINX, start_nginx
+from testbed.processes import free_port, wait_until
+from testbed.stack import Stack, running_stack
 
 SUBSCRIBERS = [f"user-{number}" for number in range(12)]
 SETTINGS = {

@@ -12,8 +12,8 @@ import aio_pika
 import httpx2
 import pytest
 
-from tests.support.processes import Process, free_port, start_process, wait_until
-from tests.support.stack import frame, is_ready, running_stack
+from testbed.processes import Process, free_port, start_process, wait_until
+from testbed.stack import frame, is_ready, running_stack
 
 SERVICES = ("gateway", "notifier", "pusher")
 MOMENTS_S = (0.0, 0.5, 1.2, 3.0)

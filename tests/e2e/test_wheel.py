@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.processes import run_directory, start_process
+from testbed.processes import run_directory, start_process
 from tests.support.sources import ROOT
 
 DATA = "clarion/_data"

@@ -21,9 +21,9 @@ from typing import Any
 import httpx2
 import psutil
 
+from testbed.processes import Process, run_directory, start_process, wait_until
 from tests.support import attackers
 from tests.support.fuzz import Tally, attack_by_bytes
-from tests.support.processes import Process, run_directory, start_process, wait_until
 from tests.support.pusher import SECRET, Served, token
 
 KEY = "clr_attacked-0123456789-0123456789-0123"

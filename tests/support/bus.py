@@ -10,7 +10,7 @@ import pytest
 
 from clarion.bus import Bus, LiveSubscription, Message, Received, Subscription, open_bus
 from clarion.topology import EVENTS, LIVE, events_queue
-from tests.support.processes import wait_until
+from testbed.processes import wait_until
 
 URGENT = events_queue("urgent")
 NORMAL = events_queue("normal")

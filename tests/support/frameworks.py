@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.support.nginx import answering
-from tests.support.npm import BIN, run, unpack
-from tests.support.processes import Process, start_process
+from testbed.nginx import answering
+from testbed.npm import BIN, run, unpack
+from testbed.processes import Process, start_process
 from tests.support.sources import ROOT
 
 PACKAGES = ROOT / "tests" / "packages"

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from clarion.store.database import Database
-from tests.support.postgres import Databases
+from testbed.postgres import Databases
 
 Result = TypeVar("Result")
 

@@ -19,7 +19,7 @@ from clarion.telemetry.trace import new_traceparent
 from clarion.topology import EVENTS
 from services.notifier.app import create_app
 from services.notifier.settings import NotifierSettings
-from tests.support.processes import wait_until
+from testbed.processes import wait_until
 
 Row = dict[str, Any]
 

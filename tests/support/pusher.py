@@ -23,8 +23,8 @@ from services.pusher.app import create_app
 from services.pusher.engine import Engine
 from services.pusher.settings import PusherSettings
 from services.pusher.sockets.websocket import LiveProtocol
+from testbed.processes import wait_until
 from tests.support.inbox_writer import TENANT
-from tests.support.processes import wait_until
 
 SECRET = "a-secret-of-the-tests-0123456789-0123456789"
 Frame = dict[str, Any]

@@ -13,8 +13,8 @@ from clarion.lifecycle import open_listener
 from clarion.lifecycle.bounded_http import BoundedHttp
 from clarion.store.database import Database
 from services.gateway.app import create_app
+from testbed.processes import wait_until
 from tests.support.gateway import settings_of
-from tests.support.processes import wait_until
 from tests.support.pusher import Server
 
 

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from bench.arrivals import Arrivals
-from bench.feed import Feed
-from bench.marks import event, news
-from bench.open_loop import Load
-from bench.percentiles import percentile
-from bench.posts import Answers
-from bench.websocket import TEXT
+from bench.lib.percentiles import percentile
+from bench.loads.arrivals import Arrivals
+from bench.loads.feed import Feed
+from bench.loads.marks import event, news
+from bench.loads.open_loop import Load
+from bench.loads.posts import Answers
+from bench.loads.websocket import TEXT
 
 
 def sent(count: int, first: int = 0) -> Arrivals:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from clarion.lifecycle import bounded_http, open_listener
 from clarion.lifecycle.bounded_http import MAX_KEPT_BYTES, BoundedHttp
-from tests.support.processes import wait_until
+from testbed.processes import wait_until
 from tests.support.pusher import Server
 
 GOOD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n1234"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.npm import WEB, pack, run, unpack
+from testbed.npm import WEB, pack, run, unpack
 
 CLIENT = WEB / "client"
 MAX_MINIFIED_BYTES = 16_384

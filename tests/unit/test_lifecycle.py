@@ -8,7 +8,7 @@ import pytest
 
 from clarion.lifecycle import BackgroundTasks, background
 from clarion.lifecycle.background import backoff_s
-from tests.support.processes import wait_until
+from testbed.processes import wait_until
 
 
 @pytest.fixture(autouse=True)

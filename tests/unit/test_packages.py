@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.npm import PACKAGES, WEB, pack_all, run, unpack
+from testbed.npm import PACKAGES, WEB, pack_all, run, unpack
 from tests.support.sources import ROOT
 
 BUNDLE = WEB / "bundle" / "clarion.js"

@@ -16,8 +16,8 @@ from services.pusher.feed.gaps import Gaps
 from services.pusher.feed.hub import Hub
 from services.pusher.feed.tasks import Tasks
 from services.pusher.inbox.history import Page, Position
+from testbed.processes import wait_until
 from tests.support.line import Line
-from tests.support.processes import wait_until
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.support.npm import WEB, run
+from testbed.npm import WEB, run
 
 IMPORTED = f"""
 const faults = [];

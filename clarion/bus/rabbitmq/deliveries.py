@@ -2,7 +2,7 @@
 
 aiormq awaits each frame three times, copies it twice, and begins a task for each message. Here
 whole messages are taken out as they arrive (AMQP 0-9-1, sections 2.3.5 and 4.2); every other frame
-is left as it came. `bench/deliveries.py` has the figures.
+is left as it came. `bench/measures/deliveries.py` has the figures.
 
 What is not recognised, a message for somebody who did not register here, takes the slow path: it is
 left for aiormq, whose callback gives it on (`slow_path`). So do all messages where nothing is to

@@ -3,7 +3,7 @@
 A frame costs what the system call costs, and little more: sessions are asked in one loop, without
 a call for each, and the system calls follow one another from within C. A peer that is sent the
 next frame before it has read the last need not be woken for it, and to wake one costs more than
-all that is done here (`bench/writing.py`).
+all that is done here (`bench/measures/writing.py`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What measures share: servers, fresh ground, figures and their table."""

@@ -1,0 +1,1 @@
+"""Load clients: processes of their own that send and listen."""
