@@ -71,7 +71,7 @@ licenses: ## the licence of everything that is shipped; fails where one is unkno
 	@scripts/setup dev
 	@$(BIN)/python scripts/licenses.py
 
-lock: ## choose versions anew within pyproject.toml and package.json
+lock: ## choose versions anew within pyproject.toml and package.json: uv.lock, its exports, package-lock.json
 	@scripts/setup dev
 	scripts/lock
 

@@ -1,6 +1,8 @@
 """The virtual environment `.venv`, exactly as the lock files say; a moment where nothing changed.
 
-uv installs it: the one on the PATH, else one that is put into `.cache/uv`. Standard library only.
+uv installs it: the one on the PATH, else one that is put into `.cache/uv`. What `uv.lock` says by
+`uv sync --frozen`; where files come from another index than it names, the same by what is exported
+of it, `requirements*.lock`, which name none. Standard library only.
 """
 
 from __future__ import annotations
@@ -20,6 +22,14 @@ VENV = ROOT / ".venv"
 CACHE = ROOT / ".cache"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"runtime": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
+GROUPS = {"runtime": ("--no-default-groups", "--group", "build"), "dev": ()}
+OTHER_INDEX = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+)
 UV = "uv>=0.8,<1"
 
 NO_VENV = """\
@@ -67,10 +77,21 @@ def install(kind: str) -> None:
         shutil.rmtree(VENV, ignore_errors=True)
         run(uv, "venv", "--quiet", "--python", sys.executable, VENV)
     stamp(kind).unlink(missing_ok=True)
-    run(uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", LOCKS[kind])
+    if not is_synced(uv, kind):
+        run(uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", LOCKS[kind])
     itself = ("--no-deps", "--no-build-isolation", "--editable", ROOT)
     run(uv, "pip", "install", "--quiet", "--python", PYTHON, *itself)
     stamp(kind).write_text(digest(kind))
+
+
+def is_synced(uv: str, kind: str) -> bool:
+    """Install what `uv.lock` says from where it says; whether that could be done."""
+    if any(os.environ.get(name) for name in OTHER_INDEX):
+        return False
+    sync = (uv, "sync", "--frozen", "--quiet", "--no-install-project", "--python", PYTHON)
+    # What it says is said again, where it matters, by the other way
+    done = subprocess.run([*sync, *GROUPS[kind]], cwd=ROOT, stderr=subprocess.DEVNULL)
+    return done.returncode == 0
 
 
 def venv_fits() -> bool:

@@ -17,8 +17,9 @@ from clarion.lifecycle import serve, uvicorn_internals
 from scripts import licenses
 from tests.support.sources import ROOT, imported_names, python_files
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OURS = {path.name for path in ROOT.iterdir() if path.is_dir()} | {"_typeshed"}
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+OURS = {path.stem for path in (*ROOT.iterdir(), *ROOT.glob("scripts/*.py"))} | {"_typeshed"}
 DISTRIBUTIONS = packages_distributions()
 SHIPPED = ("clarion", "services", "migrations")
 TOOLS = ("bench", "chaos", "scripts", "tests")
@@ -55,8 +56,8 @@ def test_every_distribution_that_is_imported_is_declared() -> None:
 
 
 def test_what_tests_and_tools_import_is_declared() -> None:
-    extras = [one for group in PROJECT["optional-dependencies"].values() for one in group]
-    missing = undeclared(TOOLS, names_of([*PROJECT["dependencies"], *extras]))
+    groups = [one for group in PYPROJECT["dependency-groups"].values() for one in group]
+    missing = undeclared(TOOLS, names_of([*PROJECT["dependencies"], *groups]))
     assert missing == {}
 
 
