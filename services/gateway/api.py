@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
+from clarion.http.apis import new_api
 from clarion.http.merged_document import read_merged
-from clarion.http.operation_ids import operation_id
 from clarion.http.operations import Check, operations_router
 from clarion.http.query_parameters import only_known_parameters
 from clarion.http.viewer.routes import docs_router
@@ -33,18 +33,12 @@ MERGED_PATH = "/docs/merged.json"
 
 def create_api(checks: Mapping[str, Check], lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """What they need is looked for in the state of the app."""
-    api = FastAPI(
-        title="Clarion gateway",
-        version=version("clarion"),
+    api = new_api(
+        "Clarion gateway",
+        version("clarion"),
         description="Events in, history out.",
-        openapi_tags=TAGS,
+        tags=TAGS,
         lifespan=lifespan,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        strict_content_type=False,
-        generate_unique_id_function=operation_id,
     )
     for router in ROUTERS:
         api.include_router(router, dependencies=[Depends(only_known_parameters())])

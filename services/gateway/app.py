@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clarion.bus.protocol import Bus
 from clarion.errors import Problem
-from clarion.http.cors import AllowedOriginsMiddleware
+from clarion.http.cors import AllowedOriginsMiddleware, is_preflight
 from clarion.http.methods import MethodsMiddleware, methods_at
 from clarion.http.operations import Check
 from clarion.http.origins import AllowedOrigins
@@ -26,7 +27,7 @@ from clarion.tokens.api_keys import ApiKey
 from services.gateway.admin.access import Resources
 from services.gateway.admin.cursors import Cursors
 from services.gateway.admin.minted_tokens import MintedTokens
-from services.gateway.admin.routes import ROUTERS
+from services.gateway.admin.routes import ROUTES
 from services.gateway.api import create_api
 from services.gateway.entry import EVENTS_PATH, Entry
 from services.gateway.front.auth import Authenticator
@@ -48,12 +49,15 @@ class Gateway:
         self.fastapi = fastapi
         self._entry = entry
         self._with_cors = _with_cors(entry, allowed)
+        self._preflights = TraceMiddleware(SecurityHeadersMiddleware(self._with_cors))
         self._lists_origins = bool(allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
-        may_be_a_page = self._lists_origins or scope.get("method") == "OPTIONS"
-        app = self._with_cors if may_be_a_page and _is_from_a_page(scope) else self._entry
+        if scope.get("method") == "OPTIONS" and is_preflight(scope):
+            await self._preflights(scope, receive, send)
+            return
+        app = self._with_cors if self._lists_origins and _is_from_a_page(scope) else self._entry
         await app(scope, receive, send)
 
 
@@ -104,7 +108,7 @@ def create_app(
     fastapi.add_middleware(TraceMiddleware)
     entry = Entry(
         fastapi,
-        routes=[route for router in ROUTERS for route in router.routes],
+        routes=ROUTES,
         acceptor=acceptor,
         authenticator=authenticator,
         reader=BodyReader(room, settings.max_body_bytes),
@@ -127,6 +131,7 @@ def _with_cors(app: ASGIApp, allowed: AllowedOrigins) -> ASGIApp:
         methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         request_headers=["Authorization", "Content-Type", "Idempotency-Key", "traceparent"],
         exposed_headers=EXPOSED_HEADERS,
+        routes=[Route(EVENTS_PATH, app), *ROUTES],
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib.metadata import version
 from typing import Protocol
 
 import structlog
@@ -15,6 +16,7 @@ from clarion import clock
 from clarion.bus.protocol import Bus
 from clarion.contracts.event import LANES
 from clarion.errors import StoreUnavailable
+from clarion.http.apis import new_api
 from clarion.http.operations import operations_router
 from clarion.http.problems import install_problem_handlers
 from clarion.lifecycle import BackgroundTasks
@@ -194,7 +196,7 @@ def create_app(settings: NotifierSettings, *, bus: Bus, database: Database) -> F
         finally:
             await notifier.stop(settings.stop_timeout_s)
 
-    app = FastAPI(title="Clarion notifier", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = new_api("Clarion notifier", version("clarion"), lifespan=lifespan)
     install_problem_handlers(app)
     checks = {
         "broker": notifier.check_broker,

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
-from clarion.http.operation_ids import operation_id
+from clarion.http.apis import new_api
 from clarion.http.operations import operations_router
 from clarion.http.query_parameters import only_known_parameters
 from clarion.http.viewer.routes import docs_router
@@ -24,24 +24,24 @@ TAGS = [
 DOCUMENT_PATH = "/v1/inbox/openapi.json"
 
 
+OPEN_ROUTERS = (live.router, web.router)
+"""What may bear any query parameter."""
+CALLS = (stream.router, tickets.router, inbox.router)
+ROUTES = [route for router in (*OPEN_ROUTERS, *CALLS) for route in router.routes]
+
+
 def create_api(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """What they need is looked for in the state of the app. Health and metrics come later."""
-    api = FastAPI(
-        title="Clarion inbox",
-        version="1",
+    api = new_api(
+        "Clarion inbox",
+        "1",
         summary="A subscriber's inbox: list, changes, read state, live feed.",
-        openapi_tags=TAGS,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        strict_content_type=False,
+        tags=TAGS,
         lifespan=lifespan,
-        generate_unique_id_function=operation_id,
     )
-    api.include_router(live.router)
-    api.include_router(web.router)
-    for router in (stream.router, tickets.router, inbox.router):
+    for router in OPEN_ROUTERS:
+        api.include_router(router)
+    for router in CALLS:
         api.include_router(router, dependencies=[Depends(only_known_parameters(also={SHARD}))])
     install_openapi(api)
     api.include_router(docs_router({DOCUMENT_PATH: lambda: api.openapi()}, shown=DOCUMENT_PATH))

@@ -25,7 +25,7 @@ from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from clarion.tokens.jwks import open_verifier
 from services.pusher.access.quota import QUOTA_FIELDS, QuotaMiddleware
-from services.pusher.api import create_api
+from services.pusher.api import ROUTES, create_api
 from services.pusher.engine import Engine
 from services.pusher.settings import PusherSettings
 from services.pusher.sockets.websocket import STATE_KEY
@@ -70,6 +70,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
         methods=["GET", "HEAD", "POST"],
         request_headers=REQUEST_HEADERS,
         exposed_headers=["traceparent", "retry-after", *QUOTA_FIELDS],
+        routes=ROUTES,
     )
     app.add_middleware(SingleHeadersMiddleware)
     app.add_middleware(MethodsMiddleware, methods_of=lambda scope: methods_at(app.routes, scope))

@@ -32,6 +32,11 @@ def test_no_module_has_an_empty_name() -> None:
     assert named == set()
 
 
+def test_the_app_of_a_service_is_made_in_one_place() -> None:
+    makers = [file.name for file in SOURCES if re.search(r"\bFastAPI\(", file.read_text())]
+    assert makers == ["apis.py"]
+
+
 def test_what_is_shipped_is_not_found_by_counting_folders() -> None:
     counted = [str(file.relative_to(ROOT)) for file in python_files("clarion", "services")
                if re.search(r"\.parents\[|\.parent\.parent", file.read_text())]  # fmt: skip

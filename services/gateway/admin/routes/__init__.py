@@ -28,4 +28,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit.router,
 )
 
-__all__ = ["ROUTERS"]
+ROUTES = [route for router in ROUTERS for route in router.routes]
+
+__all__ = ["ROUTERS", "ROUTES"]
