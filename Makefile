@@ -5,13 +5,15 @@ DATA = .clarion
 AMQP =
 DATABASE =
 ARGS =
+WORKERS = 0
 
 BIN := .venv/bin
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin
+RUN = -n $(WORKERS) --dist worksteal --durations=15
 UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATABASE),--database "$(DATABASE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench chaos docs schemas packages peers licenses lock clean
+.PHONY: help up down test check soak bench chaos docs schemas packages peers licenses lock clean
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE # every process would compile what it imports
 
@@ -33,12 +35,18 @@ check: ## formatting, lint, types of Python and JavaScript, translations, unit t
 	$(NODE)/tsc --project web/tsconfig.json
 	$(NODE)/tsc --project web/build/tsconfig.json
 	PATH="$(CURDIR)/$(BIN):$$PATH" node web/build/locales.js
-	$(BIN)/python -m pytest -q tests/unit $(ARGS)
+	$(BIN)/python -m pytest -q $(RUN) tests/unit $(ARGS)
 
-test: ## all tests, on real services that are found or started; ARGS go to pytest
+test: ## all tests, on real services that are found or started: make test [WORKERS=auto] [ARGS=...], which go to pytest
 	@scripts/setup dev
 	@$(BIN)/python scripts/services.py
-	CI=true $(BIN)/python -m pytest -q $(ARGS)
+	CI=true $(BIN)/python -m pytest -q $(RUN) $(ARGS)
+
+soak: ## the long forms of tests that could go on for ever (hours)
+	@scripts/setup dev
+	@$(BIN)/python scripts/services.py
+	CI=true $(BIN)/python -m pytest -q --soak -m soak --durations=10 $(ARGS)
+	$(BIN)/python -m tests.support.attack 180
 
 bench: ## what it costs, beside naive peers; ARGS choose what
 	@scripts/setup dev

@@ -10,7 +10,6 @@ import asyncio
 import inspect
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,7 +21,20 @@ from typing import Self
 
 import psutil
 
+from testbed.ports import free_port
 from testbed.reaper import Reaper, kill_tree
+
+__all__ = [
+    "Condition",
+    "Process",
+    "free_port",
+    "launch",
+    "reaper",
+    "run_directory",
+    "running",
+    "start_process",
+    "wait_until",
+]
 
 Condition = Callable[[], Awaitable[object] | object]
 
@@ -42,13 +54,6 @@ def run_directory() -> Path:
     directory.chmod(0o755)
     reaper().remove(directory)
     return directory
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 async def wait_until(condition: Condition, timeout_s: float, what: str = "") -> None:

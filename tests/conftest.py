@@ -39,12 +39,13 @@ for _name in [name for name in os.environ if name.startswith("CLARION_")]:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+pytest_plugins = ("tests.support.runs",)
+
 MARKERS = (
     "both_browsers: runs in Chromium and in Firefox",
     "chromium_only(reason): what Firefox has not, or cannot be told to do",
 )
 
-settings.register_profile("long", max_examples=2_000, deadline=None, print_blob=True)
 if not os.environ.get("CI"):  # where Hypothesis has a profile of its own
     settings.register_profile(
         "clarion", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -52,8 +53,17 @@ if not os.environ.get("CI"):  # where Hypothesis has a profile of its own
     settings.load_profile("clarion")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--outage-s", type=float, default=4, help="how long a server is away")
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: most tests wait more than they work. Servers that are given are not shared."""
+    return 0 if GIVEN_AMQP or GIVEN_DATABASE else (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node() -> None:
+    """A worker starts servers of its own."""
+    if GIVEN_AMQP or GIVEN_DATABASE:
+        raise pytest.UsageError("Servers that are given are for one process: leave out -n.")
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

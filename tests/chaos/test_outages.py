@@ -1,6 +1,6 @@
 """What callers see while the broker or the database is away, and that nothing is lost by it.
 
-`--outage-s 60` keeps the database away for longer.
+`--outage-s 60` keeps the database away for longer, as `--soak` does.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ async def burst(stack: Stack, numbers: Sequence[int]) -> list[tuple[httpx2.Respo
     return await asyncio.gather(*(one(number) for number in numbers))
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 async def test_while_the_broker_blocks_callers_get_503_at_once_and_nothing_grows(
     private_rabbitmq: BrokerNode, database: Database
@@ -112,11 +113,13 @@ async def test_while_the_broker_blocks_callers_get_503_at_once_and_nothing_grows
     ]
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_while_the_database_is_away_events_are_accepted_and_planned_when_it_is_back(
     private_postgres: PostgresNode, rabbitmq_node: Broker, pytestconfig: pytest.Config
 ) -> None:
-    outage_s: Any = pytestconfig.getoption("--outage-s")
+    option = pytestconfig.getoption
+    outage_s: float = option("--outage-s") or (60 if option("--soak") else 4)
     vhost = rabbitmq_node.create_vhost()
     await migrate(private_postgres.url)
     accepted = Accepted()

@@ -101,6 +101,17 @@ def test_random_bytes_are_at_worst_a_violation(stream: bytes, chunks: list[int])
             FRAME_TOO_LARGE,
         ),
     ],
+    ids=[
+        "binary",
+        "not-utf-8",
+        "long",
+        "text-in-text",
+        "continues-nothing",
+        "close-of-one-byte",
+        "close-not-utf-8",
+        "not-masked",
+        "long-in-two",
+    ],  # their masks are drawn, and every worker must know them by one name
 )
 def test_violations_have_their_code(stream: bytes, code: CloseCode) -> None:
     with pytest.raises(Violation) as raised:

@@ -245,6 +245,7 @@ def crash() -> None:
     raise Crash
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_any_split_of_events_makes_the_history_of_their_set(databases: Databases) -> None:
     with asyncio.Runner() as runner:

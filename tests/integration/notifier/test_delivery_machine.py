@@ -373,6 +373,7 @@ def _older(lease: Lease, by: timedelta) -> Lease:
     )
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_a_delivery_is_what_the_model_says_whatever_happens(databases: Databases) -> None:
     run_machine(DeliveryMachine, databases, examples=30, steps=30)

@@ -159,6 +159,7 @@ def examples(texts: Iterable[str]) -> Any:
     return mark
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_data_is_the_same_live_replayed_and_listed(databases: Databases) -> None:
     with asyncio.Runner() as runner:

@@ -31,6 +31,7 @@ ALL = "SELECT * FROM notifications ORDER BY id"
 HEADS = "SELECT * FROM inboxes ORDER BY subscriber"
 KEPT_BYTES = 512 * 1024
 ROUNDS = 150
+SOAKED_ROUNDS = 6_000
 
 
 @pytest.fixture
@@ -54,15 +55,21 @@ async def gone(pusher: Pusher) -> None:
     assert pusher.engine.hub.feeds == {}
 
 
+@pytest.mark.soak
 async def test_bytes_of_every_kind_change_nothing_and_are_not_logged(
-    pusher: Pusher, database: Database, victim: str, caplog: pytest.LogCaptureFixture
+    pusher: Pusher,
+    database: Database,
+    victim: str,
+    caplog: pytest.LogCaptureFixture,
+    pytestconfig: pytest.Config,
 ) -> None:
+    rounds = SOAKED_ROUNDS if pytestconfig.getoption("--soak") else ROUNDS
     before = (await rows(database, ALL), await rows(database, HEADS))
     caplog.set_level(logging.WARNING)
     with capture_logs() as logged:
-        tally = await fuzz(pusher, 1, rounds=ROUNDS, victim=victim)
+        tally = await fuzz(pusher, 1, rounds=rounds, victim=victim)
         await gone(pusher)
-    assert (tally.strange, tally.rounds) == ([], ROUNDS)
+    assert (tally.strange, tally.rounds) == ([], rounds)
     assert [one for one in logged if one["log_level"] in ("warning", "error")] == []
     assert [one for one in caplog.records if one.levelno >= logging.ERROR or one.exc_info] == []
     assert (await rows(database, ALL), await rows(database, HEADS)) == before

@@ -159,8 +159,8 @@ async def test_unarchive_brings_items_back_as_they_were(
 @pytest.mark.parametrize(
     "until",
     [
-        later(seconds=-1),
-        later(days=367),
+        pytest.param(later(seconds=-1), id="past"),
+        pytest.param(later(days=367), id="too-far"),
         "2030-01-01T00:00:00",
         "tomorrow",
         1893456000,

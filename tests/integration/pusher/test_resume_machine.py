@@ -267,6 +267,7 @@ def _tomorrow() -> datetime:
     return datetime.now(UTC) + timedelta(days=1)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_after_every_catch_up_a_client_shows_what_the_server_has(databases: Databases) -> None:
     run_machine(ResumeMachine, databases, examples=30, steps=30)
