@@ -17,7 +17,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 from websockets.utils import apply_mask
 
-from services.pusher.wire.frame_reader import Inbound
+from services.pusher.wire.frame_reader import FrameReader
 
 BODY = b'{"type":"read","ids":["018f0000-0000-7000-8000-000000000000"],"ref":7}'
 FRAME = Frame(Opcode.TEXT, BODY).serialize(mask=True)
@@ -26,9 +26,9 @@ A_READ = 16
 """Frames that arrive together."""
 
 
-def new_inbound() -> Inbound:
+def new_inbound() -> FrameReader:
     """Ours, for one session."""
-    return Inbound(65_536)
+    return FrameReader(65_536)
 
 
 def new_protocol() -> Protocol:

@@ -28,10 +28,10 @@ from services.pusher.access.token_bucket import Bucket
 from services.pusher.feed.hub import Hub
 from services.pusher.session.replay import go_live
 from services.pusher.session.session import Session
-from services.pusher.session.timer_wheel import Wheel
+from services.pusher.session.timer_wheel import TimerWheel
 from services.pusher.sockets.websocket import plain_fd
 from services.pusher.wire import frames
-from services.pusher.wire.write_buffer import Backlog, Outbox
+from services.pusher.wire.write_buffer import FlushQueue, WriteBuffer
 from testbed.processes import wait_until
 
 SESSIONS = 500
@@ -60,23 +60,23 @@ class Peer(asyncio.Protocol):
     def resume_reading(self) -> None: ...
 
 
-class Surroundings:
-    """As `services.pusher.session.context.Surroundings`; nothing here may need to resume."""
+class BenchContext:
+    """As `services.pusher.session.context.SessionContext`; nothing here may need to resume."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.hub = Hub(lambda feed: sys.exit(f"{feed.key} has a gap"))
         self.clock = loop.time
-        self.wheel = Wheel(loop.time, loop.call_at)
+        self.timer_wheel = TimerWheel(loop.time, loop.call_at)
         self.heartbeat_s = HOUR_S
         self.max_backlog_bytes = 1 << 20
-        self.outbox = Outbox(loop.call_soon)
+        self.flush_queue = FlushQueue(loop.call_soon)
 
     def open(self, transport: asyncio.Transport, subscriber: str) -> None:
         """A session of this subscriber that is live."""
-        backlog = Backlog(transport, self.outbox, 1 << 20, plain_fd(transport))
+        backlog = WriteBuffer(transport, self.flush_queue, 1 << 20, plain_fd(transport))
         session = Session(self, Peer([]), backlog, Bucket(0, 1), HOUR_S)
         feed = self.hub.join("t", subscriber, session)
-        session.prove(feed, TOKEN, self.clock() + HOUR_S)
+        session.authenticate(feed, TOKEN, self.clock() + HOUR_S)
         session.begin_replay()
         go_live(session, 0)
         self.hub.start(feed, 0)
@@ -84,7 +84,7 @@ class Surroundings:
     def resume(self, session: Session, cause: str) -> None:
         sys.exit(f"a session has to resume: {cause}")
 
-    def gone(self, session: Session) -> None: ...
+    def on_session_closed(self, session: Session) -> None: ...
 
 
 def read_all(port: int) -> None:
@@ -103,10 +103,10 @@ def read_all(port: int) -> None:
 
 def ways(transports: list[asyncio.Transport]) -> dict[str, Callable[[int], None]]:
     """Each writes one round; the number is that of the round, from 1."""
-    around = Surroundings(asyncio.get_running_loop())
+    context = BenchContext(asyncio.get_running_loop())
     for number, transport in enumerate(transports):
-        around.open(transport, "all")
-        around.open(transport, f"user-{number}")
+        context.open(transport, "all")
+        context.open(transport, f"user-{number}")
     descriptors = [plain_fd(transport) for transport in transports]
 
     def by_system_call(_: int) -> None:
@@ -118,11 +118,11 @@ def ways(transports: list[asyncio.Transport]) -> dict[str, Callable[[int], None]
             transport.write(FRAME)
 
     def broadcast(version: int) -> None:
-        around.hub.announce([FeedFrame("t/all", version, BODY)])
+        context.hub.announce([FeedFrame("t/all", version, BODY)])
 
     def each(version: int) -> None:
         keys = [f"t/user-{number}" for number in range(SESSIONS)]
-        around.hub.announce([FeedFrame(key, version, BODY) for key in keys])
+        context.hub.announce([FeedFrame(key, version, BODY) for key in keys])
 
     return {
         "os.write": by_system_call,

@@ -43,7 +43,7 @@ REPLAYS = Counter("clarion_live_replays_total", "Replays, by what asked for them
 READS = Counter("clarion_live_reads_total", "Queries that read feeds, by kind.", ["kind"])
 FEEDS_READ = Counter("clarion_live_feeds_read_total", "Feeds that those queries read.")
 GAPS = Counter("clarion_live_gaps_total", "Gaps that were filled from the store.")
-UNHEARD = Counter(
+MISSED_ANNOUNCEMENTS = Counter(
     "clarion_live_unheard_total",
     "Feeds of which a comparison with the store found that an announcement had not been heard.",
 )
@@ -51,7 +51,7 @@ EPOCHS = Counter(
     "clarion_live_epochs_total",
     "Times that the database held another history, and every session began anew.",
 )
-NOT_ALLOWED = Counter(
+FOREIGN_ANNOUNCEMENTS = Counter(
     "clarion_live_not_allowed_total",
     "Announcements passed over, for it was not Clarion that published them.",
 )

@@ -9,7 +9,7 @@ from typing import Self
 from clarion.contracts.revocation import Revocation
 from services.pusher.feed.fanout import FanOut
 from services.pusher.feed.states import Stage
-from services.pusher.wire.write_buffer import NO_FD, Backlog, Outbox
+from services.pusher.wire.write_buffer import NO_FD, FlushQueue, WriteBuffer
 
 MAX_BYTES = 1_000_000
 
@@ -37,7 +37,7 @@ class Transport:
 
 
 class Line:
-    """A live session, as `services.pusher.feed.subscriber.Listener`: what it is offered goes to its
+    """A live session, as `services.pusher.feed.listener.Listener`: what it is offered goes to its
     backlog. It is written past its transport where it is `plain`."""
 
     def __init__(self, version: int = 0, *, plain: bool = True) -> None:
@@ -47,32 +47,32 @@ class Line:
         self.soon: list[Callable[[], None]] = []
         self.transport = Transport(self.near)
         fd = self.near.fileno() if plain else NO_FD
-        self.backlog = Backlog(self.transport, Outbox(self.soon.append), MAX_BYTES, fd)
+        self.write_buffer = WriteBuffer(self.transport, FlushQueue(self.soon.append), MAX_BYTES, fd)
         self.stage = Stage.LIVE
         self.version = version
 
     def offer(self, version: int, frame: bytes) -> None:
-        assert self.backlog.offer(frame)
+        assert self.write_buffer.offer(frame)
         self.version = version
 
     def offer_run(self, first: int, joined: bytes, count: int) -> bool:
-        assert self.backlog.offer(joined, count)
+        assert self.write_buffer.offer(joined, count)
         self.version = first + count - 1
         return True
 
-    def overtaken(self, version: int) -> None:
+    def on_overtaken(self, version: int) -> None:
         raise AssertionError(version)
 
-    def restart(self) -> None:
+    def on_history_changed(self) -> None:
         raise AssertionError
 
-    def revoked(self, revocation: Revocation) -> None:
+    def on_revoked(self, revocation: Revocation) -> None:
         raise AssertionError(revocation)
 
-    def pass_on(self, data: bytes, count: int = 1) -> None:
+    def deliver(self, data: bytes, count: int = 1) -> None:
         """Frames that follow, as a hub passes them on."""
         fan_out = FanOut()
-        for one in fan_out.give_run([self], self.version + 1, data, count):
+        for one in fan_out.add_run([self], self.version + 1, data, count):
             one.offer_run(self.version + 1, data, count)
         fan_out.write()
 
@@ -95,7 +95,7 @@ class Line:
         """Pass frames on until the socket takes no more; how many bytes that were."""
         given = 0
         while not self.transport.buffer:
-            self.pass_on(b"x" * 10_000)
+            self.deliver(b"x" * 10_000)
             given += 10_000
         return given
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clarion.contracts.frames import ErrorFrame
-from services.pusher.inbox.snooze import LONGEST, until_fault
+from services.pusher.inbox.snooze import MAX_SNOOZE, until_fault
 from services.pusher.session.client_frames import read_frame
-from services.pusher.wire.frame_faults import FRAMES
+from services.pusher.wire.frame_faults import FRAME_TYPES
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -33,7 +33,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 NAMES = ("ref", "since", "version", "ids", "up_to", "until", "token", "topic", "data", "id", "more")
 almost = st.fixed_dictionaries(
-    {"type": st.sampled_from(sorted(FRAMES)) | values},
+    {"type": st.sampled_from(sorted(FRAME_TYPES)) | values},
     optional={name: values for name in NAMES},
 )
 WHOLE: dict[str, dict[str, Any]] = {
@@ -62,7 +62,7 @@ def test_what_is_nearly_a_frame_is_one_or_an_error_with_its_ref(frame: dict[str,
         assert not any(words in found.detail for words in LIBRARY)
         assert found.ref in (None, frame.get("ref"))
     elif found is None:
-        assert frame["type"] not in FRAMES
+        assert frame["type"] not in FRAME_TYPES
         assert frame.get("ref") is None
     else:
         assert type(found).__struct_config__.tag == frame["type"]
@@ -73,17 +73,17 @@ def test_what_is_nearly_a_frame_is_one_or_an_error_with_its_ref(frame: dict[str,
     [
         (None, None),
         (NOW + SECOND, None),
-        (NOW + LONGEST, None),
+        (NOW + MAX_SNOOZE, None),
         (NOW, "must lie in the future"),
         (NOW - SECOND, "must lie in the future"),
-        (NOW + LONGEST + SECOND, "must lie within one year"),
+        (NOW + MAX_SNOOZE + SECOND, "must lie within one year"),
     ],
 )
 def test_a_snooze_ends_within_a_year_from_now(until: datetime | None, fault: str | None) -> None:
     assert until_fault(until, NOW) == fault
 
 
-@pytest.mark.parametrize("tag", sorted(FRAMES))
+@pytest.mark.parametrize("tag", sorted(FRAME_TYPES))
 @pytest.mark.parametrize("field", ["tomorrow", "a b", "\ud83d\ude00", "", "Ref"])
 def test_a_field_of_tomorrow_is_passed_over(tag: str, field: str) -> None:
     frame = WHOLE.get(tag, {}) | {"type": tag, "ref": 7}

@@ -12,10 +12,10 @@ from uuid import UUID
 from clarion.contracts.item import Item
 from clarion.records.epoch import Epoch
 from services.pusher.feed.epochs import Epochs
-from services.pusher.feed.gaps import Gaps
+from services.pusher.feed.gaps import GapFiller
 from services.pusher.feed.hub import Hub
 from services.pusher.feed.tasks import Tasks
-from services.pusher.inbox.history import Page, Position
+from services.pusher.inbox.history import FeedPage, FeedPosition
 from testbed.processes import wait_until
 from tests.support.line import Line
 
@@ -29,11 +29,11 @@ class Store:
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
     reads: list[int] = field(default_factory=list[int])
 
-    async def after(self, position: Position) -> Page:
+    async def after(self, position: FeedPosition) -> FeedPage:
         self.reads.append(position.version)
         await self.may_end.wait()
         items = [_item(version) for version in range(position.version + 1, 8)]
-        return Page(7, 7, items, False, None, {}, frozenset(one.id for one in items))
+        return FeedPage(7, 7, items, False, None, {}, frozenset(one.id for one in items))
 
 
 class OneHistory(Epochs):
@@ -50,9 +50,9 @@ class Ground:
         self.timers: list[Callable[[], None]] = []
         self.store = Store()
         self.tasks = Tasks()
-        self.hub = Hub(lambda feed: self.gaps.found(feed))
+        self.hub = Hub(lambda feed: self.gaps.detect(feed))
         epochs: Any = OneHistory(cast("Any", None), self.hub)
-        self.gaps = Gaps(self.hub, cast("Any", self.store), epochs, self.tasks, self._later)
+        self.gaps = GapFiller(self.hub, cast("Any", self.store), epochs, self.tasks, self._later)
 
     def join(self, version: int) -> Line:
         """A page that has all up to `version`."""

@@ -31,7 +31,7 @@ def admitted(gate: HandshakeGate, tenant: str, tries: int) -> int:
     count = 0
     for _ in range(tries):
         try:
-            gate.admit(tenant)
+            gate.check_authenticated(tenant)
         except Unavailable:
             continue
         count += 1
@@ -42,7 +42,7 @@ def unproven(gate: HandshakeGate, address: str, tries: int) -> int:
     count = 0
     for _ in range(tries):
         try:
-            gate.admit_unproven(address)
+            gate.check_unauthenticated(address)
         except Unavailable:
             continue
         count += 1
@@ -70,9 +70,9 @@ def test_an_address_is_not_charged_for_those_who_proved_themselves(gate: Gate) -
     for _ in range(5):
         assert unproven(gate, "192.0.2.1", 2) == 2
         for one in (session(), session()):
-            gate.watch(one, "192.0.2.1")
-            assert gate.prove(one, "one")
-            assert gate.prove(one, "one"), "a renewal costs nothing"
+            gate.track_unauthenticated(one, "192.0.2.1")
+            assert gate.settle(one, "one")
+            assert gate.settle(one, "one"), "a renewal costs nothing"
         gate.now += 0.1
 
 
@@ -80,11 +80,11 @@ def test_a_tenant_past_its_share_is_let_in_once_the_rate_has_recovered(gate: Gat
     assert admitted(gate, "small", 1) == 1
     one = session()
     assert unproven(gate, "192.0.2.1", 1) == 1
-    gate.watch(one, "192.0.2.1")
+    gate.track_unauthenticated(one, "192.0.2.1")
     admitted(gate, "large", 10 * PER_S)
     assert unproven(gate, "192.0.2.1", 1) == 0
     gate.now += 1
-    assert gate.prove(one, "large")
+    assert gate.settle(one, "large")
 
 
 def test_an_address_is_charged_for_those_who_never_did(gate: Gate) -> None:

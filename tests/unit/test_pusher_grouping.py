@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.pusher.inbox.batch_loader import Group
+from services.pusher.inbox.batch_loader import BatchLoader
 
 Asked = list[list[int]]
 
@@ -34,15 +34,15 @@ class Store:
             await self.began.wait_for(lambda: len(self.asked) >= queries)
 
 
-async def ask(group: Group[int, str], *requests: int) -> list[asyncio.Task[str]]:
-    asking = [asyncio.create_task(group.ask(one)) for one in requests]
+async def ask(group: BatchLoader[int, str], *requests: int) -> list[asyncio.Task[str]]:
+    asking = [asyncio.create_task(group.load(one)) for one in requests]
     await asyncio.sleep(0)
     return asking
 
 
 async def test_an_idle_group_asks_at_once_and_what_comes_in_one_turn_together() -> None:
     store = Store()
-    group = Group(store.read, size=4, in_flight=2)
+    group = BatchLoader(store.read, size=4, in_flight=2)
     asking = await ask(group, 1, 2, 3)
     await store.until_asked(1)
     store.pending[0].set_result(None)
@@ -53,9 +53,9 @@ async def test_an_idle_group_asks_at_once_and_what_comes_in_one_turn_together() 
 async def test_what_comes_soon_after_leaves_together_although_none_is_in_flight(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.pusher.inbox.batch_loader.PATIENCE_S", 0.2)
+    monkeypatch.setattr("services.pusher.inbox.batch_loader.MAX_BATCH_WAIT_S", 0.2)
     store = Store()
-    group = Group(store.read, size=4, in_flight=2)
+    group = BatchLoader(store.read, size=4, in_flight=2)
     first = await ask(group, 1)
     await store.until_asked(1)
     store.pending[0].set_result(None)
@@ -69,7 +69,7 @@ async def test_what_comes_soon_after_leaves_together_although_none_is_in_flight(
 
 async def test_no_more_than_so_many_are_in_flight() -> None:
     store = Store()
-    group = Group(store.read, size=2, in_flight=1)
+    group = BatchLoader(store.read, size=2, in_flight=1)
     asking = await ask(group, 1, 2, 3, 4, 5)
     for number in range(3):
         await store.until_asked(number + 1)
@@ -82,9 +82,9 @@ async def test_no_more_than_so_many_are_in_flight() -> None:
 async def test_a_full_query_does_not_wait_for_the_one_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.pusher.inbox.batch_loader.PATIENCE_S", 60)
+    monkeypatch.setattr("services.pusher.inbox.batch_loader.MAX_BATCH_WAIT_S", 60)
     store = Store()
-    group = Group(store.read, size=2, in_flight=2)
+    group = BatchLoader(store.read, size=2, in_flight=2)
     await ask(group, 1)
     await store.until_asked(1)
     await ask(group, 2, 3)
@@ -94,7 +94,7 @@ async def test_a_full_query_does_not_wait_for_the_one_before(
 
 async def test_a_slow_query_holds_nobody_up() -> None:
     store = Store()
-    group = Group(store.read, size=9, in_flight=2)
+    group = BatchLoader(store.read, size=9, in_flight=2)
     await ask(group, 1)
     await store.until_asked(1)
     (quick,) = await ask(group, 2)
@@ -107,7 +107,7 @@ async def test_a_slow_query_holds_nobody_up() -> None:
 
 async def test_an_error_is_everyones_and_the_group_goes_on() -> None:
     store = Store()
-    group = Group(store.read, size=4, in_flight=1)
+    group = BatchLoader(store.read, size=4, in_flight=1)
     asking = await ask(group, 1, 2)
     await store.until_asked(1)
     store.pending[0].set_exception(ConnectionError("away"))

@@ -40,7 +40,7 @@ class Ear(Line):
     def offer_run(self, first: int, joined: bytes, count: int) -> bool:
         return first == self.version + 1 and super().offer_run(first, joined, count)
 
-    def overtaken(self, version: int) -> None:
+    def on_overtaken(self, version: int) -> None:
         if version > self.version:
             self.behind = True
 

@@ -9,7 +9,7 @@ import pytest
 from clarion.errors import TooMany
 from clarion.tokens.subscriber import SubscriberToken
 from services.pusher.access import token_bucket
-from services.pusher.access.quota import NO_LIMIT, SCOPE_KEY, Quota, Standing
+from services.pusher.access.quota import NO_LIMIT, SCOPE_KEY, Quota, QuotaStatus
 from services.pusher.access.token_bucket import Buckets
 
 
@@ -23,7 +23,7 @@ class Clock:
         return self.now
 
 
-def said(subscriber: str = "user-1", tenant: str = "acme") -> SubscriberToken:
+def claims(subscriber: str = "user-1", tenant: str = "acme") -> SubscriberToken:
     return SubscriberToken(
         tenant=tenant, subscriber=subscriber, issued_at=0, expires_at=1, jti=None, publish=()
     )
@@ -42,28 +42,28 @@ def charged(quota: Quota, who: SubscriberToken) -> dict[bytes, bytes]:
 def test_the_last_request_is_answered_and_the_next_is_refused_until_there_are_more() -> None:
     clock = Clock()
     quota = Quota(3, clock)
-    assert [quota.take(said()).remaining for _ in range(3)] == [2, 1, 0]
-    assert quota.take(said()) == Standing(is_allowed=False, remaining=0, more_after_s=20)
+    assert [quota.take(claims()).remaining for _ in range(3)] == [2, 1, 0]
+    assert quota.take(claims()) == QuotaStatus(is_allowed=False, remaining=0, more_after_s=20)
     clock.now += 19
-    assert quota.take(said()) == Standing(is_allowed=False, remaining=0, more_after_s=1)
+    assert quota.take(claims()) == QuotaStatus(is_allowed=False, remaining=0, more_after_s=1)
     clock.now += 1.01
-    assert quota.take(said()) == Standing(is_allowed=True, remaining=0, more_after_s=20)
+    assert quota.take(claims()) == QuotaStatus(is_allowed=True, remaining=0, more_after_s=20)
 
 
 def test_who_waits_as_long_as_he_is_told_is_let_in() -> None:
     clock = Clock()
     quota = Quota(7, clock)
     for _ in range(100):
-        standing = quota.take(said())
+        standing = quota.take(claims())
         if not standing.is_allowed:
             clock.now += standing.more_after_s
-            assert quota.take(said()).is_allowed
+            assert quota.take(claims()).is_allowed
         clock.now += 0.37
 
 
 def test_subscribers_and_tenants_count_apart() -> None:
     quota = Quota(1, Clock())
-    everybody = [said(), said("user-2"), said(tenant="other")]
+    everybody = [claims(), claims("user-2"), claims(tenant="other")]
     assert [quota.take(one).is_allowed for one in everybody] == [True] * 3
     assert [quota.take(one).is_allowed for one in everybody] == [False] * 3
 
@@ -71,10 +71,10 @@ def test_subscribers_and_tenants_count_apart() -> None:
 def test_every_answer_says_what_remains_and_a_refusal_when_to_come_back() -> None:
     quota = Quota(2, Clock())
     policy = {b"ratelimit-policy": b'"subscriber";q=2;w=60'}
-    assert charged(quota, said()) == {b"ratelimit": b'"subscriber";r=1;t=30'} | policy
-    assert charged(quota, said()) == {b"ratelimit": b'"subscriber";r=0;t=30'} | policy
+    assert charged(quota, claims()) == {b"ratelimit": b'"subscriber";r=1;t=30'} | policy
+    assert charged(quota, claims()) == {b"ratelimit": b'"subscriber";r=0;t=30'} | policy
     assert (
-        charged(quota, said())
+        charged(quota, claims())
         == {
             b"ratelimit": b'"subscriber";r=0;t=30',
             b"retry-after": b"30",
@@ -85,7 +85,7 @@ def test_every_answer_says_what_remains_and_a_refusal_when_to_come_back() -> Non
 
 def test_without_a_limit_nothing_is_counted_or_said() -> None:
     quota = Quota(NO_LIMIT, Clock())
-    assert [charged(quota, said()) for _ in range(10_000)] == [{}] * 10_000
+    assert [charged(quota, claims()) for _ in range(10_000)] == [{}] * 10_000
 
 
 def test_only_buckets_that_are_full_again_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

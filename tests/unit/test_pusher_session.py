@@ -14,17 +14,17 @@ from services.pusher.feed.hub import Hub
 from services.pusher.feed.states import LINK_MOVES, STAGE_MOVES, IllegalMove, Link, Stage, moved
 from services.pusher.session.client_frames import read_frame
 from services.pusher.session.replay import go_live
-from services.pusher.session.replay_buffer import Kept
+from services.pusher.session.replay_buffer import ReplayBuffer
 from services.pusher.session.session import Session
-from services.pusher.session.timer_wheel import NO_TICK, Wheel
+from services.pusher.session.timer_wheel import NO_TICK, TimerWheel
 from services.pusher.wire.close_codes import GOING_AWAY
-from services.pusher.wire.write_buffer import Backlog, Outbox
+from services.pusher.wire.write_buffer import FlushQueue, WriteBuffer
 
 LIMIT = 100
 TOKEN = SubscriberToken("t", "s", issued_at=1000.0, expires_at=9000.0, jti="one", publish=())
 
 
-class Wire:
+class Transport:
     """A transport and a socket that only remember."""
 
     def __init__(self) -> None:
@@ -51,13 +51,13 @@ class Handle:
     def cancel(self) -> None: ...
 
 
-class Around:
+class Process:
     """A process with a clock of its own."""
 
     def __init__(self) -> None:
         self.time = 1000.0
         self.hub = Hub(lambda _: None)
-        self.wheel = Wheel(self.clock, lambda _when, _call: Handle())
+        self.timer_wheel = TimerWheel(self.clock, lambda _when, _call: Handle())
         self.heartbeat_s = 25.0
         self.max_backlog_bytes = LIMIT
         self.resumed: list[str] = []
@@ -70,12 +70,12 @@ class Around:
     def resume(self, session: Session, cause: str) -> None:
         self.resumed.append(cause)
 
-    def gone(self, session: Session) -> None:
+    def on_session_closed(self, session: Session) -> None:
         self.ended.append(session)
 
     def pass_time(self, seconds: float) -> None:
         self.time += seconds
-        self.wheel.advance()
+        self.timer_wheel.advance()
         self.turn()
 
     def turn(self) -> None:
@@ -85,24 +85,24 @@ class Around:
 
 
 @pytest.fixture
-def around() -> Around:
-    return Around()
+def process() -> Process:
+    return Process()
 
 
 @pytest.fixture
-def wire() -> Wire:
-    return Wire()
+def transport() -> Transport:
+    return Transport()
 
 
 @pytest.fixture
-def session(around: Around, wire: Wire) -> Session:
-    outbox = Outbox(around.soon.append)
-    return Session(around, wire, Backlog(wire, outbox, LIMIT), Bucket(0, 1), 25)
+def session(process: Process, transport: Transport) -> Session:
+    flush_queue = FlushQueue(process.soon.append)
+    return Session(process, transport, WriteBuffer(transport, flush_queue, LIMIT), Bucket(0, 1), 25)
 
 
 @pytest.fixture
-def live(session: Session, around: Around) -> Session:
-    session.prove(around.hub.join("t", "s", session), TOKEN, around.time + 3600)
+def live(session: Session, process: Process) -> Session:
+    session.authenticate(process.hub.join("t", "s", session), TOKEN, process.time + 3600)
     session.begin_replay()
     assert go_live(session, 5) == []
     return session
@@ -118,107 +118,117 @@ def test_illegal_moves_are_named(moves: dict[Link, frozenset[Link]]) -> None:
                 moved(now, then, moves)
 
 
-def test_a_silent_session_hears_nothing(session: Session, around: Around, wire: Wire) -> None:
+def test_a_silent_session_hears_nothing(
+    session: Session, process: Process, transport: Transport
+) -> None:
     session.offer(1, b"1")
-    around.turn()
-    assert wire.written == []
+    process.turn()
+    assert transport.written == []
 
 
-def test_live_frames_are_joined_and_written_once(live: Session, around: Around, wire: Wire) -> None:
+def test_live_frames_are_joined_and_written_once(
+    live: Session, process: Process, transport: Transport
+) -> None:
     for version in (4, 5, 6, 7, 6, 8):
         live.offer(version, str(version).encode())
-    around.turn()
-    assert wire.written == [b"678"]
+    process.turn()
+    assert transport.written == [b"678"]
     assert live.version == 8
 
 
-def test_a_lost_connection_costs_its_neighbours_no_frame(around: Around, wire: Wire) -> None:
-    class Closed(Wire):
+def test_a_lost_connection_costs_its_neighbours_no_frame(
+    process: Process, transport: Transport
+) -> None:
+    class Closed(Transport):
         def write(self, data: bytes) -> None:
             raise RuntimeError("the handler is closed")
 
-    outbox = Outbox(around.soon.append)
+    flush_queue = FlushQueue(process.soon.append)
     lost, other = (
-        Session(around, one, Backlog(one, outbox, LIMIT), Bucket(0, 1), 25)
-        for one in (Closed(), wire)
+        Session(process, one, WriteBuffer(one, flush_queue, LIMIT), Bucket(0, 1), 25)
+        for one in (Closed(), transport)
     )
     for session in (lost, other):
-        session.prove(around.hub.join("t", "s", session), TOKEN, around.time + 3600)
+        session.authenticate(process.hub.join("t", "s", session), TOKEN, process.time + 3600)
         session.begin_replay()
         go_live(session, 5)
         session.offer(6, b"6")
-    lost.lost()
-    lost.backlog.push(b"of a replay that had not heard of it")
-    around.turn()
-    assert wire.written == [b"6"]
+    lost.on_connection_lost()
+    lost.write_buffer.push(b"of a replay that had not heard of it")
+    process.turn()
+    assert transport.written == [b"6"]
 
 
-def test_a_gap_within_a_session_is_read_from_the_store(live: Session, around: Around) -> None:
+def test_a_gap_within_a_session_is_read_from_the_store(live: Session, process: Process) -> None:
     live.offer(7, b"7")
-    assert (live.version, around.resumed) == (5, ["gap"])
+    assert (live.version, process.resumed) == (5, ["gap"])
 
 
-def test_frames_kept_in_a_replay_follow_it(session: Session, around: Around, wire: Wire) -> None:
-    session.prove(around.hub.join("t", "s", session), TOKEN, around.time + 3600)
+def test_frames_kept_in_a_replay_follow_it(
+    session: Session, process: Process, transport: Transport
+) -> None:
+    session.authenticate(process.hub.join("t", "s", session), TOKEN, process.time + 3600)
     session.begin_replay()
     for version in (9, 3, 4, 5, 6):
         session.offer(version, str(version).encode())
     assert go_live(session, 4) == [(9, b"9")]
-    around.turn()
-    assert wire.written == [b"56"]
+    process.turn()
+    assert transport.written == [b"56"]
     assert session.version == 6
 
 
 def test_a_run_is_taken_whole_or_left_to_be_offered_one_by_one(
-    live: Session, around: Around, wire: Wire
+    live: Session, process: Process, transport: Transport
 ) -> None:
     taken = [
         live.offer_run(first, joined, 2)
         for first, joined in ((5, b"56"), (6, b"67"), (8, b"x" * LIMIT), (8, b"89"))
     ]
-    around.turn()
-    assert (taken, live.version, wire.written) == ([False, True, False, True], 9, [b"6789"])
+    process.turn()
+    assert (taken, live.version, transport.written) == ([False, True, False, True], 9, [b"6789"])
 
 
 def test_past_its_bound_a_session_is_behind_until_it_can_write(
-    live: Session, around: Around, wire: Wire
+    live: Session, process: Process, transport: Transport
 ) -> None:
-    live.paused()
-    wire.buffered = 90
+    live.on_writing_paused()
+    transport.buffered = 90
     live.offer(6, b"x" * 10)
     live.offer(7, b"x" * 10)
-    around.turn()
-    assert (live.stage, live.version, len(wire.written)) == (Stage.BEHIND, 6, 1)
-    assert around.resumed == []
-    live.unpaused()
-    assert around.resumed == ["slow"]
+    process.turn()
+    assert (live.stage, live.version, len(transport.written)) == (Stage.LAGGING, 6, 1)
+    assert process.resumed == []
+    live.on_writing_resumed()
+    assert process.resumed == ["slow"]
 
 
-def test_a_burst_past_the_bound_is_read_again_from_the_store(live: Session, around: Around) -> None:
+def test_a_burst_past_the_bound_is_read_again_from_the_store(
+    live: Session, process: Process
+) -> None:
     live.offer(6, b"x" * 101)
-    assert (live.stage, live.version, around.resumed) == (Stage.BEHIND, 5, ["slow"])
+    assert (live.stage, live.version, process.resumed) == (Stage.LAGGING, 5, ["slow"])
 
 
 def test_pings_come_every_heartbeat_and_silence_is_cut(
-    live: Session, around: Around, wire: Wire
+    live: Session, process: Process, transport: Transport
 ) -> None:
-    around.pass_time(26)
-    assert wire.written == [b"\x89\x00"]
-    live.heard_at = around.time
-    around.pass_time(26)
-    assert wire.written == [b"\x89\x00"] * 2
-    around.pass_time(26)
-    assert wire.ended == "aborted"
+    process.pass_time(26)
+    assert transport.written == [b"\x89\x00"]
+    live.heard_at = process.time
+    process.pass_time(26)
+    assert transport.written == [b"\x89\x00"] * 2
+    process.pass_time(26)
+    assert transport.ended == "aborted"
 
 
-def test_expiry_closes(live: Session, around: Around, wire: Wire) -> None:
-    live.renew(TOKEN, around.time + 10)
-    around.pass_time(10.2)
-    assert wire.written[-1][2:4] == (4401).to_bytes(2, "big")
+def test_expiry_closes(live: Session, process: Process, transport: Transport) -> None:
+    live.renew_token(TOKEN, process.time + 10)
+    process.pass_time(10.2)
+    assert transport.written[-1][2:4] == (4401).to_bytes(2, "big")
     assert live.link is Link.CLOSING
-    assert around.hub.feeds == {}
-    around.pass_time(5.2)
-    assert wire.ended == "aborted"
+    assert process.hub.feeds == {}
+    process.pass_time(5.2)
+    assert transport.ended == "aborted"
 
 
 @pytest.mark.parametrize(
@@ -231,31 +241,38 @@ def test_expiry_closes(live: Session, around: Around, wire: Wire) -> None:
     ],
 )
 def test_a_session_ends_when_its_token_is_revoked(
-    live: Session, around: Around, wire: Wire, jti: str | None, issued_before: float, ends: bool
+    live: Session,
+    process: Process,
+    transport: Transport,
+    jti: str | None,
+    issued_before: float,
+    ends: bool,
 ) -> None:
-    around.hub.revoke(Revocation(1, "t", "other", jti, issued_before, 9e9))
+    process.hub.revoke(Revocation(1, "t", "other", jti, issued_before, 9e9))
     assert live.is_open
-    around.hub.revoke(Revocation(1, "t", "s", jti, issued_before, 9e9))
+    process.hub.revoke(Revocation(1, "t", "s", jti, issued_before, 9e9))
     assert live.is_open is not ends
-    assert [one[4:] for one in wire.written] == [b"token_revoked"] * ends
+    assert [one[4:] for one in transport.written] == [b"token_revoked"] * ends
 
 
-def test_after_a_close_nothing_is_written(live: Session, around: Around, wire: Wire) -> None:
+def test_after_a_close_nothing_is_written(
+    live: Session, process: Process, transport: Transport
+) -> None:
     live.close_after(0, GOING_AWAY)
-    around.pass_time(0.2)
-    count = len(wire.written)
+    process.pass_time(0.2)
+    count = len(transport.written)
     live.offer(6, b"6")
     live.write(b"more")
-    around.turn()
-    assert len(wire.written) == count
-    live.lost()
-    assert (live.link, around.ended, live.tick) == (Link.CLOSED, [live], NO_TICK)
-    live.lost()
-    assert around.ended == [live]
+    process.turn()
+    assert len(transport.written) == count
+    live.on_connection_lost()
+    assert (live.link, process.ended, live.tick) == (Link.CLOSED, [live], NO_TICK)
+    live.on_connection_lost()
+    assert process.ended == [live]
 
 
 def test_kept_frames_are_bounded() -> None:
-    kept = Kept(10)
+    kept = ReplayBuffer(10)
     kept.add(2, b"x" * 5)
     kept.add(1, b"x" * 5)
     assert kept.reaches(0, 2)
@@ -280,20 +297,20 @@ class Timed:
         self.tick = NO_TICK
         self.called: list[float] = []
 
-    def on_time(self, now: float) -> None:
+    def on_deadline(self, now: float) -> None:
         self.called.append(now)
 
 
-def test_the_wheel_calls_once_and_never_early(around: Around) -> None:
+def test_the_wheel_calls_once_and_never_early(process: Process) -> None:
     one, other, moved_away = Timed(), Timed(), Timed()
-    around.wheel.set(one, 1001.0)
-    around.wheel.set(other, 1002.0)
-    around.wheel.set(moved_away, 1001.0)
-    around.wheel.set(moved_away, 1003.0)
+    process.timer_wheel.set(one, 1001.0)
+    process.timer_wheel.set(other, 1002.0)
+    process.timer_wheel.set(moved_away, 1001.0)
+    process.timer_wheel.set(moved_away, 1003.0)
     for _ in range(5):
-        around.pass_time(0.5)
-    around.wheel.cancel(moved_away)
-    around.pass_time(9)
+        process.pass_time(0.5)
+    process.timer_wheel.cancel(moved_away)
+    process.pass_time(9)
     assert (one.called, other.called, moved_away.called) == ([1001.0], [1002.0], [])
 
 

@@ -83,23 +83,25 @@ async def test_sessions_of_a_shard_share_one_binding_and_wait_for_it(
     ear: Ear, shards: Shards
 ) -> None:
     ear.may_answer.clear()
-    waiting = [asyncio.create_task(shards.hear(ADA)) for _ in range(3)]
+    waiting = [asyncio.create_task(shards.ensure_bound(ADA)) for _ in range(3)]
     await asyncio.sleep(0)
     waiting[0].cancel()
     await asyncio.sleep(0)
     assert [one.done() for one in waiting] == [True, False, False]
     ear.may_answer.set()
     await asyncio.gather(*waiting[1:])
-    await shards.hear(ADA)
+    await shards.ensure_bound(ADA)
     assert ear.asked == [f"bind {shards.of(ADA).key}"]
 
 
 async def test_a_binding_that_fails_is_everyones_and_tried_again(ear: Ear, shards: Shards) -> None:
     ear.refuses = True
-    failed = await asyncio.gather(shards.hear(ADA), shards.hear(ADA), return_exceptions=True)
+    failed = await asyncio.gather(
+        shards.ensure_bound(ADA), shards.ensure_bound(ADA), return_exceptions=True
+    )
     assert [type(one) for one in failed] == [BusUnavailable, BusUnavailable]
     ear.refuses = False
-    await shards.hear(ADA)
+    await shards.ensure_bound(ADA)
     assert len(ear.asked) == 2
 
 
@@ -107,18 +109,18 @@ async def test_a_shard_is_kept_for_a_while_after_its_last_session(
     ear: Ear, shards: Shards, timers: Timers
 ) -> None:
     key = shards.of(ADA).key
-    shards.enter(ADA)
-    shards.enter(ADA)
-    await shards.hear(ADA)
-    shards.leave(ADA)
+    shards.add_session(ADA)
+    shards.add_session(ADA)
+    await shards.ensure_bound(ADA)
+    shards.remove_session(ADA)
     await timers.pass_by()
-    shards.leave(ADA)
-    shards.enter(ADA)
+    shards.remove_session(ADA)
+    shards.add_session(ADA)
     await timers.pass_by()
     assert ear.asked == [f"bind {key}"]
-    shards.leave(ADA)
+    shards.remove_session(ADA)
     await timers.pass_by()
-    await shards.hear(ADA)
+    await shards.ensure_bound(ADA)
     assert ear.asked == [f"bind {key}", f"unbind {key}", f"bind {key}"]
 
 
@@ -126,9 +128,9 @@ async def test_the_only_shard_is_there_from_the_start_and_for_ever(
     ear: Ear, timers: Timers
 ) -> None:
     only = Shards(1, ear, Tasks(), timers.call_later)
-    only.enter(ADA)
-    await only.hear(ADA)
-    only.leave(ADA)
+    only.add_session(ADA)
+    await only.ensure_bound(ADA)
+    only.remove_session(ADA)
     await timers.pass_by()
-    await only.hear(ADA)
+    await only.ensure_bound(ADA)
     assert ear.asked == []

@@ -13,7 +13,7 @@ from websockets.server import ServerProtocol
 from clarion.errors import BadRequest
 from clarion.http.origins import AllowedOrigins
 from services.pusher.wire.handshake import Handshake
-from services.pusher.wire.upgrade_request import Upgrade
+from services.pusher.wire.upgrade_request import UpgradeRequest
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 FIELDS = {
@@ -35,7 +35,7 @@ def request(start: str, fields: list[tuple[str, str]]) -> bytes:
 
 def ours(data: bytes) -> str | None:
     try:
-        handshake = Upgrade(data)
+        handshake = UpgradeRequest(data)
         handshake.one("origin")
         handshake.tokens("sec-websocket-protocol")
         return handshake.accept()

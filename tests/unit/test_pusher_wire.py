@@ -19,7 +19,7 @@ from services.pusher.wire.close_codes import (
     CloseCode,
     Violation,
 )
-from services.pusher.wire.frame_reader import Inbound, Received
+from services.pusher.wire.frame_reader import FrameReader, ReceivedFrame
 
 CHUNKS = st.lists(st.integers(1, 400), min_size=1, max_size=20)
 
@@ -28,9 +28,9 @@ def client_frame(opcode: Opcode, data: bytes, fin: bool = True) -> bytes:
     return Frame(opcode, data, fin).serialize(mask=True)
 
 
-def read(stream: bytes, chunks: list[int], max_bytes: int = 1000) -> list[Received]:
-    inbound = Inbound(max_bytes)
-    received: list[Received] = []
+def read(stream: bytes, chunks: list[int], max_bytes: int = 1000) -> list[ReceivedFrame]:
+    inbound = FrameReader(max_bytes)
+    received: list[ReceivedFrame] = []
     position = 0
     while position < len(stream):
         size = chunks[len(received) % len(chunks)]
@@ -72,9 +72,9 @@ def test_fragments_are_joined_around_control_frames(
         + client_frame(Opcode.CONT, payload[cut:])
     )
     assert read(stream, chunks) == [
-        Received(Opcode.CONT, b""),
-        Received(Opcode.PING, b"p"),
-        Received(Opcode.TEXT, payload),
+        ReceivedFrame(Opcode.CONT, b""),
+        ReceivedFrame(Opcode.PING, b"p"),
+        ReceivedFrame(Opcode.TEXT, payload),
     ]
 
 
@@ -120,7 +120,7 @@ def test_violations_have_their_code(stream: bytes, code: CloseCode) -> None:
 
 
 def test_a_length_is_judged_before_its_bytes_come() -> None:
-    inbound = Inbound(1000)
+    inbound = FrameReader(1000)
     inbound.feed(client_frame(Opcode.TEXT, b"x" * 5000)[:8])
     with pytest.raises(Violation):
         inbound.next()

@@ -27,7 +27,7 @@ QUOTA_FIELDS = ("ratelimit", "ratelimit-policy")
 SCOPE_KEY = "clarion.quota"
 
 
-class Standing(NamedTuple):
+class QuotaStatus(NamedTuple):
     """Where one request leaves its subscriber."""
 
     is_allowed: bool
@@ -44,20 +44,20 @@ class Quota:
         self._per_s = per_minute / WINDOW_S
         self._buckets = Buckets(clock, self._per_s, per_minute)
 
-    def take(self, said: SubscriberToken) -> Standing:
+    def take(self, claims: SubscriberToken) -> QuotaStatus:
         """Count one request. One that is refused takes nothing."""
-        name = feed_key(said.tenant, said.subscriber)
+        name = feed_key(claims.tenant, claims.subscriber)
         is_allowed = self._buckets.take(name)
         level = self._buckets.level(name)
         remaining = math.floor(level)
-        return Standing(is_allowed, remaining, math.ceil((remaining + 1 - level) / self._per_s))
+        return QuotaStatus(is_allowed, remaining, math.ceil((remaining + 1 - level) / self._per_s))
 
-    def charge(self, scope: Scope, said: SubscriberToken) -> None:
+    def charge(self, scope: Scope, claims: SubscriberToken) -> None:
         """Count one request, and have its answer say where that leaves the subscriber. Raises
         `TooMany`."""
         if self._limit == NO_LIMIT:
             return
-        standing = self.take(said)
+        standing = self.take(claims)
         scope[SCOPE_KEY].extend(fields(self._limit, standing))
         if not standing.is_allowed:
             REQUESTS_REFUSED.inc()
@@ -88,7 +88,7 @@ class QuotaMiddleware:
         await self._app(scope, receive, add_fields)
 
 
-def fields(limit: int, standing: Standing) -> list[tuple[bytes, bytes]]:
+def fields(limit: int, standing: QuotaStatus) -> list[tuple[bytes, bytes]]:
     """The header fields of an answer."""
     values = (
         f'"{POLICY}";r={standing.remaining};t={standing.more_after_s}',

@@ -45,24 +45,24 @@ class Revocations:
         """Whether the store was read once; no token may be judged before."""
         return self._loaded.is_set()
 
-    async def loaded(self, timeout_s: float) -> None:
+    async def wait_until_loaded(self, timeout_s: float) -> None:
         """Wait for that, but not longer."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._loaded.wait()
 
-    def require(self) -> None:
+    def require_loaded(self) -> None:
         """Raises `Unavailable` before the store was read."""
         if not self.is_loaded:
             raise Unavailable("The pusher is still starting.", code="starting", retry_after_s=1)
 
-    def check(self, said: SubscriberToken) -> None:
-        """Raises `Unauthorized` (`token_revoked`), or as `require`."""
-        self.require()
-        if self._known and self._covers(said):
+    def check(self, claims: SubscriberToken) -> None:
+        """Raises `Unauthorized` (`token_revoked`), or as `require_loaded`."""
+        self.require_loaded()
+        if self._known and self._covers(claims):
             raise Unauthorized("The token was revoked; ask for a new one.", code="token_revoked")
 
-    def hear(self, revocation: Revocation) -> None:
+    def apply(self, revocation: Revocation) -> None:
         """It holds from now on."""
         key = (revocation.tenant, revocation.subscriber, revocation.jti or EVERY_TOKEN)
         known = self._known.get(key)
@@ -92,7 +92,7 @@ class Revocations:
                 page = await changed_after(connection, place, PAGE)
             for at, revocation in page:
                 place = max(place, at)
-                self.hear(revocation)
+                self.apply(revocation)
             if len(page) < PAGE:
                 break
         self._place = max(self._place, place)
@@ -100,13 +100,15 @@ class Revocations:
 
     def forget(self, now: float) -> None:
         """Drop those whose tokens have expired by `now` (epoch seconds)."""
-        self._known = {key: one for key, one in self._known.items() if one.kept_until > now}
+        self._known = {key: known for key, known in self._known.items() if known.kept_until > now}
 
-    def _covers(self, said: SubscriberToken) -> bool:
-        every = self._known.get((said.tenant, said.subscriber, EVERY_TOKEN))
-        if every is not None and every.covers(said.issued_at, said.jti):
+    def _covers(self, claims: SubscriberToken) -> bool:
+        every = self._known.get((claims.tenant, claims.subscriber, EVERY_TOKEN))
+        if every is not None and every.covers(claims.issued_at, claims.jti):
             return True
-        return said.jti is not None and (said.tenant, said.subscriber, said.jti) in self._known
+        return (
+            claims.jti is not None and (claims.tenant, claims.subscriber, claims.jti) in self._known
+        )
 
 
 class CheckedVerifier:
@@ -122,16 +124,16 @@ class CheckedVerifier:
 
     async def verify(self, token: str) -> SubscriberToken:
         """As `TokenVerifier.verify`."""
-        said = await self._verifier.verify(token)
-        self._revocations.check(said)
-        return said
+        claims = await self._verifier.verify(token)
+        self._revocations.check(claims)
+        return claims
 
     def verify_now(self, token: str) -> SubscriberToken | None:
         """As `TokenVerifier.verify_now`."""
-        said = self._verifier.verify_now(token)
-        if said is not None:
-            self._revocations.check(said)
-        return said
+        claims = self._verifier.verify_now(token)
+        if claims is not None:
+            self._revocations.check(claims)
+        return claims
 
     def recheck(self, token: SubscriberToken) -> None:
         """Raises `Unauthorized` where a token that was judged before holds no longer."""

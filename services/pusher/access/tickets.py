@@ -20,7 +20,7 @@ from services.pusher.access.revocations import Revocations
 PREFIX = "tkt_"
 RANDOM_BYTES = 32
 TICKET_S = 30
-TRIMMED_AT_ONCE = 100
+TRIM_BATCH = 100
 
 MAKE = """
 INSERT INTO tickets
@@ -45,31 +45,31 @@ class Tickets:
         self._database = database
         self._revocations = revocations
 
-    async def make(self, said: SubscriberToken) -> tuple[str, datetime]:
+    async def make(self, claims: SubscriberToken) -> tuple[str, datetime]:
         """A ticket and when it ends; some that have ended are deleted with it."""
         ticket = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
         async with self._database.driver() as connection:
-            await connection.execute(TRIM, TRIMMED_AT_ONCE)
+            await connection.execute(TRIM, TRIM_BATCH)
             expires_at = await connection.fetchval(
                 MAKE,
                 hash_of(ticket),
-                said.tenant,
-                said.subscriber,
-                said.issued_at,
-                said.expires_at,
-                said.jti,
-                list(said.publish),
+                claims.tenant,
+                claims.subscriber,
+                claims.issued_at,
+                claims.expires_at,
+                claims.jti,
+                list(claims.publish),
                 float(TICKET_S),
             )
         return ticket, expires_at
 
     async def redeem(self, ticket: str) -> SubscriberToken:
-        """What the token said that it was made with; the ticket is used up. Raises `Unauthorized`
+        """What the token claims that it was made with; the ticket is used up. Raises `Unauthorized`
         with the code `ticket_invalid`, `token_expired` or `token_revoked`."""
         row = await self._database.run(lambda tx: tx.fetchrow(REDEEM, hash_of(ticket)))
         if row is None or not row["holds"]:
             raise Unauthorized("The ticket was used or is too old.", code="ticket_invalid")
-        said = SubscriberToken(
+        claims = SubscriberToken(
             tenant=row["tenant"],
             subscriber=row["subscriber"],
             issued_at=row["issued_at"],
@@ -77,10 +77,10 @@ class Tickets:
             jti=row["jti"],
             publish=tuple(row["publish"]),
         )
-        if said.expires_at <= time.time():
+        if claims.expires_at <= time.time():
             raise Unauthorized("The token has expired; ask for a new one.", code="token_expired")
-        self._revocations.check(said)
-        return said
+        self._revocations.check(claims)
+        return claims
 
 
 def hash_of(ticket: str) -> bytes:

@@ -17,11 +17,11 @@ class Bucket:
         self._level = burst
         self._at = now
 
-    def take(self, now: float, per_s: float, burst: float, leave: float = 0) -> bool:
+    def take(self, now: float, per_s: float, burst: float, reserve: float = 0) -> bool:
         """Take one, so that `leave` are left for others; `False` where there are too few."""
         self._level = min(burst, self._level + (now - self._at) * per_s)
         self._at = now
-        if self._level < 1 + leave:
+        if self._level < 1 + reserve:
             return False
         self._level -= 1
         return True
@@ -30,7 +30,7 @@ class Bucket:
         """What was taken was not used."""
         self._level += 1
 
-    def has(self, count: float, now: float, per_s: float, burst: float) -> bool:
+    def has_tokens(self, count: float, now: float, per_s: float, burst: float) -> bool:
         """Whether so many could be taken now."""
         return min(burst, self._level + (now - self._at) * per_s) >= count
 

@@ -2,5 +2,5 @@
 
 `announcement_subscriber` hears `clarion.live`, `hub` orders the frames of each feed, `fanout`
 writes them, `gaps` reads from PostgreSQL what was missed. A session is known only as
-`subscriber.Listener`.
+`listener.Listener`.
 """

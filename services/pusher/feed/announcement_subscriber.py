@@ -14,16 +14,16 @@ from clarion.contracts.revocation import REVOCATION_CONTENT_TYPE, Revocation
 from clarion.errors import StoreUnavailable
 from clarion.topology import LIVE_ALL
 from services.pusher.access.revocations import Revocations
-from services.pusher.feed.gaps import CHECK_S, Gaps
+from services.pusher.feed.gaps import RECONCILE_S, GapFiller
 from services.pusher.feed.hub import Hub
-from services.pusher.metrics import NOT_ALLOWED
+from services.pusher.metrics import FOREIGN_ANNOUNCEMENTS
 
 log = structlog.get_logger("clarion.pusher")
 
-TAKEN_AT_ONCE = 32
-LOOK_S = 0.5
-SILENT_S = 60.0
-REFUSED = (
+BATCH_SIZE = 32
+POLL_S = 0.5
+WARNING_INTERVAL_S = 60.0
+FOREIGN_PUBLISHER = (
     "Somebody else than Clarion's own users (CLARION_AMQP_OWN_USERS) publishes to clarion.live."
 )
 
@@ -31,15 +31,15 @@ _announcement = msgspec.msgpack.Decoder(Announcement).decode
 _revocation = msgspec.msgpack.Decoder(Revocation).decode
 
 
-class Live:
-    """The pusher's ear. `listen` and `watch` run side by side for ever. Only `own_users` are
-    believed: what others announce is passed over and counted."""
+class AnnouncementSubscriber:
+    """`run` and `watch` run side by side until they are cancelled. Announcements of other users
+    than `own_users` are ignored and counted."""
 
     def __init__(
         self,
         bus: Bus,
         hub: Hub,
-        gaps: Gaps,
+        gaps: GapFiller,
         revocations: Revocations,
         keys: Sequence[str] = (),
         *,
@@ -52,14 +52,14 @@ class Live:
         self._revocations = revocations
         self._keys = {LIVE_ALL, *keys}
         self._subscription: LiveSubscription | None = None
-        self._silent_until = 0.0
+        self._next_warning_at = 0.0
 
-    async def listen(self) -> None:
+    async def run(self) -> None:
         """Announce to the hub what comes."""
         subscription = self._subscription = self._bus.listen(list(self._keys))
         try:
             while True:
-                self._hear(await subscription.take(TAKEN_AT_ONCE))
+                self._handle(await subscription.take(BATCH_SIZE))
                 await asyncio.sleep(0)
         finally:
             self._subscription = None
@@ -67,25 +67,25 @@ class Live:
 
     async def watch(self) -> None:
         """Have the feeds compared with the store after each time the link was lost, and every
-        `CHECK_S` whatever happened; those that heard of versions they had passed, at once."""
+        `RECONCILE_S` whatever happened; those that heard of versions they had passed, at once."""
         loop = asyncio.get_running_loop()
         checked, checked_at = self.epoch(), loop.time()
         while True:
-            await asyncio.sleep(LOOK_S)
-            ear = self.epoch()
-            outdated, is_due = self._hub.outdated, loop.time() - checked_at >= CHECK_S
-            if ear == checked and not is_due and not outdated:
+            await asyncio.sleep(POLL_S)
+            epoch = self.epoch()
+            outdated, is_due = self._hub.outdated, loop.time() - checked_at >= RECONCILE_S
+            if epoch == checked and not is_due and not outdated:
                 continue
             self._hub.outdated = set()
             try:
-                if ear == checked and not is_due:
-                    await self._gaps.check(outdated)
+                if epoch == checked and not is_due:
+                    await self._gaps.reconcile(outdated)
                     continue
-                await self._gaps.check()
+                await self._gaps.reconcile()
             except StoreUnavailable:
                 log.warning("check_waits_for_database")
                 continue
-            checked, checked_at = ear, loop.time()
+            checked, checked_at = epoch, loop.time()
 
     async def bind(self, key: str) -> None:
         """As `LiveSubscription.bind`."""
@@ -104,19 +104,19 @@ class Live:
         subscription = self._subscription
         return id(subscription), subscription.epoch() if subscription is not None else 0
 
-    def _refused(self) -> None:
-        NOT_ALLOWED.inc()
+    def _reject(self) -> None:
+        FOREIGN_ANNOUNCEMENTS.inc()
         now = asyncio.get_running_loop().time()
-        if now >= self._silent_until:  # a stranger's flood fills no log
-            self._silent_until = now + SILENT_S
-            log.warning("announcement_not_allowed", detail=REFUSED)
+        if now >= self._next_warning_at:  # a stranger's flood fills no log
+            self._next_warning_at = now + WARNING_INTERVAL_S
+            log.warning("announcement_not_allowed", detail=FOREIGN_PUBLISHER)
 
-    def _hear(self, arrived: Sequence[Received]) -> None:
+    def _handle(self, batch: Sequence[Received]) -> None:
         """Frames that came together are announced together: those of one feed make one write."""
         announced: list[FeedFrame] = []
-        for received in arrived:
+        for received in batch:
             if received.user_id not in self._own_users:
-                self._refused()
+                self._reject()
                 continue
             if received.undecodable is not None:
                 log.error("announcement_undecodable", detail=received.undecodable.detail)
@@ -125,7 +125,7 @@ class Live:
                 if received.content_type == ANNOUNCEMENT_CONTENT_TYPE:
                     announced += _announcement(received.body).frames
                 elif received.content_type == REVOCATION_CONTENT_TYPE:
-                    self._revocations.hear(_revocation(received.body))
+                    self._revocations.apply(_revocation(received.body))
             except msgspec.MsgspecError:
                 log.error("announcement_malformed", bytes=len(received.body))
         self._hub.announce(announced)

@@ -1,6 +1,6 @@
 """Tells the other pushers what changed here. What arrives while a publish is in flight leaves as
 one message; a broker that is away costs nobody a wait, for the others find a change by themselves
-(`gaps.check`)."""
+(`GapFiller.reconcile`)."""
 
 from __future__ import annotations
 

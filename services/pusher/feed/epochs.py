@@ -28,7 +28,7 @@ log = structlog.get_logger("clarion.pusher")
 POLL_S = 1.0
 
 
-class PassedOn(NamedTuple):
+class LastDelivered(NamedTuple):
     """The last version that a feed passed on, and of which epoch."""
 
     epoch: str
@@ -42,42 +42,42 @@ class Epochs:
         self._database = database
         self._hub = hub
         self._known: Epoch | None = None
-        self._checked = ""
+        self._checked_server = ""
         """The server and tables whose heads were compared last; a crash of the loop keeps it."""
-        self._turn = asyncio.Lock()
+        self._read_lock = asyncio.Lock()
         """Reads follow one another, so that what the later one says is the newer."""
 
     @property
-    def present(self) -> str:
+    def current(self) -> str:
         """As it was last read; empty before."""
         return self._known.value if self._known is not None else ""
 
-    async def run(self, check: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, reconcile: Callable[[], Awaitable[None]]) -> None:
         """Keep up with the store, for ever; `check` compares every feed with its head."""
         while True:
             try:
                 server = (await self.read()).server
-                if self._checked not in ("", server):
-                    await check()
-                self._checked = server
+                if self._checked_server not in ("", server):
+                    await reconcile()
+                self._checked_server = server
             except StoreUnavailable as error:
                 log.warning("epoch_not_read", code=error.code)
             await asyncio.sleep(POLL_S)
 
     async def read(self) -> Epoch:
         """As it is now."""
-        async with self._turn:
+        async with self._read_lock:
             return await self._read()
 
-    def passed_on(self, feed: Feed) -> PassedOn:
+    def last_delivered(self, feed: Feed) -> LastDelivered:
         """As it is before the store is asked."""
-        return PassedOn(self.present, feed.version or 0)
+        return LastDelivered(self.current, feed.version or 0)
 
-    async def check(self, before: PassedOn, epoch: str, head: int) -> bool:
+    async def validate(self, before: LastDelivered, epoch: str, head: int) -> bool:
         """Whether what was read of a feed may be used; `before` is what it had passed on when that
         was asked for. Where it may not, the feed begins anew, for a `head` behind that ends the
         epoch. Where it may, nothing may be awaited between the answer and its use."""
-        if epoch != self.present and epoch != (await self.read()).value:
+        if epoch != self.current and epoch != (await self.read()).value:
             return False
         if before.epoch not in ("", epoch):
             return False  # what came since was perhaps passed over
@@ -87,21 +87,21 @@ class Epochs:
 
     async def _end(self, epoch: str, passed_on: int, head: int) -> None:
         log.warning("inbox_went_back", passed_on=passed_on, head=head)
-        async with self._turn:
-            if epoch == self.present:
+        async with self._read_lock:
+            if epoch == self.current:
                 await self._database.run(lambda tx: end_epoch(tx, epoch))
                 await self._read()
 
     async def _read(self) -> Epoch:
-        found = await self._database.run(self._ask)
+        found = await self._database.run(self._fetch)
         before, self._known = self._known, found
         if before is not None and before.value != found.value:
             EPOCHS.inc()
-            log.warning("epoch_changed", sessions=sum(len(f.sessions) for f in self._feeds()))
-            self._hub.begin_anew()
+            log.warning("epoch_changed", sessions=sum(len(f.listeners) for f in self._feeds()))
+            self._hub.restart_all()
         return found
 
-    async def _ask(self, tx: Driver) -> Epoch:
+    async def _fetch(self, tx: Driver) -> Epoch:
         found, known = await read_epoch(tx), self._known
         if known is not None and known.value != found.value and found.began_at <= known.began_at:
             await end_epoch(tx, found.value, known.began_at)  # the row is of a backup too

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 
 from clarion.contracts.announcement import FeedFrame
 from services.pusher.feed.feed import Feed
+from services.pusher.feed.listener import Listener
 from services.pusher.feed.states import Stage
-from services.pusher.feed.subscriber import Listener
 from services.pusher.metrics import FRAMES
 from services.pusher.settings import MIN_BACKLOG_BYTES
 from services.pusher.wire.frames import text
-from services.pusher.wire.write_buffer import NO_FD, Backlog
+from services.pusher.wire.write_buffer import NO_FD, WriteBuffer
 
 LIVE = Stage.LIVE
 
@@ -29,32 +29,32 @@ class FanOut:
     push to them."""
 
     def __init__(self) -> None:
-        self._backlogs: list[Backlog] = []
+        self._buffers: list[WriteBuffer] = []
         self._fds: list[int] = []
         self._writes: list[bytes] = []
         self._joined = 0
-        self._add = self._backlogs.append, self._fds.append, self._writes.append
+        self._add = self._buffers.append, self._fds.append, self._writes.append
 
-    def give_each(
+    def add_each(
         self, feeds: Mapping[str, Feed], announced: Sequence[FeedFrame]
     ) -> list[FeedFrame]:
         """A frame at most to each feed. Those that do not follow what their feed has passed on
         are returned, and those that may be longer than a backlog."""
         others: list[FeedFrame] = []
         add_backlog, add_fd, add_write = self._add
-        for one in announced:
-            feed = feeds.get(one.feed)
+        for announcement in announced:
+            feed = feeds.get(announcement.feed)
             if feed is None:
                 continue
-            version = one.version
+            version = announcement.version
             before = version - 1
-            frame = text(one.body)
+            frame = text(announcement.body)
             if feed.version != before or feed.held or len(frame) > MIN_BACKLOG_BYTES:
-                others.append(one)
+                others.append(announcement)
                 continue
             feed.version = version
-            for listener in feed.sessions:
-                backlog = listener.backlog
+            for listener in feed.listeners:
+                backlog = listener.write_buffer
                 fd = backlog.open_fd
                 if fd != NO_FD and listener.version == before and listener.stage is LIVE:
                     listener.version = version
@@ -65,7 +65,7 @@ class FanOut:
                     listener.offer(version, frame)
         return others
 
-    def give_run(
+    def add_run(
         self, listeners: Sequence[Listener], first: int, joined: bytes, count: int
     ) -> Sequence[Listener]:
         """`count` frames, with the versions from `first` on. Those who cannot take them at once
@@ -75,7 +75,7 @@ class FanOut:
         others: list[Listener] = []
         add_backlog, add_fd, add_write = self._add
         for listener in listeners:
-            backlog = listener.backlog
+            backlog = listener.write_buffer
             fd = backlog.open_fd
             if fd != NO_FD and listener.version == first - 1 and listener.stage is LIVE:
                 listener.version += count
@@ -98,7 +98,7 @@ class FanOut:
             except OSError:
                 taken.append(0)  # the transport waits for room, or finds the same error and ends
         if taken != list(map(len, writes)):
-            for backlog, data, size in zip(self._backlogs, writes, taken, strict=True):
+            for backlog, data, size in zip(self._buffers, writes, taken, strict=True):
                 if size < len(data):
-                    backlog.leave(data[size:])
+                    backlog.write_rest(data[size:])
         FRAMES.written += len(writes) + self._joined

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from clarion.contracts.announcement import feed_key
-from services.pusher.feed.subscriber import Listener
+from services.pusher.feed.listener import Listener
 
 
 class Feed:
     """`version` is the last passed on, `None` until a session has caught up."""
 
-    __slots__ = ("expected", "held", "key", "sessions", "subscriber", "tenant", "version")
+    __slots__ = ("expected", "held", "key", "listeners", "subscriber", "tenant", "version")
 
     def __init__(self, tenant: str, subscriber: str) -> None:
         self.tenant = tenant
@@ -17,7 +17,7 @@ class Feed:
         self.key = feed_key(tenant, subscriber)
         self.version: int | None = None
         self.expected = 0
-        self.sessions: list[Listener] = []
+        self.listeners: list[Listener] = []
         self.held: dict[int, bytes] | None = None
 
     @property
@@ -25,7 +25,7 @@ class Feed:
         """Whether a version is known to exist that was not passed on."""
         return self.version is not None and self.expected > self.version
 
-    def pass_on(self, version: int, frame: bytes) -> None:
+    def deliver(self, version: int, frame: bytes) -> None:
         """Offer an encoded frame to every session."""
-        for session in self.sessions:
+        for session in self.listeners:
             session.offer(version, frame)

@@ -2,7 +2,7 @@
 
 A frame that is ahead may wait `HOLD_S` for those before it; then the feed is read, once for all
 its sessions and together with other feeds that wait. Announcements may also be lost without a
-frame that tells: heads are compared after the broker's link was lost, and every `CHECK_S`.
+frame that tells: heads are compared after the broker's link was lost, and every `RECONCILE_S`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from services.pusher.feed.feed import Feed
 from services.pusher.feed.hub import Hub
 from services.pusher.feed.live_frames import live_frame
 from services.pusher.feed.tasks import Tasks
-from services.pusher.inbox.history import History, Page, Position
-from services.pusher.metrics import GAPS, UNHEARD
+from services.pusher.inbox.history import FeedPage, FeedPosition, History
+from services.pusher.metrics import GAPS, MISSED_ANNOUNCEMENTS
 from services.pusher.wire import frames
 
 log = structlog.get_logger("clarion.pusher")
 
 HOLD_S = 0.05
 RETRY_S = 1.0
-CHECK_S = 30.0
-HEADS_A_QUERY = 5_000
+RECONCILE_S = 30.0
+HEADS_PER_QUERY = 5_000
 
 CallLater = Callable[[float, Callable[[], None]], object]
 
 
-class Gaps:
+class GapFiller:
     """Keeps the feeds of one hub whole."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Gaps:
         self._waiting: set[str] = set()
         self._filling: dict[Feed, asyncio.Future[None]] = {}
 
-    def found(self, feed: Feed, wait_s: float = HOLD_S) -> None:
+    def detect(self, feed: Feed, wait_s: float = HOLD_S) -> None:
         """The feed is ahead of what it passed on: fill it unless that mends itself in time."""
         if feed.key in self._waiting:
             return
@@ -63,23 +63,23 @@ class Gaps:
             running.add_done_callback(lambda _: self._filling.pop(feed, None))
         await asyncio.shield(running)
 
-    async def check(self, feeds: Iterable[Feed] | None = None) -> None:
+    async def reconcile(self, feeds: Iterable[Feed] | None = None) -> None:
         """Compare these feeds, or all, with their heads in the store; those that are behind are
         filled. Raises `StoreUnavailable`."""
         feeds = tuple(self._hub.feeds.values() if feeds is None else feeds)
         known = [feed for feed in feeds if feed.version is not None]
-        for start in range(0, len(known), HEADS_A_QUERY):
-            await self._check(known[start : start + HEADS_A_QUERY])
+        for start in range(0, len(known), HEADS_PER_QUERY):
+            await self._reconcile(known[start : start + HEADS_PER_QUERY])
 
-    async def _check(self, feeds: Sequence[Feed]) -> None:
-        before = [self._epochs.passed_on(feed) for feed in feeds]
+    async def _reconcile(self, feeds: Sequence[Feed]) -> None:
+        before = [self._epochs.last_delivered(feed) for feed in feeds]
         names = [(feed.tenant, feed.subscriber) for feed in feeds]
         epoch, heads = await self._history.heads(names)
-        lowest = min(zip(before, heads, strict=True), key=lambda one: one[1] - one[0].version)
-        if not await self._epochs.check(lowest[0], epoch, lowest[1]):
+        lowest = min(zip(before, heads, strict=True), key=lambda pair: pair[1] - pair[0].version)
+        if not await self._epochs.validate(lowest[0], epoch, lowest[1]):
             return  # every session reads its feed anew
         for feed, (_, version), head in zip(feeds, before, heads, strict=True):
-            UNHEARD.inc(head > max(version, feed.expected) and feed.version == version)
+            MISSED_ANNOUNCEMENTS.inc(head > max(version, feed.expected) and feed.version == version)
             self._hub.expect(feed, head)
 
     def _is_due(self, key: str) -> None:
@@ -95,19 +95,19 @@ class Gaps:
             return
         GAPS.inc()
         try:
-            before = self._epochs.passed_on(feed)
-            page = await self._history.after(Position(feed.tenant, feed.subscriber, version))
-            may_be_used = await self._epochs.check(before, page.epoch, page.head)
+            before = self._epochs.last_delivered(feed)
+            page = await self._history.after(FeedPosition(feed.tenant, feed.subscriber, version))
+            may_be_used = await self._epochs.validate(before, page.epoch, page.head)
         except StoreUnavailable:
             log.warning("gap_waits_for_database")
-            self.found(feed, RETRY_S)
+            self.detect(feed, RETRY_S)
             return
         if not may_be_used:
             return  # every session reads its feed anew
         self._apply(feed, page)
-        self._hub.give_up(feed, goal)
+        self._hub.abandon_gap(feed, goal)
 
-    def _apply(self, feed: Feed, page: Page) -> None:
+    def _apply(self, feed: Feed, page: FeedPage) -> None:
         version = feed.version
         if version is None or page.head <= version:
             return
@@ -116,11 +116,11 @@ class Gaps:
         if page.more or len(missing) < len(wanted):
             self._hub.skip_to(feed, page.head)
             return
-        for one in wanted:
-            self._hub.offer(feed, one, missing[one])
+        for missed in wanted:
+            self._hub.offer(feed, missed, missing[missed])
 
 
-def live_bodies(page: Page, after: int) -> Iterator[tuple[int, bytes]]:
+def live_bodies(page: FeedPage, after: int) -> Iterator[tuple[int, bytes]]:
     """For each version of the page past `after` the frame that its announcement bore, as far as
     the store still knows: whole what entered the view by it, the state of what was changed."""
     by_version: dict[int, list[Item]] = {}
@@ -131,9 +131,11 @@ def live_bodies(page: Page, after: int) -> Iterator[tuple[int, bytes]]:
         yield version, frames.body_of(_live_frame(version, page, items))
 
 
-def _live_frame(version: int, page: Page, items: list[Item]) -> NotificationFrame | ChangedFrame:
-    entered = items if all(one.id in page.entered for one in items) else []
-    states = [state_of(one) for one in items]
+def _live_frame(
+    version: int, page: FeedPage, items: list[Item]
+) -> NotificationFrame | ChangedFrame:
+    entered = items if all(item.id in page.entered for item in items) else []
+    states = [state_of(item) for item in items]
     return live_frame(version, page.unread, states, entered, page.traces.get(items[0].id))
 
 

@@ -13,7 +13,7 @@ from clarion.contracts.announcement import FeedFrame, feed_key
 from clarion.contracts.revocation import Revocation
 from services.pusher.feed.fanout import FanOut
 from services.pusher.feed.feed import Feed
-from services.pusher.feed.subscriber import Listener
+from services.pusher.feed.listener import Listener
 from services.pusher.wire import frames
 
 MAX_HELD = 256
@@ -35,35 +35,35 @@ class Hub:
         feed = self.feeds.get(key)
         if feed is None:
             feed = self.feeds[key] = Feed(tenant, subscriber)
-        feed.sessions.append(session)
+        feed.listeners.append(session)
         return feed
 
     def count(self, tenant: str, subscriber: str) -> int:
         """How many sessions this subscriber has here."""
         feed = self.feeds.get(feed_key(tenant, subscriber))
-        return len(feed.sessions) if feed is not None else 0
+        return len(feed.listeners) if feed is not None else 0
 
     def leave(self, feed: Feed, session: Listener) -> None:
         """The session hears no more; the last one takes the feed with it."""
-        if session in feed.sessions:
-            feed.sessions.remove(session)
-        if not feed.sessions and self.feeds.get(feed.key) is feed:
+        if session in feed.listeners:
+            feed.listeners.remove(session)
+        if not feed.listeners and self.feeds.get(feed.key) is feed:
             del self.feeds[feed.key]
             self.outdated.discard(feed)
 
     def revoke(self, revocation: Revocation) -> None:
         """Tell those whom it may concern."""
         feed = self.feeds.get(feed_key(revocation.tenant, revocation.subscriber))
-        for session in tuple(feed.sessions) if feed is not None else ():
-            session.revoked(revocation)
+        for session in tuple(feed.listeners) if feed is not None else ():
+            session.on_revoked(revocation)
 
     def announce(self, announced: Sequence[FeedFrame]) -> None:
         """Frames from the bus or from a command here, in any order, repeated or not. Several of
         one feed are passed on as a run, which costs a fraction each."""
         feeds, fan_out = self.feeds, FanOut()
-        if _is_one_each(announced):
-            for one in fan_out.give_each(feeds, announced):
-                self.offer(feeds[one.feed], one.version, one.body)
+        if _are_feeds_distinct(announced):
+            for frame in fan_out.add_each(feeds, announced):
+                self.offer(feeds[frame.feed], frame.version, frame.body)
         else:
             for key, run in self._runs(announced).items():
                 self._announce_run(feeds[key], run, fan_out)
@@ -71,29 +71,31 @@ class Hub:
 
     def _runs(self, announced: Sequence[FeedFrame]) -> dict[str, list[FeedFrame]]:
         runs: dict[str, list[FeedFrame]] = {}
-        for one in announced:
-            key = one.feed
+        for frame in announced:
+            key = frame.feed
             run = runs.get(key)
             if run is not None:
-                run.append(one)
+                run.append(frame)
             elif key in self.feeds:
-                runs[key] = [one]
+                runs[key] = [frame]
         return runs
 
     def _announce_run(self, feed: Feed, run: Sequence[FeedFrame], fan_out: FanOut) -> None:
         """At once where each follows the one before; else one by one."""
         first = run[0].version
-        bodies = [one.body for version, one in enumerate(run, first) if one.version == version]
+        bodies = [
+            frame.body for version, frame in enumerate(run, first) if frame.version == version
+        ]
         if feed.version != first - 1 or len(bodies) < len(run):
-            for one in run:
-                self.offer(feed, one.version, one.body)
+            for frame in run:
+                self.offer(feed, frame.version, frame.body)
             return
         feed.version = first + len(run) - 1
-        joined = frames.texts(bodies)
-        for session in fan_out.give_run(feed.sessions, first, joined, len(run)):
+        joined = frames.texts(frame.body for frame in run)
+        for session in fan_out.add_run(feed.listeners, first, joined, len(run)):
             if not session.offer_run(first, joined, len(run)):
-                for one in run:
-                    session.offer(one.version, frames.text(one.body))
+                for frame in run:
+                    session.offer(frame.version, frames.text(frame.body))
         if feed.held:
             self._release(feed)
 
@@ -103,7 +105,7 @@ class Hub:
         if current is None or version == current + 1:
             if current is not None:
                 feed.version = version
-            feed.pass_on(version, frames.text(body))
+            feed.deliver(version, frames.text(body))
             if feed.held:
                 self._release(feed)
         elif version > current:
@@ -134,26 +136,26 @@ class Hub:
     def skip_to(self, feed: Feed, version: int) -> None:
         """Go on from `version`; sessions that are not there yet must read for themselves."""
         feed.version = version
-        for session in tuple(feed.sessions):
-            session.overtaken(version)
+        for session in tuple(feed.listeners):
+            session.on_overtaken(version)
         self._release(feed)
 
-    def give_up(self, feed: Feed, version: int) -> None:
+    def abandon_gap(self, feed: Feed, version: int) -> None:
         """The store was read and knows nothing up to `version` that was not passed on."""
         if feed.version is not None and feed.version < version:
-            held = {one: frame for one, frame in (feed.held or {}).items() if one > version}
+            held = {ahead: frame for ahead, frame in (feed.held or {}).items() if ahead > version}
             feed.held = held or None
             feed.expected = max(held, default=feed.version)
         if feed.has_gap:
             self._on_gap(feed)
 
-    def begin_anew(self) -> None:
+    def restart_all(self) -> None:
         """What was passed on is true no longer: every session reads its feed from the store."""
         self.outdated.clear()
         for feed in tuple(self.feeds.values()):
             feed.version, feed.expected, feed.held = None, 0, None
-            for session in tuple(feed.sessions):
-                session.restart()
+            for session in tuple(feed.listeners):
+                session.on_history_changed()
 
     def _release(self, feed: Feed) -> None:
         held, version = feed.held, feed.version
@@ -162,16 +164,16 @@ class Hub:
         while (frame := held.pop(version + 1, None)) is not None:
             version += 1
             feed.version = version
-            feed.pass_on(version, frame)
-        ahead = {one: frame for one, frame in held.items() if one > version}
+            feed.deliver(version, frame)
+        ahead = {later: frame for later, frame in held.items() if later > version}
         feed.held = ahead or None
         if feed.has_gap:
             self._on_gap(feed)
 
 
-def _is_one_each(announced: Sequence[FeedFrame]) -> bool:
+def _are_feeds_distinct(announced: Sequence[FeedFrame]) -> bool:
     """Whether no feed has two of them. Where one has, its frames mostly stand together, so that
     the first two tell."""
     if len(announced) > 1 and announced[0].feed == announced[1].feed:
         return False
-    return len({one.feed for one in announced}) == len(announced)
+    return len({frame.feed for frame in announced}) == len(announced)

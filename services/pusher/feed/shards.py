@@ -61,7 +61,7 @@ class Shard:
 
 
 class Shards:
-    """Counts the sessions of each shard; `leave` takes back what `enter` counted."""
+    """Counts the sessions of each shard; `remove_session` takes back what `add_session` counted."""
 
     def __init__(self, total: int, bindings: Bindings, tasks: Tasks, call_later: CallLater) -> None:
         self._shards = [Shard(number) for number in range(total)]
@@ -79,7 +79,7 @@ class Shards:
         """Whether what is announced in this shard is heard."""
         return self._shards[number].is_bound
 
-    def enter(self, feed: Feed) -> None:
+    def add_session(self, feed: Feed) -> None:
         """A session joined this feed."""
         shard = self.of(feed)
         shard.sessions += 1
@@ -87,14 +87,14 @@ class Shards:
             shard.timer.cancel()
             shard.timer = None
 
-    def leave(self, feed: Feed) -> None:
+    def remove_session(self, feed: Feed) -> None:
         """A session of this feed is gone."""
         shard = self.of(feed)
         shard.sessions -= 1
         if not shard.sessions and len(self._shards) > 1:
             shard.timer = self._call_later(LINGER_S, lambda: self._is_due(shard))
 
-    async def hear(self, feed: Feed) -> None:
+    async def ensure_bound(self, feed: Feed) -> None:
         """Return once what is announced to the feed is heard, as far as the broker is there: what
         was announced while it was not is found by the check after. Raises `BusUnavailable` where
         a broker that is there does not bind in time."""

@@ -14,8 +14,8 @@ from typing import TypeVar
 class Link(Enum):
     """How far the connection is."""
 
-    UNPROVEN = auto()
-    PROVEN = auto()
+    UNAUTHENTICATED = auto()
+    AUTHENTICATED = auto()
     CLOSING = auto()
     CLOSED = auto()
 
@@ -23,26 +23,26 @@ class Link(Enum):
 class Stage(Enum):
     """How far the feed is."""
 
-    SILENT = auto()
+    NOT_SUBSCRIBED = auto()
     REPLAYING = auto()
     LIVE = auto()
-    BEHIND = auto()
+    LAGGING = auto()
     ENDED = auto()
 
 
 State = TypeVar("State", Link, Stage)
 
 LINK_MOVES: Mapping[Link, frozenset[Link]] = {
-    Link.UNPROVEN: frozenset({Link.PROVEN, Link.CLOSING, Link.CLOSED}),
-    Link.PROVEN: frozenset({Link.CLOSING, Link.CLOSED}),
+    Link.UNAUTHENTICATED: frozenset({Link.AUTHENTICATED, Link.CLOSING, Link.CLOSED}),
+    Link.AUTHENTICATED: frozenset({Link.CLOSING, Link.CLOSED}),
     Link.CLOSING: frozenset({Link.CLOSED}),
     Link.CLOSED: frozenset(),
 }
 STAGE_MOVES: Mapping[Stage, frozenset[Stage]] = {
-    Stage.SILENT: frozenset({Stage.REPLAYING, Stage.ENDED}),
+    Stage.NOT_SUBSCRIBED: frozenset({Stage.REPLAYING, Stage.ENDED}),
     Stage.REPLAYING: frozenset({Stage.LIVE, Stage.ENDED}),
-    Stage.LIVE: frozenset({Stage.REPLAYING, Stage.BEHIND, Stage.ENDED}),
-    Stage.BEHIND: frozenset({Stage.REPLAYING, Stage.ENDED}),
+    Stage.LIVE: frozenset({Stage.REPLAYING, Stage.LAGGING, Stage.ENDED}),
+    Stage.LAGGING: frozenset({Stage.REPLAYING, Stage.ENDED}),
     Stage.ENDED: frozenset(),
 }
 

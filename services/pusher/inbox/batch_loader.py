@@ -1,9 +1,8 @@
-"""Group reads: what is asked within a short while leaves as one query.
+"""Batches reads: requests that arrive within `MAX_BATCH_WAIT_S` share one query.
 
-An idle group waits for nothing. After a query began a further one leaves when it is full, or
-`PATIENCE_S` later, together with all that was asked meanwhile; a slow query so holds nobody up. Ten
-thousand sessions that resume at once cost a hundred queries, and never more than `in_flight` run at
-a time.
+An idle loader queries at once. After that the next query starts as soon as its batch is full, or
+`MAX_BATCH_WAIT_S` later; a slow query delays no other. Ten thousand sessions that resume at once
+cost a hundred queries, and at most `in_flight` run at a time.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-PATIENCE_S = 0.025
+MAX_BATCH_WAIT_S = 0.025
 """How long a request may wait for company."""
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 
-class Group(Generic[Request, Result]):
+class BatchLoader(Generic[Request, Result]):
     """`read` answers a list of requests, in their order; an error of it is everyone's."""
 
     def __init__(
@@ -33,31 +32,31 @@ class Group(Generic[Request, Result]):
         self._read = read
         self._size = size
         self._in_flight = in_flight
-        self._rests: asyncio.TimerHandle | None = None
-        """Set for `PATIENCE_S` after a query began."""
+        self._cooldown: asyncio.TimerHandle | None = None
+        """Set for `MAX_BATCH_WAIT_S` after a query began."""
         self._waiting: deque[tuple[Request, asyncio.Future[Result]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, request: Request) -> Result:
+    async def load(self, request: Request) -> Result:
         """The result of one request. Raises what the query raised."""
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
-        if self._rests is None:
-            self._rest(0)  # what is asked in the same turn goes along
+        if self._cooldown is None:
+            self._start_cooldown(0)  # what is asked in the same turn goes along
         elif len(self._waiting) >= self._size:
-            self._begin()
+            self._start_queries()
         return await answer
 
-    def _rest(self, seconds: float) -> None:
+    def _start_cooldown(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        self._rests = loop.call_later(seconds, self._wake)
+        self._cooldown = loop.call_later(seconds, self._wake)
 
     def _wake(self) -> None:
-        self._rests = None
+        self._cooldown = None
         if self._waiting:
-            self._begin()
+            self._start_queries()
 
-    def _begin(self) -> None:
+    def _start_queries(self) -> None:
         """Send what waits, as far as there is room; the rest goes when a query ends."""
         while self._waiting and len(self._tasks) < self._in_flight:
             taken = min(self._size, len(self._waiting))
@@ -65,13 +64,13 @@ class Group(Generic[Request, Result]):
             task = asyncio.create_task(self._answer(batch))
             self._tasks.add(task)
             task.add_done_callback(self._end)
-        if self._rests is None:
-            self._rest(PATIENCE_S)
+        if self._cooldown is None:
+            self._start_cooldown(MAX_BATCH_WAIT_S)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if self._waiting and (self._rests is None or len(self._waiting) >= self._size):
-            self._begin()
+        if self._waiting and (self._cooldown is None or len(self._waiting) >= self._size):
+            self._start_queries()
 
     async def _answer(self, batch: list[tuple[Request, asyncio.Future[Result]]]) -> None:
         live = [(request, answer) for request, answer in batch if not answer.done()]

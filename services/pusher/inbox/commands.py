@@ -43,29 +43,29 @@ MAX_ENTERED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CommandSpec:
     """What a verb writes, and whom it concerns; `$5` is the end of a snooze."""
 
     assign: str
     concerns: str
 
 
-RULES: dict[Verb, Rule] = {
-    "read": Rule("read_at = now(), seen_at = coalesce(seen_at, now())", "read_at IS NULL"),
-    "unread": Rule("read_at = NULL", "read_at IS NOT NULL"),
-    "seen": Rule("seen_at = now()", "seen_at IS NULL"),
-    "archive": Rule(
+COMMAND_SPECS: dict[Verb, CommandSpec] = {
+    "read": CommandSpec("read_at = now(), seen_at = coalesce(seen_at, now())", "read_at IS NULL"),
+    "unread": CommandSpec("read_at = NULL", "read_at IS NOT NULL"),
+    "seen": CommandSpec("seen_at = now()", "seen_at IS NULL"),
+    "archive": CommandSpec(
         "archived_at = now(), snoozed_until = NULL, due_at = NULL", "archived_at IS NULL"
     ),
-    "unarchive": Rule("archived_at = NULL", "archived_at IS NOT NULL"),
-    "snooze": Rule(
+    "unarchive": CommandSpec("archived_at = NULL", "archived_at IS NOT NULL"),
+    "snooze": CommandSpec(
         "snoozed_until = $5::timestamptz, due_at = $5::timestamptz",
         "archived_at IS NULL AND snoozed_until IS DISTINCT FROM $5::timestamptz",
     ),
 }
 
 LOCK = "SELECT version, unread FROM inboxes WHERE tenant = $1 AND subscriber = $2 FOR UPDATE"
-MOVE = "UPDATE inboxes SET version = $3, unread = $4 WHERE tenant = $1 AND subscriber = $2"
+UPDATE_HEAD = "UPDATE inboxes SET version = $3, unread = $4 WHERE tenant = $1 AND subscriber = $2"
 UP_TO = """
 SELECT id FROM notifications
 WHERE tenant = $1 AND subscriber = $2 AND version <= $3 AND {concerns}
@@ -109,22 +109,21 @@ class Outcome:
     version: int = 0
     unread: int = 0
     changes: list[Change] = field(default_factory=list[Change])
-    before: int = 0
+    changed_before: int = 0
     """Items that the same command had changed before it was sent again."""
 
     @property
     def changed(self) -> int:
-        """How many items changed."""
-        return self.before + sum(len(change.items) for change in self.changes)
+        return self.changed_before + sum(len(change.items) for change in self.changes)
 
 
-class Commands:
+class InboxCommands:
     """State changes in the store. Every method raises `StoreUnavailable`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def carry_out(
+    async def apply(
         self,
         tenant: str,
         subscriber: str,
@@ -158,7 +157,7 @@ class Commands:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class InboxCommand:
     """A verb for one inbox; `more` are the parameters of its rule, from `$5` on."""
 
     tenant: str
@@ -168,19 +167,18 @@ class Deed:
     more: tuple[datetime | None, ...]
 
     @property
-    def rule(self) -> Rule:
-        """Of its verb."""
-        return RULES[self.verb]
+    def spec(self) -> CommandSpec:
+        return COMMAND_SPECS[self.verb]
 
     @property
-    def brings_back(self) -> bool:
+    def restores_to_view(self) -> bool:
         """Whether the items that it changes come back into view."""
         return self.verb == "unarchive" or (self.verb == "snooze" and self.more == (None,))
 
     @property
     def limit(self) -> int:
         """Items of one transaction."""
-        return MAX_ENTERED if self.brings_back else MAX_CHANGED
+        return MAX_ENTERED if self.restores_to_view else MAX_CHANGED
 
     def note(self) -> str:
         """What the history keeps of it, as JSON."""
@@ -188,9 +186,11 @@ class Deed:
         return encode({"what": self.verb, "by": self.by, **until}).decode()
 
 
-def deed_of(tenant: str, subscriber: str, verb: Verb, until: datetime | None, by: str) -> Deed:
+def deed_of(
+    tenant: str, subscriber: str, verb: Verb, until: datetime | None, by: str
+) -> InboxCommand:
     """`until` is of a snooze only."""
-    return Deed(tenant, subscriber, verb, by, (until,) if verb == "snooze" else ())
+    return InboxCommand(tenant, subscriber, verb, by, (until,) if verb == "snooze" else ())
 
 
 class _Step(NamedTuple):
@@ -202,7 +202,9 @@ class _Step(NamedTuple):
     change: Change | None
 
 
-async def take_step(tx: Driver, deed: Deed, ids: Sequence[UUID] | None, up_to: int) -> _Step | None:
+async def take_step(
+    tx: Driver, deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int
+) -> _Step | None:
     inbox = await tx.fetchrow(LOCK, deed.tenant, deed.subscriber)
     if inbox is None:
         return None
@@ -214,22 +216,22 @@ async def take_step(tx: Driver, deed: Deed, ids: Sequence[UUID] | None, up_to: i
     return _Step(version, unread, len(chosen), change)
 
 
-async def _up_to(connection: Driver, deed: Deed, version: int) -> list[UUID]:
-    query = UP_TO.format(concerns=deed.rule.concerns)
+async def _up_to(connection: Driver, deed: InboxCommand, version: int) -> list[UUID]:
+    query = UP_TO.format(concerns=deed.spec.concerns)
     feed = (deed.tenant, deed.subscriber)
     rows = await connection.fetch(query, *feed, version, deed.limit, *deed.more)
     return [row["id"] for row in rows]
 
 
 async def _apply(
-    connection: Driver, deed: Deed, ids: Sequence[UUID], head: int, unread_before: int
+    connection: Driver, deed: InboxCommand, ids: Sequence[UUID], head: int, unread_before: int
 ) -> Change | None:
     if not ids:
         return None
     version = head + 1
     query = CHANGE.format(
-        assign=deed.rule.assign,
-        concerns=deed.rule.concerns,
+        assign=deed.spec.assign,
+        concerns=deed.spec.concerns,
         changes=noted(version="$3::bigint", note=f"${5 + len(deed.more)}"),
     )
     feed = (deed.tenant, deed.subscriber)
@@ -239,9 +241,9 @@ async def _apply(
     items = [state_of(row) for row in rows]
     counted = sum(row["counted"] for row in rows)
     unread = unread_before - counted + sum(is_unread(item) for item in items)
-    await connection.execute(MOVE, *feed, version, unread)
+    await connection.execute(UPDATE_HEAD, *feed, version, unread)
     change = Change(version, unread, items)
-    if deed.brings_back:
+    if deed.restores_to_view:
         for row in await connection.fetch(WHOLE, [item.id for item in items]):
             change.entered.append(item_of(row))
             change.trace_id = row["trace_id"]

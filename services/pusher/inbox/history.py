@@ -15,14 +15,14 @@ import msgspec
 
 from clarion.contracts.item import Item
 from clarion.store.database import Database
-from services.pusher.inbox.batch_loader import Group
+from services.pusher.inbox.batch_loader import BatchLoader
 from services.pusher.metrics import FEEDS_READ, READS
 
-PAGE = 500
-SNAPSHOT = 50
-GROUPED = 160
+PAGE_SIZE = 500
+SNAPSHOT_SIZE = 50
+MAX_FEEDS_PER_QUERY = 160
 """Feeds read by one query."""
-ROWS = 8_000
+MAX_ROWS_PER_QUERY = 8_000
 """Items read by one query, about: the more feeds, the fewer of each."""
 MAX_ID = UUID(int=2**128 - 1)
 
@@ -76,11 +76,11 @@ NEWEST = FROM_FEEDS.format(
     columns=COLUMNS,
     where="m.archived_at IS NULL AND m.snoozed_until IS NULL",
     order="m.id DESC",
-    limit=SNAPSHOT,
+    limit=SNAPSHOT_SIZE,
 )
 
 
-class Position(NamedTuple):
+class FeedPosition(NamedTuple):
     """A place in one feed: after this version and id."""
 
     tenant: str
@@ -91,7 +91,7 @@ class Position(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FeedPage:
     """Items in order of (version, id), and the inbox in the same snapshot. With `more` there are
     further items; without, the feed has been read up to `head`."""
 
@@ -127,38 +127,38 @@ class History:
     def __init__(self, database: Database, *, pool_size: int) -> None:
         self._database = database
         in_flight = max(1, pool_size // 2)
-        self._after = Group(self._read_after, size=GROUPED, in_flight=in_flight)
-        self._newest = Group(self._read_newest, size=GROUPED, in_flight=in_flight)
+        self._after = BatchLoader(self._read_after, size=MAX_FEEDS_PER_QUERY, in_flight=in_flight)
+        self._newest = BatchLoader(self._read_newest, size=MAX_FEEDS_PER_QUERY, in_flight=in_flight)
 
-    async def after(self, position: Position) -> Page:
+    async def after(self, position: FeedPosition) -> FeedPage:
         """Up to `PAGE` items that changed after this place, as they are now; fewer, with `more`,
         where many feeds are read at once."""
-        return await self._after.ask(position)
+        return await self._after.load(position)
 
-    async def newest(self, tenant: str, subscriber: str) -> Page:
+    async def newest(self, tenant: str, subscriber: str) -> FeedPage:
         """The newest `SNAPSHOT` items of the inbox: neither archived nor snoozed."""
-        return await self._newest.ask(Position(tenant, subscriber, 0))
+        return await self._newest.load(FeedPosition(tenant, subscriber, 0))
 
     async def heads(self, feeds: Sequence[tuple[str, str]]) -> tuple[str, list[int]]:
         """The epoch, and the version of each inbox in the order of (tenant, subscriber) given; one
         query."""
         READS.labels("heads").inc()
-        columns = [[one[0] for one in feeds], [one[1] for one in feeds]]
-        rows = await self._database.run(lambda tx: tx.fetch(HEADS, *columns))
+        tenants, subscribers = zip(*feeds, strict=True)
+        rows = await self._database.run(lambda tx: tx.fetch(HEADS, tenants, subscribers))
         return rows[0]["epoch"] or "", [row["head"] for row in rows]
 
-    async def _read_after(self, positions: Sequence[Position]) -> list[Page]:
-        limit = min(PAGE, ROWS // len(positions))
+    async def _read_after(self, positions: Sequence[FeedPosition]) -> list[FeedPage]:
+        limit = min(PAGE_SIZE, MAX_ROWS_PER_QUERY // len(positions))
         READS.labels("after").inc()
         return await self._read(AFTER, positions, limit, limit + 1)
 
-    async def _read_newest(self, positions: Sequence[Position]) -> list[Page]:
+    async def _read_newest(self, positions: Sequence[FeedPosition]) -> list[FeedPage]:
         READS.labels("newest").inc()
-        return await self._read(NEWEST, positions, SNAPSHOT)
+        return await self._read(NEWEST, positions, SNAPSHOT_SIZE)
 
     async def _read(
-        self, query: str, positions: Sequence[Position], limit: int, *more: int
-    ) -> list[Page]:
+        self, query: str, positions: Sequence[FeedPosition], limit: int, *more: int
+    ) -> list[FeedPage]:
         FEEDS_READ.inc(len(positions))
         columns = [list(column) for column in zip(*positions, strict=True)]
         rows = await self._database.run(lambda tx: tx.fetch(query, *columns, *more))
@@ -168,7 +168,7 @@ class History:
         return [page_of(feed_rows, limit) for feed_rows in grouped]
 
 
-def page_of(rows: list[Any], limit: int) -> Page:
+def page_of(rows: list[Any], limit: int) -> FeedPage:
     """A page from the rows of one feed: one without an item where there is none."""
     first = rows[0]
     items = [item_of(row) for row in rows[:limit] if row["id"] is not None]
@@ -177,7 +177,7 @@ def page_of(rows: list[Any], limit: int) -> Page:
     entered = frozenset(row["id"] for row in rows[:limit] if row.get("entered"))
     head, unread, epoch = first["head"], first["unread"], first["epoch"] or ""
     more = len(rows) > limit
-    return Page(head, unread, items, more, following, traces, entered, epoch)
+    return FeedPage(head, unread, items, more, following, traces, entered, epoch)
 
 
 def item_of(row: Any) -> Item:

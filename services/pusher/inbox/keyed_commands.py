@@ -1,10 +1,9 @@
 """Commands that bear a key, `Idempotency-Key` of a call or `key` of a frame: one that is sent
 again, either way, is answered as before and not carried out a second time, by any pusher.
 
-The key is a row of the store, written in the transaction of the command: the first that takes it
-carries the command out, others wait for it. What takes several transactions keeps there how far
-it is, so that whoever sends it again goes on from there. A key is kept for `KEPT` after it came,
-and of one subscriber the newest `MAX_KEYS`: the oldest give way.
+The key is a row that is written in the transaction of the command, so that concurrent repeats wait
+for the first. A command of several transactions stores its progress in the row, and a repeat
+continues from there. Keys are kept for `RETENTION`, at most the newest `MAX_KEYS` of a subscriber.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from clarion.contracts.frames import MAX_KEY_CHARACTERS
 from clarion.contracts.ids import holds_control
 from clarion.errors import FieldError, Invalid, StoreUnavailable
 from clarion.store.database import Database, Driver
-from services.pusher.inbox.commands import Change, Deed, Outcome, take_step
+from services.pusher.inbox.commands import Change, InboxCommand, Outcome, take_step
 from services.pusher.inbox.snooze import check_until
 
 log = structlog.get_logger("clarion.pusher")
 
-KEPT = timedelta(minutes=10)
+RETENTION = timedelta(minutes=10)
 MAX_KEYS = 1_000
 TRIM_EVERY_S = 60.0
 BATCH = 1_000
@@ -43,12 +42,12 @@ DELETE FROM command_keys WHERE tenant = $1 AND subscriber = $2 AND at < greatest
 )
 """
 KNOWN = "SELECT request FROM command_keys WHERE tenant = $1 AND subscriber = $2 AND key = $3"
-TAKE = """
+CLAIM = """
 INSERT INTO command_keys AS k (tenant, subscriber, key, request) VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant, subscriber, key) DO UPDATE SET key = k.key
 RETURNING request, is_done, taken, version, unread, changed
 """
-KEEP = """
+SAVE = """
 UPDATE command_keys SET is_done = $4, taken = $5, version = $6, unread = $7, changed = $8
 WHERE tenant = $1 AND subscriber = $2 AND key = $3
 """
@@ -81,10 +80,10 @@ class KeyedCommands:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def carry_out(
-        self, deed: Deed, ids: Sequence[UUID] | None, up_to: int | None, key: str
+    async def apply(
+        self, deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int | None, key: str
     ) -> Outcome:
-        """As `Commands.carry_out`, once. `changes` has what this call did; the rest is that of the
+        """As `InboxCommands.apply`, once. `changes` has what this call did; the rest is that of the
         whole command. Raises `Invalid` where the key came with another one, or the first time that
         it comes its snooze may not last until then."""
         outcome = Outcome()
@@ -95,11 +94,11 @@ class KeyedCommands:
                 outcome.changes.append(change)
             if progress.is_done:
                 outcome.version, outcome.unread = progress.version, progress.unread
-                outcome.before = progress.changed - outcome.changed
+                outcome.changed_before = progress.changed - outcome.changed
                 return outcome
 
     async def trim(self) -> None:
-        """Delete what is older than `KEPT`, for ever; pushers of one start do so apart."""
+        """Delete what is older than `RETENTION`, for ever; pushers of one start do so apart."""
         while True:
             await asyncio.sleep(random.uniform(0.5, 1.0) * TRIM_EVERY_S)  # noqa: S311 # only spreads
             try:
@@ -108,18 +107,18 @@ class KeyedCommands:
                 log.warning("command_keys_not_trimmed", code=error.code)
 
     async def trim_once(self) -> None:
-        """Delete what is older than `KEPT` now."""
+        """Delete what is older than `RETENTION` now."""
         deleted = BATCH
         while deleted == BATCH:
             async with self._database.driver() as tx:
-                status = await tx.execute(TRIM, KEPT, BATCH)
+                status = await tx.execute(TRIM, RETENTION, BATCH)
             deleted = int(status.rpartition(" ")[2])
 
 
 async def _step(
-    tx: Driver, deed: Deed, ids: Sequence[UUID] | None, up_to: int | None, key: str
+    tx: Driver, deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int | None, key: str
 ) -> tuple[Progress, Change | None]:
-    progress = await _take(tx, deed, key, _digest(deed, ids, up_to))
+    progress = await _claim(tx, deed, key, _digest(deed, ids, up_to))
     if progress.is_done:
         return progress, None
     part = None if ids is None else ids[progress.taken :][: deed.limit]
@@ -133,7 +132,7 @@ async def _step(
         is_last = step.chosen < deed.limit if ids is None else progress.taken >= len(ids)
         progress.is_done = is_last
     await tx.execute(
-        KEEP,
+        SAVE,
         deed.tenant,
         deed.subscriber,
         key,
@@ -146,12 +145,12 @@ async def _step(
     return progress, step.change if step is not None else None
 
 
-async def _take(tx: Driver, deed: Deed, key: str, request: bytes) -> Progress:
+async def _claim(tx: Driver, deed: InboxCommand, key: str, request: bytes) -> Progress:
     whose = (deed.tenant, deed.subscriber)
-    await tx.execute(MAKE_ROOM, *whose, KEPT, MAX_KEYS - 2)  # with the new one MAX_KEYS
+    await tx.execute(MAKE_ROOM, *whose, RETENTION, MAX_KEYS - 2)  # with the new one MAX_KEYS
     if deed.verb == "snooze" and not await tx.fetchval(KNOWN, *whose, key):
         check_until(*deed.more)
-    row: Any = await tx.fetchrow(TAKE, *whose, key, request)
+    row: Any = await tx.fetchrow(CLAIM, *whose, key, request)
     if row["request"] != request:
         fault = FieldError("Idempotency-Key", "came with another command: give each its own")
         raise Invalid(
@@ -160,8 +159,8 @@ async def _take(tx: Driver, deed: Deed, key: str, request: bytes) -> Progress:
     return Progress(row["is_done"], row["taken"], row["version"], row["unread"], row["changed"])
 
 
-def _digest(deed: Deed, ids: Sequence[UUID] | None, up_to: int | None) -> bytes:
+def _digest(deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int | None) -> bytes:
     """Tells one command from another."""
-    more = [one and one.timestamp() for one in deed.more]  # however it was spelled
-    said = (deed.verb, more, ids, up_to)
-    return hashlib.sha256(msgspec.json.encode(said)).digest()
+    more = [value and value.timestamp() for value in deed.more]  # however it was spelled
+    identity = (deed.verb, more, ids, up_to)
+    return hashlib.sha256(msgspec.json.encode(identity)).digest()

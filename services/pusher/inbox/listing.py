@@ -10,9 +10,9 @@ from clarion.contracts.item import Item
 from clarion.store.database import Database
 from services.pusher.inbox.history import COLUMNS, item_of
 
-State = Literal["inbox", "all", "unread", "archived", "snoozed"]
+InboxFilter = Literal["inbox", "all", "unread", "archived", "snoozed"]
 
-CONDITIONS: dict[State, str] = {
+CONDITIONS: dict[InboxFilter, str] = {
     "inbox": "m.archived_at IS NULL AND m.snoozed_until IS NULL",
     "all": "true",
     "unread": "m.read_at IS NULL AND m.archived_at IS NULL AND m.snoozed_until IS NULL",
@@ -56,7 +56,7 @@ async def list_inbox(
     tenant: str,
     subscriber: str,
     *,
-    state: State,
+    state: InboxFilter,
     category: str | None,
     before: UUID,
     limit: int,

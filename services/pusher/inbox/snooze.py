@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from clarion.errors import FieldError, Invalid
 
-LONGEST = timedelta(days=366)
+MAX_SNOOZE = timedelta(days=366)
 
 
 def until_fault(until: datetime | None, now: datetime | None = None) -> str | None:
@@ -16,7 +16,7 @@ def until_fault(until: datetime | None, now: datetime | None = None) -> str | No
     now = now or datetime.now(UTC)
     if until <= now:
         return "must lie in the future"
-    return "must lie within one year" if until > now + LONGEST else None
+    return "must lie within one year" if until > now + MAX_SNOOZE else None
 
 
 def check_until(until: datetime | None) -> None:

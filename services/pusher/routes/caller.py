@@ -27,9 +27,9 @@ async def subscriber(
     if credentials is None:
         raise Unauthorized("A subscriber token is needed.", code="token_missing")
     engine: Engine = request.app.state.pusher
-    said = await engine.verifier.verify(credentials.credentials)
-    engine.quota.charge(request.scope, said)
-    return said
+    claims = await engine.verifier.verify(credentials.credentials)
+    engine.quota.charge(request.scope, claims)
+    return claims
 
 
 Subscriber = Annotated[SubscriberToken, Depends(subscriber)]

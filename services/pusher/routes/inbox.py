@@ -15,8 +15,8 @@ from clarion.contracts.item import Item
 from services.pusher.engine import Engine
 from services.pusher.inbox.commands import Verb
 from services.pusher.inbox.cursors import MAX_CHARACTERS, Place, read_cursor, write_cursor
-from services.pusher.inbox.history import MAX_ID, PAGE, Page, Position
-from services.pusher.inbox.listing import State, list_inbox
+from services.pusher.inbox.history import MAX_ID, PAGE_SIZE, FeedPage, FeedPosition
+from services.pusher.inbox.listing import InboxFilter, list_inbox
 from services.pusher.routes.caller import Subscriber
 from services.pusher.routes.idempotency_keys import idempotency_key
 from services.pusher.routes.limited import QUOTA_HEADERS, limited_problems
@@ -35,7 +35,7 @@ IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 CHANGES = "changes"
 PROBLEMS = limited_problems(400, 401, 413, 422, 503)
 
-Limit = Annotated[int, Query(ge=1, le=PAGE)]
+Limit = Annotated[int, Query(ge=1, le=PAGE_SIZE)]
 Cursor = Annotated[str | None, Query(max_length=MAX_CHARACTERS, description="of the page before")]
 CATEGORY_PATTERN = described(r"^[A-Za-z0-9._:@-]+$", ID_WORDS)
 Category = Annotated[
@@ -91,7 +91,7 @@ def documented(model: Any) -> dict[int | str, dict[str, Any]]:
 async def inbox(
     request: Request,
     subscriber: Subscriber,
-    state: State = "inbox",
+    state: InboxFilter = "inbox",
     category: Category = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -120,7 +120,7 @@ async def changes(
     subscriber: Subscriber,
     since: Annotated[Version, Query(description="the last version that was seen")],
     epoch: Epoch = None,
-    limit: Limit = PAGE,
+    limit: Limit = PAGE_SIZE,
     cursor: Cursor = None,
 ) -> Response:
     """Exactly the items whose version is greater than `since`, as they are now, in order of
@@ -129,7 +129,7 @@ async def changes(
     history = engine_of(request).history
     tenant, name = subscriber.tenant, subscriber.subscriber
     place = read_cursor(cursor, CHANGES) if cursor is not None else Place(CHANGES, since, MAX_ID)
-    page = await history.after(Position(tenant, name, place.version, place.id))
+    page = await history.after(FeedPosition(tenant, name, place.version, place.id))
     reset = max(since, place.version) > page.head or not {epoch, place.epoch} <= {None, page.epoch}
     page = await history.newest(tenant, name) if reset else first_of(page, limit)
     last = page.items[-1] if page.more else None
@@ -140,15 +140,15 @@ async def changes(
     return answer(ChangesAnswer(page.items, further, version, page.unread, page.epoch, now, reset))
 
 
-def first_of(page: Page, limit: int) -> Page:
+def first_of(page: FeedPage, limit: int) -> FeedPage:
     """At most `limit` items of a page."""
     if len(page.items) <= limit:
         return page
     items, following = page.items[:limit], page.items[limit].version
-    return Page(page.head, page.unread, items, True, following, epoch=page.epoch)
+    return FeedPage(page.head, page.unread, items, True, following, epoch=page.epoch)
 
 
-async def carry_out(
+async def execute(
     request: Request,
     subscriber: Subscriber,
     verb: Verb,
@@ -157,7 +157,7 @@ async def carry_out(
     until: datetime | None = None,
 ) -> Response:
     """Do what was asked; every device of the subscriber hears of it."""
-    outcome = await engine_of(request).changes.make(
+    outcome = await engine_of(request).commands.apply_and_announce(
         subscriber.tenant,
         subscriber.subscriber,
         verb,
@@ -174,7 +174,7 @@ async def read(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
     """Read items do not count as unread; they are seen as well."""
-    return await carry_out(request, subscriber, "read", selection, key)
+    return await execute(request, subscriber, "read", selection, key)
 
 
 @router.post("/unread", summary="Mark items unread", responses=documented(OutcomeDocument))
@@ -182,7 +182,7 @@ async def unread(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
     """They count again, unless they are archived."""
-    return await carry_out(request, subscriber, "unread", selection, key)
+    return await execute(request, subscriber, "unread", selection, key)
 
 
 @router.post("/seen", summary="Mark items seen", responses=documented(OutcomeDocument))
@@ -190,7 +190,7 @@ async def seen(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
     """Shown to the person, not yet opened."""
-    return await carry_out(request, subscriber, "seen", selection, key)
+    return await execute(request, subscriber, "seen", selection, key)
 
 
 @router.post("/archive", summary="Put items away", responses=documented(OutcomeDocument))
@@ -198,7 +198,7 @@ async def archive(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
     """Archived items leave the inbox and do not count as unread."""
-    return await carry_out(request, subscriber, "archive", selection, key)
+    return await execute(request, subscriber, "archive", selection, key)
 
 
 @router.post(
@@ -208,7 +208,7 @@ async def unarchive(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
     """They are back in the inbox, as they were; those that are unread count again."""
-    return await carry_out(request, subscriber, "unarchive", selection, key)
+    return await execute(request, subscriber, "unarchive", selection, key)
 
 
 @router.post("/snooze", summary="Put items off", responses=documented(OutcomeDocument))
@@ -217,4 +217,4 @@ async def snooze(
 ) -> Response:
     """They leave the inbox until then, when they come back unread; `until: null` brings them back
     now, as they were. Archived items stay where they are."""
-    return await carry_out(request, subscriber, "snooze", selection, key, selection.until)
+    return await execute(request, subscriber, "snooze", selection, key, selection.until)

@@ -38,7 +38,7 @@ FEED_HEADERS = {"cache-control": "no-store, no-transform", "x-accel-buffering": 
 RESPONSES = {200: FEED, **problem_responses(401, 403, 409, 422, 429, 503)}
 
 
-async def listener(
+async def authenticated_subscriber(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
     ticket: Annotated[Secret, Query(description="from `POST /v1/tickets`")] = None,
@@ -47,13 +47,13 @@ async def listener(
     """Whose feed it is. Raises `Forbidden` for a foreign page, `Unauthorized`, `Unavailable`."""
     engine: Engine = request.app.state.pusher
     try:
-        return await _judged(request, engine, credentials, ticket, token)
+        return await _authenticate(request, engine, credentials, ticket, token)
     except (Forbidden, Unauthorized):
-        engine.gate.charge_failure(address_of(request, engine))
+        engine.handshake_gate.charge_failure(address_of(request, engine))
         raise
 
 
-async def _judged(
+async def _authenticate(
     request: Request,
     engine: Engine,
     credentials: HTTPAuthorizationCredentials | None,
@@ -63,7 +63,7 @@ async def _judged(
     origins, hosts = (request.headers.getlist(name) for name in ("origin", "host"))
     origin = ", ".join(origins)
     if origins and not engine.allowed_origins.may_listen(origin, hosts):
-        engine.gate.refused_origins.note(origin, hosts, "stream")
+        engine.handshake_gate.refused_origins.note(origin, hosts, "stream")
         raise Forbidden("Pages of this origin may not listen.", code="origin_not_allowed")
     if credentials is not None:
         return await engine.verifier.verify(credentials.credentials)
@@ -82,7 +82,7 @@ async def _judged(
 )
 async def sse(
     request: Request,
-    said: Annotated[SubscriberToken, Depends(listener)],
+    claims: Annotated[SubscriberToken, Depends(authenticated_subscriber)],
     since: Annotated[Version | None, Query(description="the last version that was seen")] = None,
     epoch: Epoch = None,
     last_event_id: Annotated[
@@ -99,12 +99,12 @@ async def sse(
         return Response(headers=FEED_HEADERS, media_type="text/event-stream")
     engine: Engine = request.app.state.pusher
     address = address_of(request, engine)
-    engine.admit_stream(said, address)
-    hello = Hello(since=since, epoch=epoch) if last_event_id is None else after(last_event_id)
-    return FeedResponse(engine, said, hello, address)
+    engine.capacity.check_stream(claims, address)
+    hello = Hello(since=since, epoch=epoch) if last_event_id is None else hello_after(last_event_id)
+    return FeedResponse(engine, claims, hello, address)
 
 
-def after(event_id: str) -> Hello:
+def hello_after(event_id: str) -> Hello:
     """Go on after this event."""
     epoch, _, version = event_id.rpartition(".")
     return Hello(since=int(version), epoch=epoch or None)
@@ -120,11 +120,11 @@ class FeedResponse(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, engine: Engine, said: SubscriberToken, hello: Hello, address: str) -> None:
+    def __init__(self, engine: Engine, claims: SubscriberToken, hello: Hello, address: str) -> None:
         super().__init__(headers=FEED_HEADERS)
         del self.headers["content-length"]
         self._engine = engine
-        self._said = said
+        self._claims = claims
         self._hello = hello
         self._address = address
 
@@ -139,4 +139,4 @@ class FeedResponse(Response):
 
         stream = take_over(scope, make)
         if stream is not None:
-            stream.open(self._said, self._hello, self._address)
+            stream.open(self._claims, self._hello, self._address)

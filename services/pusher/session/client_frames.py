@@ -11,9 +11,9 @@ from clarion.contracts.media import BOM, without_bom
 from clarion.contracts.moments import without_leap_seconds
 from services.pusher.inbox.keyed_commands import is_key
 from services.pusher.wire.frame_faults import (
-    FRAMES,
+    FIELD_RULES,
+    FRAME_TYPES,
     MAX_REF_CHARACTERS,
-    MUST_BE,
     frame_faults,
     type_fault,
 )
@@ -40,11 +40,11 @@ def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame | None:
     except _unreadable:
         return ErrorFrame(code="malformed", detail="The frame is not JSON.")
     if not is_short(frame.ref):
-        return ErrorFrame(code="invalid", detail=f"`ref` {MUST_BE['ref']}.")
+        return ErrorFrame(code="invalid", detail=f"`ref` {FIELD_RULES['ref']}.")
     if isinstance(frame, Command) and (frame.ids is None) == (frame.up_to is None):
         return ErrorFrame(code="invalid", detail="Give either `ids` or `up_to`.", ref=frame.ref)
     if isinstance(frame, Command) and frame.key is not None and not is_key(frame.key):
-        return ErrorFrame(code="invalid", detail=f"`key` {MUST_BE['key']}.", ref=frame.ref)
+        return ErrorFrame(code="invalid", detail=f"`key` {FIELD_RULES['key']}.", ref=frame.ref)
     return frame
 
 
@@ -64,8 +64,8 @@ def _refusal(payload: bytes) -> ErrorFrame | None:
     if isinstance(ref, bool) or not is_short(ref):
         ref = None
     kind = found.get("type")
-    if isinstance(kind, str) and kind not in FRAMES and found.get("ref") is None:
+    if isinstance(kind, str) and kind not in FRAME_TYPES and found.get("ref") is None:
         return None
-    if not isinstance(kind, str) or kind not in FRAMES:
+    if not isinstance(kind, str) or kind not in FRAME_TYPES:
         return ErrorFrame(code="unknown_type", detail=type_fault(kind), ref=ref)
     return ErrorFrame(code="invalid", detail=frame_faults(found), ref=ref)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from services.pusher.feed.hub import Hub
-from services.pusher.session.timer_wheel import Wheel
+from services.pusher.session.timer_wheel import TimerWheel
 
 AnySession = TypeVar("AnySession", contravariant=True)
 
 
-class Wire(Protocol):
+class SessionTransport(Protocol):
     """The socket under a session."""
 
     def half_close(self) -> None:
@@ -31,7 +31,7 @@ class SessionContext(Protocol[AnySession]):
     """What a session needs of its process."""
 
     hub: Hub
-    wheel: Wheel
+    timer_wheel: TimerWheel
     clock: Callable[[], float]
     heartbeat_s: float
     max_backlog_bytes: int
@@ -40,6 +40,6 @@ class SessionContext(Protocol[AnySession]):
         """Replay from the session's version, after the work that it has already."""
         ...
 
-    def gone(self, session: AnySession) -> None:
+    def on_session_closed(self, session: AnySession) -> None:
         """The connection is over."""
         ...

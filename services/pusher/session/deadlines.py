@@ -9,16 +9,16 @@ from clarion.contracts.frames import AnyServerFrame, Reconnect
 from services.pusher.feed.states import Link
 from services.pusher.wire import frames
 from services.pusher.wire.close_codes import GOING_AWAY, TOO_SLOW, UNAUTHORIZED, CloseCode
-from services.pusher.wire.write_buffer import Backlog
+from services.pusher.wire.write_buffer import WriteBuffer
 
-STALLED_S = 60.0
+STALL_TIMEOUT_S = 60.0
 """How long a peer may not read before it is closed."""
-CLOSING_S = 5.0
+CLOSE_TIMEOUT_S = 5.0
 """How long a peer may take to answer a close frame before the connection is cut."""
 
-LEAVE_S = 1.0
+RECONNECT_GRACE_S = 1.0
 """Between saying `reconnect` to a session that is old and closing it."""
-LEAVE_JITTER_MS = 5_000
+RECONNECT_JITTER_MS = 5_000
 
 _random = SystemRandom()
 
@@ -30,7 +30,7 @@ class TimedSession(Protocol):
     def link(self) -> Link: ...
 
     @property
-    def backlog(self) -> Backlog: ...
+    def write_buffer(self) -> WriteBuffer: ...
 
     @property
     def deadline(self) -> tuple[float, CloseCode] | None: ...
@@ -41,7 +41,7 @@ class TimedSession(Protocol):
     @property
     def heard_at(self) -> float: ...
 
-    leave_at: float | None
+    reconnect_at: float | None
     ping_at: float
 
     def send(self, frame: AnyServerFrame) -> None: ...
@@ -50,7 +50,7 @@ class TimedSession(Protocol):
 
     def close_after(self, wait_s: float, code: CloseCode) -> None: ...
 
-    def cut(self) -> None: ...
+    def abort(self) -> None: ...
 
     def set_timer(self) -> None: ...
 
@@ -62,49 +62,49 @@ def next_deadline(session: TimedSession) -> float:
         deadline = min(deadline, session.deadline[0])
     if session.expires_at is not None:
         deadline = min(deadline, session.expires_at)
-    if session.leave_at is not None:
-        deadline = min(deadline, session.leave_at)
-    if session.backlog.paused_at is not None:
-        deadline = min(deadline, session.backlog.paused_at + STALLED_S)
+    if session.reconnect_at is not None:
+        deadline = min(deadline, session.reconnect_at)
+    if session.write_buffer.paused_at is not None:
+        deadline = min(deadline, session.write_buffer.paused_at + STALL_TIMEOUT_S)
     return deadline
 
 
-def act(session: TimedSession, now: float, heartbeat_s: float) -> None:
+def handle_deadline(session: TimedSession, now: float, heartbeat_s: float) -> None:
     """Do what is due. Nothing may come from a peer for two heartbeats, unless it does not read:
     then our pings do not reach it either."""
     if session.link is Link.CLOSING:
-        session.cut()
+        session.abort()
     elif session.deadline is not None and now >= session.deadline[0]:
         session.close(session.deadline[1])
     elif session.expires_at is not None and now >= session.expires_at:
         session.close(UNAUTHORIZED, "token_expired")
-    elif session.leave_at is not None and now >= session.leave_at:
-        session.leave_at = None
-        depart(session, _random.randrange(LEAVE_JITTER_MS), LEAVE_S)
-    elif session.backlog.paused_at is not None:
-        _wait_for_reader(session, now, session.backlog.paused_at, heartbeat_s)
+    elif session.reconnect_at is not None and now >= session.reconnect_at:
+        session.reconnect_at = None
+        send_reconnect(session, _random.randrange(RECONNECT_JITTER_MS), RECONNECT_GRACE_S)
+    elif session.write_buffer.paused_at is not None:
+        _wait_for_reader(session, now, session.write_buffer.paused_at, heartbeat_s)
     elif now - session.heard_at >= 2 * heartbeat_s:
-        session.cut()
+        session.abort()
     else:
-        _beat(session, now, heartbeat_s)
+        _send_heartbeat(session, now, heartbeat_s)
 
 
 def _wait_for_reader(session: TimedSession, now: float, since: float, heartbeat_s: float) -> None:
-    if now - since >= STALLED_S:
+    if now - since >= STALL_TIMEOUT_S:
         session.close(TOO_SLOW)
     else:
         session.ping_at = max(session.ping_at, now + heartbeat_s)
         session.set_timer()
 
 
-def _beat(session: TimedSession, now: float, heartbeat_s: float) -> None:
+def _send_heartbeat(session: TimedSession, now: float, heartbeat_s: float) -> None:
     if now >= session.ping_at:
         session.ping_at = now + heartbeat_s
-        session.backlog.push(frames.PING)
+        session.write_buffer.push(frames.PING)
     session.set_timer()
 
 
-def depart(session: TimedSession, after_ms: int, wait_s: float) -> None:
+def send_reconnect(session: TimedSession, after_ms: int, wait_s: float) -> None:
     """Say when to come back, and close after a wait."""
     session.send(Reconnect(after_ms=after_ms))
     session.close_after(wait_s, GOING_AWAY)

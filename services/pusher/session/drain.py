@@ -13,12 +13,12 @@ from random import SystemRandom
 
 import structlog
 
-from services.pusher.session.deadlines import depart
+from services.pusher.session.deadlines import send_reconnect
 from services.pusher.session.session import Session
 
 log = structlog.get_logger("clarion.pusher")
 
-LEAST_SPREAD_S = 0.5
+MIN_SPREAD_S = 0.5
 GRACE_S = 0.5
 """How much later than it was told to leave a session is closed."""
 
@@ -33,11 +33,11 @@ class Drain:
         sessions: Callable[[], Collection[Session]],
         *,
         sessions_per_s: float,
-        longest_s: float,
+        max_duration_s: float,
     ) -> None:
         self._sessions = sessions
         self._sessions_per_s = sessions_per_s
-        self._longest_s = longest_s
+        self._max_duration_s = max_duration_s
         self.has_begun = False
 
     def begin(self) -> None:
@@ -46,8 +46,10 @@ class Drain:
             return
         self.has_begun = True
         sessions = list(self._sessions())
-        spread_s = max(LEAST_SPREAD_S, len(sessions) / self._sessions_per_s)
+        spread_s = max(MIN_SPREAD_S, len(sessions) / self._sessions_per_s)
         log.info("draining", sessions=len(sessions), seconds=round(spread_s, 1))
         for session in sessions:
             after_s = _random.uniform(0, spread_s)
-            depart(session, int(after_s * 1000), min(after_s + GRACE_S, self._longest_s))
+            send_reconnect(
+                session, int(after_s * 1000), min(after_s + GRACE_S, self._max_duration_s)
+            )

@@ -15,7 +15,7 @@ from clarion.contracts.frames import (
 from clarion.errors import Invalid
 from services.pusher.feed.feed import Feed
 from services.pusher.inbox.commands import Outcome, Verb
-from services.pusher.session.command_announcements import Changes
+from services.pusher.session.command_executor import CommandExecutor
 from services.pusher.session.session import Session
 
 VERBS: dict[type[Command], Verb] = {
@@ -29,12 +29,12 @@ VERBS: dict[type[Command], Verb] = {
 FIELDS = {"Idempotency-Key": "key"}
 
 
-async def carry_out(
-    changes: Changes, session: Session, feed: Feed, command: Command
+async def execute(
+    commands: CommandExecutor, session: Session, feed: Feed, command: Command
 ) -> Outcome | ErrorFrame:
     """What it did, or why it was refused. Raises `StoreUnavailable`."""
     try:
-        return await changes.make(
+        return await commands.apply_and_announce(
             feed.tenant,
             feed.subscriber,
             VERBS[type(command)],
@@ -45,5 +45,7 @@ async def carry_out(
             key=command.key,
         )
     except Invalid as refusal:
-        words = [f"`{FIELDS.get(one.field, one.field)}` {one.message}." for one in refusal.errors]
+        words = [
+            f"`{FIELDS.get(error.field, error.field)}` {error.message}." for error in refusal.errors
+        ]
         return ErrorFrame(code=refusal.code, detail=" ".join(words), ref=command.ref)

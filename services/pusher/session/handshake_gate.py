@@ -23,14 +23,14 @@ from services.pusher.access.revocations import CheckedVerifier
 from services.pusher.access.token_bucket import Bucket, Buckets
 from services.pusher.metrics import BAD_HANDSHAKES
 from services.pusher.session.session import Session
-from services.pusher.wire.handshake import Accepted
+from services.pusher.wire.handshake import AcceptedHandshake
 
 TENANT_IDLE_S = 10.0
 """A tenant of whom nobody connected for so long claims no share."""
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class HandshakeAdmission:
     """Whose session it is, where the request tells by a token that holds; `is_charged` while its
     address is charged until that is known."""
 
@@ -48,13 +48,15 @@ class HandshakeGate:
         self._reserve = per_s // 2
         self._all = Bucket(clock(), per_s)
         half = max(1, self._reserve)
-        self._unproven = Buckets(clock, half, half)
+        self._unauthenticated = Buckets(clock, half, half)
         self._failures = Buckets(clock, half, half)
         self._addresses: dict[Session, str] = {}
         self._tenants: dict[str, tuple[Bucket, float]] = {}
         self._idle_at = clock() + TENANT_IDLE_S
 
-    def judge(self, accepted: Accepted, address: str, verifier: CheckedVerifier) -> Admission:
+    def check(
+        self, accepted: AcceptedHandshake, address: str, verifier: CheckedVerifier
+    ) -> HandshakeAdmission:
         """What a well-formed handshake costs. One of a foreign origin or with a token that does
         not hold is let in, to be told so by a close code. Raises `Unavailable` and `TooMany`."""
         token = None
@@ -63,41 +65,41 @@ class HandshakeGate:
                 token = verifier.verify_now(accepted.token)
         except Unauthorized:
             self.charge_failure(address)
-            return Admission(None, is_charged=False)
+            return HandshakeAdmission(None, is_charged=False)
         if accepted.is_foreign:
             self.charge_failure(address)
         elif token is not None:
-            self.admit(token.tenant)
+            self.check_authenticated(token.tenant)
         else:
-            self.admit_unproven(address)
-        return Admission(token, is_charged=token is None and not accepted.is_foreign)
+            self.check_unauthenticated(address)
+        return HandshakeAdmission(token, is_charged=token is None and not accepted.is_foreign)
 
-    def admit(self, tenant: str) -> None:
+    def check_authenticated(self, tenant: str) -> None:
         """Let in a handshake whose token holds. Raises `Unavailable`."""
         is_within_share = self._take_share(tenant)
         if not self._take(leave=0 if is_within_share else self._reserve):
-            raise too_many()
+            raise too_many_handshakes()
 
-    def admit_unproven(self, address: str) -> None:
+    def check_unauthenticated(self, address: str) -> None:
         """Let in a handshake that does not tell yet whose it is. Raises `Unavailable`."""
-        if not self._unproven.take(address):
-            raise too_many()
+        if not self._unauthenticated.take(address):
+            raise too_many_handshakes()
         if not self._take(leave=self._reserve):
-            self._unproven.give_back(address)
-            raise too_many()
+            self._unauthenticated.give_back(address)
+            raise too_many_handshakes()
 
-    def watch(self, session: Session, address: str) -> None:
-        """This session came by `admit_unproven`."""
+    def track_unauthenticated(self, session: Session, address: str) -> None:
+        """This session came by `check_unauthenticated`."""
         self._addresses[session] = address
 
-    def prove(self, session: Session, tenant: str) -> bool:
+    def settle(self, session: Session, tenant: str) -> bool:
         """Its token holds: the address is not charged. Whether the tenant has one of its share
         left, or half of the process's are."""
         address = self._addresses.pop(session, None)
         if address is None:
             return True
-        self._unproven.give_back(address)
-        has_half = self._all.has(self._reserve, self._clock(), self._per_s, self._per_s)
+        self._unauthenticated.give_back(address)
+        has_half = self._all.has_tokens(self._reserve, self._clock(), self._per_s, self._per_s)
         return self._take_share(tenant) or has_half
 
     def forget(self, session: Session) -> None:
@@ -136,6 +138,6 @@ class HandshakeGate:
         }
 
 
-def too_many() -> Unavailable:
+def too_many_handshakes() -> Unavailable:
     """More connect at once than the process admits."""
     return Unavailable("Too many connect at once.", code="too_many_handshakes")

@@ -30,19 +30,19 @@ from services.pusher.metrics import PUBLISHED
 EVENT_TYPE = "topic.published"
 SOURCE = "subscriber:"
 LANE: Lane = "normal"
-MAX_HELD_BYTES = 16 * 1024**2
+MAX_UNCONFIRMED_BYTES = 16 * 1024**2
 """What may wait for its confirm in one process; beyond it the newest is refused."""
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Content(Struct, frozen=True):
+class PublishedContent(Struct, frozen=True):
     """As `contracts.event.Content`."""
 
     title: str
 
 
-class Published(Struct, frozen=True):
+class PublishedEvent(Struct, frozen=True):
     """The event of one frame."""
 
     type: str
@@ -50,7 +50,7 @@ class Published(Struct, frozen=True):
     source: str
     to: str
     category: str
-    content: Content
+    content: PublishedContent
     channels: tuple[str, ...]
     lane: str
     data: Raw
@@ -63,7 +63,7 @@ class Publishing:
         self._bus = bus
         self._lane = GroupCommit(bus, LANE)
         self._senders = Buckets(clock, per_minute / 60, per_minute)
-        self._held = 0
+        self._unconfirmed_bytes = 0
 
     async def publish(self, feed: Feed, frame: Publish) -> Ok | ErrorFrame:
         """The answer: `ok` once the event is kept. Raises `Unavailable` where the broker does not
@@ -76,7 +76,7 @@ class Publishing:
             decode_event(body)
         except Refused as problem:
             return _refusal(frame, "invalid", sentence_of(problem))
-        await self._keep(_encode(entry_of(feed.tenant, event, body)))
+        await self._enqueue(_encode(entry_of(feed.tenant, event, body)))
         PUBLISHED.inc()
         return Ok(ref=frame.ref)
 
@@ -84,36 +84,39 @@ class Publishing:
         """Refuse what is new, finish what was begun."""
         await self._lane.close(timeout_s)
 
-    async def _keep(self, entry: bytes) -> None:
-        if not self._bus.status().can_publish or self._held + len(entry) > MAX_HELD_BYTES:
+    async def _enqueue(self, entry: bytes) -> None:
+        if (
+            not self._bus.status().can_publish
+            or self._unconfirmed_bytes + len(entry) > MAX_UNCONFIRMED_BYTES
+        ):
             raise Unavailable("The broker takes nothing now; it was not published.")
-        self._held += len(entry)
+        self._unconfirmed_bytes += len(entry)
         try:
             ticket = Ticket(asyncio.get_running_loop())
             self._lane.add([entry], ticket)
             problem = await ticket.done
         finally:
-            self._held -= len(entry)
+            self._unconfirmed_bytes -= len(entry)
         if problem is not None:
             raise Unavailable(f"{problem.detail} With an `id` it is safe to send it again.")
 
 
-def event_of(sender: str, frame: Publish) -> Published:
+def event_of(sender: str, frame: Publish) -> PublishedEvent:
     """What the frame says, by this sender."""
-    return Published(
+    return PublishedEvent(
         type=EVENT_TYPE,
         id=frame.id or new_id(),
         source=SOURCE + sender,
         to=f"topic:{frame.topic}",
         category=frame.topic,
-        content=Content(sender),
+        content=PublishedContent(sender),
         channels=("inbox",),
         lane=LANE,
         data=frame.data,
     )
 
 
-def entry_of(tenant: str, event: Published, body: bytes) -> RawEntry:
+def entry_of(tenant: str, event: PublishedEvent, body: bytes) -> RawEntry:
     """The event as it travels."""
     return RawEntry(event.id, event.source, tenant, datetime.now(UTC), new_traceparent(), Raw(body))
 
@@ -122,7 +125,7 @@ def sentence_of(problem: Refused) -> str:
     """What is wrong with the event, for the frame that brought it."""
     if not isinstance(problem, Invalid):
         return problem.detail
-    return "; ".join(f"`{one.field}` {one.message}" for one in problem.errors[:10]) + "."
+    return "; ".join(f"`{error.field}` {error.message}" for error in problem.errors[:10]) + "."
 
 
 def _refusal(frame: Publish, code: str, detail: str) -> ErrorFrame:

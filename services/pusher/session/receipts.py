@@ -3,7 +3,7 @@
 Nothing is written per frame: sessions that acknowledged something or ended are noted, and every
 `SWEEP_S` those that were given something; every `FLUSH_S` the notes go to the store as one
 statement per `BATCH`. Where the store is away they wait,
-at most `MAX_NOTED` of them; where this process is killed, those of the last `FLUSH_S` are lost.
+at most `MAX_PENDING` of them; where this process is killed, those of the last `FLUSH_S` are lost.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ log = structlog.get_logger("clarion.pusher")
 FLUSH_S = 2.0
 SWEEP_S = 10.0
 BATCH = 1_000
-MAX_NOTED = 100_000
-KEPT = timedelta(days=30)
+MAX_PENDING = 100_000
+RETENTION = timedelta(days=30)
 TRIM_EVERY_S = 3600.0
 
 WRITE = """
@@ -48,14 +48,14 @@ DELETE FROM receipts WHERE session IN
 """
 
 
-class Reader(Protocol):
+class ReceiptSession(Protocol):
     """A session, as far as a receipt tells of it."""
 
     id: str
     feed: Feed | None
     version: int
     acknowledged: int
-    noted: int
+    recorded_version: int
     """The version that its receipt told last."""
 
 
@@ -72,36 +72,38 @@ class Receipt(NamedTuple):
 class Receipts:
     """The receipts of this process's sessions."""
 
-    def __init__(self, database: Database, sessions: Callable[[], Iterable[Reader]]) -> None:
+    def __init__(
+        self, database: Database, sessions: Callable[[], Iterable[ReceiptSession]]
+    ) -> None:
         self._database = database
         self._sessions = sessions
-        self._noted: dict[str, Receipt] = {}
+        self._pending: dict[str, Receipt] = {}
 
-    def acknowledge(self, session: Reader, version: int) -> None:
+    def acknowledge(self, session: ReceiptSession, version: int) -> None:
         """The peer has handled all up to `version`, as far as that was given to it."""
         reached = min(version, session.version)
         if reached > session.acknowledged:
             session.acknowledged = reached
-            self.note(session)
+            self.record(session)
 
-    def note(self, session: Reader) -> None:
+    def record(self, session: ReceiptSession) -> None:
         """Write the session's receipt soon, unless it was given nothing."""
         feed = session.feed
         if feed is None or session.version == 0:
             return
-        if session.id not in self._noted and len(self._noted) >= MAX_NOTED:
+        if session.id not in self._pending and len(self._pending) >= MAX_PENDING:
             LOST_RECEIPTS.inc()
             return
-        session.noted = session.version
-        self._noted[session.id] = Receipt(
+        session.recorded_version = session.version
+        self._pending[session.id] = Receipt(
             UUID(session.id), feed.tenant, feed.subscriber, session.version, session.acknowledged
         )
 
     def sweep(self) -> None:
         """Note every session that was given something since it was last noted."""
         for session in tuple(self._sessions()):
-            if session.version > session.noted:
-                self.note(session)
+            if session.version > session.recorded_version:
+                self.record(session)
 
     async def run(self) -> None:
         """Write for ever."""
@@ -116,27 +118,27 @@ class Receipts:
     async def close(self) -> None:
         """Write what is left, once."""
         await self._try_to_flush()
-        if self._noted:
-            LOST_RECEIPTS.inc(len(self._noted))
-            self._noted.clear()
+        if self._pending:
+            LOST_RECEIPTS.inc(len(self._pending))
+            self._pending.clear()
 
     async def flush(self) -> None:
         """Write what is noted. Raises `StoreUnavailable`; what was not written stays noted."""
-        while self._noted:
-            batch = dict(islice(self._noted.items(), BATCH))
+        while self._pending:
+            batch = dict(islice(self._pending.items(), BATCH))
             columns = [list(column) for column in zip(*batch.values(), strict=True)]
             async with self._database.driver() as connection:
                 await connection.execute(WRITE, *columns)
             for name, written in batch.items():
-                if self._noted.get(name) is written:
-                    del self._noted[name]
+                if self._pending.get(name) is written:
+                    del self._pending[name]
 
     async def trim(self) -> None:
-        """Delete what is older than `KEPT`, for ever; pushers of one start do so apart."""
+        """Delete what is older than `RETENTION`, for ever; pushers of one start do so apart."""
         while True:
             await asyncio.sleep(random.uniform(0.5, 1.0) * TRIM_EVERY_S)  # noqa: S311 # only spreads
             try:
-                await self.trim_before(datetime.now(UTC) - KEPT)
+                await self.trim_before(datetime.now(UTC) - RETENTION)
             except StoreUnavailable as error:
                 log.warning("receipts_not_trimmed", code=error.code)
 
@@ -152,4 +154,4 @@ class Receipts:
         try:
             await self.flush()
         except StoreUnavailable as error:
-            log.warning("receipts_not_written", noted=len(self._noted), code=error.code)
+            log.warning("receipts_not_written", noted=len(self._pending), code=error.code)

@@ -16,20 +16,20 @@ from functools import partial
 from clarion.contracts.frames import CaughtUp, NotificationFrame, Ref, Welcome
 from services.pusher.feed.epochs import Epochs
 from services.pusher.feed.feed import Feed
-from services.pusher.feed.gaps import Gaps
+from services.pusher.feed.gaps import GapFiller
 from services.pusher.feed.hub import Hub
 from services.pusher.feed.shards import Shards
 from services.pusher.feed.states import STAGE_MOVES, Stage, moved
-from services.pusher.inbox.history import History, Page, Position
+from services.pusher.inbox.history import FeedPage, FeedPosition, History
 from services.pusher.session.session import Session
 from services.pusher.wire import frames
 from services.pusher.wire.write_buffer import HIGH_WATER_BYTES
 
-PATIENCE_S = 1.0
+MAX_STALL_S = 1.0
 """How long the rest of a page waits for a peer that does not read."""
 
 
-class Resume:
+class Replayer:
     """Replays for every session of a process."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Resume:
         epochs: Epochs,
         hub: Hub,
         shards: Shards,
-        gaps: Gaps,
+        gaps: GapFiller,
         *,
         heartbeat_s: int,
     ) -> None:
@@ -67,7 +67,7 @@ class Resume:
             return
         if session.stage is not Stage.REPLAYING:
             session.begin_replay()
-        await self._shards.hear(feed)
+        await self._shards.ensure_bound(feed)
         heard = self._shards.epoch()
         page, reset = await self._first(feed, since, epoch)
         session.epoch = page.epoch
@@ -83,19 +83,19 @@ class Resume:
                 reset=reset,
             )
         )
-        place = Position(feed.tenant, feed.subscriber, since or 0)
-        patience_s = None if reset or since is None else PATIENCE_S  # a snapshot is written whole
+        place = FeedPosition(feed.tenant, feed.subscriber, since or 0)
+        max_stall_s = None if reset or since is None else MAX_STALL_S  # a snapshot is written whole
         while session.is_open:
-            written = await write_page(session, page, patience_s)
+            written = await write_page(session, page, max_stall_s)
             head, is_last = page.head, not page.more and written == len(page.items)
-            place = end_of(place, page, written)
+            place = position_after(place, page, written)
             del page  # who does not read holds none
-            await session.backlog.drained()
-            if is_last and self._is_present(session) and self._take_over(session, feed, head):
+            await session.write_buffer.drained()
+            if is_last and self._is_current_epoch(session) and self._take_over(session, feed, head):
                 break
             heard = self._shards.epoch()
             page = await self._read(feed, partial(self._history.after, place))
-            patience_s = PATIENCE_S
+            max_stall_s = MAX_STALL_S
             if page.epoch != session.epoch:
                 await self.replay(session, 0, epoch=session.epoch)
                 return
@@ -103,37 +103,39 @@ class Resume:
         if heard != self._shards.epoch():  # what came after the last page was perhaps not heard
             await self._gaps.fill(feed)
 
-    async def _first(self, feed: Feed, since: int | None, epoch: str | None) -> tuple[Page, bool]:
+    async def _first(
+        self, feed: Feed, since: int | None, epoch: str | None
+    ) -> tuple[FeedPage, bool]:
         """What a replay begins with, and whether it is to be taken in place of all before."""
         tenant, subscriber, history = feed.tenant, feed.subscriber, self._history
         if since is not None:
-            place = Position(tenant, subscriber, since)
+            place = FeedPosition(tenant, subscriber, since)
             page = await self._read(feed, partial(history.after, place))
             if since <= page.head and epoch in (None, page.epoch):
                 return page, False
         page = await self._read(feed, partial(history.newest, tenant, subscriber))
         return page, since is not None or epoch not in (None, page.epoch)
 
-    async def _read(self, feed: Feed, read: Callable[[], Awaitable[Page]]) -> Page:
+    async def _read(self, feed: Feed, read: Callable[[], Awaitable[FeedPage]]) -> FeedPage:
         """A page of the present epoch."""
         while True:
-            before = self._epochs.passed_on(feed)
+            before = self._epochs.last_delivered(feed)
             page = await read()
-            if await self._epochs.check(before, page.epoch, page.head):
+            if await self._epochs.validate(before, page.epoch, page.head):
                 return page
 
-    def _is_present(self, session: Session) -> bool:
-        return session.epoch == self._epochs.present
+    def _is_current_epoch(self, session: Session) -> bool:
+        return session.epoch == self._epochs.current
 
     def _take_over(self, session: Session, feed: Feed, head: int) -> bool:
         """Go live at `head`; `False` where the feed is past it and the frames between are not
         kept: the history has to tell more."""
-        kept = session.kept
-        if kept is None:
+        buffered = session.replay_buffer
+        if buffered is None:
             return True
         passed = feed.version if feed.version is not None else head
-        if kept.overflowed or not kept.reaches(head, passed):
-            kept.clear()
+        if buffered.overflowed or not buffered.reaches(head, passed):
+            buffered.clear()
             return False
         session.send(CaughtUp(version=head))
         ahead = go_live(session, head)
@@ -145,42 +147,42 @@ class Resume:
 
 def go_live(session: Session, version: int) -> list[tuple[int, bytes]]:
     """What was kept and follows `version` is written; returns what is ahead of it still."""
-    kept = session.kept.in_order() if session.kept is not None else []
+    buffered = session.replay_buffer.in_order() if session.replay_buffer is not None else []
     session.stage = moved(session.stage, Stage.LIVE, STAGE_MOVES)
-    session.kept = None
+    session.replay_buffer = None
     session.version = version
-    for position, (one, frame) in enumerate(kept):
-        if one > session.version + 1:
-            return kept[position:]
-        session.offer(one, frame)
+    for position, (next_version, frame) in enumerate(buffered):
+        if next_version > session.version + 1:
+            return buffered[position:]
+        session.offer(next_version, frame)
     return []
 
 
-async def write_page(session: Session, page: Page, patience_s: float | None) -> int:
+async def write_page(session: Session, page: FeedPage, max_stall_s: float | None) -> int:
     """Write the items as `notification` frames, no faster than the peer reads them; how many that
     were. Not all where it reads nothing for so long: a page may be large, and is read again."""
     written = 0
-    for count, data in joined(notification_frames(page)):
-        if not await keeps_up(session, patience_s):
+    for count, data in join_frames(notification_frames(page)):
+        if not await wait_for_reader(session, max_stall_s):
             break
-        session.backlog.push(data)
+        session.write_buffer.push(data)
         written = count
     return written
 
 
-async def keeps_up(session: Session, patience_s: float | None) -> bool:
+async def wait_for_reader(session: Session, max_stall_s: float | None) -> bool:
     """Whether the session is open and its peer has read, or does so in time."""
-    session.backlog.flush()
-    if session.backlog.paused_at is not None:
+    session.write_buffer.flush()
+    if session.write_buffer.paused_at is not None:
         try:
-            async with asyncio.timeout(patience_s):
-                await session.backlog.drained()
+            async with asyncio.timeout(max_stall_s):
+                await session.write_buffer.drained()
         except TimeoutError:
             return False
     return session.is_open
 
 
-def notification_frames(page: Page) -> Iterator[bytes]:
+def notification_frames(page: FeedPage) -> Iterator[bytes]:
     """Each item as it is now; the frame's version is where a client who has it may resume."""
     for item, cursor in zip(page.items, page.cursors(), strict=True):
         trace_id = page.traces.get(item.id)
@@ -188,7 +190,7 @@ def notification_frames(page: Page) -> Iterator[bytes]:
         yield frames.encode(frame)
 
 
-def joined(encoded: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+def join_frames(encoded: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
     """Frames joined to writes of about `HIGH_WATER_BYTES`, each with how many there were so far."""
     parts: list[bytes] = []
     count = size = 0
@@ -202,11 +204,11 @@ def joined(encoded: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
         yield count, b"".join(parts)
 
 
-def end_of(start: Position, page: Page, written: int) -> Position:
+def position_after(start: FeedPosition, page: FeedPage, written: int) -> FeedPosition:
     """Where to read on, once so many items of the page that begins at `start` are written."""
     if written == len(page.items) and not page.more:
-        return Position(start.tenant, start.subscriber, page.head)
+        return FeedPosition(start.tenant, start.subscriber, page.head)
     if not written:
         return start
     last = page.items[written - 1]
-    return Position(start.tenant, start.subscriber, last.version, last.id)
+    return FeedPosition(start.tenant, start.subscriber, last.version, last.id)

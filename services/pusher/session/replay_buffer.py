@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Kept:
+class ReplayBuffer:
     """Past the bound everything is dropped and `overflowed` says to read the history again."""
 
     __slots__ = ("_frames", "_max_bytes", "_size", "overflowed")
@@ -32,8 +32,8 @@ class Kept:
 
     def reaches(self, version: int, goal: int) -> bool:
         """Whether every frame after `version` up to `goal` is here."""
-        here = {one for one, _ in self._frames}
-        return all(one in here for one in range(version + 1, goal + 1))
+        versions = {buffered for buffered, _ in self._frames}
+        return versions.issuperset(range(version + 1, goal + 1))
 
     def in_order(self) -> list[tuple[int, bytes]]:
         """What is kept, by version."""

@@ -15,70 +15,70 @@ from services.pusher.access.token_bucket import Bucket
 from services.pusher.feed.feed import Feed
 from services.pusher.feed.states import LINK_MOVES, STAGE_MOVES, Link, Stage, moved
 from services.pusher.metrics import CLOSES
-from services.pusher.session.context import SessionContext, Wire
-from services.pusher.session.deadlines import CLOSING_S, act, next_deadline
-from services.pusher.session.replay_buffer import Kept
+from services.pusher.session.context import SessionContext, SessionTransport
+from services.pusher.session.deadlines import CLOSE_TIMEOUT_S, handle_deadline, next_deadline
+from services.pusher.session.replay_buffer import ReplayBuffer
 from services.pusher.session.timer_wheel import NO_TICK
-from services.pusher.session.work_queue import Conversation
+from services.pusher.session.work_queue import WorkQueue
 from services.pusher.wire import frames
 from services.pusher.wire.close_codes import TOO_SLOW, UNAUTHORIZED, CloseCode
-from services.pusher.wire.write_buffer import Backlog
+from services.pusher.wire.write_buffer import WriteBuffer
 
 LIVE = Stage.LIVE
 """Bound once: before Python 3.12 to look up a member of an enumeration costs as much as a call."""
 
 
 class Session:
-    """See the module. `feed` and `token` are set while it is `PROVEN`, and only then."""
+    """See the module. `feed` and `token` are set while it is `AUTHENTICATED`, and only then."""
 
     __slots__ = (
         "_context",
         "acknowledged",
-        "backlog",
         "bucket",
-        "conversation",
         "deadline",
         "epoch",
         "expires_at",
         "feed",
         "heard_at",
         "id",
-        "kept",
-        "leave_at",
         "link",
-        "noted",
         "ping_at",
+        "reconnect_at",
+        "recorded_version",
+        "replay_buffer",
         "stage",
         "tick",
         "token",
+        "transport",
         "version",
-        "wire",
+        "work_queue",
+        "write_buffer",
     )
 
     def __init__(
         self,
         context: SessionContext[Session],
-        wire: Wire,
-        backlog: Backlog,
+        transport: SessionTransport,
+        write_buffer: WriteBuffer,
         bucket: Bucket,
         ping_after_s: float,
     ) -> None:
         now = context.clock()
         self._context = context
-        self.wire = wire
-        self.backlog = backlog
+        self.transport = transport
+        self.write_buffer = write_buffer
         self.bucket = bucket
         self.id = new_id()
-        self.link = Link.UNPROVEN
-        self.stage = Stage.SILENT
+        self.link = Link.UNAUTHENTICATED
+        self.stage = Stage.NOT_SUBSCRIBED
         self.feed: Feed | None = None
         self.token: SubscriberToken | None = None
-        self.version = self.acknowledged = self.noted = 0
+        self.version = self.acknowledged = self.recorded_version = 0
         self.epoch: str | None = None
-        self.kept: Kept | None = None
-        self.conversation: Conversation | None = None
+        self.replay_buffer: ReplayBuffer | None = None
+        self.work_queue: WorkQueue | None = None
         self.expires_at: float | None = None
-        self.leave_at: float | None = None
+        self.reconnect_at: float | None = None
         self.heard_at = now
         self.tick = NO_TICK
         self.ping_at = now + ping_after_s
@@ -87,7 +87,7 @@ class Session:
     @property
     def is_open(self) -> bool:
         """Whether frames may still be written."""
-        return self.link is Link.UNPROVEN or self.link is Link.PROVEN
+        return self.link is Link.UNAUTHENTICATED or self.link is Link.AUTHENTICATED
 
     def now(self) -> float:
         """Clock time, in seconds."""
@@ -101,76 +101,76 @@ class Session:
         """As `send`, for encoded bytes."""
         if not self.is_open:
             return
-        if not self.backlog.offer(data):
+        if not self.write_buffer.offer(data):
             self.close(TOO_SLOW)
 
-    def prove(self, feed: Feed, token: SubscriberToken, expires_at: float) -> None:
+    def authenticate(self, feed: Feed, token: SubscriberToken, expires_at: float) -> None:
         """It is known whose session this is, and until when (clock time)."""
-        self.link = moved(self.link, Link.PROVEN, LINK_MOVES)
+        self.link = moved(self.link, Link.AUTHENTICATED, LINK_MOVES)
         self.feed = feed
         self.deadline = None
-        self.renew(token, expires_at)
+        self.renew_token(token, expires_at)
 
-    def renew(self, token: SubscriberToken, expires_at: float) -> None:
+    def renew_token(self, token: SubscriberToken, expires_at: float) -> None:
         """This token holds now, and ends then."""
         self.token = token
         self.expires_at = expires_at
         self.set_timer()
 
-    def revoked(self, revocation: Revocation) -> None:
-        """As `hub.Listener.revoked`; a command under way is called off."""
-        token, conversation = self.token, self.conversation
+    def on_revoked(self, revocation: Revocation) -> None:
+        """As `Listener.on_revoked`; a command under way is called off."""
+        token, conversation = self.token, self.work_queue
         if token is not None and revocation.covers(token.issued_at, token.jti):
             self.close(UNAUTHORIZED, "token_revoked")
             if conversation is not None:
-                conversation.call_off()
+                conversation.cancel()
 
     def offer(self, version: int, frame: bytes) -> None:
-        """As `hub.Listener.offer`."""
+        """As `Listener.offer`."""
         if self.stage is LIVE:
             if version == self.version + 1:
-                if self.backlog.offer(frame):
+                if self.write_buffer.offer(frame):
                     self.version = version
                 else:
-                    self._fall_behind("slow")
+                    self._lag("slow")
             elif version > self.version:
-                self.overtaken(version)
-        elif self.stage is Stage.REPLAYING and self.kept is not None:
-            self.kept.add(version, frame)
+                self.on_overtaken(version)
+        elif self.stage is Stage.REPLAYING and self.replay_buffer is not None:
+            self.replay_buffer.add(version, frame)
 
     def offer_run(self, first: int, joined: bytes, count: int) -> bool:
-        """As `hub.Listener.offer_run`."""
+        """As `Listener.offer_run`."""
         is_next = self.stage is LIVE and first == self.version + 1
-        is_taken = is_next and self.backlog.offer(joined, count)
+        is_taken = is_next and self.write_buffer.offer(joined, count)
         self.version += count if is_taken else 0
         return is_taken
 
-    def overtaken(self, version: int) -> None:
-        """As `hub.Listener.overtaken`: read what was not given."""
+    def on_overtaken(self, version: int) -> None:
+        """As `Listener.on_overtaken`: read what was not given."""
         if self.stage is Stage.LIVE and version > self.version:
             self.resume("gap")
 
-    def restart(self) -> None:
-        """As `hub.Listener.restart`. One that replays finds out by its next page."""
-        if self.kept is not None:
-            self.kept.clear()
+    def on_history_changed(self) -> None:
+        """As `Listener.on_history_changed`. One that replays finds out by its next page."""
+        if self.replay_buffer is not None:
+            self.replay_buffer.clear()
         elif self.stage is Stage.LIVE:
-            self._fall_behind("restart")
+            self._lag("restart")
 
     def resume(self, cause: str) -> None:
         """Read from the store what came after `version`, in the order of the session's work."""
         if self.is_open:
             self._context.resume(self, cause)
 
-    def _fall_behind(self, cause: str) -> None:
-        self.stage = moved(self.stage, Stage.BEHIND, STAGE_MOVES)
-        if self.backlog.paused_at is None:  # nobody else will wake it
+    def _lag(self, cause: str) -> None:
+        self.stage = moved(self.stage, Stage.LAGGING, STAGE_MOVES)
+        if self.write_buffer.paused_at is None:  # nobody else will wake it
             self.resume(cause)
 
     def begin_replay(self) -> None:
         """From now on live frames are kept, not written."""
         self.stage = moved(self.stage, Stage.REPLAYING, STAGE_MOVES)
-        self.kept = Kept(self._context.max_backlog_bytes)
+        self.replay_buffer = ReplayBuffer(self._context.max_backlog_bytes)
 
     def close(self, code: CloseCode, reason: str | None = None, *, broken: bool = False) -> None:
         """Say why and end; nothing else is written. `broken`: what the peer sends cannot be
@@ -178,35 +178,35 @@ class Session:
         if not self.is_open:
             return
         CLOSES.labels(str(code.code)).inc()
-        self._part(frames.close(code, reason))
+        self._begin_closing(frames.close(code, reason))
         if broken:
-            self.wire.half_close()
+            self.transport.half_close()
 
     def answer_close(self, payload: bytes) -> None:
         """The peer has closed: say the same unless we were first. The wire closes by itself."""
         if self.is_open:
-            self._part(frames.echo_close(payload))
+            self._begin_closing(frames.echo_close(payload))
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """End the connection without a word."""
-        self.wire.abort()
+        self.transport.abort()
 
-    def lost(self) -> None:
+    def on_connection_lost(self) -> None:
         """The connection is gone."""
         if self.link is Link.CLOSED:
             return
-        self.backlog.lose()
-        self._leave(Link.CLOSED)
-        self._context.wheel.cancel(self)
-        self._context.gone(self)
+        self.write_buffer.detach()
+        self._end(Link.CLOSED)
+        self._context.timer_wheel.cancel(self)
+        self._context.on_session_closed(self)
 
-    def _part(self, close_frame: bytes) -> None:
-        self.backlog.push(close_frame)
-        self._leave(Link.CLOSING)
-        self.backlog.flush()
-        self._context.wheel.set(self, self.now() + CLOSING_S)
+    def _begin_closing(self, close_frame: bytes) -> None:
+        self.write_buffer.push(close_frame)
+        self._end(Link.CLOSING)
+        self.write_buffer.flush()
+        self._context.timer_wheel.set(self, self.now() + CLOSE_TIMEOUT_S)
 
-    def _leave(self, link: Link) -> None:
+    def _end(self, link: Link) -> None:
         was_open = self.is_open
         self.link = moved(self.link, link, LINK_MOVES)
         if not was_open:
@@ -214,33 +214,33 @@ class Session:
         if self.feed is not None:
             self._context.hub.leave(self.feed, self)
         self.stage = moved(self.stage, Stage.ENDED, STAGE_MOVES)
-        self.kept = None
-        self.backlog.resume()
-        if self.conversation is not None:
-            self.conversation.end()
+        self.replay_buffer = None
+        self.write_buffer.resume()
+        if self.work_queue is not None:
+            self.work_queue.clear()
 
     def close_after(self, wait_s: float, code: CloseCode) -> None:
         """Close with this code unless the session is proven, or told otherwise, before."""
         self.deadline = (self.now() + wait_s, code)
         self.set_timer()
 
-    def paused(self) -> None:
+    def on_writing_paused(self) -> None:
         """The peer does not keep up; it has a while to read again."""
-        self.backlog.pause(self.now())
+        self.write_buffer.pause(self.now())
         self.set_timer()
 
-    def unpaused(self) -> None:
+    def on_writing_resumed(self) -> None:
         """The peer reads: it is alive, and given what it missed."""
         self.heard_at = self.now()
-        self.backlog.resume()
-        if self.stage is Stage.BEHIND:
+        self.write_buffer.resume()
+        if self.stage is Stage.LAGGING:
             self.resume("slow")
 
     def set_timer(self) -> None:
         """Be called at the next deadline."""
         if self.is_open:
-            self._context.wheel.set(self, next_deadline(self))
+            self._context.timer_wheel.set(self, next_deadline(self))
 
-    def on_time(self, now: float) -> None:
-        """As `timers.Timed.on_time`."""
-        act(self, now, self._context.heartbeat_s)
+    def on_deadline(self, now: float) -> None:
+        """As `Timed.on_deadline`."""
+        handle_deadline(self, now, self._context.heartbeat_s)

@@ -13,14 +13,14 @@ from clarion.errors import Conflict, TooMany
 from clarion.http.client_address import UNKNOWN
 from services.pusher.session.session import Session
 from services.pusher.settings import PusherSettings
-from services.pusher.wire.close_codes import SLOWLY_S, TOO_MANY_SESSIONS
+from services.pusher.wire.close_codes import SLOW_RECONNECT_S, TOO_MANY_SESSIONS
 
 NO_LIMIT = 0
 RETRY_AFTER_S = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SessionCaps:
     """`NO_LIMIT` where there is none."""
 
     per_tenant: int
@@ -30,7 +30,7 @@ class Limits:
     """Of all peers on Unix sockets, who have no address."""
 
     @classmethod
-    def of(cls, settings: PusherSettings) -> Limits:
+    def of(cls, settings: PusherSettings) -> SessionCaps:
         """As they are set."""
         return cls(
             per_tenant=settings.max_sessions_per_tenant,
@@ -40,20 +40,20 @@ class Limits:
         )
 
 
-class Census:
-    """Counts; `leave` takes back what `enter` and `prove` counted."""
+class SessionLimits:
+    """Counts; `release` takes back what `register` and `register_tenant` counted."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, caps: SessionCaps) -> None:
+        self.caps = caps
         self._by_address: Counter[str] = Counter()
         self._by_tenant: Counter[str] = Counter()
         self._addresses: dict[Session, str] = {}
 
     def check_subscriber(self, sessions: int) -> None:
         """Raises `Conflict` where a subscriber with so many has no room for one more."""
-        if sessions >= self.limits.per_subscriber:
+        if sessions >= self.caps.per_subscriber:
             code = TOO_MANY_SESSIONS
-            raise Conflict(code.sentence, code=code.name, retry_after_s=SLOWLY_S)
+            raise Conflict(code.sentence, code=code.name, retry_after_s=SLOW_RECONNECT_S)
 
     def check_address(self, address: str) -> None:
         """Raises `TooMany` where this address has as many sessions as one may have."""
@@ -65,35 +65,35 @@ class Census:
                 retry_after_s=RETRY_AFTER_S,
             )
 
-    def enter(self, session: Session, address: str) -> None:
+    def register(self, session: Session, address: str) -> None:
         """A handshake was accepted."""
         if self._limit_of(address):
             self._addresses[session] = address
             self._by_address[address] += 1
 
     def _limit_of(self, address: str) -> int:
-        return self.limits.unix if address == UNKNOWN else self.limits.per_address
+        return self.caps.unix if address == UNKNOWN else self.caps.per_address
 
-    def has_room(self, tenant: str) -> bool:
+    def has_tenant_capacity(self, tenant: str) -> bool:
         """Whether one more session of the tenant may be proven."""
-        limit = self.limits.per_tenant
+        limit = self.caps.per_tenant
         return not limit or self._by_tenant[tenant] < limit
 
-    def prove(self, tenant: str) -> None:
+    def register_tenant(self, tenant: str) -> None:
         """A session of the tenant was proven."""
-        if self.limits.per_tenant:
+        if self.caps.per_tenant:
             self._by_tenant[tenant] += 1
 
-    def leave(self, session: Session) -> None:
+    def release(self, session: Session) -> None:
         """The connection of a session is over."""
         address = self._addresses.pop(session, None)
         if address is not None:
-            take_one(self._by_address, address)
-        if self.limits.per_tenant and session.feed is not None:
-            take_one(self._by_tenant, session.feed.tenant)
+            decrement(self._by_address, address)
+        if self.caps.per_tenant and session.feed is not None:
+            decrement(self._by_tenant, session.feed.tenant)
 
 
-def take_one(counter: Counter[str], name: str) -> None:
+def decrement(counter: Counter[str], name: str) -> None:
     """One less; nothing is kept of what has none."""
     counter[name] -= 1
     if counter[name] <= 0:

@@ -23,7 +23,7 @@ class Timed(Protocol):
 
     tick: int
 
-    def on_time(self, now: float) -> None:
+    def on_deadline(self, now: float) -> None:
         """Its deadline has come; it may set the next one."""
         ...
 
@@ -35,7 +35,7 @@ class Handle(Protocol):
 CallAt = Callable[[float, Callable[[], None]], Handle]
 
 
-class Wheel:
+class TimerWheel:
     """Deadlines are met at the first tick after them, never before."""
 
     def __init__(self, clock: Callable[[], float], call_at: CallAt, *, tick_s: float = 0.1) -> None:
@@ -48,7 +48,7 @@ class Wheel:
         self._armed = NO_TICK
 
     def set(self, item: Timed, deadline: float) -> None:
-        """Call `item.on_time` at `deadline` (clock time), and no longer at an earlier choice."""
+        """Call `item.on_deadline` at `deadline` (clock time), in place of an earlier one."""
         tick = math.ceil(deadline / self._tick_s)
         if tick == item.tick:
             return
@@ -76,7 +76,7 @@ class Wheel:
             for item in self._buckets.pop(heappop(self._ticks)):
                 item.tick = NO_TICK
                 try:
-                    item.on_time(now)
+                    item.on_deadline(now)
                 except Exception:
                     log.exception("timer_failed")
         self._arm()

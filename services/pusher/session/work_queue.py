@@ -10,34 +10,34 @@ from clarion.contracts.frames import AnyClientFrame, ErrorFrame
 
 
 @dataclass(frozen=True, slots=True)
-class Continue:
+class ResumeWork:
     """The server's own `hello`: go on from the session's version."""
 
 
 @dataclass(frozen=True, slots=True)
-class Redeem:
+class RedeemTicket:
     """Who one is, by a ticket in the address."""
 
     ticket: str
 
 
-Work = AnyClientFrame | ErrorFrame | Continue | Redeem
+WorkItem = AnyClientFrame | ErrorFrame | ResumeWork | RedeemTicket
 
 
-class Conversation:
+class WorkQueue:
     """One session's work, in order."""
 
-    __slots__ = ("task", "waiting")
+    __slots__ = ("pending", "task")
 
     def __init__(self) -> None:
-        self.waiting: deque[Work] = deque()
+        self.pending: deque[WorkItem] = deque()
         self.task: asyncio.Task[None] | None = None
 
-    def end(self) -> None:
+    def clear(self) -> None:
         """Drop what was not begun."""
-        self.waiting.clear()
+        self.pending.clear()
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """Drop what was begun too: a transaction that is not committed is rolled back."""
         if self.task is not None:
             self.task.cancel()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from services.pusher.session.session import Session
 
 
-class Connection(asyncio.Protocol):
+class SessionConnection(asyncio.Protocol):
     """One connection that uvicorn knows of (`connections`) and no longer owns."""
 
     __slots__ = ("_connections", "_engine", "_session", "_transport")
@@ -37,23 +37,23 @@ class Connection(asyncio.Protocol):
         self._connections.discard(self)
         self._transport = None
         if self._session is not None:
-            self._session.lost()
+            self._session.on_connection_lost()
 
     def pause_writing(self) -> None:
         """As `asyncio.Protocol`."""
         if self._session is not None:
-            self._session.paused()
+            self._session.on_writing_paused()
 
     def resume_writing(self) -> None:
         """As `asyncio.Protocol`."""
         if self._session is not None:
-            self._session.unpaused()
+            self._session.on_writing_resumed()
 
     def shutdown(self) -> None:
         """uvicorn stops: the first of these begins the drain of all sessions."""
         self._engine.drain.begin()
 
     def abort(self) -> None:
-        """As `context.Wire`."""
+        """As `SessionTransport`."""
         if self._transport is not None:
             self._transport.abort()

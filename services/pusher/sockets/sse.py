@@ -1,6 +1,6 @@
 """The feed as server-sent events: one connection of `GET /v1/live/sse` after its response began.
 
-It is a wire as the socket is (`context.Wire`), and the writer under the session's backlog:
+It is a wire as the socket is (`SessionTransport`), and the writer under the session's backlog:
 what a session writes are frames of a WebSocket, and here each becomes an event. So hub, replay,
 limits and deadlines are those of the socket, and an idle stream has no task, queue or timer either.
 
@@ -21,23 +21,23 @@ import msgspec
 
 from clarion.contracts.frames import Hello
 from clarion.tokens.subscriber import SubscriberToken
-from services.pusher.sockets.connection import Connection
+from services.pusher.sockets.connection import SessionConnection
 from services.pusher.wire import frames
 from services.pusher.wire.close_codes import CLOSE_CODES
 
 if TYPE_CHECKING:
     from services.pusher.engine import Engine
 
-LEAST_RETRY_MS, MOST_RETRY_MS = 1_000, 5_000
+MIN_RETRY_MS, MAX_RETRY_MS = 1_000, 5_000
 HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
 RESUMABLE = frozenset({"notification", "changed", "caught_up"})
 LAST_CHUNK = b"0\r\n\r\n"
-COME_BACK = {one.code: one.is_temporary for one in CLOSE_CODES}
+COME_BACK = {code.code: code.is_temporary for code in CLOSE_CODES}
 
 _random = SystemRandom()
 
 
-class Head(msgspec.Struct):
+class FrameHead(msgspec.Struct):
     """As much of a frame as its event tells outside of the data."""
 
     type: str
@@ -46,7 +46,7 @@ class Head(msgspec.Struct):
     after_ms: int | None = None
 
 
-class Ending(msgspec.Struct):
+class CloseEvent(msgspec.Struct):
     """The data of the last event."""
 
     code: int
@@ -54,10 +54,10 @@ class Ending(msgspec.Struct):
     come_back: bool
 
 
-_head = msgspec.json.Decoder(Head).decode
+_head = msgspec.json.Decoder(FrameHead).decode
 
 
-class EventStream(Connection):
+class EventStream(SessionConnection):
     """See the module. Made when the connection is taken over from HTTP."""
 
     __slots__ = ("_epoch", "_is_chunked")
@@ -75,31 +75,31 @@ class EventStream(Connection):
         self._epoch = ""
         self.connection_made(transport)
 
-    def open(self, said: SubscriberToken, hello: Hello, address: str) -> None:
+    def open(self, claims: SubscriberToken, hello: Hello, address: str) -> None:
         """Begin the session that the token opens."""
         if self._transport is None:
             return  # it left while its token was judged
-        limit_silence(self._transport, 2 * self._engine.heartbeat_s)
-        retry_ms = _random.randrange(LEAST_RETRY_MS, MOST_RETRY_MS)
+        set_user_timeout(self._transport, 2 * self._engine.heartbeat_s)
+        retry_ms = _random.randrange(MIN_RETRY_MS, MAX_RETRY_MS)
         self._transport.write(self._encoded(b"retry: %d\n\n" % retry_ms))
-        self._session = self._engine.stream(self, self, said, hello, address)
+        self._session = self._engine.open_stream(self, self, claims, hello, address)
 
     # From the session
 
     def half_close(self) -> None:
-        """As `context.Wire`; nothing that a peer sends here can be broken."""
+        """As `SessionTransport`; nothing that a peer sends here can be broken."""
 
     def resume_reading(self) -> None:
-        """As `context.Wire`."""
+        """As `SessionTransport`."""
 
     # From the backlog
 
     def get_write_buffer_size(self) -> int:
-        """As `backlog.Writer`."""
+        """As `Writer`."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def write(self, data: bytes) -> None:
-        """As `backlog.Writer`: whole frames."""
+        """As `Writer`: whole frames."""
         transport = self._transport
         if transport is None:
             return
@@ -113,7 +113,7 @@ class EventStream(Connection):
             elif opcode == frames.FINAL_PING:
                 events.append(HEARTBEAT)
             elif opcode == frames.FINAL_CLOSE:
-                events.append(ending_of(payload))
+                events.append(close_event(payload))
                 has_ended = True
         if events:
             transport.write(self._encoded(b"".join(events)))
@@ -139,10 +139,10 @@ class EventStream(Connection):
         return b"\n".join([*lines, b"", b""])
 
 
-def ending_of(payload: bytes) -> bytes:
+def close_event(payload: bytes) -> bytes:
     """A close frame as the last event."""
     code = int.from_bytes(payload[:2], "big")
-    ending = Ending(code, payload[2:].decode(), COME_BACK.get(code, True))
+    ending = CloseEvent(code, payload[2:].decode(), COME_BACK.get(code, True))
     return b"event: close\ndata: " + msgspec.json.encode(ending) + b"\n\n"
 
 
@@ -151,7 +151,7 @@ def chunk(body: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(body), body)
 
 
-def limit_silence(transport: asyncio.Transport, seconds: float) -> None:
+def set_user_timeout(transport: asyncio.Transport, seconds: float) -> None:
     """Have the system end a connection whose peer confirms nothing for so long, where it can."""
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     raw = cast("socket.socket | None", transport.get_extra_info("socket"))

@@ -19,22 +19,22 @@ from clarion.telemetry.trace import new_traceparent, trace_id_of
 from services.pusher.feed.states import Link
 from services.pusher.metrics import HANDSHAKES
 from services.pusher.session.client_frames import read_frame
-from services.pusher.session.dispatcher import MAX_WAITING
+from services.pusher.session.dispatcher import MAX_PENDING
 from services.pusher.session.session import Session
-from services.pusher.sockets.connection import Connection
+from services.pusher.sockets.connection import SessionConnection
 from services.pusher.wire import frames
 from services.pusher.wire.close_codes import TOO_MANY_FRAMES, Violation
-from services.pusher.wire.frame_reader import Inbound, Received
-from services.pusher.wire.handshake import Accepted, Handshake, refusal
+from services.pusher.wire.frame_reader import FrameReader, ReceivedFrame
+from services.pusher.wire.handshake import AcceptedHandshake, Handshake, refusal
 from services.pusher.wire.write_buffer import HIGH_WATER_BYTES, LOW_WATER_BYTES, NO_FD
 
 STATE_KEY = "pusher"
 
 
-class LiveProtocol(Connection):
+class LiveProtocol(SessionConnection):
     """One connection."""
 
-    __slots__ = ("_inbound", "_is_paused")
+    __slots__ = ("_is_paused", "_reader")
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class LiveProtocol(Connection):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(app_state[STATE_KEY], cast("set[object]", server_state.connections))
-        self._inbound: Inbound | None = None
+        self._reader: FrameReader | None = None
         self._is_paused = False
 
     # From the transport
@@ -52,15 +52,15 @@ class LiveProtocol(Connection):
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol`; the first data is the whole upgrade request."""
         if self._session is None:
-            self._shake(data)
-        elif self._inbound is not None:
+            self._handle_handshake(data)
+        elif self._reader is not None:
             self._session.heard_at = self._engine.clock()
-            self._inbound.feed(data)
-            self._read_on()
+            self._reader.feed(data)
+            self._read_frames()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As `asyncio.Protocol`."""
-        self._inbound = None
+        self._reader = None
         super().connection_lost(exc)
 
     # From uvicorn
@@ -74,22 +74,22 @@ class LiveProtocol(Connection):
     # From the session
 
     def half_close(self) -> None:
-        """As `context.Wire`."""
-        self._inbound = None
+        """As `SessionTransport`."""
+        self._reader = None
         self.resume_reading()
         if self._transport is not None and self._transport.can_write_eof():
             self._transport.write_eof()
 
     def resume_reading(self) -> None:
-        """As `context.Wire`."""
+        """As `SessionTransport`."""
         if self._is_paused and self._transport is not None:
             self._is_paused = False
             self._transport.resume_reading()
-            self._read_on()
+            self._read_frames()
 
     # The handshake
 
-    def _shake(self, data: bytes) -> None:
+    def _handle_handshake(self, data: bytes) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -99,10 +99,10 @@ class LiveProtocol(Connection):
             address = self._address(transport, handshake)
             accepted = self._accept(handshake, address)
             if accepted.is_foreign:
-                self._engine.gate.refused_origins.note(
+                self._engine.handshake_gate.refused_origins.note(
                     handshake.origin, handshake.hosts, "websocket"
                 )
-            admission = self._engine.admit(accepted, address)
+            admission = self._engine.capacity.check_handshake(accepted, address)
         except Problem as problem:
             HANDSHAKES.labels(problem.code).inc()
             trace_id = handshake.trace_id if handshake else trace_id_of(new_traceparent())
@@ -111,7 +111,7 @@ class LiveProtocol(Connection):
             return
         HANDSHAKES.labels("accepted").inc()
         transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
-        self._inbound = Inbound(self._engine.settings.max_frame_bytes)
+        self._reader = FrameReader(self._engine.settings.max_frame_bytes)
         fd = plain_fd(transport)
         self._session = self._engine.open(self, transport, accepted, admission, address, fd)
 
@@ -119,10 +119,10 @@ class LiveProtocol(Connection):
         try:
             return Handshake(data)
         except Problem:
-            self._engine.gate.charge_failure(self._address(transport, None))
+            self._engine.handshake_gate.charge_failure(self._address(transport, None))
             raise
 
-    def _accept(self, handshake: Handshake, address: str) -> Accepted:
+    def _accept(self, handshake: Handshake, address: str) -> AcceptedHandshake:
         """Judged before it is admitted: what is no handshake costs only its address."""
         try:
             handshake.check_path()
@@ -131,7 +131,7 @@ class LiveProtocol(Connection):
                 query_tokens=self._engine.settings.token_in_query,
             )
         except Problem:
-            self._engine.gate.charge_failure(address)
+            self._engine.handshake_gate.charge_failure(address)
             raise
 
     def _address(self, transport: asyncio.Transport, handshake: Handshake | None) -> str:
@@ -140,43 +140,43 @@ class LiveProtocol(Connection):
 
     # What the peer sends
 
-    def _read_on(self) -> None:
+    def _read_frames(self) -> None:
         session = self._session
-        while session is not None and self._inbound is not None and not self._is_paused:
+        while session is not None and self._reader is not None and not self._is_paused:
             try:
-                received = self._inbound.next()
+                received = self._reader.next()
             except Violation as violation:
-                self._inbound = None
+                self._reader = None
                 session.close(violation.code, broken=True)
                 return
             if received is None:
                 return
-            self._receive(session, received)
+            self._handle_frame(session, received)
 
-    def _receive(self, session: Session, received: Received) -> None:
+    def _handle_frame(self, session: Session, received: ReceivedFrame) -> None:
         if received.opcode is Opcode.CLOSE:
-            self._end(session, received.payload)
+            self._handle_close(session, received.payload)
         elif not session.is_open:
             return
-        elif not self._engine.may_send(session):
+        elif not self._engine.take_frame_quota(session):
             session.close(TOO_MANY_FRAMES, broken=True)
         elif received.opcode is Opcode.TEXT:
             frame = read_frame(received.payload)
             if frame is not None:
-                self._engine.take(session, frame)
+                self._engine.dispatch(session, frame)
                 self._pause_if_busy(session)
         elif received.opcode is Opcode.PING:
             session.write(frames.pong(received.payload))
 
-    def _end(self, session: Session, payload: bytes) -> None:
+    def _handle_close(self, session: Session, payload: bytes) -> None:
         session.answer_close(payload)
-        self._inbound = None
+        self._reader = None
         if self._transport is not None:
             self._transport.close()
 
     def _pause_if_busy(self, session: Session) -> None:
-        conversation = session.conversation
-        if conversation is None or len(conversation.waiting) < MAX_WAITING:
+        conversation = session.work_queue
+        if conversation is None or len(conversation.pending) < MAX_PENDING:
             return
         if self._transport is not None and session.link is not Link.CLOSED:
             self._is_paused = True

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ComeBack = Literal["yes", "slowly", "with a new token", "no"]
+ReconnectAdvice = Literal["yes", "slowly", "with a new token", "no"]
 """`yes`: after a jittered wait. `slowly`: no more than once a minute, for something else has to end
 first. `with a new token`: at once with one, never with the same. `no`: the client is at fault."""
 
-SLOWLY_S = 60
+SLOW_RECONNECT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class CloseCode:
     code: int
     name: str
     sentence: str
-    come_back: ComeBack
+    come_back: ReconnectAdvice
     """Whether the same client may connect again by itself."""
 
     @property

@@ -16,9 +16,9 @@ def token_in_header(authorization: str | None) -> str | None:
 
 def token_in_subprotocols(offered: Sequence[str]) -> str | None:
     """The token of `Sec-WebSocket-Protocol: clarion.v1, bearer.<token>`."""
-    for one in offered:
-        if one.startswith(BEARER_SUBPROTOCOL):
-            return one.removeprefix(BEARER_SUBPROTOCOL)
+    for value in offered:
+        if value.startswith(BEARER_SUBPROTOCOL):
+            return value.removeprefix(BEARER_SUBPROTOCOL)
     return None
 
 

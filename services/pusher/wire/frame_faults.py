@@ -22,10 +22,10 @@ MAX_NAMED = 10
 MAX_REF_CHARACTERS = 256
 VERSION_WORDS = "must be a whole number from 0 to 9007199254740991"
 
-FRAMES: dict[str, type[ClientFrame]] = {
-    str(one.__struct_config__.tag): one for one in get_args(AnyClientFrame)
+FRAME_TYPES: dict[str, type[ClientFrame]] = {
+    str(frame.__struct_config__.tag): frame for frame in get_args(AnyClientFrame)
 }
-MUST_BE: Mapping[str, str] = {
+FIELD_RULES: Mapping[str, str] = {
     "ref": f"must be a string of at most {MAX_REF_CHARACTERS} characters or a whole number",
     "token": "must be a string",
     "since": VERSION_WORDS,
@@ -43,15 +43,15 @@ MUST_BE: Mapping[str, str] = {
 
 def frame_faults(frame: Mapping[str, Any]) -> str:
     """The sentences about the wrong fields of a frame whose type is known."""
-    faults = list(islice(_faults(frame, FRAMES[frame["type"]]), MAX_NAMED))
+    faults = list(islice(_faults(frame, FRAME_TYPES[frame["type"]]), MAX_NAMED))
     return " ".join(f"`{path}` {words}." for path, words in faults) or "It is not as documented."
 
 
 def type_fault(given: object) -> str:
     """The sentence about a type that is none."""
-    known = ", ".join(sorted(FRAMES))
+    known = ", ".join(sorted(FRAME_TYPES))
     if isinstance(given, str):
-        return f"`type` {unknown(given, FRAMES, 'type of frame')}."
+        return f"`type` {unknown(given, FRAME_TYPES, 'type of frame')}."
     return f"`type` {'is required' if given is None else 'must be a string'}: one of {known}."
 
 
@@ -69,7 +69,7 @@ def _value_faults(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if name == "ids" and isinstance(value, list):
         ids = cast("list[Any]", value)
         if 0 < len(ids) <= MAX_COMMAND_IDS:
-            wrong = (place for place, one in enumerate(ids) if not converts(one, UUID))
+            wrong = (place for place, id_ in enumerate(ids) if not converts(id_, UUID))
             yield from ((f"ids[{place}]", UUID_WORDS) for place in wrong)
             return
-    yield name, MUST_BE[name]
+    yield name, FIELD_RULES[name]

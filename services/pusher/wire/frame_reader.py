@@ -22,14 +22,14 @@ from services.pusher.wire.close_codes import (
 from services.pusher.wire.frames import MAX_CONTROL_BYTES
 
 
-class Received(NamedTuple):
+class ReceivedFrame(NamedTuple):
     """One frame's worth: `TEXT` is a whole message, `CONT` a part of one still to come."""
 
     opcode: Opcode
     payload: bytes
 
 
-class Inbound:
+class FrameReader:
     """Assembles messages of at most `max_bytes`. After a `Violation` it must not be used again."""
 
     __slots__ = ("_buffer", "_max_bytes", "_parser", "_parts", "_size")
@@ -48,7 +48,7 @@ class Inbound:
         else:
             self._buffer += data
 
-    def next(self) -> Received | None:
+    def next(self) -> ReceivedFrame | None:
         """The next frame, or `None` until more arrives. Raises `Violation`."""
         if self._parser is None:
             if not self._buffer:
@@ -74,22 +74,22 @@ class Inbound:
         del self._buffer[:size]
         return data
 
-    def _accept(self, frame: Frame) -> Received:
+    def _accept(self, frame: Frame) -> ReceivedFrame:
         data = bytes(frame.data)
         match frame.opcode:
             case Opcode.BINARY:
                 raise Violation(UNSUPPORTED_DATA)
             case Opcode.TEXT if frame.fin and self._parts is None:
-                return Received(Opcode.TEXT, checked_utf8(data))
+                return ReceivedFrame(Opcode.TEXT, checked_utf8(data))
             case Opcode.TEXT | Opcode.CONT:
                 return self._assemble(frame.opcode, data, final=frame.fin)
             case Opcode.CLOSE:
                 check_close(data)
             case Opcode.PING | Opcode.PONG:
                 pass
-        return Received(frame.opcode, data)
+        return ReceivedFrame(frame.opcode, data)
 
-    def _assemble(self, opcode: Opcode, data: bytes, *, final: bool) -> Received:
+    def _assemble(self, opcode: Opcode, data: bytes, *, final: bool) -> ReceivedFrame:
         if (opcode is Opcode.CONT) != (self._parts is not None):
             raise Violation(PROTOCOL_ERROR)
         parts = self._parts or []
@@ -99,9 +99,9 @@ class Inbound:
             raise Violation(FRAME_TOO_LARGE)
         if not final:
             self._parts = parts
-            return Received(Opcode.CONT, b"")
+            return ReceivedFrame(Opcode.CONT, b"")
         self._parts, self._size = None, 0
-        return Received(Opcode.TEXT, checked_utf8(b"".join(parts)))
+        return ReceivedFrame(Opcode.TEXT, checked_utf8(b"".join(parts)))
 
 
 def checked_utf8(payload: bytes) -> bytes:

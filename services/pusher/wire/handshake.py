@@ -17,7 +17,7 @@ from clarion.http.problems import CONTENT_TYPE, problem_body
 from clarion.http.security_headers import SECURITY_HEADERS
 from clarion.telemetry.trace import continue_trace, trace_id_of
 from services.pusher.wire.credentials import token_in_header, token_in_subprotocols, value_in_query
-from services.pusher.wire.upgrade_request import WEBSOCKET_VERSION, Upgrade
+from services.pusher.wire.upgrade_request import WEBSOCKET_VERSION, UpgradeRequest
 
 PATH = "/v1/live"
 OPENING = (
@@ -35,7 +35,7 @@ class UpgradeRequired(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedHandshake:
     """What to answer, and what the request said of its sender."""
 
     response: bytes
@@ -50,7 +50,7 @@ class Handshake:
 
     def __init__(self, data: bytes) -> None:
         """Raises `BadRequest` where it is not a whole request."""
-        self._request = Upgrade(data)
+        self._request = UpgradeRequest(data)
         self.path, _, self._query = self._request.target.partition("?")
 
     @property
@@ -79,7 +79,7 @@ class Handshake:
         if self.path != PATH:
             raise NotFound("There is no WebSocket at this address.")
 
-    def accept(self, *, allowed_origins: AllowedOrigins, query_tokens: bool) -> Accepted:
+    def accept(self, *, allowed_origins: AllowedOrigins, query_tokens: bool) -> AcceptedHandshake:
         """The answer that opens the socket; no extension is taken. Raises `BadRequest`."""
         accept = self._request.accept()
         offered = self._request.tokens("sec-websocket-protocol")
@@ -90,7 +90,7 @@ class Handshake:
         is_foreign = self._is_foreign(allowed_origins)
         token = self._token(offered, query_tokens)
         ticket = value_in_query(self._query, "ticket") if token is None else None
-        return Accepted(response, token, ticket, is_foreign)
+        return AcceptedHandshake(response, token, ticket, is_foreign)
 
     def _token(self, offered: Sequence[str], query_tokens: bool) -> str | None:
         authorization = self._request.all("authorization")

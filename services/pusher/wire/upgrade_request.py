@@ -27,7 +27,7 @@ _field = re.compile(rf"({_NAME}):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
 _start = re.compile(r"([A-Z]+) ([\x21-\x7e\x80-\xff]+) HTTP/1\.1")
 
 
-class Upgrade:
+class UpgradeRequest:
     """One request. Header names are in lower case; values are decoded as Latin-1."""
 
     __slots__ = ("_fields", "method", "target")
@@ -71,8 +71,8 @@ class Upgrade:
         key = self.one("sec-websocket-key") or ""
         if (
             self.method != "GET"
-            or [one.lower() for one in upgrades] != ["websocket"]
-            or "upgrade" not in [one.lower() for one in options]
+            or [value.lower() for value in upgrades] != ["websocket"]
+            or "upgrade" not in [value.lower() for value in options]
             or self.one("sec-websocket-version") != WEBSOCKET_VERSION
             or not is_key(key)
         ):
@@ -82,7 +82,7 @@ class Upgrade:
 
 def tokens_of(line: str) -> list[str]:
     """The tokens of one line, at least one. Raises `BadRequest` for anything else."""
-    values = [value for one in line.split(",") if (value := one.strip(" \t"))]
+    values = [value for part in line.split(",") if (value := part.strip(" \t"))]
     if not values or not all(map(_token.fullmatch, values)):
         raise no_handshake()
     return values

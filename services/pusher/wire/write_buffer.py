@@ -35,7 +35,7 @@ class Writer(Protocol):
     def abort(self) -> None: ...
 
 
-class Gone:
+class DiscardingWriter:
     """The writer of a connection that is lost: discards, where uvloop would raise."""
 
     def write(self, data: bytes) -> None:
@@ -48,21 +48,21 @@ class Gone:
         pass
 
 
-GONE = Gone()
+DISCARDING_WRITER = DiscardingWriter()
 
 
-class Outbox:
+class FlushQueue:
     """Backlogs with something to write; they are flushed once, at the end of the turn."""
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
-        self._waiting: list[Backlog] = []
+        self._waiting: list[WriteBuffer] = []
 
-    def add(self, backlog: Backlog) -> None:
+    def add(self, buffer: WriteBuffer) -> None:
         """Flush this one with the others."""
         if not self._waiting:
             self._call_soon(self.flush)
-        self._waiting.append(backlog)
+        self._waiting.append(buffer)
 
     def flush(self) -> None:
         """Write what is waiting, one write a session."""
@@ -71,7 +71,7 @@ class Outbox:
             backlog.flush()
 
 
-class Backlog:
+class WriteBuffer:
     """The outgoing side of one session, of at most `max_bytes` as far as `push` is not used.
 
     `fd` is the socket under the writer, where plain bytes may be written to it. It is not used
@@ -80,8 +80,8 @@ class Backlog:
 
     __slots__ = (
         "_fd",
+        "_flush_queue",
         "_max_bytes",
-        "_outbox",
         "_pending",
         "_waiter",
         "_writer",
@@ -90,9 +90,11 @@ class Backlog:
         "size",
     )
 
-    def __init__(self, writer: Writer, outbox: Outbox, max_bytes: int, fd: int = NO_FD) -> None:
+    def __init__(
+        self, writer: Writer, flush_queue: FlushQueue, max_bytes: int, fd: int = NO_FD
+    ) -> None:
         self._writer = writer
-        self._outbox = outbox
+        self._flush_queue = flush_queue
         self._max_bytes = max_bytes
         self._fd = fd
         self.open_fd = fd
@@ -120,7 +122,7 @@ class Backlog:
         self.open_fd = NO_FD
         if self._pending is None:
             self._pending = [data]
-            self._outbox.add(self)
+            self._flush_queue.add(self)
         else:
             self._pending.append(data)
         self.size += len(data)
@@ -145,11 +147,11 @@ class Backlog:
         except OSError:
             size = 0  # the transport waits for room, or finds the same error and ends
         if size < len(data):
-            self.leave(data[size:])
+            self.write_rest(data[size:])
         else:
             self.open_fd = self._fd
 
-    def leave(self, data: bytes) -> None:
+    def write_rest(self, data: bytes) -> None:
         """What the socket did not take, before all that is pending."""
         self.open_fd = NO_FD
         self._hand_over(data)
@@ -163,9 +165,9 @@ class Backlog:
             log.exception("write_failed")
             self._writer.abort()
 
-    def lose(self) -> None:
+    def detach(self) -> None:
         """The connection is gone: forget what is pending and whatever is pushed later."""
-        self._writer = GONE
+        self._writer = DISCARDING_WRITER
         self._fd = self.open_fd = NO_FD
         self._pending = None
         self.size = 0

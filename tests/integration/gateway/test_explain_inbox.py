@@ -18,7 +18,7 @@ from clarion.topology import events_queue
 from services.notifier.plan.batch import Batch, Planner
 from services.notifier.schedule.due_rows import Portion
 from services.notifier.schedule.snooze_returns import wake_due
-from services.pusher.inbox.commands import Commands
+from services.pusher.inbox.commands import InboxCommands
 from tests.support.gateway import gateway_client
 from tests.support.notifier import rows
 from tests.support.pusher import running_pusher, token
@@ -95,18 +95,18 @@ async def test_who_was_given_it_and_who_did_what_by_what_is_told(
 
 async def test_a_snooze_and_its_end_are_told(memory_bus: Bus, database: Database) -> None:
     await plan(database, "o-1")
-    commands = Commands(database)
+    commands = InboxCommands(database)
     until = datetime.now(UTC) + timedelta(hours=1)
     snooze: dict[str, Any] = {"ids": None, "up_to": 99}
-    await commands.carry_out("default", "42", "snooze", until=until, **snooze)
+    await commands.apply("default", "42", "snooze", until=until, **snooze)
     async with database.driver() as tx:
         await tx.execute("UPDATE notifications SET due_at = now()")
     async with database.driver() as tx:
         assert (await wake_due(tx, Portion(10))).taken == 1
-    await commands.carry_out("default", "42", "snooze", until=until, **snooze)
-    await commands.carry_out("default", "42", "snooze", until=None, **snooze)
-    await commands.carry_out("default", "42", "archive", ids=None, up_to=99)
-    await commands.carry_out("default", "42", "unarchive", ids=None, up_to=99)
+    await commands.apply("default", "42", "snooze", until=until, **snooze)
+    await commands.apply("default", "42", "snooze", until=None, **snooze)
+    await commands.apply("default", "42", "archive", ids=None, up_to=99)
+    await commands.apply("default", "42", "unarchive", ids=None, up_to=99)
     async with gateway_client(memory_bus, database) as gateway:
         record = await story(gateway)
     then = until.isoformat().replace("+00:00", "Z")
@@ -125,11 +125,11 @@ async def test_what_is_kept_of_an_item_is_bounded_and_its_first_version_known(
     memory_bus: Bus, database: Database
 ) -> None:
     await plan(database, "o-1", "o-2")
-    commands = Commands(database)
+    commands = InboxCommands(database)
     (first, second) = await rows(database, "SELECT id FROM notifications ORDER BY version")
     for _ in range(MAX_KEPT):
         for verb in ("read", "unread"):
-            await commands.carry_out("default", "42", verb, ids=[second["id"]], up_to=None)
+            await commands.apply("default", "42", verb, ids=[second["id"]], up_to=None)
     async with gateway_client(memory_bus, database) as gateway:
         record = await story(gateway, "o-2")
     changed = [one for one in told(record) if one[0] in ("read", "unread")]

@@ -17,7 +17,7 @@ from clarion.store.database import Database
 from clarion.topology import events_queue
 from services.notifier.plan import batch
 from services.notifier.plan.batch import Batch, Planner
-from services.pusher.inbox.history import History, Position
+from services.pusher.inbox.history import FeedPosition, History
 from testbed.processes import wait_until
 from tests.support.gateway import at, gateway_client
 from tests.support.gateway_rows import put_delivery, put_event, put_notification, put_parked
@@ -56,7 +56,7 @@ def plan(database: Database, identifier: str) -> asyncio.Task[Any]:
 
 async def changes_since(database: Database, version: int) -> list[tuple[int, str]]:
     """What a client reads that has seen `version`."""
-    page = await History(database, pool_size=4).after(Position("default", "42", version))
+    page = await History(database, pool_size=4).after(FeedPosition("default", "42", version))
     assert page.head == max([version, *(item.version for item in page.items)])
     return [(item.version, item.event_id) for item in page.items]
 

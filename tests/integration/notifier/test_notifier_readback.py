@@ -9,7 +9,7 @@ import pytest
 
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
-from services.pusher.inbox.commands import Commands, Verb
+from services.pusher.inbox.commands import InboxCommands, Verb
 from tests.support.notifier import (
     envelope,
     event,
@@ -32,14 +32,14 @@ async def test_an_item_that_was_touched_is_not_announced_as_new(
 ) -> None:
     live = memory_bus.listen(["0"])
     sent = envelope(event(to=["user:touched", "user:untouched"]))
-    commands = Commands(database)
+    commands = InboxCommands(database)
     async with running_notifiers(memory_bus, database):
         await asyncio.sleep(0)
         await publish(memory_bus, sent)
         first = await take_frames(live, 2)
         item = UUID(str((await rows(database, ITEM))[0]["id"]))
         for verb in verbs:
-            await commands.carry_out("default", "touched", verb, ids=[item], up_to=None)
+            await commands.apply("default", "touched", verb, ids=[item], up_to=None)
         await publish(memory_bus, sent)
         await publish(memory_bus, envelope(event(to="user:later")))
         second = await take_frames(live, 2)

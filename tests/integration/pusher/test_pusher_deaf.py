@@ -10,9 +10,9 @@ from prometheus_client import REGISTRY
 
 from clarion.bus import Bus
 from clarion.store.database import Database
-from services.pusher.feed.announcement_subscriber import Live
-from services.pusher.feed.gaps import Gaps
-from services.pusher.inbox.history import History, Page
+from services.pusher.feed.announcement_subscriber import AnnouncementSubscriber
+from services.pusher.feed.gaps import GapFiller
+from services.pusher.inbox.history import FeedPage, History
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Pusher, running_pusher
 
@@ -20,13 +20,13 @@ from tests.support.pusher import Pusher, running_pusher
 @pytest.fixture
 def lose_link(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Once it is set the link has been lost and is back; nothing else brings a check."""
-    monkeypatch.setattr("services.pusher.feed.announcement_subscriber.CHECK_S", 3600)
+    monkeypatch.setattr("services.pusher.feed.announcement_subscriber.RECONCILE_S", 3600)
     lost = asyncio.Event()
 
-    def epoch(_: Live) -> tuple[int, int]:
+    def epoch(_: AnnouncementSubscriber) -> tuple[int, int]:
         return 0, int(lost.is_set())
 
-    monkeypatch.setattr(Live, "epoch", epoch)
+    monkeypatch.setattr(AnnouncementSubscriber, "epoch", epoch)
     return lost
 
 
@@ -37,21 +37,21 @@ async def test_what_is_lost_between_the_history_and_live_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     checked = asyncio.Event()
-    newest, check = History.newest, Gaps.check
+    newest, check = History.newest, GapFiller.reconcile
 
-    async def read_and_lose(history: History, tenant: str, subscriber: str) -> Page:
+    async def read_and_lose(history: History, tenant: str, subscriber: str) -> FeedPage:
         page = await newest(history, tenant, subscriber)
         await writer.store(subscriber, ["silent"])
         lose_link.set()
         await checked.wait()
         return page
 
-    async def check_and_tell(gaps: Gaps) -> None:
+    async def check_and_tell(gaps: GapFiller) -> None:
         await check(gaps)
         checked.set()
 
     monkeypatch.setattr(History, "newest", read_and_lose)
-    monkeypatch.setattr(Gaps, "check", check_and_tell)
+    monkeypatch.setattr(GapFiller, "reconcile", check_and_tell)
     async with pusher.feed("user-1") as client:
         frame = await client.next()
     assert (frame["version"], frame["item"]["title"]) == (1, "silent")
@@ -87,10 +87,10 @@ async def test_shards_that_differ_between_services_are_noticed(
     ):
         await writer.write("user-1", "announced in the only shard")
         before = unheard()
-        await pusher.engine.gaps.check()
+        await pusher.engine.gap_filler.reconcile()
         assert (await client.next())["version"] == 1
         assert unheard() == before + 1
-        await pusher.engine.gaps.check()
+        await pusher.engine.gap_filler.reconcile()
         assert unheard() == before + 1
 
 

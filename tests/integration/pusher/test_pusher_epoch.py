@@ -14,8 +14,8 @@ from clarion.bus import Bus
 from clarion.contracts.announcement import FeedFrame
 from clarion.records.epoch import Epoch, begin_epoch, read_epoch
 from clarion.store.database import Database
-from services.pusher.inbox.history import Page as HistoryPage
-from services.pusher.inbox.history import Position
+from services.pusher.inbox.history import FeedPage as HistoryPage
+from services.pusher.inbox.history import FeedPosition
 from testbed.processes import wait_until
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Frame, Pusher, running_pusher, token
@@ -154,7 +154,7 @@ async def test_an_inbox_behind_what_was_passed_on_ends_the_epoch_for_all(
         await lose(database, 2, 2)
         match found_by:
             case "check":
-                await pusher.engine.gaps.check()
+                await pusher.engine.gap_filler.reconcile()
             case "gap":
                 await writer.announce([FeedFrame("default/user-1", 9, b"{}")])
             case "hello":
@@ -186,7 +186,7 @@ async def test_what_a_client_claims_ends_no_epoch(
                 await client.until("ok")
         await get(pusher, "/v1/inbox/changes", since=10**9, epoch="another")
         await pusher.engine.receipts.flush()
-        await pusher.engine.gaps.check()
+        await pusher.engine.gap_filler.reconcile()
         await pusher.engine.epochs.read()
         await writer.write("user-1", "two")
         assert titles([await listening.next()]) == ["two"]
@@ -319,7 +319,7 @@ async def test_a_restore_in_the_middle_of_a_replay_begins_it_anew(
     history, read = pusher.engine.history, asyncio.Event()
     after = history.after
 
-    async def restored_after_the_first_page(position: Position) -> HistoryPage:
+    async def restored_after_the_first_page(position: FeedPosition) -> HistoryPage:
         page = await after(position)
         if not read.is_set():
             read.set()

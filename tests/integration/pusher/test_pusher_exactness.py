@@ -10,7 +10,7 @@ import pytest
 from clarion.bus import Bus
 from clarion.contracts.announcement import FeedFrame
 from clarion.store.database import Database
-from services.pusher.feed.announcement_subscriber import Live
+from services.pusher.feed.announcement_subscriber import AnnouncementSubscriber
 from testbed.processes import wait_until
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Client, Frame, Pusher, running_pusher
@@ -126,8 +126,8 @@ async def test_a_lost_change_is_read_from_the_store(
 ) -> None:
     await writer.write("user-1", "one", "two")
     async with pusher.feed("user-1") as client:
-        commands = pusher.engine.changes._commands  # pyright: ignore[reportPrivateUsage] # a pusher that died before it announced
-        await commands.carry_out("default", "user-1", "read", ids=None, up_to=1)
+        commands = pusher.engine.commands._commands  # pyright: ignore[reportPrivateUsage] # a pusher that died before it announced
+        await commands.apply("default", "user-1", "read", ids=None, up_to=1)
         await writer.write("user-1", "three")
         changed, new = await client.next(), await client.next()
 
@@ -140,9 +140,9 @@ async def test_what_the_store_no_longer_tells_one_by_one_comes_as_a_replay(
     pusher: Pusher, writer: InboxWriter
 ) -> None:
     async with pusher.feed("user-1") as client:
-        commands = pusher.engine.changes._commands  # pyright: ignore[reportPrivateUsage] # a pusher that died before it announced
+        commands = pusher.engine.commands._commands  # pyright: ignore[reportPrivateUsage] # a pusher that died before it announced
         await writer.store("user-1", ["one", "two"])
-        await commands.carry_out("default", "user-1", "read", ids=None, up_to=1)
+        await commands.apply("default", "user-1", "read", ids=None, up_to=1)
         await writer.write("user-1", "three")
         frames = await client.until("caught_up")
         await writer.write("user-1", "four")
@@ -162,7 +162,7 @@ async def test_what_the_store_no_longer_tells_one_by_one_comes_as_a_replay(
 async def test_a_pusher_that_was_deaf_compares_heads(pusher: Pusher, writer: InboxWriter) -> None:
     async with pusher.feed("user-1") as one, pusher.feed("user-2") as two:
         await writer.store("user-1", ["silent"])
-        await pusher.engine.gaps.check()
+        await pusher.engine.gap_filler.reconcile()
         frame = await one.next()
         await writer.write("user-2", "heard")
         other = await two.next()
@@ -177,10 +177,10 @@ async def test_a_new_epoch_of_the_link_brings_a_check(
     async with pusher.feed("user-1") as client:
         await writer.store("user-1", ["silent"])
 
-        def another_epoch(_: Live) -> tuple[int, int]:
+        def another_epoch(_: AnnouncementSubscriber) -> tuple[int, int]:
             return 0, 1
 
-        monkeypatch.setattr(Live, "epoch", another_epoch)
+        monkeypatch.setattr(AnnouncementSubscriber, "epoch", another_epoch)
         frame = await client.next()
 
     assert frame["item"]["title"] == "silent"
@@ -194,7 +194,7 @@ async def test_an_inbox_that_went_back_is_answered_by_a_reset(
         async with database.driver() as connection:
             await connection.execute("DELETE FROM notifications WHERE version = 2")
             await connection.execute("UPDATE inboxes SET version = 1, unread = 1")
-        await pusher.engine.gaps.check()
+        await pusher.engine.gap_filler.reconcile()
         frames = await client.until("caught_up")
 
     assert frames[0]["reset"] is True

@@ -68,7 +68,7 @@ async def test_a_page_that_listened_shows_what_one_that_resumed_shows(
             listened.handle(frame)
         for _ in range(40):
             await _act(pusher, writer, database, choice, ids)
-        await pusher.engine.gaps.check()
+        await pusher.engine.gap_filler.reconcile()
         await _listen(client, listened, await _head(database))
     async with pusher.feed("user-1", since=resumed.version) as client:
         for frame in client.past:
@@ -177,9 +177,9 @@ async def _act(
             woken = await wake_due(tx, Portion(1))
         await writer.announce(woken.frames)
     else:
-        changes = pusher.engine.changes
+        changes = pusher.engine.commands
         is_told = choice.random() < 0.7
-        make = changes.make if is_told else changes._commands.carry_out  # pyright: ignore[reportPrivateUsage] # a command whose announcement is lost
+        make = changes.apply_and_announce if is_told else changes._commands.apply  # pyright: ignore[reportPrivateUsage] # a command whose announcement is lost
         until = None if choice.random() < 0.6 else datetime.now(UTC) + timedelta(hours=1)
         verb = choice.choices(VERBS, [1, 1, 1, 1, 2, 6])[0]
         is_wide = verb != "archive" and choice.random() < 0.2

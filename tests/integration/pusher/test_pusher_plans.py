@@ -22,7 +22,7 @@ READS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "after": (history.AFTER, (*FEED, 501)),
     "newest": (history.NEWEST, FEED),
     "up to": (
-        commands.UP_TO.format(concerns=commands.RULES["read"].concerns),
+        commands.UP_TO.format(concerns=commands.COMMAND_SPECS["read"].concerns),
         ("acme", "ada", 7, 100),
     ),
     **ALL_STATES,

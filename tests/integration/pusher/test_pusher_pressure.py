@@ -15,7 +15,7 @@ import websockets
 from clarion.bus import Bus
 from clarion.store.database import Database
 from services.pusher.feed.states import Stage
-from services.pusher.inbox.history import Page
+from services.pusher.inbox.history import FeedPage
 from services.pusher.session import deadlines, replay
 from testbed.processes import wait_until
 from tests.support.inbox_writer import InboxWriter
@@ -68,7 +68,7 @@ async def test_a_slow_reader_resumes_without_gap_and_costs_nobody(
             written += 10
             seen = [(await quick.next())["version"] for _ in range(10)]
             assert seen == list(range(written - 9, written + 1))
-        buffered = session.backlog._writer.get_write_buffer_size()  # pyright: ignore[reportPrivateUsage] # the promise is about it
+        buffered = session.write_buffer._writer.get_write_buffer_size()  # pyright: ignore[reportPrivateUsage] # the promise is about it
         assert buffered <= 256 * 1024
         await writer.write("user-1", *["late"] * 20, data=LONG)
         written += 20
@@ -93,12 +93,12 @@ async def test_a_slow_reader_resumes_without_gap_and_costs_nobody(
 async def test_who_stalls_in_a_replay_holds_no_page_and_gets_it_whole(
     memory_bus: Bus, database: Database, writer: InboxWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(replay, "MAX_STALL_S", 0.1)
     await writer.store("user-1", ["t"] * 700, data=LONG)
     async with running_pusher(memory_bus, database, send_buffer_bytes=16_384) as pusher:
         slow, session = await stalled(pusher, "user-1")
         await slow.hello(since=0)
-        await wait_until(lambda: session.backlog.paused_at is not None, 20, "a stalled replay")
+        await wait_until(lambda: session.write_buffer.paused_at is not None, 20, "a stalled replay")
         await wait_until(lambda: not pages(), 20, "no page")
         slow.connection.transport.resume_reading()
         frames = await slow.until("caught_up", 60)
@@ -108,15 +108,15 @@ async def test_who_stalls_in_a_replay_holds_no_page_and_gets_it_whole(
         await slow.closed()
 
 
-def pages() -> list[Page]:
+def pages() -> list[FeedPage]:
     """Those that are in memory."""
-    return [one for one in gc.get_objects() if type(one) is Page]
+    return [one for one in gc.get_objects() if type(one) is FeedPage]
 
 
 async def test_a_reader_that_stays_away_is_4008(
     pusher: Pusher, writer: InboxWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadlines, "STALLED_S", 0.3)
+    monkeypatch.setattr(deadlines, "STALL_TIMEOUT_S", 0.3)
     slow, session = await stalled(pusher, "user-1")
     while session.is_open:
         await writer.write("user-1", *["t"] * 20, data=LONG)
@@ -175,6 +175,6 @@ async def test_a_client_that_does_not_read_its_answers_is_bounded(
         ping = '{"type":"ping","ref":"' + "r" * 250 + '"}'
         while session.is_open:
             await client.connection.send(ping)
-        assert session.backlog.size == 0
+        assert session.write_buffer.size == 0
         client.connection.transport.abort()
         await client.closed()

@@ -117,7 +117,7 @@ async def test_old_receipts_are_deleted(pusher: Pusher, database: Database) -> N
             "SELECT session, 'acme', 'ada', 1, 1 FROM unnest($1::uuid[]) AS s(session)",
             sessions,
         )
-    await pusher.engine.receipts.trim_before(now - receipts.KEPT)
+    await pusher.engine.receipts.trim_before(now - receipts.RETENTION)
     assert [row[0] for row in await rows(database)] == [str(one) for one in sessions[2:]]
 
 
@@ -127,4 +127,4 @@ class _Reader:
         self.feed: Feed | None = feed
         self.version = 7
         self.acknowledged = 0
-        self.noted = 0
+        self.recorded_version = 0

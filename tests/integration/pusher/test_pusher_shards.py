@@ -16,7 +16,7 @@ from clarion.contracts.announcement import feed_key
 from clarion.errors import BusUnavailable
 from clarion.store.database import Database
 from clarion.topology import shard_of
-from services.pusher.feed.announcement_subscriber import Live
+from services.pusher.feed.announcement_subscriber import AnnouncementSubscriber
 from testbed.processes import wait_until
 from testbed.rabbitmq import BrokerNode
 from tests.support.bus import opened, ready
@@ -98,14 +98,14 @@ async def test_the_history_is_read_after_the_shard_is_bound(
     pushers: list[Pusher], writer: InboxWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, may_bind = asyncio.Event(), asyncio.Event()
-    bind = Live.bind
+    bind = AnnouncementSubscriber.bind
 
-    async def bind_late(live: Live, key: str) -> None:
+    async def bind_late(live: AnnouncementSubscriber, key: str) -> None:
         asked.set()
         await may_bind.wait()
         await bind(live, key)
 
-    monkeypatch.setattr(Live, "bind", bind_late)
+    monkeypatch.setattr(AnnouncementSubscriber, "bind", bind_late)
     async with pushers[0].connect("user-0") as client:
         await client.hello()
         await asyncio.wait_for(asked.wait(), 10)

@@ -14,7 +14,7 @@ import pytest
 from clarion.store.database import Database
 from services.notifier.schedule.due_rows import Portion
 from services.notifier.schedule.snooze_returns import wake_due
-from services.pusher.inbox.commands import Commands, Verb
+from services.pusher.inbox.commands import InboxCommands, Verb
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.pusher import Client, Pusher, token
 
@@ -203,7 +203,7 @@ async def test_the_unread_count_is_exact_whatever_is_done(
     database: Database, writer: InboxWriter, seed: int
 ) -> None:
     choice = random.Random(seed)
-    commands = Commands(database)
+    commands = InboxCommands(database)
     await writer.store("user-1", [str(n) for n in range(12)])
     async with database.driver() as tx:
         found = await tx.fetch("SELECT id FROM notifications")
@@ -217,7 +217,7 @@ async def test_the_unread_count_is_exact_whatever_is_done(
 
 
 async def _do_something(
-    database: Database, commands: Commands, choice: random.Random, ids: list[UUID]
+    database: Database, commands: InboxCommands, choice: random.Random, ids: list[UUID]
 ) -> None:
     if choice.random() < 0.2:
         async with database.driver() as tx:
@@ -228,7 +228,7 @@ async def _do_something(
         return
     chosen = choice.sample(ids, choice.randint(1, 4)) if choice.random() < 0.8 else None
     until = None if choice.random() < 0.3 else datetime.now(UTC) + timedelta(hours=1)
-    await commands.carry_out(
+    await commands.apply(
         TENANT,
         "user-1",
         choice.choice(VERBS),

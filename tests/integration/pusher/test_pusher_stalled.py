@@ -75,14 +75,14 @@ async def broadcast(writer: InboxWriter, frames: int) -> None:
 
 def buffered(session: Session) -> int:
     """Bytes that this process keeps for a session."""
-    return session.backlog.size + session.backlog._writer.get_write_buffer_size()  # pyright: ignore[reportPrivateUsage] # the promise is about it
+    return session.write_buffer.size + session.write_buffer._writer.get_write_buffer_size()  # pyright: ignore[reportPrivateUsage] # the promise is about it
 
 
 @pytest.mark.timeout(300)
 async def test_fifty_stalled_readers_cost_the_others_nothing_and_miss_nothing(
     memory_bus: Bus, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadlines, "STALLED_S", 600.0)
+    monkeypatch.setattr(deadlines, "STALL_TIMEOUT_S", 600.0)
     writer = InboxWriter(database, memory_bus)
     async with (
         running_pusher(
@@ -111,7 +111,7 @@ async def test_fifty_stalled_readers_cost_the_others_nothing_and_miss_nothing(
         await broadcast(writer, FRAMES)
         everything = list(range(1, FRAMES + 1))
         assert all(versions == everything for versions in await asyncio.gather(*reading))
-        assert {one.stage for one in mine} <= {Stage.BEHIND, Stage.REPLAYING}
+        assert {one.stage for one in mine} <= {Stage.LAGGING, Stage.REPLAYING}
         assert max(buffered(one) for one in mine) <= 3 * BOUND
 
         late = [asyncio.create_task(one.versions(FRAMES)) for one in stalled]

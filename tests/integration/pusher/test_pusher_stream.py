@@ -214,7 +214,7 @@ async def test_expiry_ends_it_and_says_why(pusher: Pusher) -> None:
 async def test_revocation_ends_it_and_keeps_it_away(pusher: Pusher) -> None:
     async with streaming(pusher) as stream:
         await stream.until("caught_up")
-        pusher.engine.revocations.hear(Revocation(1, TENANT, "ada", None, time.time() + 1, 9e9))
+        pusher.engine.revocations.apply(Revocation(1, TENANT, "ada", None, time.time() + 1, 9e9))
         assert (await stream.end())["data"]["reason"] == "token_revoked"
     assert await refusal(pusher) == (401, "token_revoked")
 
@@ -253,7 +253,7 @@ async def test_a_reader_that_stalls_loses_nothing(
         await stream.until("caught_up")
         (session,) = pusher.engine.sessions
         versions = 0
-        while session.backlog.paused_at is None or versions < 1000:
+        while session.write_buffer.paused_at is None or versions < 1000:
             versions += len(await writer.write("ada", *["x"] * 100, data="y" * 2_000))
         assert session.version < versions
         got: list[int] = []
@@ -335,7 +335,7 @@ async def test_a_token_revoked_while_answers_before_wait_opens_no_stream(
             async with asyncio.timeout(20):
                 await judged.wait()
                 assert not pusher.engine.sessions
-                pusher.engine.revocations.hear(
+                pusher.engine.revocations.apply(
                     Revocation(1, TENANT, "user-1", None, time.time(), time.time() + 600)
                 )
                 rest = await connection.read()

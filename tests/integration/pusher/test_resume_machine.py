@@ -20,7 +20,7 @@ from clarion.bus import open_bus
 from clarion.contracts.announcement import FeedFrame
 from services.notifier.schedule.due_rows import Portion
 from services.notifier.schedule.snooze_returns import wake_due
-from services.pusher.inbox.commands import Commands
+from services.pusher.inbox.commands import InboxCommands
 from testbed.postgres import Databases
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.machines import Machine, run_machine
@@ -97,7 +97,7 @@ class ResumeMachine(Machine):
 
     pusher: Pusher
     writer: InboxWriter
-    commands: Commands
+    commands: InboxCommands
 
     @classmethod
     async def open(cls) -> None:
@@ -105,7 +105,7 @@ class ResumeMachine(Machine):
         await bus.start()
         cls.around.push_async_callback(bus.close)
         cls.writer = InboxWriter(cls.database, bus)
-        cls.commands = Commands(cls.database)
+        cls.commands = InboxCommands(cls.database)
         cls.pusher = await cls.around.enter_async_context(
             running_pusher(bus, cls.database, max_frames_per_minute=100_000, shutdown_timeout_s=0.5)
         )
@@ -185,7 +185,7 @@ class ResumeMachine(Machine):
 
     async def _act(self, verb: Any, chosen: list[UUID], heard: bool) -> None:
         until = _tomorrow() if verb == "snooze" else None
-        make = self.pusher.engine.changes.make if heard else self.commands.carry_out
+        make = self.pusher.engine.commands.apply_and_announce if heard else self.commands.apply
         await make(TENANT, self.name, verb, ids=chosen, up_to=None, until=until)
 
     async def _command(self, verb: str, up_to: int) -> None:
@@ -231,7 +231,7 @@ class ResumeMachine(Machine):
             self.device.handle(frame)
         while not self.device.caught_up:
             self.device.handle(await self.client.next())
-        await self.pusher.engine.gaps.check()
+        await self.pusher.engine.gap_filler.reconcile()
         version, unread = await self._head()
         while self.device.version < version or not self.device.caught_up:
             self.device.handle(await self.client.next())

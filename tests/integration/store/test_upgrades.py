@@ -14,8 +14,8 @@ from clarion.store.database import Database
 from clarion.store.migrate import migrate, migration_config
 from clarion.store.tables import metadata
 from services.notifier.settings import NotifierSettings
-from services.pusher.inbox.commands import Commands
-from services.pusher.inbox.history import History, Position
+from services.pusher.inbox.commands import InboxCommands
+from services.pusher.inbox.history import FeedPosition, History
 from services.pusher.inbox.listing import list_inbox
 from tests.support.gateway import gateway_client
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
@@ -67,12 +67,12 @@ async def work(bus: Bus, database: Database, number: int) -> None:
     await publish(bus, envelope(event(id=f"e-{number}", to=[ANN], channels=["inbox", "email"])))
     await wait_for_rows(database, "SELECT 1 FROM notifications WHERE subscriber = 'ann'", number)
     await wait_for_rows(database, SENT, number)
-    page = await History(database, pool_size=4).after(Position("default", "ann", 0))
+    page = await History(database, pool_size=4).after(FeedPosition("default", "ann", 0))
     listed = await list_inbox(
         database, "default", "ann", state="all", category=None, before=MAX_ID, limit=100
     )
     assert (len(page.items), len(listed.items)) == (number, number)
-    done = await Commands(database).carry_out(
+    done = await InboxCommands(database).apply(
         "default", "ann", "read", ids=[listed.items[0].id], up_to=None
     )
     assert done.changed == 1

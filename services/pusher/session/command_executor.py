@@ -14,23 +14,23 @@ from services.pusher.feed.announcer import Announcer
 from services.pusher.feed.epochs import Epochs
 from services.pusher.feed.hub import Hub
 from services.pusher.feed.live_frames import live_frame
-from services.pusher.inbox.commands import REST, Change, Commands, Outcome, Verb, deed_of
+from services.pusher.inbox.commands import REST, Change, InboxCommands, Outcome, Verb, deed_of
 from services.pusher.inbox.keyed_commands import KeyedCommands
 from services.pusher.metrics import COMMANDS
 from services.pusher.wire import frames
 
 
-class Changes:
+class CommandExecutor:
     """What a subscriber changes, by socket or by REST, reaches every device."""
 
     def __init__(self, database: Database, hub: Hub, epochs: Epochs, announcer: Announcer) -> None:
-        self._commands = Commands(database)
+        self._commands = InboxCommands(database)
         self._keyed = KeyedCommands(database)
         self._hub = hub
         self._epochs = epochs
         self._announcer = announcer
 
-    async def make(
+    async def apply_and_announce(
         self,
         tenant: str,
         subscriber: str,
@@ -48,17 +48,17 @@ class Changes:
         COMMANDS.labels(verb).inc()
         name = feed_key(tenant, subscriber)
         feed = self._hub.feeds.get(name)
-        before = self._epochs.passed_on(feed) if feed is not None else None
+        before = self._epochs.last_delivered(feed) if feed is not None else None
         if key is None:
-            outcome = await self._commands.carry_out(
+            outcome = await self._commands.apply(
                 tenant, subscriber, verb, ids=ids, up_to=up_to, until=until, by=by
             )
         else:
             deed = deed_of(tenant, subscriber, verb, until, by)
-            outcome = await self._keyed.carry_out(deed, ids, up_to, key)
+            outcome = await self._keyed.apply(deed, ids, up_to, key)
         if before is not None and outcome.changes:
             with suppress(StoreUnavailable):  # what was committed is answered; the next check tells
-                await self._epochs.check(before, before.epoch, outcome.changes[0].version - 1)
+                await self._epochs.validate(before, before.epoch, outcome.changes[0].version - 1)
         announced = [changed_frame(name, change) for change in outcome.changes]
         self._hub.announce(announced)
         self._announcer.announce(announced)

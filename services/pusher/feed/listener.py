@@ -6,13 +6,13 @@ from typing import Protocol
 
 from clarion.contracts.revocation import Revocation
 from services.pusher.feed.states import Stage
-from services.pusher.wire.write_buffer import Backlog
+from services.pusher.wire.write_buffer import WriteBuffer
 
 
 class Listener(Protocol):
     """`version` is that of the last frame it was given."""
 
-    backlog: Backlog
+    write_buffer: WriteBuffer
     stage: Stage
     version: int
 
@@ -25,14 +25,14 @@ class Listener(Protocol):
         nothing where they have to be offered one by one."""
         ...
 
-    def overtaken(self, version: int) -> None:
+    def on_overtaken(self, version: int) -> None:
         """The feed went on to `version` without giving the frames between."""
         ...
 
-    def restart(self) -> None:
+    def on_history_changed(self) -> None:
         """What was given is no longer true: begin anew."""
         ...
 
-    def revoked(self, revocation: Revocation) -> None:
+    def on_revoked(self, revocation: Revocation) -> None:
         """Tokens of the feed's subscriber hold no longer: end if its own is one of them."""
         ...
