@@ -13,7 +13,7 @@ RUN = -n $(WORKERS) --dist worksteal --durations=15
 UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATABASE),--database "$(DATABASE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check soak bench chaos docs schemas packages peers licenses lock clean
+.PHONY: help up down test check soak bench chaos docs schemas packages peers licenses coverage format lock clean
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE # every process would compile what it imports
 
@@ -35,6 +35,7 @@ check: ## formatting, lint, types of Python and JavaScript, translations, unit t
 	$(NODE)/tsc --project web/tsconfig.json
 	$(NODE)/tsc --project web/build/tsconfig.json
 	PATH="$(CURDIR)/$(BIN):$$PATH" node web/build/locales.js
+	PATH="$(CURDIR)/$(BIN):$$PATH" node --test --test-reporter=dot 'tests/web/*.test.js'
 	$(BIN)/python -m pytest -q $(RUN) tests/unit $(ARGS)
 
 test: ## all tests, on real services that are found or started: make test [WORKERS=auto] [ARGS=...], which go to pytest
@@ -78,6 +79,19 @@ peers: ## lines and bytes of a bell in a page, beside Novu, Knock, Courier, Magi
 licenses: ## the licence of everything that is shipped; fails where one is unknown or copyleft
 	@scripts/setup dev
 	@$(BIN)/python scripts/licenses.py
+
+coverage: ## how much of clarion and services unit tests run, by line and branch; ARGS choose other tests
+	@scripts/setup dev
+	@rm -rf .cache/coverage && mkdir -p .cache/coverage
+	$(BIN)/coverage run -m pytest -q -n0 $(if $(ARGS),$(ARGS),tests/unit)
+	@$(BIN)/coverage combine -q && $(BIN)/coverage html -q && $(BIN)/coverage report
+	@echo "Line by line: .cache/coverage/html/index.html"
+
+format: ## write Python and JavaScript as `make check` wants them
+	@scripts/setup dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(NODE)/biome check --write .
 
 lock: ## choose versions anew within pyproject.toml and package.json: uv.lock, its exports, package-lock.json
 	@scripts/setup dev
