@@ -72,6 +72,17 @@ def test_the_page_of_the_command_line_is_what_the_program_says() -> None:
     assert cli_reference.FILE.read_text() == cli_reference.page(), "run `make schemas`"
 
 
+def test_recipes_name_files_that_are_there() -> None:
+    recipes = (ROOT / "CONTRIBUTING.md").read_text().partition("## Recipes")[2]
+    titles = re.findall(r"^### (?:A|An) ([a-z]+(?: source)?)", recipes, re.MULTILINE)
+    wanted = ["provider", "channel", "frame", "route", "table", "setting", "due source", "metric"]
+    assert titles == wanted
+    for recipe in re.split(r"^### ", recipes, flags=re.MULTILINE)[1:]:
+        named = [one for one in re.findall(r"`([^`\s]+)`", recipe) if "/" in one]
+        assert named
+        assert [one for one in named if not (ROOT / one).exists()] == []
+
+
 def test_the_close_codes_page_is_the_table_of_the_code() -> None:
     page = (ROOT / "docs" / "reference" / "close-codes.md").read_text()
     rows = re.findall(r"^\| (\d+) \| `(\w+)` \| (.*) \| ([a-z ]+) \|$", page, re.MULTILINE)
