@@ -21,17 +21,12 @@ from clarion.contracts.announcement import (
 from clarion.contracts.frames import NotificationFrame
 from clarion.contracts.ids import new_id
 from clarion.contracts.item import Item
+from clarion.records import inboxes
 from clarion.store.database import Database
 from clarion.topology import LIVE, shard_key, shard_of
 
 TENANT = "default"
 
-TAKE = """
-INSERT INTO inboxes (tenant, subscriber, version, unread) VALUES ($1, $2, $3::int, $3::int)
-ON CONFLICT (tenant, subscriber)
-DO UPDATE SET version = inboxes.version + $3::int, unread = inboxes.unread + $3::int
-RETURNING version, unread
-"""
 EVENT = """
 INSERT INTO events (id, tenant, source, event_id, type, lane, accepted_at, state, body, trace_id)
 SELECT id, $2, 'test', 'e-' || id, 'test.happened', 'normal', $3, 'planned', body, 'none'
@@ -61,16 +56,16 @@ class InboxWriter:
         ids = [UUID(new_id()) for _ in titles]
         events = [UUID(new_id()) for _ in titles]
         async with self.database.driver() as connection:
-            head = await connection.fetchrow(TAKE, tenant, subscriber, len(titles))
-            assert head is not None
-            versions = [head["version"] - len(titles) + 1 + n for n in range(len(titles))]
+            heads = await inboxes.add_items(connection, {(tenant, subscriber): len(titles)})
+            head = heads[tenant, subscriber]
+            versions = [head.version - len(titles) + 1 + n for n in range(len(titles))]
             bodies = [json.dumps({"type": "test.happened", "data": data})] * len(titles)
             await connection.execute(EVENT, events, tenant, now, bodies)
             await connection.execute(
                 NOTIFICATION, ids, tenant, subscriber, now, events, versions, list(titles)
             )
         made = zip(ids, events, versions, titles, strict=True)
-        unread = head["unread"] - len(titles)
+        unread = head.unread - len(titles)
         return [
             frame_of(tenant, subscriber, unread + n + 1, _item(*one, now, data))
             for n, one in enumerate(made)

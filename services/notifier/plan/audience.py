@@ -8,15 +8,13 @@ from typing import Any
 
 from clarion.contracts.event import Recipient, audience_of
 from clarion.contracts.slice import SLICE_SIZE
+from clarion.records.inboxes import Person
 from clarion.rules.decide import Subscriber, needs_address, nobody
 from clarion.store.database import Driver
 from services.notifier.drafts import EventDraft
 
 USER = "user:"
 TOPIC = "topic:"
-
-Person = tuple[str, str]
-"""(tenant, subscriber)."""
 
 LOOK_UP = """
 SELECT s.tenant, s.id, s.email, s.phone

@@ -18,6 +18,7 @@ from uuid import UUID
 from clarion.contracts.envelope import Entry
 from clarion.contracts.job import Job
 from clarion.contracts.slice import SLICE_SIZE, Slice
+from clarion.records.inboxes import Person
 from clarion.rules.decide import Subscriber, nobody
 from clarion.store.database import Database
 from clarion.telemetry.trace import continue_trace
@@ -28,7 +29,6 @@ from services.notifier.messages.parser import Malformed
 from services.notifier.parking.park import bare, park, park_event
 from services.notifier.plan.audience import (
     Audience,
-    Person,
     call_off,
     look_up,
     open_topics,

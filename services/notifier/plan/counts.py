@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from clarion.contracts.slice import SLICE_SIZE
+from clarion.records.inboxes import Person
 from clarion.store.database import Driver
 from services.notifier.drafts import EventDraft
-from services.notifier.plan.audience import Audience, Person, audience_named
+from services.notifier.plan.audience import Audience, audience_named
 
 COUNT_MEMBERS = """
 SELECT t.tenant, t.topic, (

@@ -14,9 +14,9 @@ from typing import Any
 from clarion.contracts.event import Recipient, audience_of
 from clarion.contracts.values import compact, jsonb_rewrites
 from clarion.records.deliveries import statement
+from clarion.records.inboxes import Person
 from clarion.store.database import Driver
 from services.notifier.drafts import EventDraft, encode
-from services.notifier.plan.audience import Person
 
 FIELDS = ("email", "phone", "locale", "timezone", "attributes")
 TEXTS = FIELDS[:-1]

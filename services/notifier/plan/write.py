@@ -1,42 +1,19 @@
-"""The rows of a batch, a statement a table; and the inboxes' heads, always in one order."""
+"""The rows of a batch, a statement a table."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from clarion.records import inboxes
 from clarion.rules.delivery_states import State
 from clarion.store.database import Driver
 from services.notifier.drafts import Draft, EventDraft, encode, stored
-from services.notifier.plan.audience import Person
 
 PUBLISH_AGAIN_AFTER = timedelta(seconds=60)
 """When dispatch publishes once more what was published and not finished."""
-
-TAKE_INBOXES = """
-INSERT INTO inboxes AS i (tenant, subscriber, version, unread)
-SELECT tenant, subscriber, added, added
-FROM unnest($1::text[], $2::text[], $3::int[]) AS a (tenant, subscriber, added)
-ORDER BY tenant, subscriber
-ON CONFLICT (tenant, subscriber) DO UPDATE
-SET version = i.version + excluded.version, unread = i.unread + excluded.unread
-RETURNING tenant, subscriber, version, unread
-"""
-
-MAKE_INBOXES = """
-INSERT INTO inboxes (tenant, subscriber)
-SELECT tenant, subscriber FROM unnest($1::text[], $2::text[]) AS a (tenant, subscriber)
-ORDER BY tenant, subscriber ON CONFLICT DO NOTHING
-"""
-
-LOCK_INBOXES = """
-SELECT i.tenant, i.subscriber
-FROM inboxes i JOIN unnest($1::text[], $2::text[]) AS q (tenant, subscriber)
-  ON i.tenant = q.tenant AND i.subscriber = q.subscriber
-ORDER BY i.tenant, i.subscriber FOR UPDATE OF i SKIP LOCKED
-"""
 
 EVENT_COLUMNS = (
     "id",
@@ -92,30 +69,6 @@ DELIVERY_COLUMNS = (
     "updated_at",
 )
 
-Heads = dict[Person, tuple[int, int]]
-"""(version, unread) of inboxes."""
-
-
-async def take_inboxes(tx: Driver, added: Mapping[Person, int]) -> Heads:
-    """Take the inboxes' rows in the one order, give each as many versions as it has new items;
-    returns the heads after that."""
-    rows: Any = await tx.fetch(
-        TAKE_INBOXES,
-        [tenant for tenant, _ in added],
-        [subscriber for _, subscriber in added],
-        list(added.values()),
-    )
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
-
-
-async def lock_inboxes(tx: Driver, people: Collection[Person]) -> list[Person]:
-    """Lock the inboxes of these, made where there is none, before what is in them is locked.
-    Returned are those that were not busy."""
-    names = [tenant for tenant, _ in people], [subscriber for _, subscriber in people]
-    await tx.execute(MAKE_INBOXES, *names)
-    rows: Any = await tx.fetch(LOCK_INBOXES, *names)
-    return [(row[0], row[1]) for row in rows]
-
 
 async def stamp_versions(tx: Driver, drafts: Sequence[Draft]) -> None:
     """Give every draft that enters an inbox its version, in order, and the unread count at it."""
@@ -123,7 +76,7 @@ async def stamp_versions(tx: Driver, drafts: Sequence[Draft]) -> None:
     if not entering:
         return
     left = Counter((draft.event.entry.tenant, draft.subscriber) for draft in entering)
-    heads = await take_inboxes(tx, left)
+    heads = await inboxes.add_items(tx, left)
     for draft in entering:
         person = (draft.event.entry.tenant, draft.subscriber)
         left[person] -= 1

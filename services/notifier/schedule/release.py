@@ -13,10 +13,11 @@ from typing import Any
 from uuid import UUID
 
 from clarion.contracts.announcement import FeedFrame
+from clarion.records import inboxes
 from clarion.records.cancellations import IS_CANCELLED
 from clarion.records.deliveries import statement
 from clarion.store.database import Driver
-from services.notifier.plan.write import PUBLISH_AGAIN_AFTER, lock_inboxes, take_inboxes
+from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
 from services.notifier.publish.readback import frames_of
 from services.notifier.schedule.due_rows import Portion
 
@@ -83,7 +84,7 @@ async def release_due(tx: Driver, which: Portion) -> Released:
     The inbox is locked first, as by every change; one that is busy is left for the next round.
     """
     people: Any = await tx.fetch(FIND, *which)
-    locked = await lock_inboxes(tx, [(row[0], row[1]) for row in people]) if people else []
+    locked = await _lock(tx, [(row[0], row[1]) for row in people]) if people else []
     tenants, subscribers = [one for one, _ in locked], [one for _, one in locked]
     found: Any = await tx.fetch(TAKE, *which, tenants, subscribers)
     skipped = {row["id"]: reason for row in found if (reason := _why_not(row))}
@@ -95,7 +96,7 @@ async def release_due(tx: Driver, which: Portion) -> Released:
         return released
     entering = [row for row in rows if row["version"] is None]
     left = Counter((row["tenant"], row["subscriber"]) for row in entering)
-    heads = await take_inboxes(tx, left) if left else {}
+    heads = await inboxes.add_items(tx, left) if left else {}
     versions: dict[UUID, int] = {}
     unread: dict[UUID, int] = {}
     for row in entering:
@@ -107,6 +108,11 @@ async def release_due(tx: Driver, which: Portion) -> Released:
     await tx.execute(ENTER, released.ids, stamps, PUBLISH_AGAIN_AFTER)
     released.frames = await frames_of(tx, released.ids, unread)
     return released
+
+
+async def _lock(tx: Driver, people: Sequence[inboxes.Person]) -> list[inboxes.Person]:
+    await inboxes.create(tx, people)
+    return list(await inboxes.lock_idle(tx, people))
 
 
 def _why_not(row: Any) -> str | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from clarion.records import inboxes
 from clarion.records.deliveries import statement
+from clarion.records.inboxes import Head
 from clarion.records.item_changes import noted
 from clarion.store.database import Driver
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
@@ -24,13 +26,6 @@ WHERE due_at <= now() AND snoozed_until IS NOT NULL
 ORDER BY due_at LIMIT $1
 """
 FIND = statement("SELECT DISTINCT tenant, subscriber FROM ({found}) due", found=FIRST_SNOOZED)
-
-TAKE_INBOXES = """
-SELECT i.tenant, i.subscriber, i.version, i.unread
-FROM inboxes i JOIN unnest($1::text[], $2::text[]) AS q (tenant, subscriber)
-  ON i.tenant = q.tenant AND i.subscriber = q.subscriber
-ORDER BY i.tenant, i.subscriber FOR UPDATE OF i SKIP LOCKED
-"""
 
 BACK = """
 WITH due AS (
@@ -53,35 +48,31 @@ WAKE = BACK.format(changes=noted(version="m.version", note="$6"))
 
 RETURNED = '{"what": "return", "by": "schedule"}'
 
-MOVE = """
-UPDATE inboxes i SET version = i.version + q.added, unread = i.unread + q.added
-FROM unnest($1::text[], $2::text[], $3::int[]) AS q (tenant, subscriber, added)
-WHERE i.tenant = q.tenant AND i.subscriber = q.subscriber
-"""
-
 
 async def wake_due(tx: Driver, which: Portion) -> Released:
     """Bring back what is due: each item takes one version, as a new one does."""
     people: Any = await tx.fetch(FIND, *which)
     if not people:
         return Released()
-    inboxes: Any = await tx.fetch(TAKE_INBOXES, *columns(people, "tenant", "subscriber"))
-    heads = {(row["tenant"], row["subscriber"]): row for row in inboxes}
-    taken = columns(inboxes, "tenant", "subscriber", "version")
+    heads = await inboxes.lock_idle(tx, [(row["tenant"], row["subscriber"]) for row in people])
+    tenants, subscribers = [tenant for tenant, _ in heads], [subscriber for _, subscriber in heads]
+    versions = [head.version for head in heads.values()]
     rows: Any = await tx.fetch(
-        WAKE, *taken, which.limit, PUBLISH_AGAIN_AFTER, RETURNED, which.without
+        WAKE,
+        tenants,
+        subscribers,
+        versions,
+        which.limit,
+        PUBLISH_AGAIN_AFTER,
+        RETURNED,
+        which.without,
     )
     unread: dict[UUID, int] = {}
-    added = dict.fromkeys(heads, 0)
+    after = dict(heads)
     for row in rows:
         person = (row["tenant"], row["subscriber"])
-        head = heads[person]
-        unread[row["id"]] = head["unread"] + row["version"] - head["version"]
-        added[person] += 1
-    await tx.execute(MOVE, *columns(inboxes, "tenant", "subscriber"), list(added.values()))
+        before = heads[person]
+        unread[row["id"]] = before.unread + row["version"] - before.version
+        after[person] = Head(after[person].version + 1, after[person].unread + 1)
+    await inboxes.advance_many(tx, {one: after[one] for one in heads if after[one] != heads[one]})
     return Released(len(rows), list(unread), await frames_of(tx, list(unread), unread))
-
-
-def columns(rows: Any, *names: str) -> list[list[Any]]:
-    """Rows as columns."""
-    return [[row[name] for row in rows] for name in names]

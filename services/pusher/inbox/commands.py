@@ -21,10 +21,12 @@ from uuid import UUID
 import msgspec
 
 from clarion.contracts.item import Item, ItemState
+from clarion.records import inboxes
+from clarion.records.inboxes import IS_UNREAD, Head, state_of
 from clarion.records.item_changes import noted
+from clarion.rules.inbox import is_unread
 from clarion.store.database import Database, Driver
 from services.pusher.inbox.history import WHOLE, item_of
-from services.pusher.inbox.item_states import is_unread, state_of
 from services.pusher.inbox.snooze import check_until
 
 encode = msgspec.json.Encoder().encode
@@ -64,8 +66,6 @@ COMMAND_SPECS: dict[Verb, CommandSpec] = {
     ),
 }
 
-LOCK = "SELECT version, unread FROM inboxes WHERE tenant = $1 AND subscriber = $2 FOR UPDATE"
-UPDATE_HEAD = "UPDATE inboxes SET version = $3, unread = $4 WHERE tenant = $1 AND subscriber = $2"
 UP_TO = """
 SELECT id FROM notifications
 WHERE tenant = $1 AND subscriber = $2 AND version <= $3 AND {concerns}
@@ -73,8 +73,8 @@ ORDER BY version, id LIMIT $4
 """
 CHANGE = """
 WITH chosen AS (
-    SELECT id, read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL AS counted
-    FROM notifications
+    SELECT id, {is_unread} AS counted
+    FROM notifications n
     WHERE tenant = $1 AND subscriber = $2 AND id = ANY($4::uuid[])
         AND version IS NOT NULL AND {concerns}
 ), changed AS (
@@ -205,11 +205,11 @@ class _Step(NamedTuple):
 async def take_step(
     tx: Driver, deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int
 ) -> _Step | None:
-    inbox = await tx.fetchrow(LOCK, deed.tenant, deed.subscriber)
-    if inbox is None:
+    head = await inboxes.lock(tx, deed.tenant, deed.subscriber)
+    if head is None:
         return None
     chosen = await _up_to(tx, deed, up_to) if ids is None else ids
-    version, unread = inbox["version"], inbox["unread"]
+    version, unread = head
     change = await _apply(tx, deed, chosen, version, unread)
     if change is not None:
         version, unread = change.version, change.unread
@@ -231,6 +231,7 @@ async def _apply(
     version = head + 1
     query = CHANGE.format(
         assign=deed.spec.assign,
+        is_unread=IS_UNREAD.format(n="n"),
         concerns=deed.spec.concerns,
         changes=noted(version="$3::bigint", note=f"${5 + len(deed.more)}"),
     )
@@ -241,7 +242,7 @@ async def _apply(
     items = [state_of(row) for row in rows]
     counted = sum(row["counted"] for row in rows)
     unread = unread_before - counted + sum(is_unread(item) for item in items)
-    await connection.execute(UPDATE_HEAD, *feed, version, unread)
+    await inboxes.advance(connection, *feed, Head(version, unread))
     change = Change(version, unread, items)
     if deed.restores_to_view:
         for row in await connection.fetch(WHOLE, [item.id for item in items]):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from clarion.bus.protocol import Bus
+from clarion.records.inboxes import Person
 from clarion.store.database import Database, Driver
 from services.notifier.fail_points import arm, disarm
 from services.notifier.plan import audience, batch
@@ -95,9 +96,7 @@ async def test_nobody_is_read_before_it_is_known_that_all_fit(
     read: list[tuple[str, str]] = []
     members = audience.read_members
 
-    async def counted(
-        tx: Driver, topics: list[audience.Person]
-    ) -> dict[audience.Person, list[str]]:
+    async def counted(tx: Driver, topics: list[Person]) -> dict[Person, list[str]]:
         read.extend(topics)
         return await members(tx, topics)
 

@@ -1,0 +1,123 @@
+"""Heads of inboxes: the version of the newest change, and how many items are unread.
+
+Whoever changes items takes their inbox rows first, adds to `version` and adjusts `unread` in the
+same transaction: so versions have no gaps, and counts equal their items. Rows are locked in order
+of (tenant, subscriber), so that no two transactions wait for each other in a circle. Nobody else
+writes `inboxes` (`tests/unit/test_owners.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from clarion.contracts.item import ItemState
+from clarion.store.database import Driver
+
+Person = tuple[str, str]
+"""(tenant, subscriber)."""
+
+IS_UNREAD = "({n}.read_at IS NULL AND {n}.archived_at IS NULL AND {n}.snoozed_until IS NULL)"
+"""`clarion.rules.inbox.is_unread` in SQL; `{n}` is the name of the row of `notifications`."""
+
+ADD_ITEMS = """
+INSERT INTO inboxes AS i (tenant, subscriber, version, unread)
+SELECT tenant, subscriber, added, added
+FROM unnest($1::text[], $2::text[], $3::int[]) AS a (tenant, subscriber, added)
+ORDER BY tenant, subscriber
+ON CONFLICT (tenant, subscriber) DO UPDATE
+SET version = i.version + excluded.version, unread = i.unread + excluded.unread
+RETURNING tenant, subscriber, version, unread
+"""
+
+CREATE = """
+INSERT INTO inboxes (tenant, subscriber)
+SELECT tenant, subscriber FROM unnest($1::text[], $2::text[]) AS a (tenant, subscriber)
+ORDER BY tenant, subscriber ON CONFLICT DO NOTHING
+"""
+
+LOCK_IDLE = """
+SELECT i.tenant, i.subscriber, i.version, i.unread
+FROM inboxes i JOIN unnest($1::text[], $2::text[]) AS q (tenant, subscriber)
+  ON i.tenant = q.tenant AND i.subscriber = q.subscriber
+ORDER BY i.tenant, i.subscriber FOR UPDATE OF i SKIP LOCKED
+"""
+
+LOCK = "SELECT version, unread FROM inboxes WHERE tenant = $1 AND subscriber = $2 FOR UPDATE"
+
+ADVANCE = "UPDATE inboxes SET version = $3, unread = $4 WHERE tenant = $1 AND subscriber = $2"
+
+ADVANCE_MANY = """
+UPDATE inboxes i SET version = q.version, unread = q.unread
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::int[])
+  AS q (tenant, subscriber, version, unread)
+WHERE i.tenant = q.tenant AND i.subscriber = q.subscriber
+"""
+
+
+class Head(NamedTuple):
+    """An inbox after its newest change."""
+
+    version: int
+    unread: int
+
+
+Heads = dict[Person, Head]
+
+
+async def add_items(tx: Driver, added: Mapping[Person, int]) -> Heads:
+    """Take the inboxes, created where there is none, and give each as many versions as it gets new
+    unread items; the heads after that."""
+    tenants, subscribers = _columns(added)
+    rows: Any = await tx.fetch(ADD_ITEMS, tenants, subscribers, list(added.values()))
+    return _heads(rows)
+
+
+async def create(tx: Driver, people: Collection[Person]) -> None:
+    """Create the inboxes that do not exist yet, empty."""
+    await tx.execute(CREATE, *_columns(people))
+
+
+async def lock_idle(tx: Driver, people: Collection[Person]) -> Heads:
+    """Lock those of the inboxes that nobody else has locked; the others are left out."""
+    rows: Any = await tx.fetch(LOCK_IDLE, *_columns(people))
+    return _heads(rows)
+
+
+async def lock(tx: Driver, tenant: str, subscriber: str) -> Head | None:
+    """Lock one inbox, waiting for it; None where there is none."""
+    row: Any = await tx.fetchrow(LOCK, tenant, subscriber)
+    return Head(row[0], row[1]) if row is not None else None
+
+
+async def advance(tx: Driver, tenant: str, subscriber: str, head: Head) -> None:
+    """The head of an inbox that this transaction has locked."""
+    await tx.execute(ADVANCE, tenant, subscriber, *head)
+
+
+async def advance_many(tx: Driver, heads: Mapping[Person, Head]) -> None:
+    """As `advance`, for many."""
+    tenants, subscribers = _columns(heads)
+    versions = [head.version for head in heads.values()]
+    unread = [head.unread for head in heads.values()]
+    await tx.execute(ADVANCE_MANY, tenants, subscribers, versions, unread)
+
+
+def state_of(row: Any) -> ItemState:
+    """The state of an item, from a row of `notifications` with these columns."""
+    return ItemState(
+        id=row["id"],
+        version=row["version"],
+        seen_at=row["seen_at"],
+        read_at=row["read_at"],
+        archived_at=row["archived_at"],
+        snoozed_until=row["snoozed_until"],
+    )
+
+
+def _columns(people: Collection[Person]) -> tuple[list[str], list[str]]:
+    return [tenant for tenant, _ in people], [subscriber for _, subscriber in people]
+
+
+def _heads(rows: Any) -> Heads:
+    return {(row[0], row[1]): Head(row[2], row[3]) for row in rows}
