@@ -1,8 +1,7 @@
 """What a subscriber does with items: read, unread, seen, archive, unarchive, snooze.
 
-One command is one transaction that holds the inbox row. What it changes bears one new version;
-where it changes nothing there is no version and nobody hears of it. Ids of other subscribers, and
-ids of nothing, are simply not found.
+One command is one transaction that holds the inbox row and adds one version; a command that changes
+nothing adds none and is not announced. Ids of other subscribers, and unknown ids, are not found.
 
 A snoozed item is out of the inbox and does not count as unread. `due_at` has the notifier's
 dispatch bring it back; archiving it, or a snooze until `null`, ends that. Items that come back into
