@@ -177,6 +177,20 @@ async def test_a_frozen_leader_is_replaced_and_follows_when_it_thaws(
     await all_see([visible], "live", ids, 3, 3, ["item-003"])
 
 
+async def test_a_leader_that_falls_silent_is_replaced_by_the_tab_that_is_looked_at(
+    page: Page, server: ScriptedServer
+) -> None:
+    await lead(page, server, item(1))
+    tab = await page.context.new_page()
+    await tab.clock.install()
+    await start_tab(tab, server)
+    await until(tab, "clarion.state.state === 'live'")
+    await page.evaluate("void (BroadcastChannel.prototype.postMessage = () => {})")
+    await tab.clock.run_for(12_000)
+    session = await server.session()
+    assert (await session.opened())[1]["since"] == 1
+
+
 async def test_two_people_in_one_browser_do_not_mix(page: Page, server: ScriptedServer) -> None:
     ada = await lead(page, server, item(1))
     grace_tab = await open_tab(page, server, subscriber="grace")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.inboxes import SHOW, Lists, changed, receive, show, show_bell
+from tests.browser.inboxes import SHOW, SHOW_BELL, Lists, changed, receive, show, show_bell
 from tests.browser.scripted import (
     ScriptedServer,
     Session,
@@ -15,6 +15,7 @@ from tests.browser.scripted import (
     jwt,
     notification,
     replay,
+    start_client,
     start_live,
     until,
 )
@@ -337,3 +338,47 @@ async def test_a_loop_gets_nothing_of_a_person_who_is_gone(
     await session.close(4401, "token_revoked")
     await until(page, "clarion.state.state === 'refused'")
     assert await page.evaluate("loop.next().catch(({ code }) => code)") == "token_revoked"
+
+
+ENDS = """() => {
+  window.told = [];
+  for (const state of ["signed-out", "refused", "closed"]) {
+    const note = ({ target, detail }) => told.push([target.localName, detail]);
+    addEventListener(`clarion-${state}`, note);
+  }
+}"""
+
+
+@pytest.mark.parametrize("tag", ["clarion-inbox", "clarion-bell"])
+@pytest.mark.parametrize(
+    ("close", "state", "code"),
+    [
+        ((4401, "token_expired"), "signed-out", "signed_out"),
+        ((4401, "token_revoked"), "refused", "token_revoked"),
+        ((4403, "origin_not_allowed"), "refused", "origin_not_allowed"),
+        (None, "closed", None),
+    ],
+)
+async def test_an_element_tells_the_page_once_that_its_feed_has_ended(
+    page: Page,
+    server: ScriptedServer,
+    tag: str,
+    close: tuple[int, str] | None,
+    state: str,
+    code: str | None,
+) -> None:
+    session = await start_client(page, server, tokens=["a-token", ""])
+    await session.opened()
+    await session.send(*replay(*ADA))
+    await until(page, "clarion.state.state === 'live'")
+    await page.evaluate(SHOW if tag == "clarion-inbox" else SHOW_BELL)
+    if tag == "clarion-bell":
+        await page.locator("clarion-bell .bell").click()  # with an inbox in it
+    await expect(page.locator("article")).to_have_count(2)
+    await page.evaluate(ENDS)
+    await (session.close(*close) if close else page.evaluate("clarion.disconnect()"))
+    await until(page, f"clarion.state.state === '{state}'")
+    told: list[Any] = await page.evaluate("told")
+    assert [(who, change["state"], change.get("code")) for who, change in told] == [
+        (tag, state, code)
+    ]

@@ -20,6 +20,7 @@ import {
   TOKEN_REFUSED,
   TOO_MANY_FRAMES,
   TOO_MANY_SESSIONS,
+  json,
   parsed,
 } from "./protocol.js";
 import { openStream } from "./stream.js";
@@ -89,7 +90,7 @@ export function connection(
   const [beat, probe] = heartbeat(silence, () => send({ type: "ping" }), lost);
 
   /** @param {ClientFrame} frame */
-  const send = (frame) => link?.send(JSON.stringify(frame));
+  const send = (frame) => link?.send(json(frame));
   const begin = () => enter({ state: "connecting" });
 
   async function connect() {

@@ -26,8 +26,9 @@ export const QUIET_MS_A_HEARTBEAT_S = 1_500;
 export const RENEW_MS_A_LIFE_S = 800;
 export const RENEW_AGAIN_MS = 5_000;
 
+/** Together how long a person may look at a tab whose leader is frozen. */
 export const LEADER_ANSWERS_WITHIN_MS = 5_000;
-export const LEADER_QUIET_MS = 30_000;
+export const LEADER_QUIET_MS = 5_000;
 export const LAST_WORDS_MS = 100;
 
 /** Of REST, and how often a command is sent that way before it is taken back. */

@@ -15,6 +15,20 @@ export function parsed(data) {
   }
 }
 
+/**
+ * What is sent, whatever `toJSON` a library has given to all arrays, objects and times of the page. Those
+ * of other classes are their own.
+ *
+ * @param {unknown} value
+ */
+export const json = (value) =>
+  JSON.stringify(value, /** @this {any} */ function (key, said) {
+    const own = this[key];
+    if (own instanceof Date) return isNaN(+own) ? null : own.toISOString();
+    const all = /** @type {any[]} */ ([[], {}]);
+    return own?.toJSON && all.some(({ toJSON }) => toJSON === own.toJSON) ? own : said;
+  });
+
 export const ABNORMAL = 1006;
 export const TOKEN_REFUSED = 4401;
 export const TOO_MANY_SESSIONS = 4409;

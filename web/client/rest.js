@@ -1,6 +1,6 @@
 import { ClarionError } from "./errors.js";
 import { ANSWER_WITHIN_MS } from "./limits.js";
-import { isShut, NO_ADDRESS } from "./protocol.js";
+import { isShut, json, NO_ADDRESS } from "./protocol.js";
 
 /**
  * A call beside the live feed, with the page's token; a token that is refused is replaced once.
@@ -74,7 +74,7 @@ function ask(address, token, body, key) {
   if (key) headers["idempotency-key"] = key;
   const method = body === undefined ? "GET" : "POST";
   const signal = AbortSignal.timeout?.(ANSWER_WITHIN_MS);
-  return fetch(address, { method, headers, body: JSON.stringify(body), signal }).catch(unreachable);
+  return fetch(address, { method, headers, body: json(body), signal }).catch(unreachable);
 }
 
 /** @returns {never} */

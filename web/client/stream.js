@@ -8,7 +8,7 @@ import {
   POLL_SOON_MS,
   QUIET_MS_A_HEARTBEAT_S,
 } from "./limits.js";
-import { ABNORMAL, TOKEN_REFUSED, isOfFeed, parsed } from "./protocol.js";
+import { ABNORMAL, TOKEN_REFUSED, isOfFeed, json, parsed } from "./protocol.js";
 import { call } from "./rest.js";
 import { timer } from "./timer.js";
 
@@ -73,7 +73,7 @@ export function openStream(url, isHeld) {
 
   /** As from the server. @param {ServerFrame} frame */
   function say(frame) {
-    if (!isOver) link.onmessage?.({ data: JSON.stringify(frame) });
+    if (!isOver) link.onmessage?.({ data: json(frame) });
   }
 
   /** @param {number} code @param {string} reason */

@@ -1,6 +1,6 @@
 import { ClarionError } from "./errors.js";
 import { RENEW_MS_A_LIFE_S, STALE_TOKEN_MS, TOKEN_WITHIN_MS } from "./limits.js";
-import { EXPIRED, NOT_A_TOKEN, SIGNED_OUT } from "./protocol.js";
+import { EXPIRED, NOT_A_TOKEN, SIGNED_OUT, json } from "./protocol.js";
 import { now } from "./timer.js";
 
 /**
@@ -44,7 +44,7 @@ export function tokenSource(option, url, onNone) {
     const said = checked(typeof option === "function" ? await option() : option);
     const { iat, exp, tenant, sub } = claims(said);
     // As JSON, so that no name can be read as another tenant's
-    const theirs = sub && JSON.stringify(["clarion", url, tenant, sub]);
+    const theirs = sub && json(["clarion", url, tenant, sub]);
     if ((feed ??= theirs) !== theirs) {
       throw new ClarionError("another_subscriber", "It is somebody else's.");
     }
@@ -124,7 +124,7 @@ export function tokenSource(option, url, onNone) {
  */
 export function personOf(token) {
   const { tenant, sub } = claims(token ?? "");
-  return sub ? JSON.stringify([tenant, sub]) : (token ?? null);
+  return sub ? json([tenant, sub]) : (token ?? null);
 }
 
 /**

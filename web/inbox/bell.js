@@ -16,7 +16,7 @@ import { BELL, CROSS } from "./icons.js";
 import { ClarionInbox } from "./inbox.js";
 import { keepBeside } from "./place.js";
 import { numberIn } from "./locale.js";
-import { define, dress, isOpen } from "./platform.js";
+import { define, document, dress, isOpen } from "./platform.js";
 import { sheets } from "./style/bell.js";
 import { Toaster } from "./toast.js";
 import { Turns } from "./turns.js";

@@ -1,3 +1,5 @@
+import { document } from "./platform.js";
+
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag

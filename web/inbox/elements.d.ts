@@ -2,7 +2,7 @@
 
 import type { ClarionBell } from "./bell.js";
 import type { ClarionInbox } from "./inbox.js";
-import type { Item } from "../client/clarion.js";
+import type { Item, StateChange } from "../client/clarion.js";
 
 interface FeedAttributes {
   /** Its name for screen readers, where a page has several. */
@@ -53,6 +53,12 @@ export interface ElementEvents {
   "clarion-action": CustomEvent<ActionDetail>;
   "clarion-view": CustomEvent<ViewDetail>;
   "clarion-toggle": CustomEvent<ToggleDetail>;
+  /** Nobody is signed in: the page may offer to. */
+  "clarion-signed-out": CustomEvent<StateChange>;
+  /** Revoked, forbidden, or somebody else's; `code` says why. */
+  "clarion-refused": CustomEvent<StateChange>;
+  /** By the client's `disconnect()`. */
+  "clarion-closed": CustomEvent<StateChange>;
 }
 
 declare global {

@@ -154,8 +154,15 @@ export class FeedElement extends Base {
       this.forget();
     }
     if (!this.isConnected) return;
-    if (client) this.#leave = this.attend(client);
+    if (client) this.#leave = [...this.attend(client), client.on("state", (change) => this.#over(change))];
     this.render();
+  }
+
+  /** Told by the outermost element only. @param {import("../client/clarion.js").StateChange} detail */
+  #over(detail) {
+    const isWithin = /** @type {Partial<ShadowRoot>} */ (this.getRootNode()).host instanceof FeedElement;
+    if (isWithin || !(isShut(detail) || detail.state === "closed")) return;
+    this.dispatchEvent(new CustomEvent(`clarion-${detail.state}`, { detail, bubbles: true, composed: true }));
   }
 
   #make() {

@@ -25,9 +25,7 @@ export class Filters {
 
   /** @param {(changed: Partial<View>) => void} choose */
   constructor(choose) {
-    for (const [place, tab] of this.#tabs.entries()) {
-      tab.addEventListener("click", () => choose({ state: STATES[place] }));
-    }
+    this.#tabs.forEach((tab, place) => tab.addEventListener("click", () => choose({ state: STATES[place] })));
     this.#row.addEventListener("keydown", (event) => this.#pressed(event));
     this.#select.addEventListener("change", () => choose({ category: this.#select.value }));
   }

@@ -3,7 +3,7 @@ import { Filters } from "./filters.js";
 import { CHECKS, UP } from "./icons.js";
 import { numberIn } from "./locale.js";
 import { Panel } from "./panel.js";
-import { sight } from "./platform.js";
+import { ResizeObserver, sight } from "./platform.js";
 import { filled } from "./words.js";
 
 /**

@@ -7,6 +7,7 @@ export { locales } from "./words.js";
 
 /**
  * @typedef {import("../client/clarion.js").Item} Item
+ * @typedef {import("../client/clarion.js").StateChange} StateChange
  * @typedef {import("./words.js").Phrase} Phrase
  * @typedef {import("./words.js").Words} Words
  * @typedef {import("./words.js").SomeWords} SomeWords

@@ -2,7 +2,7 @@ import { Days } from "./days.js";
 import { element } from "./element.js";
 import { hold } from "./hold.js";
 import { MOST_ROWS, Nearby } from "./nearby.js";
-import { sight } from "./platform.js";
+import { ResizeObserver, sight } from "./platform.js";
 import { presses } from "./press.js";
 import { Row } from "./row.js";
 import { words } from "./words.js";

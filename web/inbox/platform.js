@@ -3,8 +3,26 @@
  * without layout the elements can be made. Nothing here throws.
  */
 
-/** What elements extend; on a server none is ever made. */
-export const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
+/** Whatever is asked of it, called or made. @type {any} */
+const nothing = new Proxy(function () {}, {
+  get: (_, name) => (name === "then" ? undefined : name === Symbol.toPrimitive ? String : nothing),
+  set: () => true,
+  apply: () => nothing,
+  construct: () => nothing,
+});
+
+const page = globalThis.document ?? nothing;
+const Resize = globalThis.ResizeObserver ?? nothing;
+export { page as document, Resize as ResizeObserver };
+
+/** What elements extend; on a server one that is made shows nothing. */
+export const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {
+  isConnected = false;
+  getAttribute() {
+    return null;
+  }
+});
+if (!globalThis.HTMLElement) Object.setPrototypeOf(Base.prototype, nothing);
 
 /**
  * The first definition stays: a page may have two bundles, or load one anew.
@@ -46,7 +64,7 @@ export function dress(root, styles) {
   try {
     root.adoptedStyleSheets = styles.map(sheetOf);
   } catch {
-    for (const text of styles) root.append(Object.assign(document.createElement("style"), { textContent: text }));
+    for (const text of styles) root.append(Object.assign(page.createElement("style"), { textContent: text }));
   }
 }
 

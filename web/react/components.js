@@ -13,6 +13,7 @@ import { useClarion } from "./provider.js";
  * @typedef {import("../inbox/index.js").ActionDetail} ActionDetail
  * @typedef {import("../inbox/index.js").ViewDetail} ViewDetail
  * @typedef {import("../inbox/index.js").ToggleDetail} ToggleDetail
+ * @typedef {import("../inbox/index.js").StateChange} StateChange
  *
  * @typedef {object} SharedProps
  * @property {SomeWords} [words]  what it says otherwise
@@ -22,6 +23,9 @@ import { useClarion } from "./provider.js";
  *   the link from being followed: then your router may do it
  * @property {(detail: ActionDetail, event: CustomEvent<ActionDetail>) => void} [onAction]  likewise
  * @property {(detail: ViewDetail, event: CustomEvent<ViewDetail>) => void} [onView]
+ * @property {(change: StateChange, event: CustomEvent<StateChange>) => void} [onSignedOut]
+ * @property {(change: StateChange, event: CustomEvent<StateChange>) => void} [onRefused]  `code` says why
+ * @property {(change: StateChange, event: CustomEvent<StateChange>) => void} [onClosed]
  *
  * @typedef {Omit<import("react").HTMLAttributes<HTMLElement>, "onToggle"> & SharedProps} ElementProps
  *
@@ -44,7 +48,11 @@ const EVENTS = /** @type {const} */ ({
   onAction: "clarion-action",
   onView: "clarion-view",
   onToggle: "clarion-toggle",
+  onSignedOut: "clarion-signed-out",
+  onRefused: "clarion-refused",
+  onClosed: "clarion-closed",
 });
+const HANDLERS = /** @type {(keyof typeof EVENTS)[]} */ (Object.keys(EVENTS));
 
 /**
  * `<clarion-bell>` with the client above. Its `ref` is the element: `show()`, `hide()`, `open`.
@@ -69,11 +77,12 @@ export const NotificationInbox = around("clarion-inbox", "NotificationInbox");
  */
 function around(tag, name) {
   const component = forwardRef((/** @type {any} */ props, outer) => {
-    const { words, className, toast, onOpen, onAction, onView, onToggle, ...attributes } = props;
+    const { words, className, toast, ...attributes } = props;
+    for (const handler of HANDLERS) delete attributes[handler];
     const element = useRef(/** @type {any} */ (null));
     const client = useClarion();
     useImperativeHandle(outer, () => element.current, []);
-    useHandlers(element, { onOpen, onAction, onView, onToggle });
+    useHandlers(element, props);
     const asText = JSON.stringify(words ?? {}); // a literal is another object at each render
     useEffect(() => {
       element.current.words = JSON.parse(asText);
@@ -90,7 +99,7 @@ function around(tag, name) {
 
 /**
  * @param {{current: HTMLElement}} element
- * @param {Record<keyof typeof EVENTS, Handler | undefined>} handlers  the newest are called
+ * @param {Partial<Record<keyof typeof EVENTS, Handler>>} handlers  the newest are called
  */
 function useHandlers(element, handlers) {
   const newest = useRef(handlers);
@@ -99,8 +108,7 @@ function useHandlers(element, handlers) {
   });
   useEffect(() => {
     const leaving = new AbortController();
-    const names = /** @type {(keyof typeof EVENTS)[]} */ (Object.keys(EVENTS));
-    for (const name of names) {
+    for (const name of HANDLERS) {
       element.current.addEventListener(
         EVENTS[name],
         (event) => newest.current[name]?.(event.detail, event),

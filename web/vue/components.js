@@ -7,6 +7,7 @@ import { useClarion } from "./plugin.js";
  * @typedef {import("../inbox/index.js").ActionDetail} ActionDetail
  * @typedef {import("../inbox/index.js").ViewDetail} ViewDetail
  * @typedef {import("../inbox/index.js").ToggleDetail} ToggleDetail
+ * @typedef {import("../inbox/index.js").StateChange} StateChange
  * @typedef {import("../inbox/index.js").SomeWords} SomeWords
  * @typedef {import("../inbox/index.js").ClarionBell} ClarionBell
  */
@@ -28,6 +29,12 @@ const SHARED_EMITS = {
   action: () => true,
   /** @type {(detail: ViewDetail, event: CustomEvent<ViewDetail>) => boolean} */
   view: () => true,
+  /** @type {(change: StateChange, event: CustomEvent<StateChange>) => boolean} */
+  signedOut: () => true,
+  /** @type {(change: StateChange, event: CustomEvent<StateChange>) => boolean} */
+  refused: () => true,
+  /** @type {(change: StateChange, event: CustomEvent<StateChange>) => boolean} */
+  closed: () => true,
 };
 
 /** `<clarion-bell>` with the client of the app. */
@@ -100,10 +107,10 @@ function attributes({ words, label, theme }) {
 
 /** @param {(name: any, ...told: any[]) => void} emit */
 function listeners(emit) {
-  const names = ["open", "action", "view", "toggle"];
+  const names = ["open", "action", "view", "toggle", "signedOut", "refused", "closed"];
   return Object.fromEntries(
     names.map((name) => [
-      `onClarion-${name}`,
+      `onClarion-${name === "signedOut" ? "signed-out" : name}`,
       (/** @type {CustomEvent} */ event) => emit(name, event.detail, event),
     ]),
   );

@@ -19,6 +19,11 @@ bell.addEventListener("clarion-toggle", ({ detail }) => {
   // @ts-expect-error it says nothing else
   console.log(open, detail.other);
 });
+document.addEventListener("clarion-signed-out", ({ detail: { state, code } }) => console.log(state, code));
+inbox.addEventListener("clarion-refused", ({ detail }) => {
+  const why: string | undefined = detail.detail;
+  console.log(why);
+});
 export const attributes: BellAttributes = { theme: "dark", toast: "off", token: "t", url: "/v1/live" };
 // @ts-expect-error there are two themes
 export const wrong: BellAttributes = { theme: "blue" };

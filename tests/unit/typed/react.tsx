@@ -13,6 +13,7 @@ function Inner() {
       <NotificationBell ref={bell} label="News" toast="off" className="bell"
         onOpen={(item, event) => { event.preventDefault(); console.log(item.url); }}
         onAction={({ label, url }) => console.log(label, url)}
+        onSignedOut={({ state }) => console.log(state)} onRefused={({ code }, event) => console.log(code, event.type)}
         onToggle={({ open }) => console.log(open)} />
       <NotificationInbox view="unread" category="orders" toast words={{ heading: "News" }} onView={({ state }) => state} />
       <clarion-bell label="plain" theme="dark" class="x" />
