@@ -13,7 +13,7 @@ RUN = -n $(WORKERS) --dist worksteal --durations=15
 UP = --port $(PORT) --data "$(DATA)" $(if $(AMQP),--amqp "$(AMQP)") $(if $(DATABASE),--database "$(DATABASE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check soak bench chaos docs schemas packages peers licenses coverage format lock clean
+.PHONY: help up down test check soak bench chaos docs arrows schemas packages peers licenses coverage format lock clean
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE # every process would compile what it imports
 
@@ -60,6 +60,10 @@ chaos: ## kill, pause and cut everything off under load: make chaos [ARGS='--min
 docs: ## the documentation as a site into site/, by Zensical; any warning fails it
 	@scripts/setup dev
 	@$(BIN)/python scripts/docs.py
+
+arrows: ## modules, levels, import arrows and circles of each service: make arrows [ARGS="--at REVISION"]
+	@scripts/setup dev
+	@$(BIN)/python scripts/arrows.py $(ARGS)
 
 schemas: ## write clarion/contracts/schemas, asyncapi.json, openapi.json and docs/reference/cli.md again
 	@scripts/setup dev
