@@ -15,7 +15,7 @@ from clarion.errors import ConfigurationError
 def open_bus(urls: Sequence[str], *, publish_timeout_s: float, frame_tap: bool = True) -> Bus:
     """A bus that is not started: `memory://`, or the hosts of one RabbitMQ cluster.
 
-    Without `frame_tap` messages are read by aiormq, more slowly (`rabbitmq.deliveries`).
+    Without `frame_tap` messages are read by aiormq, more slowly (`rabbitmq.delivery_parser`).
 
     Raises `ConfigurationError` for anything else, where a certificate logs in and the URL does not
     say as whom, and for a version of aiormq or aio-pika that works in another way.

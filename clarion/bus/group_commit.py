@@ -29,7 +29,7 @@ IN_FLIGHT = 2
 log = structlog.get_logger("clarion.bus")
 
 
-class Ticket:
+class PublishReceipt:
     """What one caller waits for: `None` once all it brought is confirmed, else what failed.
 
     It is open for `additions` calls of `GroupCommit.add`, one for each lane.
@@ -41,24 +41,24 @@ class Ticket:
         self.done: asyncio.Future[Problem | None] = loop.create_future()
         self._open = additions
 
-    def expect(self, parcels: int) -> None:
-        """One addition came as so many parcels."""
-        self._open += parcels - 1
+    def expect(self, chunks: int) -> None:
+        """One addition came as so many chunks."""
+        self._open += chunks - 1
 
     def settle(self, problem: Problem | None) -> None:
-        """A parcel was confirmed, or it failed and with it the whole."""
+        """A chunk was confirmed, or it failed and with it the whole."""
         self._open -= 1
         if not self.done.done() and (problem is not None or self._open == 0):
             self.done.set_result(problem)
 
 
 @dataclass(slots=True)
-class Parcel:
+class Chunk:
     """Entries of one caller that travel in one envelope."""
 
     entries: list[bytes]
     size: int
-    ticket: Ticket
+    receipt: PublishReceipt
 
 
 class GroupCommit:
@@ -67,19 +67,19 @@ class GroupCommit:
     def __init__(self, bus: Bus, lane: str) -> None:
         self._bus = bus
         self._lane = lane
-        self._waiting: deque[Parcel] = deque()
+        self._waiting: deque[Chunk] = deque()
         self._publishers = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def add(self, entries: Sequence[bytes], ticket: Ticket) -> None:
-        """Have these published; `ticket.done` tells. Callers that fit one envelope are never
+    def add(self, entries: Sequence[bytes], receipt: PublishReceipt) -> None:
+        """Have these published; `receipt.done` tells. Callers that fit one envelope are never
         split over two. Raises `Unavailable` once `close` was called."""
         if self._closed:
             raise Unavailable("This process is stopping; nothing was accepted.", code="stopping")
-        parcels = _parcels(entries, ticket)
-        ticket.expect(len(parcels))
-        self._waiting.extend(parcels)
+        chunks = _chunks_of(entries, receipt)
+        receipt.expect(len(chunks))
+        self._waiting.extend(chunks)
         self._fill()
 
     async def close(self, timeout_s: float) -> None:
@@ -97,34 +97,34 @@ class GroupCommit:
 
     async def _run(self) -> None:
         try:
-            while parcels := self._next_envelope():
-                problem = await self._publish(parcels)
-                for parcel in parcels:
-                    parcel.ticket.settle(problem)
+            while chunks := self._next_envelope():
+                problem = await self._publish(chunks)
+                for chunk in chunks:
+                    chunk.receipt.settle(problem)
                 if problem is not None and not self._bus.status().can_publish:
                     self._fail_waiting(problem)
         finally:
             self._publishers -= 1
 
-    def _next_envelope(self) -> list[Parcel]:
-        parcels: list[Parcel] = []
+    def _next_envelope(self) -> list[Chunk]:
+        chunks: list[Chunk] = []
         events = size = 0
         while self._waiting:
-            parcel = self._waiting[0]
-            events += len(parcel.entries)
-            size += parcel.size
-            if parcels and (events > MAX_ENVELOPE_EVENTS or size > MAX_ENVELOPE_BYTES):
+            chunk = self._waiting[0]
+            events += len(chunk.entries)
+            size += chunk.size
+            if chunks and (events > MAX_ENVELOPE_EVENTS or size > MAX_ENVELOPE_BYTES):
                 break
             self._waiting.popleft()
-            if not parcel.ticket.done.done():
-                parcels.append(parcel)
+            if not chunk.receipt.done.done():
+                chunks.append(chunk)
             else:  # another part of the same array has failed
-                events -= len(parcel.entries)
-                size -= parcel.size
-        return parcels
+                events -= len(chunk.entries)
+                size -= chunk.size
+        return chunks
 
-    async def _publish(self, parcels: list[Parcel]) -> Problem | None:
-        entries = [entry for parcel in parcels for entry in parcel.entries]
+    async def _publish(self, chunks: list[Chunk]) -> Problem | None:
+        entries = [entry for chunk in chunks for entry in chunk.entries]
         body = b'{"v":1,"events":[' + b",".join(entries) + b"]}"
         started = time.perf_counter()
         try:
@@ -142,21 +142,21 @@ class GroupCommit:
 
     def _fail_waiting(self, problem: Problem) -> None:
         while self._waiting:
-            self._waiting.popleft().ticket.settle(problem)
+            self._waiting.popleft().receipt.settle(problem)
 
 
-def _parcels(entries: Sequence[bytes], ticket: Ticket) -> list[Parcel]:
-    parcels: list[Parcel] = []
+def _chunks_of(entries: Sequence[bytes], receipt: PublishReceipt) -> list[Chunk]:
+    chunks: list[Chunk] = []
     for entry in entries:
         size = len(entry) + 1
-        last = parcels[-1] if parcels else None
+        last = chunks[-1] if chunks else None
         if (
             last is None
             or len(last.entries) == MAX_ENVELOPE_EVENTS
             or last.size + size > MAX_ENVELOPE_BYTES
         ):
-            parcels.append(Parcel([entry], size, ticket))
+            chunks.append(Chunk([entry], size, receipt))
         else:
             last.entries.append(entry)
             last.size += size
-    return parcels
+    return chunks

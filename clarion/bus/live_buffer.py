@@ -14,8 +14,8 @@ MAX_BYTES = 64 * 1024**2
 
 
 class LiveBuffer:
-    """Announcements for one reader. `epoch` grows when the link came back and when announcements
-    were dropped: either way something was not heard."""
+    """Announcements for one reader. `epoch` grows when the connection came back and when
+    announcements were dropped: either way the reader has missed some."""
 
     def __init__(self) -> None:
         self.epoch = 0

@@ -46,7 +46,7 @@ class Undecodable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message taken from a queue; `tag` and `link` belong to the bus.
+    """A message taken from a queue; `tag` and `channel_generation` belong to the bus.
 
     `user_id` is who published it, as the broker has proven; None where the publisher did not say.
     `exchange` is where it was published; for a dead letter the dead-letter exchange.
@@ -62,7 +62,7 @@ class Received:
     redelivered: bool
     user_id: str | None
     tag: int
-    link: int
+    channel_generation: int
     undecodable: Undecodable | None = None
     exchange: str = ""
 
@@ -115,16 +115,16 @@ class SubscriptionClosed(Exception):
 
 
 class LiveSubscription(Protocol):
-    """A pusher's ear on `clarion.live`: exclusive, transient, bounded, without acknowledgement."""
+    """A subscription to `clarion.live`: exclusive, transient, bounded, without acknowledgement."""
 
     async def take(self, limit: int) -> list[Received]:
         """As `Subscription.take`. Old messages are dropped where the reader is too slow."""
         ...
 
     async def bind(self, key: str) -> None:
-        """Hear this routing key too. What is announced after this has returned is heard; where
-        there is no link, only from the next epoch on. Raises `BusUnavailable` where a broker that
-        is there does not confirm in time."""
+        """Subscribe to this routing key too: receive what is announced after this returns, or,
+        while the connection is lost, from the next epoch on. Raises `BusUnavailable` if a broker
+        that is reachable does not confirm in time."""
         ...
 
     async def unbind(self, key: str) -> None:
@@ -132,7 +132,7 @@ class LiveSubscription(Protocol):
         ...
 
     def epoch(self) -> int:
-        """0 until it first listens; grows each time the link came back and each time messages
+        """0 until it first listens; grows each time the connection came back and each time messages
         were dropped: what was announced meanwhile was not heard."""
         ...
 

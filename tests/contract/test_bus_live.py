@@ -34,30 +34,30 @@ async def test_every_ear_hears_its_keys_and_no_other(connect: Connect) -> None:
 async def test_ear_hears_only_what_is_announced_while_it_listens(connect: Connect) -> None:
     bus = await connect()
     await announce(bus, shard_key(0), "before")
-    ear = await hearing(bus, shard_key(0))
+    live = await hearing(bus, shard_key(0))
     await announce(bus, shard_key(0), "during")
-    assert bodies_of(await take(ear, 1)) == ["during"]
-    await ear.close()
+    assert bodies_of(await take(live, 1)) == ["during"]
+    await live.close()
     await announce(bus, shard_key(0), "after")
     with pytest.raises(SubscriptionClosed):
-        await ear.take(1)
+        await live.take(1)
 
 
 async def test_an_ear_hears_a_key_from_when_it_is_bound_until_it_is_not(connect: Connect) -> None:
     bus = await connect()
-    ear = await hearing(bus, LIVE_ALL)
+    live = await hearing(bus, LIVE_ALL)
     await announce(bus, shard_key(3), "before")
-    await ear.bind(shard_key(3))
-    await ear.bind(shard_key(3))
+    await live.bind(shard_key(3))
+    await live.bind(shard_key(3))
     await announce(bus, shard_key(3), "during")
-    assert bodies_of(await take(ear, 1)) == ["during"]
-    await ear.unbind(shard_key(3))
+    assert bodies_of(await take(live, 1)) == ["during"]
+    await live.unbind(shard_key(3))
     await announce(bus, shard_key(3), "after")
     await announce(bus, LIVE_ALL, "still")
-    assert bodies_of(await take(ear, 1)) == ["still"]
-    assert ear.epoch() == 1
-    await ear.close()
-    await ear.bind(shard_key(3))
+    assert bodies_of(await take(live, 1)) == ["still"]
+    assert live.epoch() == 1
+    await live.close()
+    await live.bind(shard_key(3))
 
 
 async def test_slow_ear_loses_the_oldest_and_is_told(
@@ -65,12 +65,12 @@ async def test_slow_ear_loses_the_oldest_and_is_told(
 ) -> None:
     monkeypatch.setattr("clarion.bus.live_buffer.MAX_BYTES", 30)
     bus = await connect()
-    ear = await hearing(bus, shard_key(0))
+    live = await hearing(bus, shard_key(0))
     before = dropped()
     await announce(bus, shard_key(0), *[f"number {number:03}" for number in range(10)])
     await wait_until(lambda: dropped() == before + 7, 10, "seven dropped")
-    assert bodies_of(await take(ear, 3)) == ["number 007", "number 008", "number 009"]
-    assert ear.epoch() == 2
+    assert bodies_of(await take(live, 3)) == ["number 007", "number 008", "number 009"]
+    assert live.epoch() == 2
 
 
 def dropped() -> float:

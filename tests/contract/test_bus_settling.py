@@ -59,8 +59,8 @@ async def test_closed_subscription_hands_back_and_still_settles(connect: Connect
 async def test_close_ends_a_waiting_take(connect: Connect) -> None:
     bus = await connect()
     subscription = bus.subscribe(NORMAL, prefetch=1)
-    ear = bus.listen([LIVE_ALL])
-    waiting = [asyncio.create_task(one.take(1)) for one in (subscription, ear)]
+    live = bus.listen([LIVE_ALL])
+    waiting = [asyncio.create_task(one.take(1)) for one in (subscription, live)]
     await asyncio.sleep(0)
     await bus.close()
     async with asyncio.timeout(5):

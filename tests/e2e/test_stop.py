@@ -20,8 +20,8 @@ MOMENTS_S = (0.0, 0.5, 1.2, 3.0)
 """Since it can be told to stop at all: while it imports, connects, starts and serves."""
 
 IMPATIENT = """
-from clarion.bus.rabbitmq import watch
-watch.EVERY_S, watch.UNREADY_AFTER_S, watch.LOST_AFTER_S = 0.1, 1.0, 3.0
+from clarion.bus.rabbitmq import consumer_watchdog as watchdog
+watchdog.EVERY_S, watchdog.UNREADY_AFTER_S, watchdog.LOST_AFTER_S = 0.1, 1.0, 3.0
 from clarion.lifecycle import run
 from services.notifier.process import main
 run(main)

@@ -64,10 +64,10 @@ def bodies_of(messages: list[Received]) -> list[str]:
 
 
 async def hearing(bus: Bus, *keys: str) -> LiveSubscription:
-    """An ear that is bound."""
-    ear = bus.listen(keys)
-    await wait_until(lambda: ear.epoch() == 1, 10, "a bound live queue")
-    return ear
+    """A live subscription that is bound."""
+    live = bus.listen(keys)
+    await wait_until(lambda: live.epoch() == 1, 10, "a bound live queue")
+    return live
 
 
 async def announce(bus: Bus, key: str, *bodies: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clarion.bus.rabbitmq.backoff import Backoff, Patience
+from clarion.bus.rabbitmq.backoff import Backoff, ConnectTimeout
 
 
 def longest(_low: float, high: float) -> float:
@@ -29,10 +29,10 @@ def test_many_clients_do_not_come_back_together() -> None:
 
 
 def test_a_broker_that_is_too_slow_gets_more_time_until_it_answers() -> None:
-    patience = Patience()
-    given = [patience.seconds]
+    timeout = ConnectTimeout()
+    given = [timeout.seconds]
     for _ in range(2):
-        patience.failed(TimeoutError())
-        given.append(patience.seconds)
-    patience.failed(ConnectionRefusedError())
-    assert [*given, patience.seconds] == [5.0, 10.0, 10.0, 5.0]
+        timeout.failed(TimeoutError())
+        given.append(timeout.seconds)
+    timeout.failed(ConnectionRefusedError())
+    assert [*given, timeout.seconds] == [5.0, 10.0, 10.0, 5.0]

@@ -14,8 +14,8 @@ from pamqp.frame import marshal, unmarshal
 from pamqp.header import ContentHeader
 
 from clarion.bus.protocol import Received
-from clarion.bus.rabbitmq.content import read_content
-from clarion.bus.rabbitmq.deliveries import Deliveries
+from clarion.bus.rabbitmq.content_header import read_content_header
+from clarion.bus.rabbitmq.delivery_parser import DeliveryParser
 from tests.support.raw_amqp import FLAGS, header, long, properties, short
 
 NOT_UTF8 = b"\xf0\x28\x8c\xbc"
@@ -47,7 +47,7 @@ def frames(listed: bytes, body: bytes = b"body", key: bytes = b"normal", tag: in
 def heard(*messages: bytes) -> list[Received]:
     """What a consumer is given of a stream; aiormq is left nothing of it."""
     received: list[Received] = []
-    deliveries = Deliveries()
+    deliveries = DeliveryParser()
     deliveries.consume(1, "ours", received.append, 3)
     assert deliveries.take(b"".join(messages)) == b""
     return received
@@ -134,7 +134,7 @@ def test_a_content_header_of_no_delivery_reaches_aiormq_without_what_it_cannot_d
     returned = marshal(Basic.Return(312, "NO_ROUTE", "clarion.events", "x"), 1)
     content = struct.pack(">HHQ", 60, 0, 0) + properties({"message_id": UUID})
     frame = struct.pack(">BHL", 2, 1, len(content)) + content + b"\xce"
-    left = Deliveries().take(returned + frame)
+    left = DeliveryParser().take(returned + frame)
     assert left.startswith(returned)
     used, channel, safe = unmarshal(left[len(returned) :])
     assert isinstance(safe, ContentHeader)
@@ -188,7 +188,7 @@ def test_what_can_be_decoded_is_read_as_pamqp_reads_it(sent: Basic.Properties) -
     known = unmarshal(frame)[2]
     assert isinstance(known, ContentHeader)
     expected = known.properties
-    found = read_content(frame)
+    found = read_content_header(frame)
     assert found == (
         5,
         expected.content_type or "",

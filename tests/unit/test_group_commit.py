@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from clarion.bus.group_commit import GroupCommit, Ticket
+from clarion.bus.group_commit import GroupCommit, PublishReceipt
 from clarion.bus.protocol import Bus, BusStatus, Message
 from clarion.errors import BusUnavailable, Problem, PublishRefused, TooMany, Unavailable
 from services.gateway.front.memory_budget import WaitingRoom
@@ -46,10 +46,10 @@ def group(bus: HeldBus) -> GroupCommit:
     return GroupCommit(cast("Bus", bus), "normal")
 
 
-def add(group: GroupCommit, entries: Sequence[bytes]) -> Ticket:
-    ticket = Ticket(asyncio.get_running_loop())
-    group.add(entries, ticket)
-    return ticket
+def add(group: GroupCommit, entries: Sequence[bytes]) -> PublishReceipt:
+    receipt = PublishReceipt(asyncio.get_running_loop())
+    group.add(entries, receipt)
+    return receipt
 
 
 async def turns() -> None:
@@ -67,18 +67,18 @@ async def confirm_all(bus: HeldBus) -> None:
 
 
 async def test_an_idle_gateway_waits_for_nothing(bus: HeldBus, group: GroupCommit) -> None:
-    ticket = add(group, [b"1"])
+    receipt = add(group, [b"1"])
     await turns()
     assert bus.envelopes == [[1]]
-    assert not ticket.done.done()
+    assert not receipt.done.done()
     bus.confirms[0].set_result(None)
-    assert await ticket.done is None
+    assert await receipt.done is None
 
 
 async def test_what_arrives_while_two_are_in_flight_leaves_as_one(
     bus: HeldBus, group: GroupCommit
 ) -> None:
-    tickets: list[Ticket] = []
+    tickets: list[PublishReceipt] = []
     for n in range(10):
         tickets.append(add(group, [b"%d" % n]))
         await turns()
@@ -86,15 +86,15 @@ async def test_what_arrives_while_two_are_in_flight_leaves_as_one(
     bus.confirms[1].set_result(None)
     await turns()
     assert bus.envelopes == [[0], [1], list(range(2, 10))]
-    assert [ticket.done.done() for ticket in tickets] == [n == 1 for n in range(10)]
+    assert [receipt.done.done() for receipt in tickets] == [n == 1 for n in range(10)]
     await confirm_all(bus)
-    assert [await ticket.done for ticket in tickets] == [None] * 10
+    assert [await receipt.done for receipt in tickets] == [None] * 10
 
 
 async def test_all_of_an_envelope_fail_together_and_no_one_else(
     bus: HeldBus, group: GroupCommit
 ) -> None:
-    tickets: list[Ticket] = []
+    tickets: list[PublishReceipt] = []
     for n in range(4):
         tickets.append(add(group, [b"%d" % n]))
         await turns()
@@ -104,13 +104,13 @@ async def test_all_of_an_envelope_fail_together_and_no_one_else(
     bus.confirms[2].set_exception(refused)
     await turns()
     await confirm_all(bus)
-    assert [await ticket.done for ticket in tickets] == [None, None, refused, refused]
+    assert [await receipt.done for receipt in tickets] == [None, None, refused, refused]
 
 
 async def test_when_the_broker_goes_all_that_wait_are_told_at_once(
     bus: HeldBus, group: GroupCommit
 ) -> None:
-    tickets: list[Ticket] = []
+    tickets: list[PublishReceipt] = []
     for n in range(600):
         tickets.append(add(group, [b"%d" % n]))
         if n < 2:
@@ -119,7 +119,7 @@ async def test_when_the_broker_goes_all_that_wait_are_told_at_once(
     gone = BusUnavailable("gone")
     bus.confirms[0].set_exception(gone)
     await turns()
-    assert [ticket.done.done() for ticket in tickets[:3]] == [True, False, True]
+    assert [receipt.done.done() for receipt in tickets[:3]] == [True, False, True]
     assert tickets[599].done.result() is gone
     await confirm_all(bus)
 
@@ -128,14 +128,14 @@ async def test_envelopes_are_bounded_in_events_and_bytes(bus: HeldBus, group: Gr
     big = b'"%s"' % (b"x" * 100_000)
     huge = b'"%s"' % (b"x" * 300_000)
     entries = [b"0", b"0", *([b"1"] * 300), big, big, big, huge, b"2"]
-    tickets: list[Ticket] = []
+    tickets: list[PublishReceipt] = []
     for entry in entries:
         tickets.append(add(group, [entry]))
         if len(tickets) < 3:
             await turns()
     await confirm_all(bus)
     assert [len(envelope) for envelope in bus.envelopes] == [1, 1, 256, 46, 1, 1, 1]
-    assert [await ticket.done for ticket in tickets] == [None] * len(entries)
+    assert [await receipt.done for receipt in tickets] == [None] * len(entries)
 
 
 async def test_an_array_that_fits_one_envelope_is_never_split(
@@ -153,26 +153,26 @@ async def test_an_array_that_fits_one_envelope_is_never_split(
 async def test_a_large_array_is_answered_at_its_last_confirm(
     bus: HeldBus, group: GroupCommit
 ) -> None:
-    ticket = add(group, [b"1"] * 600)
+    receipt = add(group, [b"1"] * 600)
     await turns()
     assert [len(envelope) for envelope in bus.envelopes] == [256]
     bus.confirms[0].set_result(None)
     await turns()
     bus.confirms[1].set_result(None)
     await turns()
-    assert not ticket.done.done()
+    assert not receipt.done.done()
     bus.confirms[2].set_result(None)
-    assert await ticket.done is None
+    assert await receipt.done is None
     assert [len(envelope) for envelope in bus.envelopes] == [256, 256, 88]
 
 
 async def test_a_large_array_that_failed_sends_no_more(bus: HeldBus, group: GroupCommit) -> None:
-    ticket = add(group, [b"1"] * 600)
+    receipt = add(group, [b"1"] * 600)
     await turns()
     refused = PublishRefused("full")
     bus.confirms[0].set_exception(refused)
     await turns()
-    assert (await ticket.done, len(bus.envelopes)) == (refused, 1)
+    assert (await receipt.done, len(bus.envelopes)) == (refused, 1)
     assert add(group, [b"2"])
     await turns()
     assert bus.envelopes[1:] == [[2]]
@@ -191,16 +191,16 @@ async def test_a_stopping_gateway_finishes_what_it_has_and_takes_no_more(
     assert not closing.done()
     await confirm_all(bus)
     await closing
-    assert [await ticket.done for ticket in tickets] == [None] * 3
+    assert [await receipt.done for receipt in tickets] == [None] * 3
 
 
 async def test_a_publish_that_breaks_is_answered_as_unknown(
     bus: HeldBus, group: GroupCommit
 ) -> None:
-    ticket = add(group, [b"1"])
+    receipt = add(group, [b"1"])
     await turns()
     bus.confirms[0].set_exception(RuntimeError("broken"))
-    problem = await ticket.done
+    problem = await receipt.done
     assert isinstance(problem, Problem)
     assert problem.code == "publish_unconfirmed"
 

@@ -20,7 +20,7 @@ Death = Literal["rejected", "delivery_limit"]
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class QueuedMessage:
     """A message in a queue; `returns` counts how often it was taken and came back."""
 
     body: bytes
@@ -39,7 +39,7 @@ class Target(Protocol):
     name: str
 
     def has_room(self, size: int) -> bool: ...
-    def put(self, entry: Entry) -> None: ...
+    def put(self, entry: QueuedMessage) -> None: ...
 
 
 @dataclass(eq=False)
@@ -50,24 +50,24 @@ class MemoryQueue:
     max_bytes: int | None = None
     delivery_limit: int | None = None
     dead_letter_exchange: str | None = None
-    entries: deque[Entry] = field(default_factory=deque[Entry])
+    entries: deque[QueuedMessage] = field(default_factory=deque[QueuedMessage])
     bytes_held: int = 0
     readers: list[asyncio.Event] = field(default_factory=list[asyncio.Event])
 
     def has_room(self, size: int) -> bool:
         return self.max_bytes is None or self.bytes_held + size <= self.max_bytes
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: QueuedMessage) -> None:
         self.entries.append(entry)
         self.bytes_held += len(entry.body)
         self.wake()
 
-    def pop(self) -> Entry:
+    def pop(self) -> QueuedMessage:
         entry = self.entries.popleft()
         self.bytes_held -= len(entry.body)
         return entry
 
-    def put_back(self, entries: Iterable[Entry]) -> None:
+    def put_back(self, entries: Iterable[QueuedMessage]) -> None:
         for entry in sorted(entries, key=lambda one: one.sequence, reverse=True):
             self.entries.appendleft(entry)
             self.bytes_held += len(entry.body)
@@ -127,7 +127,7 @@ class MemoryBroker:
                 raise PublishRefused(f"The queue {queue.name} is full.")
         for queue in bound:
             queue.put(
-                Entry(
+                QueuedMessage(
                     message.body,
                     message.content_type,
                     dict(message.headers),
@@ -138,9 +138,9 @@ class MemoryBroker:
                 )
             )
 
-    def give_back(self, queue: MemoryQueue, entries: Iterable[Entry]) -> None:
+    def give_back(self, queue: MemoryQueue, entries: Iterable[QueuedMessage]) -> None:
         """Return what was taken; what came back too often is parked (`x-delivery-limit`)."""
-        kept: list[Entry] = []
+        kept: list[QueuedMessage] = []
         for entry in entries:
             entry.returns += 1
             if queue.delivery_limit is not None and entry.returns > queue.delivery_limit:
@@ -149,7 +149,7 @@ class MemoryBroker:
                 kept.append(entry)
         queue.put_back(kept)
 
-    def dead_letter(self, queue: MemoryQueue, entry: Entry, reason: Death) -> None:
+    def dead_letter(self, queue: MemoryQueue, entry: QueuedMessage, reason: Death) -> None:
         """Move to the queue's dead-letter exchange with the headers that RabbitMQ adds."""
         if queue.dead_letter_exchange is None:
             return
@@ -161,7 +161,7 @@ class MemoryBroker:
         exchange = queue.dead_letter_exchange
         for target in self._bindings.get(self._route(exchange, entry.routing_key), ()):
             target.put(
-                Entry(
+                QueuedMessage(
                     entry.body,
                     entry.content_type,
                     headers,

@@ -28,7 +28,7 @@ class MemoryBus:
         self._user = user
         self.users = frozenset({user} if user else ())
         self._subscriptions: list[MemorySubscription] = []
-        self._ears: list[MemoryLiveSubscription] = []
+        self._live_subscriptions: list[MemoryLiveSubscription] = []
         self._open = False
 
     async def start(self) -> None:
@@ -55,19 +55,19 @@ class MemoryBus:
         return subscription
 
     def listen(self, keys: Sequence[str]) -> LiveSubscription:
-        ear = MemoryLiveSubscription(self._broker, keys)
-        self._ears.append(ear)
-        return ear
+        subscription = MemoryLiveSubscription(self._broker, keys)
+        self._live_subscriptions.append(subscription)
+        return subscription
 
     def status(self) -> BusStatus:
         return BusStatus(self._open, self._open, "" if self._open else "The bus is closed.")
 
     async def close(self) -> None:
         self._open = False
-        for ear in self._ears:
-            await ear.close()
+        for subscription in self._live_subscriptions:
+            await subscription.close()
         for subscription in self._subscriptions:
             await subscription.close()
             subscription.end()
-        self._ears.clear()
+        self._live_subscriptions.clear()
         self._subscriptions.clear()

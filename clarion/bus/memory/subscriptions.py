@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 
 from clarion.bus.live_buffer import LiveBuffer
-from clarion.bus.memory.broker import Entry, MemoryBroker, MemoryQueue
+from clarion.bus.memory.broker import MemoryBroker, MemoryQueue, QueuedMessage
 from clarion.bus.protocol import Received, SubscriptionClosed
 from clarion.topology import LIVE
 
-_links = count(1)
+_generations = count(1)
 
 
 class MemorySubscription:
@@ -21,9 +21,9 @@ class MemorySubscription:
         self._broker = broker
         self._queue = queue
         self._prefetch = prefetch
-        self._link = next(_links)
+        self._generation = next(_generations)
         self._tags = count(1)
-        self._outstanding: dict[int, Entry] = {}
+        self._outstanding: dict[int, QueuedMessage] = {}
         self._wake = asyncio.Event()
         self._closed = False
         queue.readers.append(self._wake)
@@ -60,15 +60,15 @@ class MemorySubscription:
         self._outstanding.clear()
         self._broker.give_back(self._queue, entries)
 
-    def _hand_over(self, entry: Entry) -> Received:
+    def _hand_over(self, entry: QueuedMessage) -> Received:
         tag = next(self._tags)
         self._outstanding[tag] = entry
-        return _received(entry, tag, self._link)
+        return _received(entry, tag, self._generation)
 
-    def _settle(self, messages: Iterable[Received]) -> list[Entry]:
-        settled: list[Entry] = []
+    def _settle(self, messages: Iterable[Received]) -> list[QueuedMessage]:
+        settled: list[QueuedMessage] = []
         for message in messages:
-            if message.link == self._link:
+            if message.channel_generation == self._generation:
                 entry = self._outstanding.pop(message.tag, None)
                 if entry is not None:
                     settled.append(entry)
@@ -77,13 +77,13 @@ class MemorySubscription:
 
 
 class MemoryLiveSubscription:
-    """An ear on `clarion.live`; see `clarion.bus.protocol.LiveSubscription`."""
+    """Announcements of `clarion.live`; see `clarion.bus.protocol.LiveSubscription`."""
 
     name = LIVE
 
     def __init__(self, broker: MemoryBroker, keys: Sequence[str]) -> None:
         self._broker = broker
-        self._link = next(_links)
+        self._generation = next(_generations)
         self._tags = count(1)
         self._heard = LiveBuffer()
         self._heard.epoch = 1
@@ -94,8 +94,8 @@ class MemoryLiveSubscription:
     def has_room(self, size: int) -> bool:
         return True
 
-    def put(self, entry: Entry) -> None:
-        self._heard.put(_received(entry, next(self._tags), self._link))
+    def put(self, entry: QueuedMessage) -> None:
+        self._heard.put(_received(entry, next(self._tags), self._generation))
 
     async def take(self, limit: int) -> list[Received]:
         return await self._heard.take(limit)
@@ -116,7 +116,7 @@ class MemoryLiveSubscription:
         self._heard.close()
 
 
-def _received(entry: Entry, tag: int, link: int) -> Received:
+def _received(entry: QueuedMessage, tag: int, channel_generation: int) -> Received:
     return Received(
         entry.body,
         entry.content_type,
@@ -125,6 +125,6 @@ def _received(entry: Entry, tag: int, link: int) -> Received:
         entry.returns > 0,
         entry.user_id,
         tag,
-        link,
+        channel_generation,
         exchange=entry.exchange,
     )

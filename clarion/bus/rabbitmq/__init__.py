@@ -8,7 +8,7 @@ classes restore what was declared and not what was promised:
 - a consumer that the broker cancels (its queue was deleted, its leader moved) ends in silence, and
   a robust consumer got by `get_queue(ensure=False)` does not come back at all;
 - a delivery belongs to one channel: what is settled after a reconnect must be ignored, not sent
-  with a tag that now means another message. Each channel is a generation here (`Received.link`).
+  with a tag that now means another message: `Received.channel_generation` tells channels apart.
 
 Publishing and consuming have a connection each: a broker short of memory stops reading from
 connections that publish, and consumers must go on to drain it.

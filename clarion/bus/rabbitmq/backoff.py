@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 BASE_S = 0.2
 CAP_S = 5.0
-PATIENCE_S = 5.0
-MAX_PATIENCE_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
+MAX_CONNECT_TIMEOUT_S = 10.0
 
 
 class Backoff:
@@ -29,20 +29,20 @@ class Backoff:
         self._tries = 0
 
 
-class Patience:
+class ConnectTimeout:
     """How long a broker may take to answer a try. One that was too slow is given twice the time: a
     limit that a busy broker never meets, met by all its clients again and again, keeps it busy."""
 
     def __init__(self) -> None:
-        self.seconds = PATIENCE_S
+        self.seconds = CONNECT_TIMEOUT_S
 
     def failed(self, error: BaseException | None) -> None:
         """A try came to nothing; only where no answer came in time is more given."""
         if isinstance(error, TimeoutError):
-            self.seconds = min(MAX_PATIENCE_S, 2 * self.seconds)
+            self.seconds = min(MAX_CONNECT_TIMEOUT_S, 2 * self.seconds)
         else:
             self.reset()
 
     def reset(self) -> None:
         """It answered."""
-        self.seconds = PATIENCE_S
+        self.seconds = CONNECT_TIMEOUT_S

@@ -9,13 +9,13 @@ from contextlib import suppress
 from functools import partial
 
 from clarion.bus.protocol import BusStatus, LiveSubscription, Message, Subscription
-from clarion.bus.rabbitmq.connection import Connection, connection_to, user_of
+from clarion.bus.rabbitmq.connection import BrokerConnection, connection_to, user_of
+from clarion.bus.rabbitmq.consumer_watchdog import ConsumerWatchdog
 from clarion.bus.rabbitmq.declaration import declare_exchanges
-from clarion.bus.rabbitmq.link import Link
 from clarion.bus.rabbitmq.live import RabbitMQLiveSubscription
-from clarion.bus.rabbitmq.publisher import Publisher
+from clarion.bus.rabbitmq.publisher import ConfirmingPublisher
 from clarion.bus.rabbitmq.subscription import WorkSubscription
-from clarion.bus.rabbitmq.watch import Watch
+from clarion.bus.rabbitmq.supervised_connection import SupervisedConnection
 from clarion.topology import DECLARED_QUEUES
 
 CLOSE_S = 5.0
@@ -30,9 +30,9 @@ class RabbitMQBus:
         self, urls: Sequence[str], *, publish_timeout_s: float, frame_tap: bool = True
     ) -> None:
         self.users = frozenset(map(user_of, urls))
-        self._publisher = Publisher(urls, timeout_s=publish_timeout_s)
+        self._publisher = ConfirmingPublisher(urls, timeout_s=publish_timeout_s)
         # who consumes declares its own queue: a broker that comes up is busy enough
-        self._consuming = Link(
+        self._consuming = SupervisedConnection(
             "consume",
             urls,
             _nothing_to_prepare,
@@ -40,15 +40,15 @@ class RabbitMQBus:
             declare=declare_exchanges,
         )
         self._subscriptions: list[WorkSubscription] = []
-        self._ears: list[RabbitMQLiveSubscription] = []
-        self._watch = Watch(self._missing)
+        self._live_subscriptions: list[RabbitMQLiveSubscription] = []
+        self._watch = ConsumerWatchdog(self._missing)
 
     async def start(self) -> None:
         # what these say at every failed try, we say once
         for name in ("aio_pika", "aiormq"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            await self._publisher.link.start()
+            await self._publisher.connection.start()
             await self._consuming.start()
             self._watch.start()
         except BaseException:
@@ -69,13 +69,17 @@ class RabbitMQBus:
         return subscription
 
     def listen(self, keys: Sequence[str]) -> LiveSubscription:
-        ear = RabbitMQLiveSubscription(self._consuming, keys)
-        self._ears.append(ear)
-        return ear
+        subscription = RabbitMQLiveSubscription(self._consuming, keys)
+        self._live_subscriptions.append(subscription)
+        return subscription
 
     def status(self) -> BusStatus:
         why_not = self._publisher.why_not()
-        idle = [one.name for one in (*self._subscriptions, *self._ears) if not one.is_consuming]
+        idle = [
+            reader.name
+            for reader in (*self._subscriptions, *self._live_subscriptions)
+            if not reader.is_consuming
+        ]
         consumes = self._consuming.why_not()
         if not consumes:
             consumes = f"No consumer on {', '.join(idle)}." if idle else self._watch.why_not()
@@ -84,23 +88,27 @@ class RabbitMQBus:
     async def close(self) -> None:
         """In order: consumers, what was not taken, channels, connections; within 8 s."""
         self._watch.stop()
-        readers = (*self._ears, *self._subscriptions)
+        readers = (*self._live_subscriptions, *self._subscriptions)
         with suppress(TimeoutError):  # closing the connections gives back what is left
             async with asyncio.timeout(CLOSE_S):
-                await asyncio.gather(*(one.close() for one in readers))
-                await asyncio.gather(*(one.end() for one in self._subscriptions))
-        for one in readers:
-            one.abandon()
-        await asyncio.gather(self._consuming.close(), self._publisher.link.close())
+                await asyncio.gather(*(reader.close() for reader in readers))
+                await asyncio.gather(*(subscription.end() for subscription in self._subscriptions))
+        for reader in readers:
+            reader.abandon()
+        await asyncio.gather(self._consuming.close(), self._publisher.connection.close())
         self._subscriptions.clear()
-        self._ears.clear()
+        self._live_subscriptions.clear()
 
     def _missing(self) -> list[str]:
         """Queues of ours without a consumer while the broker answers."""
         if not self._consuming.is_up:
             return []
-        return [one.name for one in (*self._subscriptions, *self._ears) if not one.has_consumer]
+        return [
+            reader.name
+            for reader in (*self._subscriptions, *self._live_subscriptions)
+            if not reader.has_consumer
+        ]
 
 
-async def _nothing_to_prepare(_: Connection) -> None:
+async def _nothing_to_prepare(_: BrokerConnection) -> None:
     """A consuming connection is prepared by its subscriptions."""

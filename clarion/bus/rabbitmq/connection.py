@@ -18,8 +18,8 @@ from clarion.bus.rabbitmq.aiormq_internals import (
     when_blocked,
     when_closed,
 )
-from clarion.bus.rabbitmq.deliveries import Deliveries
-from clarion.bus.rabbitmq.interception import Interception
+from clarion.bus.rabbitmq.delivery_parser import DeliveryParser
+from clarion.bus.rabbitmq.frame_tap import FrameTap
 from clarion.bus.rabbitmq.outcome import BrokerFailure, within
 from clarion.errors import ConfigurationError
 
@@ -32,21 +32,22 @@ HEARTBEAT_S = 6
 that peer. Below 5 s a busy machine is taken for a dead one."""
 
 
-class Connection(aio_pika.Connection):
-    """Opened by `connect`. Messages go to the consumers of `deliveries`. `blocked` is true between
-    the broker's `connection.blocked` and `connection.unblocked`; `on_blocked` and `on_lost` are
-    called at once. `cause` is what ended it, where that is known."""
+class BrokerConnection(aio_pika.Connection):
+    """Opened by `connect`. Messages go to the consumers registered with `parser`. `blocked` is true
+    between the broker's `connection.blocked` and `connection.unblocked`; `on_blocked` and `on_lost`
+    are called at once. `cause` is what ended it, if known."""
 
     def __init__(self, url: URL, *, frame_tap: bool = True) -> None:
         super().__init__(url)
-        self.deliveries = Deliveries(takes_out=frame_tap)
-        self._transport_factory = _Transports(url.scheme, self.deliveries)
+        self.parser = DeliveryParser(takes_out=frame_tap)
+        self._transport_factory = _Transports(url.scheme, self.parser)
         use_transports(self, self._transport_factory)
         self.blocked = False
         self.cause: Cause = None
 
     def __del__(self) -> None:
-        """Nothing: its link closes it, while aio-pika's own begins a task from the collector."""
+        """Do nothing: `SupervisedConnection` closes it, and aio-pika's would start a task from the
+        garbage collector."""
 
     @property
     def silent_s(self) -> float:
@@ -108,11 +109,11 @@ class _Transports(TransportFactory):
     """aiormq's transport, with messages taken out of what it reads; kept at hand, for closing a
     dead peer politely takes minutes."""
 
-    def __init__(self, scheme: str, deliveries: Deliveries) -> None:
+    def __init__(self, scheme: str, parser: DeliveryParser) -> None:
         self._factory = TLSTransportFactory() if scheme == "amqps" else TCPTransportFactory()
-        self._deliveries = deliveries
+        self._parser = parser
         self.transport: asyncio.WriteTransport | None = None
-        self.tap: Interception | None = None
+        self.tap: FrameTap | None = None
 
     async def create(
         self, url: URL, **options: Any
@@ -120,20 +121,20 @@ class _Transports(TransportFactory):
         reader, writer = await self._factory.create(url, **options)
         self.transport = writer.transport
         transport = cast(asyncio.Transport, writer.transport)
-        self.tap = Interception(transport, self._deliveries, time.monotonic)
+        self.tap = FrameTap(transport, self._parser, time.monotonic)
         return reader, writer
 
 
-def connection_to(url: str, name: str, *, frame_tap: bool = True) -> Connection:
+def connection_to(url: str, name: str, *, frame_tap: bool = True) -> BrokerConnection:
     """One that is to be opened, shown to the operator under `name`. Without `frame_tap` messages
     are left to aiormq."""
     defaults = {"heartbeat": HEARTBEAT_S, "name": name}
     parsed = URL(url)
     missing = {key: value for key, value in defaults.items() if key not in parsed.query}
-    return Connection(parsed.update_query(missing), frame_tap=frame_tap)
+    return BrokerConnection(parsed.update_query(missing), frame_tap=frame_tap)
 
 
-async def connect(url: str, name: str, timeout_s: float) -> Connection:
+async def connect(url: str, name: str, timeout_s: float) -> BrokerConnection:
     """An open connection.
 
     Raises `ConfigurationError` where the broker refuses us, `OSError`, `TimeoutError` or

@@ -16,18 +16,18 @@ from clarion.bus.metrics import CONSUMER_RESTARTS
 from clarion.bus.protocol import Received
 from clarion.bus.rabbitmq.aiormq_internals import channel_under, when_closed
 from clarion.bus.rabbitmq.backoff import Backoff
-from clarion.bus.rabbitmq.connection import Connection
-from clarion.bus.rabbitmq.deliveries import Deliveries
-from clarion.bus.rabbitmq.link import (
+from clarion.bus.rabbitmq.connection import BrokerConnection
+from clarion.bus.rabbitmq.delivery_parser import DeliveryParser
+from clarion.bus.rabbitmq.outcome import BrokerFailure, is_cancelled, within
+from clarion.bus.rabbitmq.slow_path import SlowPath
+from clarion.bus.rabbitmq.supervised_connection import (
     OPEN_S,
     PROBE_INTERVAL_S,
     PROBE_TIMEOUT_S,
     SILENT_AFTER_S,
-    Link,
+    SupervisedConnection,
 )
-from clarion.bus.rabbitmq.outcome import BrokerFailure, is_cancelled, within
-from clarion.bus.rabbitmq.slow_path import SlowPath
-from clarion.bus.rabbitmq.supervised import SupervisedTask
+from clarion.bus.rabbitmq.supervised_task import SupervisedTask
 from clarion.errors import ConfigurationError
 
 log = structlog.get_logger("clarion.bus")
@@ -38,7 +38,7 @@ QUIET_LOOKS = 3
 _generations = count(1)
 
 
-class Reader(Protocol):
+class QueueReader(Protocol):
     """Who consumes: declares its queue on a new channel and gets what arrives."""
 
     name: str
@@ -48,19 +48,19 @@ class Reader(Protocol):
         """The queue to consume, with its bindings; sets the prefetch."""
         ...
 
-    def began(self, generation: int) -> None:
+    def on_consuming(self, generation: int) -> None:
         """Messages of this generation follow."""
         ...
 
     def deliver(self, message: Received) -> None:
-        """One message; its `link` is the current generation."""
+        """One message; its `channel_generation` is the current generation."""
         ...
 
     def is_idle(self) -> bool:
         """Whether nothing is lost by a new consumer now."""
         ...
 
-    def lost(self) -> None:
+    def on_lost(self) -> None:
         """The generation ended: what is not settled comes again."""
         ...
 
@@ -69,17 +69,17 @@ class ConsumerLost(Exception):
     """The broker does not know our consumer any more."""
 
 
-class Consumer:
-    """A channel and a consumer on it; made anew when the link comes back, when the broker cancels
-    it or closes its channel, and when a look at the queue every 10 s finds no consumer.
+class SupervisedConsumer:
+    """A channel and a consumer on it; recreated when the connection comes back, when the broker
+    cancels it or closes its channel, and when a probe of the queue every 10 s finds no consumer.
 
     One that has been idle for 30 s is made anew as well, because neither the broker nor the client
     may know that it is dead: where a quorum queue is deleted and declared again at once, RabbitMQ
     3.10 sends no `basic.cancel`, counts the consumer, and hands messages to it that never leave.
     """
 
-    def __init__(self, link: Link, reader: Reader) -> None:
-        self._link = link
+    def __init__(self, connection: SupervisedConnection, reader: QueueReader) -> None:
+        self._connection = connection
         self._reader = reader
         self._channel: AbstractChannel | None = None  # aio-pika refers to it weakly
         self._tag: str | None = None
@@ -138,16 +138,16 @@ class Consumer:
 
     async def _run(self) -> None:
         while not self._stopping:
-            connection = await self._link.connected()
+            connection = await self._connection.connected()
             self._renewing = await self._try(connection)
-            if not self._renewing and self._link.is_up and not self._stopping:
+            if not self._renewing and self._connection.is_up and not self._stopping:
                 CONSUMER_RESTARTS.labels(self._reader.name).inc()
                 await asyncio.sleep(self._backoff.next_s())
 
-    async def _try(self, connection: Connection) -> bool:
+    async def _try(self, connection: BrokerConnection) -> bool:
         try:
             channel = await within(OPEN_S, connection.channel(publisher_confirms=False))
-            return await self._consume(channel, connection.deliveries)
+            return await self._consume(channel, connection.parser)
         except BrokerFailure as failure:
             cause = repr(failure.__cause__)
             log.warning("bus_consumer_failed", queue=self._reader.name, error=cause)
@@ -161,7 +161,7 @@ class Consumer:
             log.exception("bus_consumer_broke", queue=self._reader.name)
         return False
 
-    async def _consume(self, channel: AbstractChannel, deliveries: Deliveries) -> bool:
+    async def _consume(self, channel: AbstractChannel, parser: DeliveryParser) -> bool:
         """Whether it was idle for so long that it is to be made anew."""
         self._channel = channel
         self._ended = asyncio.Event()
@@ -178,17 +178,17 @@ class Consumer:
 
         try:
             queue = await within(OPEN_S, self._reader.declare(channel))
-            deliveries.consume(amqp.number, tag, deliver, generation)
-            slow_path = SlowPath(amqp.number, deliveries)
+            parser.consume(amqp.number, tag, deliver, generation)
+            slow_path = SlowPath(amqp.number, parser)
             await self._begin(amqp, queue.name, tag, generation, slow_path)
             while not self._ended.is_set() and self._quiet_looks < QUIET_LOOKS:
                 await self._watch(amqp, queue.name)
             self._renewing = not self._ended.is_set()
             return self._renewing
         finally:
-            deliveries.forget(amqp.number, tag)
+            parser.forget(amqp.number, tag)
             self.amqp = self._tag = self._channel = None
-            self._reader.lost()
+            self._reader.on_lost()
             await _close(channel)
 
     def _know(self, tag: str) -> None:
@@ -204,7 +204,7 @@ class Consumer:
         when_closed(amqp, lambda _: ended.set())
         self.amqp = amqp
         self._seen, self._quiet_looks = self._delivered, 0
-        reader.began(generation)
+        reader.on_consuming(generation)
         consume = amqp.basic_consume(
             queue, slow_path.deliver, no_ack=reader.no_ack, consumer_tag=tag
         )

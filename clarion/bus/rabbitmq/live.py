@@ -10,9 +10,9 @@ from pamqp.common import Arguments
 
 from clarion.bus.live_buffer import LiveBuffer
 from clarion.bus.protocol import Received
-from clarion.bus.rabbitmq.consumer import Consumer
-from clarion.bus.rabbitmq.link import Link
+from clarion.bus.rabbitmq.consumer import SupervisedConsumer
 from clarion.bus.rabbitmq.outcome import BrokerFailure, within
+from clarion.bus.rabbitmq.supervised_connection import SupervisedConnection
 from clarion.errors import BusUnavailable
 from clarion.topology import LIVE, LIVE_QUEUE
 
@@ -27,12 +27,12 @@ class RabbitMQLiveSubscription:
     name = LIVE
     no_ack = True
 
-    def __init__(self, link: Link, keys: Sequence[str]) -> None:
+    def __init__(self, connection: SupervisedConnection, keys: Sequence[str]) -> None:
         self._keys = set(keys)
         self._queue: AbstractQueue | None = None
         self._heard = LiveBuffer()
         self._closed = False
-        self._consumer = Consumer(link, self)
+        self._consumer = SupervisedConsumer(connection, self)
 
     @property
     def is_consuming(self) -> bool:
@@ -80,7 +80,7 @@ class RabbitMQLiveSubscription:
         self._queue = queue
         return queue
 
-    def began(self, generation: int) -> None:
+    def on_consuming(self, generation: int) -> None:
         self._heard.epoch += 1
 
     def deliver(self, message: Received) -> None:
@@ -89,7 +89,7 @@ class RabbitMQLiveSubscription:
     def is_idle(self) -> bool:
         return False  # a new queue begins deaf, and nobody else can touch this one
 
-    def lost(self) -> None:
+    def on_lost(self) -> None:
         """What was heard before the loss is still good."""
         self._queue = None
 

@@ -17,9 +17,9 @@ from pamqp.common import FieldTable
 from clarion.bus.metrics import BLOCKED, PUBLISHES
 from clarion.bus.protocol import Message
 from clarion.bus.rabbitmq.aiormq_internals import Cause, channel_under, when_closed
-from clarion.bus.rabbitmq.connection import Connection, user_of
-from clarion.bus.rabbitmq.link import Link
+from clarion.bus.rabbitmq.connection import BrokerConnection, user_of
 from clarion.bus.rabbitmq.outcome import is_cancelled
+from clarion.bus.rabbitmq.supervised_connection import SupervisedConnection
 from clarion.errors import (
     BusUnavailable,
     ConfigurationError,
@@ -43,11 +43,11 @@ _unroutable = PUBLISHES.labels("unroutable")
 _unavailable = PUBLISHES.labels("unavailable")
 
 
-class Publisher:
+class ConfirmingPublisher:
     """One connection and one channel in confirm mode; any number of publishes in flight on it.
 
-    A publish that is in flight when the link is lost or blocked ends at once as `PublishUnknown`.
-    Each message bears the user of the connection, which is how consumers know that it is ours.
+    A publish in flight when the connection is lost or blocked ends at once as `PublishUnknown`.
+    Each message carries the user of the connection: that is how consumers know that it is ours.
     """
 
     def __init__(self, urls: Sequence[str], *, timeout_s: float) -> None:
@@ -60,13 +60,13 @@ class Publisher:
         self._message_ids = (
             f"{prefix}{number:x}" for prefix in [token_hex(8)] for number in count()
         )
-        self.link = Link(
+        self.connection = SupervisedConnection(
             "publish",
             urls,
             self._prepare,
             prove=self._prove,
-            on_blocked=self._blocked,
-            on_lost=self._lost,
+            on_blocked=self._on_blocked,
+            on_lost=self._on_lost,
         )
 
     async def publish(self, exchange: str, key: str, message: Message, mandatory: bool) -> None:
@@ -77,8 +77,8 @@ class Publisher:
             _unroutable.inc()
             raise Unroutable(f"No queue is bound to {exchange} with key {key!r}.")
         amqp = self._amqp
-        if amqp is None or amqp.is_closed or self.link.is_blocked:
-            self.link.probe_soon()  # which asks nothing of a broker that blocks us
+        if amqp is None or amqp.is_closed or self.connection.is_blocked:
+            self.connection.probe_soon()  # which asks nothing of a broker that blocks us
             _unavailable.inc()
             raise BusUnavailable(self.why_not() or "The connection to the broker is lost.")
         # aiormq tells returns by message id, so one id must never be in flight twice
@@ -124,15 +124,15 @@ class Publisher:
 
     def why_not(self) -> str:
         """Why nothing can be published now, in a sentence; empty where it can."""
-        if self.link.is_blocked:
+        if self.connection.is_blocked:
             return "The broker is short of memory or disk and blocks publishers."
-        if why_not := self.link.why_not():
+        if why_not := self.connection.why_not():
             return why_not
         if self._amqp is None or self._amqp.is_closed:
             return "The channel to the broker is closed."
         return "No confirm in time." if self._is_doubtful else ""
 
-    async def _prepare(self, connection: Connection) -> None:
+    async def _prepare(self, connection: BrokerConnection) -> None:
         self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         amqp = await channel_under(self._channel)
         self._user = user_of(str(connection.url))
@@ -155,22 +155,22 @@ class Publisher:
         """No confirm came. Until something is confirmed or the channel answers, it may be dead."""
         if amqp is self._amqp:
             self._is_doubtful = True
-            self.link.probe_soon()
+            self.connection.probe_soon()
 
     def _channel_closed(self, amqp: Channel, cause: Cause) -> None:
         if self._amqp is amqp:
             self._give_up()
             self._amqp = self._channel = None
-            self.link.drop(f"the publishing channel was closed ({cause!r})")
+            self.connection.drop(f"the publishing channel was closed ({cause!r})")
 
-    def _blocked(self, blocked: bool) -> None:
+    def _on_blocked(self, blocked: bool) -> None:
         BLOCKED.set(blocked)
         if blocked:
             self._give_up()
         else:
-            self.link.probe_soon()
+            self.connection.probe_soon()
 
-    def _lost(self) -> None:
+    def _on_lost(self) -> None:
         BLOCKED.set(0)
         self._amqp = self._channel = None
         self._give_up()

@@ -9,24 +9,24 @@ from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 
 from clarion.bus.protocol import Received
-from clarion.bus.rabbitmq.content import Content
-from clarion.bus.rabbitmq.deliveries import Deliveries
+from clarion.bus.rabbitmq.content_header import ContentHeader
+from clarion.bus.rabbitmq.delivery_parser import DeliveryParser
 
 
 class SlowPath:
     """What aiormq calls for the consumers of one channel."""
 
-    def __init__(self, channel: int, deliveries: Deliveries) -> None:
+    def __init__(self, channel: int, parser: DeliveryParser) -> None:
         self._channel = channel
-        self._deliveries = deliveries
+        self._parser = parser
 
     async def deliver(self, message: DeliveredMessage) -> None:
-        """Give it to its consumer as `deliveries` would; one that is gone gets it no more."""
+        """Give it to its consumer as `parser` would; one that is gone gets it no more."""
         delivery = cast(Basic.Deliver, message.delivery)
         consumer_tag, delivery_tag = delivery.consumer_tag or "", delivery.delivery_tag or 0
-        deliver, link = self._deliveries.consumer_of(self._channel, consumer_tag)
-        content = self._deliveries.undecodable_of(self._channel, delivery_tag)
-        content = content or _content_of(message)
+        deliver, channel_generation = self._parser.consumer_of(self._channel, consumer_tag)
+        content = self._parser.undecodable_of(self._channel, delivery_tag)
+        content = content or _content_header_of(message)
         deliver(
             Received(
                 message.body,
@@ -36,15 +36,17 @@ class SlowPath:
                 bool(delivery.redelivered),
                 content.user_id,
                 delivery_tag,
-                link,
+                channel_generation,
                 content.undecodable,
                 delivery.exchange or "",
             )
         )
 
 
-def _content_of(message: DeliveredMessage) -> Content:
+def _content_header_of(message: DeliveredMessage) -> ContentHeader:
     properties = message.header.properties
     headers = cast("Mapping[str, object] | None", properties.headers)
     size = len(message.body)
-    return Content(size, properties.content_type or "", headers or {}, properties.user_id or None)
+    return ContentHeader(
+        size, properties.content_type or "", headers or {}, properties.user_id or None
+    )

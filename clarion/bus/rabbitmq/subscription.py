@@ -11,10 +11,10 @@ from aio_pika.abc import AbstractChannel, AbstractQueue
 from aiormq.channel import Channel
 
 from clarion.bus.protocol import Received, SubscriptionClosed
-from clarion.bus.rabbitmq.consumer import Consumer
+from clarion.bus.rabbitmq.consumer import SupervisedConsumer
 from clarion.bus.rabbitmq.declaration import declare_queue
-from clarion.bus.rabbitmq.link import Link
 from clarion.bus.rabbitmq.outcome import is_cancelled
+from clarion.bus.rabbitmq.supervised_connection import SupervisedConnection
 from clarion.topology import Queue
 
 log = structlog.get_logger("clarion.bus")
@@ -35,7 +35,7 @@ class WorkSubscription:
 
     no_ack = False
 
-    def __init__(self, link: Link, queue: Queue, prefetch: int) -> None:
+    def __init__(self, connection: SupervisedConnection, queue: Queue, prefetch: int) -> None:
         self.name = queue.name
         self._queue = queue
         self._prefetch = prefetch
@@ -45,7 +45,7 @@ class WorkSubscription:
         self._settling: set[int] = set()
         self._wake = asyncio.Event()
         self._closed = False
-        self._consumer = Consumer(link, self)
+        self._consumer = SupervisedConsumer(connection, self)
 
     @property
     def is_consuming(self) -> bool:
@@ -101,7 +101,7 @@ class WorkSubscription:
         await declare_queue(channel, self._queue)
         return await channel.get_queue(self._queue.name, ensure=False)
 
-    def began(self, generation: int) -> None:
+    def on_consuming(self, generation: int) -> None:
         self._generation = generation
 
     def deliver(self, message: Received) -> None:
@@ -112,7 +112,7 @@ class WorkSubscription:
     def is_idle(self) -> bool:
         return not self._unsettled
 
-    def lost(self) -> None:
+    def on_lost(self) -> None:
         self._generation = 0
         self._arrived.clear()
         self._unsettled.clear()
@@ -123,7 +123,7 @@ class WorkSubscription:
         tags = sorted(
             one.tag
             for one in messages
-            if one.link == self._generation
+            if one.channel_generation == self._generation
             and one.tag in self._unsettled
             and one.tag not in self._settling
         )

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from clarion.bus.rabbitmq.backoff import PATIENCE_S
-from clarion.bus.rabbitmq.connection import Connection, connect
+from clarion.bus.rabbitmq.backoff import CONNECT_TIMEOUT_S
+from clarion.bus.rabbitmq.connection import BrokerConnection, connect
 from clarion.bus.rabbitmq.declaration import OutdatedExchange, declare_exchange, declare_topology
 from clarion.bus.rabbitmq.outcome import BrokerFailure, within
 from clarion.errors import BusUnavailable, ConfigurationError
@@ -40,7 +40,7 @@ async def migrate_topology(urls: Sequence[str]) -> None:
         await connection.end()
 
 
-async def _migrate(connection: Connection) -> None:
+async def _migrate(connection: BrokerConnection) -> None:
     for _ in range(TRIES):
         for exchange in DECLARED_EXCHANGES:
             await _replace_outdated(connection, exchange)
@@ -55,7 +55,7 @@ async def _migrate(connection: Connection) -> None:
     )
 
 
-async def _replace_outdated(connection: Connection, exchange: Exchange) -> None:
+async def _replace_outdated(connection: BrokerConnection, exchange: Exchange) -> None:
     try:
         await declare_exchange(await connection.channel(publisher_confirms=False), exchange)
     except OutdatedExchange:
@@ -66,11 +66,13 @@ async def _replace_outdated(connection: Connection, exchange: Exchange) -> None:
         log.info("bus_exchange_replaced", exchange=exchange.name)
 
 
-async def _connection(urls: Sequence[str]) -> Connection:
+async def _connection(urls: Sequence[str]) -> BrokerConnection:
     failure: BaseException | None = None
     for url in urls:
         try:
-            return await within(2 * PATIENCE_S, connect(url, "clarion migrate", PATIENCE_S))
+            return await within(
+                2 * CONNECT_TIMEOUT_S, connect(url, "clarion migrate", CONNECT_TIMEOUT_S)
+            )
         except BrokerFailure as error:
             failure = error
     raise BusUnavailable("No host of CLARION_AMQP_URL answers.") from failure

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import aio_pika
 from aiormq.exceptions import ChannelNotFoundEntity
 
-from clarion.bus.rabbitmq.backoff import PATIENCE_S
+from clarion.bus.rabbitmq.backoff import CONNECT_TIMEOUT_S
 from clarion.bus.rabbitmq.connection import connect, place_of
 from clarion.bus.rabbitmq.declaration import MayNotDeclare, declare_exchange, declare_unbound_queue
 from clarion.bus.rabbitmq.outcome import BrokerFailure, within
@@ -27,7 +27,9 @@ async def check_broker(urls: Sequence[str]) -> list[Finding]:
 async def _host(url: str) -> list[Finding]:
     subject = f"broker {place_of(url)}"
     try:
-        connection = await within(2 * PATIENCE_S, connect(url, "clarion-doctor", PATIENCE_S))
+        connection = await within(
+            2 * CONNECT_TIMEOUT_S, connect(url, "clarion-doctor", CONNECT_TIMEOUT_S)
+        )
     except ConfigurationError as error:
         return [Finding(subject, str(error), "Correct CLARION_AMQP_URL or the broker's user.")]
     except BrokerFailure as failure:

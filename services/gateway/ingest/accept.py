@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from clarion.bus.group_commit import GroupCommit, Ticket
+from clarion.bus.group_commit import GroupCommit, PublishReceipt
 from clarion.bus.protocol import Bus
 from clarion.contracts.event import DEFAULT_SOURCE, LANES
 from clarion.contracts.ids import new_id
@@ -89,10 +89,10 @@ class Acceptor:
         size = sum(len(entry) for entries in by_lane.values() for entry in entries)
         self._room.enter(tenant, size)
         try:
-            ticket = Ticket(asyncio.get_running_loop(), len(by_lane))
+            receipt = PublishReceipt(asyncio.get_running_loop(), len(by_lane))
             for lane, entries in by_lane.items():
-                self._lanes[lane].add(entries, ticket)
-            return await ticket.done
+                self._lanes[lane].add(entries, receipt)
+            return await receipt.done
         finally:
             self._room.leave(tenant, size)
 

@@ -23,7 +23,7 @@ MAX_PARTS = 16
 class MessageKey(NamedTuple):
     """A message that is not settled yet."""
 
-    link: int
+    channel_generation: int
     tag: int
 
 
@@ -204,7 +204,7 @@ class Pending:
 
 
 def _key(message: Received) -> MessageKey:
-    return MessageKey(message.link, message.tag)
+    return MessageKey(message.channel_generation, message.tag)
 
 
 def _single_parts(reading: Reading) -> Iterator[Reading]:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from clarion.bus import Bus
-from clarion.bus.group_commit import GroupCommit, Ticket
+from clarion.bus.group_commit import GroupCommit, PublishReceipt
 from clarion.contracts.envelope import RawEntry
 from clarion.contracts.event import Lane
 from clarion.contracts.frames import ErrorFrame, Ok, Publish
@@ -92,9 +92,9 @@ class Publishing:
             raise Unavailable("The broker takes nothing now; it was not published.")
         self._unconfirmed_bytes += len(entry)
         try:
-            ticket = Ticket(asyncio.get_running_loop())
-            self._lane.add([entry], ticket)
-            problem = await ticket.done
+            receipt = PublishReceipt(asyncio.get_running_loop())
+            self._lane.add([entry], receipt)
+            problem = await receipt.done
         finally:
             self._unconfirmed_bytes -= len(entry)
         if problem is not None:

@@ -23,7 +23,7 @@ async def test_killed_broker_fails_publishers_at_once_and_all_recovers_alone(
 ) -> None:
     async with opened(private_rabbitmq.url("/")) as bus:
         subscription = bus.subscribe(NORMAL, prefetch=10)
-        ear = bus.listen([LIVE_ALL])
+        live = bus.listen([LIVE_ALL])
         await ready(bus)
         await bus.publish(EVENTS, "normal", EVENT)
         (before,) = await take(subscription, 1)
@@ -43,7 +43,7 @@ async def test_killed_broker_fails_publishers_at_once_and_all_recovers_alone(
         await subscription.ack([again])
         await bus.publish(EVENTS, "normal", EVENT)
         assert len(await take(subscription, 1)) == 1
-        assert ear.epoch() == 2
+        assert live.epoch() == 2
 
 
 async def test_a_queue_without_a_leader_does_not_keep_others_from_being_published(
@@ -60,7 +60,7 @@ async def test_a_queue_without_a_leader_does_not_keep_others_from_being_publishe
         monkeypatch.setattr("clarion.bus.rabbitmq.declaration.declare_queue", declare_queue)
         await private_rabbitmq.kill()
         await private_rabbitmq.start()
-        await wait_until(lambda: bus.status().can_publish, 20, "a new link")
+        await wait_until(lambda: bus.status().can_publish, 20, "a new connection")
         await bus.publish(EVENTS, "normal", EVENT)
         await asyncio.wait_for(asked.wait(), 20)
 
@@ -181,20 +181,20 @@ async def test_blocked_broker_refuses_publishers_within_a_second_and_consumers_g
 async def test_half_open_connection_is_found(
     amqp_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clarion.bus.rabbitmq.link.PROBE_INTERVAL_S", 0.2)
-    monkeypatch.setattr("clarion.bus.rabbitmq.link.PROBE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("clarion.bus.rabbitmq.supervised_connection.PROBE_INTERVAL_S", 0.2)
+    monkeypatch.setattr("clarion.bus.rabbitmq.supervised_connection.PROBE_TIMEOUT_S", 0.5)
     parts = urlsplit(amqp_url)
     async with tcp_proxy(parts.port or 5672) as proxy:
         through = parts._replace(netloc=f"guest:guest@127.0.0.1:{proxy.port}").geturl()
         async with opened(through, publish_timeout_s=30) as bus:
             subscription = bus.subscribe(NORMAL, prefetch=10)
-            ear = bus.listen([LIVE_ALL])
+            live = bus.listen([LIVE_ALL])
             await ready(bus)
             proxy.fall_silent()
             with pytest.raises(PublishUnknown):
                 async with asyncio.timeout(5):
                     await bus.publish(EVENTS, "normal", EVENT)
-            await wait_until(lambda: ear.epoch() == 2, 10, "a new link")
+            await wait_until(lambda: live.epoch() == 2, 10, "a new connection")
             await ready(bus)
             await bus.publish(EVENTS, "normal", EVENT)
             assert len(await take(subscription, 1)) == 1

@@ -59,19 +59,19 @@ async def test_a_link_that_only_brings_messages_is_not_taken_for_dead(
 ) -> None:
     """aiormq gives up who is silent, here for 3 s, and is not shown the messages."""
     monkeypatch.setattr(aiormq.connection.Connection, "HEARTBEAT_GRACE_MULTIPLIER", 1)
-    for module in ("consumer", "link"):
+    for module in ("consumer", "supervised_connection"):
         monkeypatch.setattr(f"clarion.bus.rabbitmq.{module}.PROBE_INTERVAL_S", 60)
     async with opened(amqp_url) as other, opened(f"{amqp_url}?heartbeat=2") as bus:
-        ear = bus.listen([LIVE_ALL])
+        live = bus.listen([LIVE_ALL])
         await ready(bus)
-        epoch, messages = ear.epoch(), 0
+        epoch, messages = live.epoch(), 0
         with capture_logs() as logs:
             until = asyncio.get_running_loop().time() + 5
             while asyncio.get_running_loop().time() < until:
                 await other.publish(LIVE, LIVE_ALL, EVENT)
-                messages += len(await take(ear, 1))
+                messages += len(await take(live, 1))
         assert messages > 10
-        assert (ear.epoch(), [log["event"] for log in logs if "link" in log["event"]]) == (
+        assert (live.epoch(), [log["event"] for log in logs if "link" in log["event"]]) == (
             epoch,
             [],
         )
@@ -81,7 +81,7 @@ async def test_connection_closed_by_an_operator_shows_in_the_epoch(
     rabbitmq_node: Broker, amqp_url: str
 ) -> None:
     async with opened(amqp_url) as bus:
-        ear = bus.listen([LIVE_ALL])
+        live = bus.listen([LIVE_ALL])
         await ready(bus)
         vhost = urlsplit(amqp_url).path.removeprefix("/")
 
@@ -91,13 +91,13 @@ async def test_connection_closed_by_an_operator_shows_in_the_epoch(
                 name = quote(connection["name"])
                 answer = rabbitmq_node.management.delete(f"/connections/{name}")
                 assert answer.status_code in (204, 404)
-            return ear.epoch() > 1
+            return live.epoch() > 1
 
-        await wait_until(closed, 30, "a new link")
+        await wait_until(closed, 30, "a new connection")
         await ready(bus)
         await bus.publish(LIVE, LIVE_ALL, Message(b"heard", "", persistent=False))
         async with asyncio.timeout(5):
-            (heard,) = await ear.take(1)
+            (heard,) = await live.take(1)
         assert heard.body == b"heard"
 
 

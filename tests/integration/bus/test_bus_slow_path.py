@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from clarion.bus import Bus, open_bus
 from clarion.bus.rabbitmq import aiormq_internals
-from clarion.bus.rabbitmq.connection import Connection, connect
+from clarion.bus.rabbitmq.connection import BrokerConnection, connect
 from clarion.errors import ConfigurationError
 from clarion.settings import SharedSettings
 from clarion.topology import EVENTS
@@ -57,7 +57,9 @@ async def test_both_ways_tell_the_same_of_a_message(
                 await publisher.publish(EVENTS, b"normal", listed, body)
             (message,) = await take(subscription, 1)
             await subscription.ack([message])
-            told.append([getattr(message, one) for one in message.__slots__ if one != "link"])
+            told.append(
+                [getattr(message, one) for one in message.__slots__ if one != "channel_generation"]
+            )
             await the_connection_goes_on(bus)
         finally:
             await bus.close()
@@ -105,9 +107,9 @@ async def test_what_follows_a_frame_of_an_unknown_kind_still_arrives(amqp_url: s
 
 def give_up_reading(bus: Bus) -> None:
     """As a frame does that is of no kind we know, without one: aiormq would end the connection."""
-    link = vars(bus)["_consuming"]
-    connection = cast(Connection, vars(link)["_connection"])
-    vars(connection.deliveries)["_is_amqp"] = False
+    supervised = vars(bus)["_consuming"]
+    connection = cast(BrokerConnection, vars(supervised)["_connection"])
+    vars(connection.parser)["_is_amqp"] = False
 
 
 def test_the_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

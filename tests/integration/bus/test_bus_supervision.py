@@ -33,7 +33,7 @@ PUBLISHED = b"text/plain"
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """aiormq gives up a silent peer after 2 s, and we wait as much shorter."""
     monkeypatch.setattr(aiormq.connection.Connection, "HEARTBEAT_GRACE_MULTIPLIER", 1)
-    monkeypatch.setattr("clarion.bus.rabbitmq.link.FIRST_ATTEMPT_S", 0.2)
+    monkeypatch.setattr("clarion.bus.rabbitmq.supervised_connection.FIRST_ATTEMPT_S", 0.2)
     monkeypatch.setattr("clarion.bus.rabbitmq.backoff.CAP_S", 0.2)
 
 
@@ -47,7 +47,7 @@ async def through_proxy(amqp_url: str) -> AsyncIterator[tuple[TcpProxy, str]]:
 
 
 async def noticed(bus: Bus) -> None:
-    """Return once it says of neither link that it works."""
+    """Return once it says of neither connection that it works."""
     await wait_until(
         lambda: not (bus.status().can_publish or bus.status().can_consume), 30, "it is noticed"
     )
@@ -99,7 +99,7 @@ async def test_a_freeze_just_after_a_reconnect_leaves_no_dead_publisher(
 ) -> None:
     async with through_proxy(amqp_url) as (proxy, url), opened(url) as bus:
         await ready(bus)
-        getattr(proxy, how)(QUEUE_DECLARATION)  # which follows when the new link is up
+        getattr(proxy, how)(QUEUE_DECLARATION)  # which follows when the new connection is up
         proxy.fall_silent()
         await wait_until(lambda: proxy.struck >= 2, 30, "a second attempt")
         proxy.mend()
@@ -113,7 +113,7 @@ async def test_a_probe_that_ends_the_connection_leads_to_the_next(
     amqp_url: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with through_proxy(amqp_url) as (proxy, url):
-        monkeypatch.setattr("clarion.bus.rabbitmq.link.PROBE_INTERVAL_S", 0.2)
+        monkeypatch.setattr("clarion.bus.rabbitmq.supervised_connection.PROBE_INTERVAL_S", 0.2)
         async with opened(url) as bus:
             await ready(bus)
             getattr(proxy, how)(ANY_DECLARATION)
@@ -128,7 +128,7 @@ def test_the_last_data_and_fin_in_one_turn_of_the_loop_of_a_service(
     amqp_url: str, monkeypatch: pytest.MonkeyPatch, at: bytes
 ) -> None:
     """uvloop reads both at once: aiormq then ends what waits with a bare `Exception`."""
-    monkeypatch.setattr("clarion.bus.rabbitmq.link.PROBE_INTERVAL_S", 0.2)
+    monkeypatch.setattr("clarion.bus.rabbitmq.supervised_connection.PROBE_INTERVAL_S", 0.2)
 
     async def run() -> None:
         async with through_proxy(amqp_url) as (proxy, url), opened(url) as bus:
@@ -237,7 +237,7 @@ async def test_a_broker_that_says_nothing_is_not_ready(
     """Even where nothing has ended the connection, nor has a probe been sent."""
     async with through_proxy(amqp_url) as (proxy, url), opened(url) as bus:
         await ready(bus)
-        monkeypatch.setattr("clarion.bus.rabbitmq.link.SILENT_AFTER_S", 2)
+        monkeypatch.setattr("clarion.bus.rabbitmq.supervised_connection.SILENT_AFTER_S", 2)
         assert bus.status().can_publish
         proxy.fall_silent()
         await noticed(bus)

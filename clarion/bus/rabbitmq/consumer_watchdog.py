@@ -13,7 +13,7 @@ from collections.abc import Callable
 import structlog
 
 from clarion.bus.metrics import CONSUMERS_MISSING
-from clarion.bus.rabbitmq.supervised import SupervisedTask
+from clarion.bus.rabbitmq.supervised_task import SupervisedTask
 
 EVERY_S = 10.0
 UNREADY_AFTER_S = 30.0
@@ -22,7 +22,7 @@ LOST_AFTER_S = 120.0
 log = structlog.get_logger("clarion.bus")
 
 
-class Watch:
+class ConsumerWatchdog:
     """`find_missing` names the queues that have no consumer of ours while the broker answers."""
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import cast
 from pamqp.heartbeat import Heartbeat
 
 from clarion.bus.rabbitmq.aiormq_internals import Cause
-from clarion.bus.rabbitmq.deliveries import Deliveries
+from clarion.bus.rabbitmq.delivery_parser import DeliveryParser
 
 ALIVE = Heartbeat().marshal()
 ALIVE_EVERY_S = 1.0
@@ -17,16 +17,16 @@ ALIVE_EVERY_S = 1.0
 messages. So aiormq reads one in the place of what was taken out."""
 
 
-class Interception(asyncio.Protocol):
-    """What `deliveries` leaves goes on to the protocol that the transport had. `heard_at` is when
+class FrameTap(asyncio.Protocol):
+    """What `parser` leaves goes on to the protocol that the transport had. `heard_at` is when
     the peer last sent anything; `on_end` is called when it has ended the connection, or nobody
     can reach it."""
 
     def __init__(
-        self, transport: asyncio.Transport, deliveries: Deliveries, clock: Callable[[], float]
+        self, transport: asyncio.Transport, parser: DeliveryParser, clock: Callable[[], float]
     ) -> None:
         self._behind = cast(asyncio.Protocol, transport.get_protocol())
-        self._deliveries = deliveries
+        self._parser = parser
         self._clock = clock
         self._taken = 0
         self._alive_at = 0.0
@@ -36,10 +36,10 @@ class Interception(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = now = self._clock()
-        left = self._deliveries.take(data)
+        left = self._parser.take(data)
         if left:
             self._behind.data_received(left)
-        taken = self._deliveries.taken
+        taken = self._parser.taken
         if taken == self._taken:
             return
         self._taken = taken

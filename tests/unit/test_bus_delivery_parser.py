@@ -17,8 +17,8 @@ from pamqp.header import ContentHeader, ProtocolHeader
 from pamqp.heartbeat import Heartbeat
 
 from clarion.bus.protocol import Received
-from clarion.bus.rabbitmq.deliveries import Deliveries
-from clarion.bus.rabbitmq.interception import ALIVE, ALIVE_EVERY_S, Interception
+from clarion.bus.rabbitmq.delivery_parser import DeliveryParser
+from clarion.bus.rabbitmq.frame_tap import ALIVE, ALIVE_EVERY_S, FrameTap
 
 OURS, THEIRS = "ours", "theirs"
 PROPERTIES = st.builds(
@@ -92,7 +92,7 @@ def chunks(stream: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
 @given(st.lists(st.one_of(SENT, OTHER), max_size=8), st.lists(st.integers(0, 60), max_size=30))
 def test_a_stream_is_divided_however_it_is_cut(parts: list[Sent | bytes], sizes: list[int]) -> None:
     heard: list[Received] = []
-    deliveries = Deliveries()
+    deliveries = DeliveryParser()
     deliveries.consume(1, OURS, heard.append, 3)
     frames = [frame for one in parts for frame in (one.frames if isinstance(one, Sent) else [one])]
     left = b"".join(deliveries.take(one) for one in chunks(b"".join(frames), sizes))
@@ -115,7 +115,7 @@ def sent(body: bytes, to: str = OURS, channel: int = 1) -> Sent:
 
 def test_messages_of_two_channels_may_be_interleaved() -> None:
     heard: list[Received] = []
-    deliveries = Deliveries()
+    deliveries = DeliveryParser()
     for channel in (1, 2):
         deliveries.consume(channel, OURS, heard.append, 3)
     one, two = sent(b"one"), sent(b"second", channel=2)
@@ -126,7 +126,7 @@ def test_messages_of_two_channels_may_be_interleaved() -> None:
 
 def test_a_message_that_its_channel_breaks_off_is_given_to_nobody() -> None:
     heard: list[Received] = []
-    deliveries = Deliveries()
+    deliveries = DeliveryParser()
     deliveries.consume(1, OURS, heard.append, 3)
     closed = marshal(Channel.Close(320, "closed", 0, 0), 1)
     whole = sent(b"second")
@@ -137,21 +137,21 @@ def test_a_message_that_its_channel_breaks_off_is_given_to_nobody() -> None:
 
 def test_what_comes_for_who_is_forgotten_is_dropped_before_aiormq_reads_it() -> None:
     heard: list[Received] = []
-    deliveries = Deliveries()
+    deliveries = DeliveryParser()
     deliveries.consume(1, OURS, heard.append, 3)
     deliveries.forget(1, OURS)
     assert (deliveries.take(b"".join(sent(b"late").frames)), heard) == (b"", [])
 
 
 def test_a_message_for_somebody_unknown_is_left_whole() -> None:
-    deliveries = Deliveries()
+    deliveries = DeliveryParser()
     deliveries.consume(1, OURS, nobody, 3)
     frames = b"".join([*sent(b"theirs", to=THEIRS).frames, *sent(b"x", channel=2).frames])
     assert (deliveries.take(frames), deliveries.taken) == (frames, 0)
 
 
 def test_a_channel_that_was_closed_drops_nothing_of_its_next_life() -> None:
-    deliveries = Deliveries()
+    deliveries = DeliveryParser()
     deliveries.consume(1, OURS, nobody, 3)
     deliveries.forget(1, OURS)
     frames = b"".join([marshal(Channel.CloseOk(), 1), *sent(b"anew").frames])
@@ -159,7 +159,7 @@ def test_a_channel_that_was_closed_drops_nothing_of_its_next_life() -> None:
 
 
 def test_all_is_left_where_nothing_is_to_be_taken_out() -> None:
-    deliveries = Deliveries(takes_out=False)
+    deliveries = DeliveryParser(takes_out=False)
     deliveries.consume(1, OURS, nobody, 3)
     frames = b"".join(sent(b"slow").frames)
     assert (deliveries.take(frames), deliveries.taken) == (frames, 0)
@@ -168,7 +168,7 @@ def test_all_is_left_where_nothing_is_to_be_taken_out() -> None:
 def test_names_that_are_no_text_are_escaped_before_aiormq_reads_them() -> None:
     frames = sent(b"theirs", to=THEIRS).frames
     head = frames[0].replace(b"key.5", b"k\xff\xfe.5")
-    left = Deliveries().take(b"".join([head, *frames[1:]]))
+    left = DeliveryParser().take(b"".join([head, *frames[1:]]))
     _, channel, delivery = unmarshal(left)
     assert channel == 1
     assert isinstance(delivery, Basic.Deliver)
@@ -178,14 +178,14 @@ def test_names_that_are_no_text_are_escaped_before_aiormq_reads_them() -> None:
 
 @pytest.mark.parametrize("answer", [ProtocolHeader(0, 9, 1).marshal(), b"HTTP/1.1 400 Bad Request"])
 def test_what_is_no_amqp_is_left_as_it_came(answer: bytes) -> None:
-    deliveries = Deliveries()
+    deliveries = DeliveryParser()
     rest = b"".join(sent(b"no message").frames)
     assert deliveries.take(answer[:8]) + deliveries.take(answer[8:] + rest) == answer + rest
 
 
 def test_a_frame_without_its_end_is_aiormqs_to_refuse() -> None:
     heard: list[Received] = []
-    deliveries = Deliveries()
+    deliveries = DeliveryParser()
     deliveries.consume(1, OURS, heard.append, 3)
     good, broken, rest = sent(b"good"), sent(b"broken"), sent(b"rest")
     broken.frames[1] = broken.frames[1][:-1] + b"\0"
@@ -220,9 +220,9 @@ class Transport:
 
 def test_for_what_is_taken_out_a_heartbeat_is_read_once_in_a_while() -> None:
     now = 0.0
-    behind, deliveries = Behind(), Deliveries()
+    behind, deliveries = Behind(), DeliveryParser()
     transport = Transport(behind)
-    Interception(cast(asyncio.Transport, transport), deliveries, lambda: now)
+    FrameTap(cast(asyncio.Transport, transport), deliveries, lambda: now)
     line = cast(asyncio.Protocol, transport.protocol)
     deliveries.consume(1, OURS, lambda _: None, 3)
     message, other = b"".join(sent(b"body").frames), marshal(Basic.Ack(1, False), 1)

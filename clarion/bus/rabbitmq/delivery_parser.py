@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clarion.bus.protocol import Received
-from clarion.bus.rabbitmq.content import (
+from clarion.bus.rabbitmq.content_header import (
     HEAD,
-    Content,
+    ContentHeader,
     Delivery,
-    read_content,
+    read_content_header,
     read_delivery,
     with_text_only,
     without_properties,
@@ -36,40 +36,40 @@ DELIVER = bytes((0, 60, 0, 60))
 CHANNEL_CLOSED = (bytes((0, 20, 0, 40)), bytes((0, 20, 0, 41)))
 
 Deliver = Callable[[Received], None]
-Consumer = tuple[Deliver, int]
-"""Who is given messages, and the link that they are of."""
+Registration = tuple[Deliver, int]
+"""Who receives the messages of a consumer, and their channel generation."""
 
 
-class Deliveries:
-    """Of one connection. `taken` counts the frames that were taken out; none where `takes_out` is
-    false."""
+class DeliveryParser:
+    """Takes the messages of one connection out of its stream, unless `takes_out` is false. `taken`
+    counts the frames taken out."""
 
     def __init__(self, *, takes_out: bool = True) -> None:
         self._takes_out = takes_out
-        self._consumers: dict[tuple[int, str], Consumer] = {}
+        self._consumers: dict[tuple[int, str], Registration] = {}
         self._forgotten: dict[int, set[str]] = {}
         self._messages: dict[int, _Message] = {}
         self._left: dict[int, Delivery] = {}
-        self._undecodable: dict[tuple[int, int], Content] = {}
+        self._undecodable: dict[tuple[int, int], ContentHeader] = {}
         self._parts: list[bytes] = []
         self._missing = 0
         self._is_amqp = True
         self.taken = 0
 
-    def consume(self, channel: int, tag: str, deliver: Deliver, link: int) -> None:
-        """From now on give what is for this consumer to `deliver`, as of this link."""
-        self._consumers[channel, tag] = deliver, link
+    def consume(self, channel: int, tag: str, deliver: Deliver, channel_generation: int) -> None:
+        """Pass the messages for this consumer to `deliver` from now on."""
+        self._consumers[channel, tag] = deliver, channel_generation
 
     def forget(self, channel: int, tag: str) -> None:
         """What still comes for this consumer is dropped, until its channel is closed."""
         self._consumers.pop((channel, tag), None)
         self._forgotten.setdefault(channel, set()).add(tag)
 
-    def consumer_of(self, channel: int, tag: str) -> Consumer:
+    def consumer_of(self, channel: int, tag: str) -> Registration:
         """Who is given what aiormq was left."""
-        return self._consumers.get((channel, tag), NOBODY)
+        return self._consumers.get((channel, tag), UNREGISTERED_CONSUMER)
 
-    def undecodable_of(self, channel: int, delivery_tag: int) -> Content | None:
+    def undecodable_of(self, channel: int, delivery_tag: int) -> ContentHeader | None:
         """What aiormq was not left of a message, once."""
         return self._undecodable.pop((channel, delivery_tag), None)
 
@@ -150,7 +150,7 @@ class Deliveries:
             self._left[channel] = delivery
             return with_text_only(frame, delivery) if delivery.fault else None
         self._left.pop(channel, None)
-        self._messages[channel] = _Message(consumer or NOBODY, delivery)
+        self._messages[channel] = _Message(consumer or UNREGISTERED_CONSUMER, delivery)
         self.taken += 1
         return b""
 
@@ -166,7 +166,7 @@ class Deliveries:
     def _made_safe(self, channel: int, frame: bytes) -> bytes | None:
         """None where aiormq can decode the content header, of what is left to it."""
         delivery = self._left.pop(channel, None)
-        content = read_content(frame, delivery.fault if delivery else "")
+        content = read_content_header(frame, delivery.fault if delivery else "")
         if content.undecodable is None:
             return None
         if delivery and (channel, delivery.consumer_tag) in self._consumers:
@@ -183,8 +183,8 @@ def _drop(_: Received) -> None:
     """It comes again: its consumer was closed before it was settled."""
 
 
-NOBODY: Consumer = (_drop, 0)
-NO_CONTENT = Content(0, "", {}, None)
+UNREGISTERED_CONSUMER: Registration = (_drop, 0)
+NO_CONTENT_HEADER = ContentHeader(0, "", {}, None)
 
 
 class _Message:
@@ -192,15 +192,15 @@ class _Message:
 
     __slots__ = ("_consumer", "_content", "_delivery", "_parts", "missing")
 
-    def __init__(self, consumer: Consumer, delivery: Delivery) -> None:
+    def __init__(self, consumer: Registration, delivery: Delivery) -> None:
         self._consumer = consumer
         self._delivery = delivery
-        self._content = NO_CONTENT
+        self._content = NO_CONTENT_HEADER
         self._parts: list[bytes] = []
         self.missing = 0
 
     def describe(self, frame: bytes) -> None:
-        self._content = read_content(frame, self._delivery.fault)
+        self._content = read_content_header(frame, self._delivery.fault)
         self.missing = self._content.body_bytes
 
     def add(self, part: bytes) -> None:
@@ -208,7 +208,7 @@ class _Message:
         self.missing -= len(part)
 
     def deliver(self) -> None:
-        deliver, link = self._consumer
+        deliver, channel_generation = self._consumer
         content, delivery, parts = self._content, self._delivery, self._parts
         deliver(
             Received(
@@ -219,7 +219,7 @@ class _Message:
                 delivery.redelivered,
                 content.user_id,
                 delivery.delivery_tag,
-                link,
+                channel_generation,
                 content.undecodable,
                 delivery.exchange,
             )

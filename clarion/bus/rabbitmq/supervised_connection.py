@@ -12,12 +12,12 @@ from aio_pika.abc import AbstractChannel
 
 from clarion.bus.metrics import LINK_UP
 from clarion.bus.rabbitmq import declaration
-from clarion.bus.rabbitmq.backoff import Backoff, Patience
-from clarion.bus.rabbitmq.connection import Connection, connection_to, place_of
+from clarion.bus.rabbitmq.backoff import Backoff, ConnectTimeout
+from clarion.bus.rabbitmq.connection import BrokerConnection, connection_to, place_of
 from clarion.bus.rabbitmq.declaration import Declare, NotDeclaredYet, declare_exchanges
 from clarion.bus.rabbitmq.first_attempt import FirstAttempt
 from clarion.bus.rabbitmq.outcome import BrokerFailure, within
-from clarion.bus.rabbitmq.supervised import SupervisedTask
+from clarion.bus.rabbitmq.supervised_task import SupervisedTask
 from clarion.errors import ConfigurationError
 from clarion.topology import EVENTS
 
@@ -28,17 +28,17 @@ OPEN_S = 30.0
 """For connecting and declaring: a new quorum queue on a busy disk takes its time."""
 SILENT_AFTER_S = 20.0
 """Nobody relies on a connection of which nothing was heard for so long, though probes were due."""
-STEADY_AFTER_S = 5.0
+HEALTHY_AFTER_S = 5.0
 """A connection that lived this long counts as a success: the next backoff starts low."""
 
 LOST = "The connection to the broker is lost."
 
 log = structlog.get_logger("clarion.bus")
 
-Prepare = Callable[[Connection], Awaitable[None]]
+Prepare = Callable[[BrokerConnection], Awaitable[None]]
 
 
-class Link:
+class SupervisedConnection:
     """One supervised connection.
 
     On the first connection `declare` runs before anybody sees it, on later ones when they are in
@@ -52,7 +52,7 @@ class Link:
         urls: Sequence[str],
         prepare: Prepare,
         *,
-        connect: Callable[[str, str], Connection] = connection_to,
+        connect: Callable[[str, str], BrokerConnection] = connection_to,
         declare: Declare = declaration.declare_topology,
         prove: Callable[[], Awaitable[None]] | None = None,
         on_blocked: Callable[[bool], None] = lambda _: None,
@@ -61,13 +61,13 @@ class Link:
         self._name, self._urls = name, list(urls)
         self._connect, self._prepare = connect, prepare
         self._declare, self._prove = declare, prove
-        self._on_blocked = on_blocked
-        self._on_lost = on_lost
-        self._connection: Connection | None = None
+        self._notify_blocked = on_blocked
+        self._notify_lost = on_lost
+        self._connection: BrokerConnection | None = None
         self._control: AbstractChannel | None = None
         self._up, self._lost, self._look = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._declared = self._incomplete = False
-        self._patience = Patience()
+        self._connect_timeout = ConnectTimeout()
         self._first = FirstAttempt()
         self._task = SupervisedTask(f"bus-{name}", self._run)
         self._detail = "The broker is not connected yet."
@@ -99,7 +99,7 @@ class Link:
         self._task.start()
         await self._first.wait(FIRST_ATTEMPT_S)
 
-    async def connected(self) -> Connection:
+    async def connected(self) -> BrokerConnection:
         """The connection, as soon as there is one."""
         while self._connection is None:
             await self._up.wait()
@@ -113,7 +113,7 @@ class Link:
         """End the connection at once; it is made anew."""
         if self._connection is not None and not self._lost.is_set():
             log.warning("bus_link_dropped", link=self._name, why=why)
-            self._noticed(self._lost)
+            self._mark_lost(self._lost)
             self._connection.abort()
 
     async def close(self) -> None:
@@ -123,20 +123,20 @@ class Link:
         self._up.clear()
         LINK_UP.labels(self._name).set(0)
         self._detail = "The bus is closed."
-        self._on_lost()
+        self._notify_lost()
         if connection is not None:
             await connection.end()
 
     async def _run(self) -> None:
         backoff, loop = Backoff(), asyncio.get_running_loop()
         if self._connection is not None:  # the task that had it has ended
-            await self._fell()
+            await self._on_lost()
         while True:
             began = loop.time()
             if await self._attempt():
                 await self._watch()
-                await self._fell()
-                if loop.time() - began > STEADY_AFTER_S:
+                await self._on_lost()
+                if loop.time() - began > HEALTHY_AFTER_S:
                     backoff.reset()
             await asyncio.sleep(backoff.next_s())
 
@@ -152,7 +152,7 @@ class Link:
             refusal = error
         except BrokerFailure as failure:
             cause = failure.__cause__
-            self._patience.failed(cause)
+            self._connect_timeout.failed(cause)
             unreachable = f"The broker cannot be reached ({failure})."
             self._failed(str(cause) if isinstance(cause, NotDeclaredYet) else unreachable, cause)
         else:
@@ -165,10 +165,10 @@ class Link:
         self._first.settle(refusal)
         return self._connection is connection
 
-    async def _open(self, connection: Connection) -> None:
-        await connection.open(self._patience.seconds)
+    async def _open(self, connection: BrokerConnection) -> None:
+        await connection.open(self._connect_timeout.seconds)
         self._lost = asyncio.Event()
-        connection.observe(self._blocked, partial(self._noticed, self._lost))
+        connection.observe(self._on_blocked, partial(self._mark_lost, self._lost))
         try:
             self._incomplete = self._declared
             declare = declare_exchanges if self._incomplete else self._declare
@@ -179,9 +179,9 @@ class Link:
             await connection.end()
             raise
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, connection: BrokerConnection) -> None:
         self._connection = connection
-        self._patience.reset()
+        self._connect_timeout.reset()
         self._declared = True
         self._detail = ""
         self._up.set()
@@ -199,8 +199,8 @@ class Link:
                 await self._probe()
 
     async def _declare_again(self) -> None:
-        """What the broker may have lost. Not before the link is up: a queue that has no leader yet
-        makes us wait, and those that have one take messages meanwhile."""
+        """Declare what the broker may have lost. Not before the connection is in use: a queue that
+        has no leader yet makes us wait, and the others take messages meanwhile."""
         if self._connection is None or not self._incomplete:
             return
         try:
@@ -223,19 +223,19 @@ class Link:
             if not self.is_blocked:
                 self.drop(f"the broker did not answer a probe ({failure})")
 
-    async def _fell(self) -> None:
+    async def _on_lost(self) -> None:
         connection, self._connection = self._connection, None
         self._up.clear()
         LINK_UP.labels(self._name).set(0)
         self._control = None
         self._detail = LOST
-        self._on_lost()
+        self._notify_lost()
         if connection is not None:
             await connection.end()
             cause = repr(connection.cause)
             log.warning("bus_link_down", link=self._name, detail=LOST, cause=cause)
 
-    def _noticed(self, lost: asyncio.Event) -> None:
+    def _mark_lost(self, lost: asyncio.Event) -> None:
         """A connection has ended; it may be one that was given up before."""
         lost.set()
         self._look.set()
@@ -245,6 +245,6 @@ class Link:
             log.warning("bus_link_down", link=self._name, detail=detail, cause=repr(cause))
         self._detail = detail
 
-    def _blocked(self, blocked: bool) -> None:
+    def _on_blocked(self, blocked: bool) -> None:
         log.warning("bus_link_blocked" if blocked else "bus_link_unblocked", link=self._name)
-        self._on_blocked(blocked)
+        self._notify_blocked(blocked)

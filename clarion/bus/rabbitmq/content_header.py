@@ -50,7 +50,7 @@ class Delivery(NamedTuple):
     fault: str = ""
 
 
-class Content(NamedTuple):
+class ContentHeader(NamedTuple):
     """A content header, with the properties that consumers are given. Headers are as they came,
     whatever their type; a missing content type is the empty text.
 
@@ -72,7 +72,7 @@ def read_delivery(frame: bytes) -> Delivery:
         return _read_delivery(frame, "backslashreplace", "routing key")
 
 
-def read_content(frame: bytes, fault: str = "") -> Content:
+def read_content_header(frame: bytes, fault: str = "") -> ContentHeader:
     """From a whole frame; with a `fault` in its `Delivery` a message is undecodable as well.
     Raises `SHORT_FRAME` where not even the size of the body is told."""
     try:
@@ -84,7 +84,7 @@ def read_content(frame: bytes, fault: str = "") -> Content:
     except UNREADABLE:
         pass
     (body_bytes,) = _BODY_BYTES.unpack_from(frame, _CONTENT_AT)
-    return Content(body_bytes, *salvage(frame, _FLAGS_AT, *filter(None, [fault])))
+    return ContentHeader(body_bytes, *salvage(frame, _FLAGS_AT, *filter(None, [fault])))
 
 
 def without_properties(frame: bytes) -> bytes:
@@ -127,7 +127,7 @@ def _read_delivery(frame: bytes, errors: str, fault: str) -> Delivery:
     return Delivery(consumer_tag, delivery_tag, bool(redelivered), exchange, routing_key, fault)
 
 
-def _read_ours(frame: bytes, body_bytes: int) -> Content:
+def _read_ours(frame: bytes, body_bytes: int) -> ContentHeader:
     """What `_read_any` does, for a fraction of its cost: `read_short` is written out."""
     at = _LIST_AT + 1 + frame[_LIST_AT]
     content_type = frame[_LIST_AT + 1 : at].decode()
@@ -143,10 +143,10 @@ def _read_ours(frame: bytes, body_bytes: int) -> Content:
     user_id = frame[user_id_at:at].decode()
     if at != len(frame) - 1:
         raise ValueError("the properties do not end where their frame does")
-    return Content(body_bytes, content_type, headers, user_id or None)
+    return ContentHeader(body_bytes, content_type, headers, user_id or None)
 
 
-def _read_any(frame: bytes, body_bytes: int, flags: int) -> Content:
+def _read_any(frame: bytes, body_bytes: int, flags: int) -> ContentHeader:
     if flags & NO_PROPERTY:
         raise ValueError("flags that stand for no property")
     content_type, user_id, at = "", "", _LIST_AT
@@ -163,4 +163,4 @@ def _read_any(frame: bytes, body_bytes: int, flags: int) -> Content:
         else:
             _, at = read(frame, at)
     must_end(frame, at)
-    return Content(body_bytes, content_type, headers, user_id or None)
+    return ContentHeader(body_bytes, content_type, headers, user_id or None)

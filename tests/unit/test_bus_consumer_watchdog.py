@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clarion.bus.rabbitmq.watch import LOST_AFTER_S, UNREADY_AFTER_S, Watch
+from clarion.bus.rabbitmq.consumer_watchdog import LOST_AFTER_S, UNREADY_AFTER_S, ConsumerWatchdog
 
 
 class Story:
@@ -11,7 +11,7 @@ class Story:
     def __init__(self) -> None:
         self.now = 0.0
         self.missing: list[str] = []
-        self.watch = Watch(lambda: self.missing, lambda: self.now)
+        self.watch = ConsumerWatchdog(lambda: self.missing, lambda: self.now)
 
     def after(self, seconds: float, *missing: str) -> tuple[str, str]:
         """What the watch says when this has been missing at a look so much later."""
