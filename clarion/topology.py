@@ -26,6 +26,9 @@ LIVE_ALL = "all"
 """Routing key of `clarion.live` that every pusher binds: control, whatever the shard."""
 
 DELIVERY_LIMIT = 20
+LEAST_CONSUMER_TIMEOUT_S = 300
+"""What the broker's `consumer_timeout` (30 minutes by default) may be lowered to. No client is told
+it, so whatever waits for an acknowledgement keeps below this."""
 MAX_QUEUE_BYTES = 4 * 1024**3
 LIVE_MAX_MESSAGES = 10_000
 

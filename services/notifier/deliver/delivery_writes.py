@@ -7,6 +7,8 @@ another holds, or that is always too slow to write, gives up its slot after a fe
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -43,9 +45,11 @@ class DeliveryWrites:
         *,
         even_if_stopping: bool = False,
         tries: int = MAX_TRIES,
+        until: float = math.inf,
     ) -> Result:
         """What `act` returns. Raises `TookTooLong` where it was too slow in so many `tries`,
-        `Stopped`, and what is no condition of the database."""
+        `Stopped`, `TimeoutError` where it failed and `until` is past by our monotonic clock, and
+        what is no condition of the database."""
         failures = too_slow = 0
         while True:
             if self._stopping.is_set() and not even_if_stopping:
@@ -61,4 +65,6 @@ class DeliveryWrites:
                     too_slow += 1
                     if too_slow == tries:
                         raise TookTooLong(type(root_of(error)).__name__) from error
+                if time.monotonic() >= until:
+                    raise TimeoutError from error
             await asyncio.sleep(min(GRACE_S, backoff_s(failures - 1)))

@@ -12,6 +12,7 @@ asked now the delivery is given back untried.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -80,13 +81,14 @@ class Rounds:
             task.cancel()
         return len(self._calls)
 
-    async def claim(self, deliveries: Sequence[UUID]) -> list[Lease]:
+    async def claim(self, deliveries: Sequence[UUID], until: float = math.inf) -> list[Lease]:
         """As `leases.claim`; waits for the database. Those that are too slow together are claimed
-        one by one. Raises `Stopped`, and `TookTooLong` where that is a single one."""
+        one by one. Raises `Stopped`, `TookTooLong` where that is a single one, and `TimeoutError`
+        where it was not possible by then."""
         reach("send.before_claim")
         tries = MAX_TRIES if len(deliveries) == 1 else 1
         return await self._writes.until_possible(
-            lambda: claim(self._database, deliveries, self._lease), tries=tries
+            lambda: claim(self._database, deliveries, self._lease), tries=tries, until=until
         )
 
     async def carry_out(self, lease: Lease) -> None:

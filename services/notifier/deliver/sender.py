@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -23,7 +23,7 @@ from clarion.contracts.media import media_type
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from clarion.telemetry.trace import set_current_trace
-from clarion.topology import deliveries_queue
+from clarion.topology import LEAST_CONSUMER_TIMEOUT_S, deliveries_queue
 from services.notifier import metrics
 from services.notifier.deliver.delivery_writes import Stopped
 from services.notifier.deliver.leases import Lease
@@ -38,12 +38,17 @@ log = structlog.get_logger("clarion.notifier")
 
 PREFETCH = 8
 
+MAX_HELD_S = LEAST_CONSUMER_TIMEOUT_S / 2.5
+"""How long a message may wait for its acknowledgement: slow claims, a database that is away or slow
+providers must not cost us the channel, and with it all that others of it have in hand. What is not
+claimed by then is in the table, and found as a lost job is."""
+
 _jobs = msgspec.json.Decoder(Jobs)
 
 
 class Sender:
     """One worker of one queue; at most `concurrency` deliveries at once. Jobs are believed from
-    `own_users` only; all else is parked, as of the tenant that `identity` names."""
+    `own_users`; all else is parked, as of the tenant that `identity` names."""
 
     def __init__(
         self,
@@ -116,11 +121,14 @@ class Sender:
         if jobs is None:
             await self._refuse(message)
             return
-        if await self._carry_out(jobs):
+        work = asyncio.create_task(self._carry_out(jobs))
+        await asyncio.wait({work}, timeout=MAX_HELD_S)
+        if not work.done() or work.result():
             await self._subscription.ack([message])
             reach("send.after_ack")
         else:
             await self._subscription.release([message])
+        await work  # what has begun has its leases, and no need of the message
 
     async def _refuse(self, message: Received) -> None:
         # not by the broker: RabbitMQ 3.10 stops dead-lettering for everybody over a forged x-death
@@ -150,27 +158,45 @@ class Sender:
             return None
 
     async def _carry_out(self, jobs: Sequence[Job]) -> bool:
-        """Whether the jobs need nobody any more."""
+        """Whether nobody needs the message any more."""
         traces = {job.delivery: job.traceparent for job in jobs}
         left = list(traces)
-        together = len(left)
         self.waiting.update(left)
         async with asyncio.TaskGroup() as group:
-            while left:
+            try:
+                await self._claim_all(left, traces, group, time.monotonic() + MAX_HELD_S)
+            except TimeoutError:
+                log.warning("jobs_left", channel=self.channel, lane=self.lane, jobs=len(left))
+            self.waiting.difference_update(left)
+        return not (left and self._stopping.is_set())
+
+    async def _claim_all(
+        self,
+        left: list[UUID],
+        traces: Mapping[UUID, str],
+        group: asyncio.TaskGroup,
+        until: float,
+    ) -> None:
+        """Take what is `left` out of it as it is claimed, and begin with it; until none is left or
+        the service stops. Raises `TimeoutError` once the time is over: a claim is not cut, for it
+        may have been committed."""
+        together = len(left)
+        while left:
+            if time.monotonic() >= until:
+                raise TimeoutError
+            async with asyncio.timeout_at(until):
                 free = await self._take_slots(min(len(left), together))
-                try:
-                    leases = await self._claim(left[:free], free)
-                except TookTooLong:
-                    together = 1  # one of them is to blame, the others are not
-                    continue
-                if leases is None:
-                    break
-                self.waiting.difference_update(left[:free])
-                del left[:free]
-                for lease in leases:
-                    group.create_task(self._one(lease, traces[lease.delivery.id]))
-        self.waiting.difference_update(left)
-        return not left
+            try:
+                leases = await self._claim(left[:free], free, until)
+            except TookTooLong:
+                together = 1  # one of them is to blame, the others are not
+                continue
+            if leases is None:
+                return
+            self.waiting.difference_update(left[:free])
+            del left[:free]
+            for lease in leases:
+                group.create_task(self._one(lease, traces[lease.delivery.id]))
 
     async def _take_slots(self, wanted: int) -> int:
         """Wait for one slot and take with it what else is free, up to `wanted`: a lease begins
@@ -182,12 +208,14 @@ class Sender:
             taken += 1
         return taken
 
-    async def _claim(self, deliveries: Sequence[UUID], slots: int) -> list[Lease] | None:
+    async def _claim(
+        self, deliveries: Sequence[UUID], slots: int, until: float
+    ) -> list[Lease] | None:
         """Claims with a slot each; other slots are given back. None once the service stops. Raises
         `TookTooLong` where several are too slow together; one that is too slow is left."""
         leases: list[Lease] = []
         try:
-            leases = await self._rounds.claim(deliveries)
+            leases = await self._rounds.claim(deliveries, until)
             reached = (self.reached, *(lease.queued_until for lease in leases))
             self.reached = max((one for one in reached if one is not None), default=None)
         except Stopped:
@@ -196,6 +224,8 @@ class Sender:
             if len(deliveries) > 1:
                 raise
             self._leave(deliveries[0], error)
+        except TimeoutError:
+            raise
         except Exception:
             log.exception("claim_failed", channel=self.channel, deliveries=len(deliveries))
         finally:
