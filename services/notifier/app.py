@@ -34,6 +34,7 @@ from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule.dispatcher import Dispatcher
 from services.notifier.schedule.housekeeping import Housekeeper
 from services.notifier.schedule.lost_jobs import LostJobs
+from services.notifier.schedule.sources import due_sources
 from services.notifier.settings import NotifierSettings
 from services.notifier.time_limits import RECORD_S
 
@@ -85,7 +86,7 @@ class Notifier:
         self._senders = self._send_workers()
         named: dict[str, Worker] = {**self._planning, **self._senders}
         publisher = Publisher(self._bus, shards=self._settings.live_shards)
-        named["dispatch"] = Dispatcher(self._database, publisher, leave_queued=True)
+        named["dispatch"] = Dispatcher(due_sources(self._database, publisher, leave_queued=True))
         for name, sender in self._senders.items():
             named[f"lost.{name}"] = LostJobs(
                 sender, bus=self._bus, database=self._database, publisher=publisher

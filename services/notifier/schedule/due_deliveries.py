@@ -1,4 +1,7 @@
-"""Deliveries that are due: found, marked as published next, and their jobs published."""
+"""Deliveries that are due: scheduled ones, and those whose sender died.
+
+Those whose job was lost are found by `lost_jobs`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ from typing import Any
 
 from clarion.contracts.job import Job
 from clarion.records.cancellations import BY_CALLER
-from clarion.records.deliveries import move, statement
+from clarion.records.deliveries import found_in, move, statement
 from clarion.rules.delivery_states import ABANDON, DISPATCH, EXPIRE, State
+from clarion.store.database import Database, Driver
 from services.notifier import metrics
 from services.notifier.fail_points import reach
+from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
 from services.notifier.publish.outbox import Outbox, Publisher
 from services.notifier.publish.readback import traceparent_from
+from services.notifier.schedule.due_rows import DueRows, Portion, counted
+from services.notifier.schedule.due_source import Taken
 
 FIND_DUE = """
 SELECT id, tenant FROM deliveries
@@ -35,6 +42,16 @@ FROM due WHERE d.id = due.id
 RETURNING d.id, d.channel, d.lane, d.state, d.trace_id
 """
 
+EARLIEST_DELIVERY = """
+SELECT least((SELECT min(due_at) FROM deliveries WHERE lane = 'urgent' AND state IN ({due})),
+             (SELECT min(due_at) FROM deliveries WHERE lane = 'normal' AND state IN ({due})))
+"""
+
+LANES_IN_ORDER = ("urgent", "normal")
+
+ALL_DUE = found_in(DISPATCH)
+NOT_QUEUED = found_in(DISPATCH, State.SCHEDULED, State.SENDING)
+
 
 def taking(found: str, *, again: str) -> str:
     """The statement that takes what the query `found` finds; `again` is the parameter that says
@@ -48,6 +65,45 @@ def taking(found: str, *, again: str) -> str:
         cancelled=move(ABANDON, State.SENDING, State.CANCELLED),
         by_caller=BY_CALLER,
     )
+
+
+class DueDeliveries:
+    """The due source `delivery`. Normal deliveries are taken once no urgent one is due."""
+
+    name = "delivery"
+
+    def __init__(
+        self, database: Database, publisher: Publisher, *, leave_queued: bool = False
+    ) -> None:
+        """`leave_queued`: senders watch what is queued (`lost_jobs`) and know whether a job was
+        lost. Otherwise a queued delivery is published again as soon as it is due."""
+        due = NOT_QUEUED if leave_queued else ALL_DUE
+        self.find = statement(FIND_DUE, due=due)
+        self._take = taking(self.find, again="$5")
+        self._earliest = statement(EARLIEST_DELIVERY, due=due)
+        self._publisher = publisher
+        self._due = DueRows(self.name, database)
+
+    async def take(self) -> Taken:
+        """See `DueSource.take`."""
+        limit = self._due.limit
+        rows = await self._due.take(
+            lambda tx, portion: _by_lane(tx, portion, self._take, PUBLISH_AGAIN_AFTER),
+            lambda tx, portion: _by_lane(tx, portion, self.find),
+        )
+        return Taken(await publish_marked(self._publisher, rows, self.name), len(rows) >= limit)
+
+    async def next_due_s(self) -> float | None:
+        """See `DueSource.next_due_s`."""
+        return await self._due.next_due_s(self._earliest)
+
+
+async def _by_lane(tx: Driver, portion: Portion, query: str, *more: object) -> list[Any]:
+    rows: list[Any] = []
+    for lane in LANES_IN_ORDER:
+        if room := portion.limit - len(rows):
+            rows += await tx.fetch(query, *portion._replace(limit=room), lane, *more)
+    return rows
 
 
 async def publish_marked(publisher: Publisher, rows: Sequence[Any], kind: str) -> int:
@@ -64,10 +120,3 @@ async def publish_marked(publisher: Publisher, rows: Sequence[Any], kind: str) -
         await publisher.publish(outbox)
         reach("dispatch.after_publish")
     return counted(kind, len(rows))
-
-
-def counted(kind: str, rows: int) -> int:
-    """`rows`, counted as dispatched."""
-    if rows:
-        metrics.DISPATCHED.labels(kind).inc(rows)
-    return rows

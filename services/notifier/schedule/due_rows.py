@@ -16,11 +16,18 @@ from uuid import UUID
 
 import structlog
 
+from clarion.records.deliveries import statement
 from clarion.store.database import Database, Driver
 from services.notifier import metrics
 from services.notifier.failures import TookTooLong, can_plan, exceeds_limit, root_of
 
 log = structlog.get_logger("clarion.notifier")
+
+LIMIT = 500
+"""Rows of one source in one transaction."""
+
+NEXT_DUE = "SELECT extract(epoch FROM ({earliest}) - clock_timestamp())::float8"
+"""In seconds, by the clock of the database, which decides when a row is due."""
 
 PASS_S = 60.0
 """How long a row that was too slow is passed over; twice as long each time again."""
@@ -47,19 +54,21 @@ class Portion(NamedTuple):
 class DueRows:
     """One kind of due work: how many rows are taken at once, and which are passed over."""
 
-    def __init__(self, kind: str, database: Database, most: int) -> None:
-        self.limit = most
+    def __init__(self, kind: str, database: Database) -> None:
+        self.limit = LIMIT
         """Of the next round: one after a round that was too slow, then twice as many each time."""
         self._kind = kind
         self._database = database
-        self._most = most
         self._until: dict[UUID, float] = {}
         self._passes: dict[UUID, int] = {}
         self._rest_until: dict[str, float] = {}
 
-    def passes_over(self) -> bool:
-        """Whether something is passed over now, and so stays due."""
-        return any(self._portion()[1:])
+    async def next_due_s(self, earliest: str) -> float | None:
+        """Seconds until the time that the query `earliest` finds. None if it finds none, or if rows
+        are passed over for now and therefore stay due."""
+        async with self._database.driver() as tx:
+            seconds: float | None = await tx.fetchval(statement(NEXT_DUE, earliest=earliest))
+        return None if any(self._portion()[1:]) else seconds
 
     async def take(
         self,
@@ -83,7 +92,7 @@ class DueRows:
                     self._pass_over(row[0], row[1])
             self.limit = 1
             raise TookTooLong(type(root_of(error)).__name__) from error
-        self.limit = min(self._most, 2 * self.limit)
+        self.limit = min(LIMIT, 2 * self.limit)
         return outcome
 
     def _portion(self) -> Portion:
@@ -105,3 +114,10 @@ class DueRows:
         self._rest_until[tenant] = now + REST_S
         metrics.DUE_ROWS_TOO_SLOW.labels(self._kind).inc()
         log.warning("due_row_too_slow", kind=self._kind, row=str(row), for_s=passes * PASS_S)
+
+
+def counted(kind: str, rows: int) -> int:
+    """`rows`, counted as dispatched."""
+    if rows:
+        metrics.DISPATCHED.labels(kind).inc(rows)
+    return rows

@@ -29,7 +29,6 @@ from services.notifier.deliver.sender import Sender
 from services.notifier.failures import TookTooLong, is_condition
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
 from services.notifier.publish.outbox import Publisher
-from services.notifier.schedule.dispatcher import LIMIT
 from services.notifier.schedule.due_deliveries import publish_marked, taking
 from services.notifier.schedule.due_rows import DueRows
 
@@ -62,7 +61,7 @@ class LostJobs:
         self._sender = sender
         self._bus = bus
         self._publisher = publisher
-        self._due = DueRows("lost", database, LIMIT)
+        self._due = DueRows("lost", database)
         self._connected_since: float | None = None
         self._stopping = asyncio.Event()
 

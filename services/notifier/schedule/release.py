@@ -1,27 +1,22 @@
-"""Notifications that were held (`send_at`) enter their inboxes when they are due.
-
-The version is stamped in one transaction and the due time moved on; only the confirmed
-announcement clears it. Whoever dies in between leaves a row that is announced again.
-"""
+"""Scheduled notifications (`send_at`) enter their inboxes when they are due."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from clarion.contracts.announcement import FeedFrame
 from clarion.records import inboxes
 from clarion.records.cancellations import IS_CANCELLED
 from clarion.records.deliveries import statement
-from clarion.store.database import Driver
+from clarion.store.database import Database, Driver
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
+from services.notifier.publish.outbox import Publisher
 from services.notifier.publish.readback import frames_of
+from services.notifier.schedule.due_notifications import DueNotifications, Released
 from services.notifier.schedule.due_rows import Portion
 
-FIRST_HELD = """
+FIRST_SCHEDULED = """
 SELECT id, tenant, subscriber, version FROM notifications
 WHERE due_at <= now() AND snoozed_until IS NULL
   AND id <> ALL($2::uuid[]) AND tenant <> ALL($3::text[])
@@ -29,7 +24,7 @@ ORDER BY due_at, id LIMIT $1
 """
 FIND = statement(
     "SELECT DISTINCT tenant, subscriber FROM ({found}) due WHERE version IS NULL",
-    found=FIRST_HELD,
+    found=FIRST_SCHEDULED,
 )
 """Whose inboxes the first of them enter."""
 
@@ -63,22 +58,20 @@ UPDATE notifications n SET due_at = NULL, decisions = (
 FROM unnest($1::uuid[], $2::text[]) AS q (id, reason) WHERE n.id = q.id
 """
 
-CONFIRM = """
-UPDATE notifications SET due_at = NULL WHERE id = ANY($1::uuid[]) AND snoozed_until IS NULL
-"""
-"""An item that was snoozed meanwhile is due again when that ends."""
+
+def scheduled_notifications(database: Database, publisher: Publisher) -> DueNotifications:
+    """The due source `notification`."""
+    return DueNotifications(
+        "notification",
+        database,
+        publisher,
+        release=release_scheduled,
+        find=FIRST_SCHEDULED,
+        is_snoozed=False,
+    )
 
 
-@dataclass(slots=True)
-class Released:
-    """What entered inboxes: to be announced, then confirmed. `taken` counts skipped ones too."""
-
-    taken: int = 0
-    ids: list[UUID] = field(default_factory=list[UUID])
-    frames: list[FeedFrame] = field(default_factory=list[FeedFrame])
-
-
-async def release_due(tx: Driver, which: Portion) -> Released:
+async def release_scheduled(tx: Driver, which: Portion) -> Released:
     """Stamp what is due with its version; what has expired or was cancelled never enters.
 
     The inbox is locked first, as by every change; one that is busy is left for the next round.
@@ -119,8 +112,3 @@ def _why_not(row: Any) -> str | None:
     if row["version"] is not None:
         return None  # it is in the inbox already, and only to be announced
     return "cancelled" if row["cancelled"] else "expired" if row["expired"] else None
-
-
-async def confirm_release(tx: Driver, notifications: Sequence[UUID]) -> None:
-    """They are announced: nothing is left to do."""
-    await tx.execute(CONFIRM, list(notifications))

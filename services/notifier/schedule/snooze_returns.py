@@ -13,11 +13,12 @@ from clarion.records import inboxes
 from clarion.records.deliveries import statement
 from clarion.records.inboxes import Head
 from clarion.records.item_changes import noted
-from clarion.store.database import Driver
+from clarion.store.database import Database, Driver
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
+from services.notifier.publish.outbox import Publisher
 from services.notifier.publish.readback import frames_of
+from services.notifier.schedule.due_notifications import DueNotifications, Released
 from services.notifier.schedule.due_rows import Portion
-from services.notifier.schedule.release import Released
 
 FIRST_SNOOZED = """
 SELECT id, tenant, subscriber FROM notifications
@@ -27,7 +28,7 @@ ORDER BY due_at LIMIT $1
 """
 FIND = statement("SELECT DISTINCT tenant, subscriber FROM ({found}) due", found=FIRST_SNOOZED)
 
-BACK = """
+RETURN_ITEMS = """
 WITH due AS (
   SELECT n.id, n.tenant, n.subscriber, n.due_at, q.version AS head
   FROM unnest($1::text[], $2::text[], $3::bigint[]) AS q (tenant, subscriber, version)
@@ -44,12 +45,24 @@ SET version = m.version, snoozed_until = NULL, seen_at = NULL, read_at = NULL, d
 FROM numbered m WHERE n.id = m.id
 RETURNING n.id, n.tenant, n.subscriber, n.version
 """
-WAKE = BACK.format(changes=noted(version="m.version", note="$6"))
+RETURN_NOTED = RETURN_ITEMS.format(changes=noted(version="m.version", note="$6"))
 
 RETURNED = '{"what": "return", "by": "schedule"}'
 
 
-async def wake_due(tx: Driver, which: Portion) -> Released:
+def snoozed_notifications(database: Database, publisher: Publisher) -> DueNotifications:
+    """The due source `snoozed`."""
+    return DueNotifications(
+        "snoozed",
+        database,
+        publisher,
+        release=unsnooze_due,
+        find=FIRST_SNOOZED,
+        is_snoozed=True,
+    )
+
+
+async def unsnooze_due(tx: Driver, which: Portion) -> Released:
     """Bring back what is due: each item takes one version, as a new one does."""
     people: Any = await tx.fetch(FIND, *which)
     if not people:
@@ -58,7 +71,7 @@ async def wake_due(tx: Driver, which: Portion) -> Released:
     tenants, subscribers = [tenant for tenant, _ in heads], [subscriber for _, subscriber in heads]
     versions = [head.version for head in heads.values()]
     rows: Any = await tx.fetch(
-        WAKE,
+        RETURN_NOTED,
         tenants,
         subscribers,
         versions,

@@ -17,7 +17,7 @@ from clarion.store.database import Database
 from clarion.topology import events_queue
 from services.notifier.plan.batch import Batch, Planner
 from services.notifier.schedule.due_rows import Portion
-from services.notifier.schedule.snooze_returns import wake_due
+from services.notifier.schedule.snooze_returns import unsnooze_due
 from services.pusher.inbox.commands import InboxCommands
 from tests.support.gateway import gateway_client
 from tests.support.notifier import rows
@@ -102,7 +102,7 @@ async def test_a_snooze_and_its_end_are_told(memory_bus: Bus, database: Database
     async with database.driver() as tx:
         await tx.execute("UPDATE notifications SET due_at = now()")
     async with database.driver() as tx:
-        assert (await wake_due(tx, Portion(10))).taken == 1
+        assert (await unsnooze_due(tx, Portion(10))).taken == 1
     await commands.apply("default", "42", "snooze", until=until, **snooze)
     await commands.apply("default", "42", "snooze", until=None, **snooze)
     await commands.apply("default", "42", "archive", ids=None, up_to=99)

@@ -21,6 +21,7 @@ from services.notifier.deliver.rounds import Rounds
 from services.notifier.providers.provider_chain import Carrier
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule.dispatcher import Dispatcher
+from services.notifier.schedule.sources import due_sources
 from services.notifier.settings import NotifierSettings
 from testbed.smtp import Mailbox, running_smtp
 from tests.support.delivery_model import Scripted
@@ -185,7 +186,7 @@ async def test_what_a_dead_sender_left_ends_where_it_was_cancelled(
         await by_event(client, database)
     async with database.driver() as tx:
         await tx.execute("UPDATE deliveries SET leased_until = now(), due_at = now()")
-    await Dispatcher(database, Publisher(memory_bus, shards=1)).dispatch_due()
+    await Dispatcher(due_sources(database, Publisher(memory_bus, shards=1))).dispatch_due()
     row = await delivery_of(database)
     assert (row["state"], row["reason"], row["due_at"]) == ("cancelled", CANCELLED["reason"], None)
 

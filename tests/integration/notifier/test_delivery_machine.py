@@ -36,6 +36,7 @@ from services.notifier.plan.batch import Batch, Planner
 from services.notifier.providers.provider_chain import Carrier
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule.dispatcher import Dispatcher
+from services.notifier.schedule.sources import due_sources
 from services.notifier.time_limits import lease_time
 from testbed.postgres import Databases
 from tests.support.delivery_model import Model, Scripted, moves
@@ -89,7 +90,7 @@ class DeliveryMachine(Machine):
         bus = open_bus(["memory://"], publish_timeout_s=5)
         await bus.start()
         cls.around.push_async_callback(bus.close)
-        cls.dispatcher = Dispatcher(cls.database, Publisher(bus, shards=1))
+        cls.dispatcher = Dispatcher(due_sources(cls.database, Publisher(bus, shards=1)))
 
     @initialize(
         held=st.booleans(),

@@ -22,6 +22,7 @@ from services.notifier.providers.provider import Outgoing
 from services.notifier.providers.provider_chain import Carrier
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule.dispatcher import Dispatcher
+from services.notifier.schedule.sources import due_sources
 from testbed.processes import wait_until
 from tests.support.gateway import gateway_client
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
@@ -82,7 +83,9 @@ async def test_no_move_beside_the_table_is_ever_written(
         timeout_s=30,
         stopping=asyncio.Event(),
     )
-    dispatchers = [Dispatcher(database, Publisher(memory_bus, shards=1)) for _ in range(2)]
+    dispatchers = [
+        Dispatcher(due_sources(database, Publisher(memory_bus, shards=1))) for _ in range(2)
+    ]
 
     async def send() -> None:
         leases = await rounds.claim(random.sample(ids, 20))

@@ -17,7 +17,9 @@ from services.notifier.providers.provider import Outgoing
 from services.notifier.providers.provider_chain import Carrier
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule import dispatcher as dispatcher_module
-from services.notifier.schedule.dispatcher import LIMIT, Dispatcher
+from services.notifier.schedule.dispatcher import Dispatcher
+from services.notifier.schedule.due_rows import LIMIT
+from services.notifier.schedule.sources import due_sources
 from services.notifier.settings import NotifierSettings
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
 
@@ -58,7 +60,7 @@ async def test_a_backlog_is_taken_in_short_transactions_and_urgent_first(
     memory_bus: Bus, database: Database
 ) -> None:
     await fill(database, 100_000)
-    dispatcher = Dispatcher(database, Publisher(memory_bus, shards=1))
+    dispatcher = Dispatcher(due_sources(database, Publisher(memory_bus, shards=1)))
     assert await dispatcher.dispatch_due() == 100_000
     sizes = await rows(
         database, "SELECT count(*) AS n FROM deliveries WHERE state = 'queued' GROUP BY updated_at"
@@ -75,7 +77,9 @@ async def test_a_backlog_is_taken_in_short_transactions_and_urgent_first(
 
 async def test_several_dispatchers_take_each_row_once(memory_bus: Bus, database: Database) -> None:
     await fill(database, 2_000)
-    dispatchers = [Dispatcher(database, Publisher(memory_bus, shards=1)) for _ in range(4)]
+    dispatchers = [
+        Dispatcher(due_sources(database, Publisher(memory_bus, shards=1))) for _ in range(4)
+    ]
     taken = await asyncio.gather(*(one.dispatch_due() for one in dispatchers))
     assert sum(taken) == 2_000
 
@@ -130,7 +134,7 @@ async def test_a_held_notification_that_is_cancelled_never_enters_its_inbox(
         await wait_for_rows(database, "SELECT 1 FROM notifications", 100)
     async with database.driver() as tx:
         await tx.execute("UPDATE notifications SET due_at = now()")
-    dispatcher = Dispatcher(database, Publisher(memory_bus, shards=1))
+    dispatcher = Dispatcher(due_sources(database, Publisher(memory_bus, shards=1)))
     await asyncio.gather(dispatcher.dispatch_due(), *(_cancel_held(database) for _ in range(15)))
     await dispatcher.dispatch_due()
     (found,) = await rows(
@@ -174,7 +178,7 @@ async def test_what_a_sender_died_with_is_taken_again_once_its_lease_is_over(
         timeout_s=60,
         stopping=asyncio.Event(),
     )
-    dispatcher = Dispatcher(database, Publisher(memory_bus, shards=1))
+    dispatcher = Dispatcher(due_sources(database, Publisher(memory_bus, shards=1)))
     assert await dispatcher.dispatch_due() == 1
     (one,) = await rows(database, "SELECT id FROM deliveries")
     assert len(await rounds.claim([one["id"]])) == 1

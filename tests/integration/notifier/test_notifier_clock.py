@@ -20,8 +20,10 @@ from services.notifier.app import create_app
 from services.notifier.providers import circuit_breaker
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule import housekeeping
-from services.notifier.schedule.dispatcher import TICK_S, Dispatcher
+from services.notifier.schedule.dispatcher import until_next_s
+from services.notifier.schedule.due_source import TICK_S
 from services.notifier.schedule.housekeeping import Housekeeper
+from services.notifier.schedule.sources import due_sources
 from services.notifier.settings import NotifierSettings
 from services.pusher.app import create_app as create_pusher
 from services.pusher.settings import PusherSettings
@@ -107,9 +109,8 @@ async def test_dispatch_sleeps_until_the_database_says_that_something_is_due(
         await publish(memory_bus, envelope(event(to=[ANN], channels=["email"], send_at=soon)))
         await wait_for_rows(database, WAITING, 1)
     clock.shift(shift)
-    dispatcher = Dispatcher(database, Publisher(memory_bus, shards=1))
-    for kind in dispatcher.kinds:
-        assert await dispatcher.until_next_s(kind) == TICK_S
+    for source in due_sources(database, Publisher(memory_bus, shards=1)):
+        assert await until_next_s(source) == TICK_S
 
 
 def notifier(bus: Bus, database: Database) -> ASGIApp:

@@ -19,7 +19,9 @@ from services.notifier.providers.provider import Outgoing
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule import due_rows
 from services.notifier.schedule.dispatcher import Dispatcher
+from services.notifier.schedule.due_deliveries import DueDeliveries
 from services.notifier.schedule.due_rows import Portion
+from services.notifier.schedule.sources import due_sources
 from services.notifier.settings import NotifierSettings
 from testbed.processes import wait_until
 from tests.integration.notifier.test_notifier_backlog import fill
@@ -73,7 +75,7 @@ async def locked(database: Database, statement: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def dispatching(bus: Bus, database: Database) -> AsyncIterator[None]:
-    dispatcher = Dispatcher(database, Publisher(bus, shards=1))
+    dispatcher = Dispatcher(due_sources(database, Publisher(bus, shards=1)))
     task = asyncio.create_task(dispatcher.run())
     yield
     await dispatcher.stop()
@@ -318,12 +320,12 @@ async def test_finding_due_deliveries_reads_the_index_whatever_is_passed_over(
     lane: str, memory_bus: Bus, database: Database
 ) -> None:
     await fill(database, 5_000)
-    dispatcher = Dispatcher(database, Publisher(memory_bus, shards=1), leave_queued=True)
+    deliveries = DueDeliveries(database, Publisher(memory_bus, shards=1), leave_queued=True)
     async with database.driver() as tx:
         await tx.execute("ANALYZE deliveries")
         passed: Any = await tx.fetch("SELECT id FROM deliveries ORDER BY due_at LIMIT 100")
         for which in (Portion(10), Portion(10, [one[0] for one in passed], ["slow"])):
-            plan = await tx.fetch("EXPLAIN " + dispatcher.find_deliveries, *which, lane)
+            plan = await tx.fetch("EXPLAIN " + deliveries.find, *which, lane)
             text = "\n".join(row[0] for row in plan)
             assert "lane_due_at_idx" in text
             assert "->  Sort" not in text

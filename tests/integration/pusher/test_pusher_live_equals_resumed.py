@@ -12,7 +12,7 @@ import pytest
 
 from clarion.store.database import Database
 from services.notifier.schedule.due_rows import Portion
-from services.notifier.schedule.snooze_returns import wake_due
+from services.notifier.schedule.snooze_returns import unsnooze_due
 from services.pusher.inbox.commands import Verb
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.pusher import Client, Frame, Pusher
@@ -174,7 +174,7 @@ async def _act(
     elif kind < 0.15:
         async with database.driver() as tx:
             await tx.execute(FALL_DUE)
-            woken = await wake_due(tx, Portion(1))
+            woken = await unsnooze_due(tx, Portion(1))
         await writer.announce(woken.frames)
     else:
         changes = pusher.engine.commands

@@ -13,7 +13,7 @@ import pytest
 
 from clarion.store.database import Database
 from services.notifier.schedule.due_rows import Portion
-from services.notifier.schedule.snooze_returns import wake_due
+from services.notifier.schedule.snooze_returns import unsnooze_due
 from services.pusher.inbox.commands import InboxCommands, Verb
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.pusher import Client, Pusher, token
@@ -224,7 +224,7 @@ async def _do_something(
             await tx.execute(
                 "UPDATE notifications SET due_at = now() WHERE snoozed_until IS NOT NULL"
             )
-            await wake_due(tx, Portion(choice.randint(1, 5)))
+            await unsnooze_due(tx, Portion(choice.randint(1, 5)))
         return
     chosen = choice.sample(ids, choice.randint(1, 4)) if choice.random() < 0.8 else None
     until = None if choice.random() < 0.3 else datetime.now(UTC) + timedelta(hours=1)

@@ -19,7 +19,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from clarion.bus import open_bus
 from clarion.contracts.announcement import FeedFrame
 from services.notifier.schedule.due_rows import Portion
-from services.notifier.schedule.snooze_returns import wake_due
+from services.notifier.schedule.snooze_returns import unsnooze_due
 from services.pusher.inbox.commands import InboxCommands
 from testbed.postgres import Databases
 from tests.support.inbox_writer import TENANT, InboxWriter
@@ -200,7 +200,7 @@ class ResumeMachine(Machine):
     async def _wake(self, announced: bool) -> None:
         async with self.database.driver() as tx:
             await tx.execute(FALL_DUE, self.name)
-            woken = await wake_due(tx, Portion(100))
+            woken = await unsnooze_due(tx, Portion(100))
         if announced:
             await self.writer.announce(woken.frames)
 

@@ -13,7 +13,7 @@ from clarion.bus.protocol import Bus
 from clarion.errors import StoreUnavailable
 from clarion.store.database import Database, Driver
 from services.notifier.schedule.due_rows import Portion
-from services.notifier.schedule.release import release_due
+from services.notifier.schedule.release import release_scheduled
 from services.pusher.inbox.commands import InboxCommands
 from testbed.processes import wait_until
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
@@ -44,7 +44,7 @@ async def test_a_release_and_a_command_take_the_inbox_before_its_items(
     await held_and_entered(memory_bus, database)
     async with database.driver() as command:
         await command.execute("SELECT 1 FROM inboxes WHERE subscriber = '42' FOR UPDATE")
-        release = asyncio.create_task(database.run(lambda tx: release_due(tx, Portion(100))))
+        release = asyncio.create_task(database.run(lambda tx: release_scheduled(tx, Portion(100))))
 
         async def is_over_or_waits() -> bool:
             return release.done() or bool(await command.fetchval(WAITS))
@@ -53,7 +53,7 @@ async def test_a_release_and_a_command_take_the_inbox_before_its_items(
         await command.execute("UPDATE notifications SET read_at = now() WHERE version = 1")
     first = await release
     async with database.driver() as tx:
-        second = await release_due(tx, Portion(100))
+        second = await release_scheduled(tx, Portion(100))
     assert sorted([first.taken, second.taken]) == [1, 1]
     heads = await rows(database, "SELECT version, unread FROM inboxes")
     assert [head["version"] for head in heads] == [2]
@@ -78,12 +78,12 @@ async def test_releases_and_commands_at_once_all_go_through(
 
     async def release_all() -> None:
         for _ in range(20):
-            await database.run(lambda tx: release_due(tx, Portion(7)))
+            await database.run(lambda tx: release_scheduled(tx, Portion(7)))
 
     work = [read_all(person.removeprefix("user:")) for person in people]
     await asyncio.gather(*work, release_all(), release_all())
     async with database.driver() as tx:
-        while (await release_due(tx, Portion(100))).taken:
+        while (await release_scheduled(tx, Portion(100))).taken:
             pass
     left = await rows(database, "SELECT 1 FROM notifications WHERE version IS NULL")
     assert left == []
