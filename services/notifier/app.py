@@ -65,7 +65,7 @@ class Notifier:
         self._own_users = bus.users | settings.amqp_own_users
         self._tasks = BackgroundTasks()
         self._routes: Mapping[str, Route] = open_routes(
-            settings.email, settings.sms, timeout_s=settings.send_timeout_s
+            settings.providers, timeout_s=settings.send_timeout_s
         )
         self._workers: list[Worker] = []
         self._planning: dict[str, Consumer] = {}

@@ -17,6 +17,9 @@ DEFAULT_TENANT = "default"
 DEFAULT_AMQP_SOURCE = "amqp"
 EVERY_USER = "*"
 
+PROVIDER_CHANNELS = ("email", "sms")
+"""Channels whose providers are set, each by the field of its name."""
+
 AmqpTenants = dict[str, tuple[str, str]]
 
 
@@ -43,16 +46,21 @@ class NotifierSettings(SharedSettings):
     """For tests only: where the process kills itself; see `fail_points`."""
 
     @property
+    def providers(self) -> dict[str, list[str]]:
+        """Provider URLs by channel."""
+        return {channel: getattr(self, channel) for channel in PROVIDER_CHANNELS}
+
+    @property
     def stop_timeout_s(self) -> float:
         """At least as long as one attempt: one that is cut may be sent twice."""
         return stop_time_s(self.shutdown_timeout_s, self.send_timeout_s)
 
-    @field_validator("email", "sms", mode="before")
+    @field_validator(*PROVIDER_CHANNELS, mode="before")
     @classmethod
     def _split_providers(cls, value: object) -> object:
         return re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
 
-    @field_validator("email", "sms")
+    @field_validator(*PROVIDER_CHANNELS)
     @classmethod
     def _check_providers(cls, value: list[str]) -> list[str]:
         if not value or not all("://" in url for url in value):

@@ -10,9 +10,9 @@ import aiosmtplib
 
 from clarion.errors import ConfigurationError
 from services.cli.doctor.finding import Finding
-from services.notifier.providers.registry import smtp_servers
 from services.notifier.providers.smtp_answers import Step
 from services.notifier.providers.smtp_session import MissingExtension, SmtpServer, SmtpSession
+from services.notifier.providers.smtp_url import smtp_servers
 from services.notifier.settings import NotifierSettings
 
 TIMEOUT_S = 5.0

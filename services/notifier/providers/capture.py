@@ -7,6 +7,14 @@ from clarion.render.sms_text import sms_text
 from clarion.rules.outcomes import Failed, Outcome, Sent
 from services.notifier.providers.composing import composed
 from services.notifier.providers.provider import Outgoing
+from services.notifier.providers.provider_url import ProviderUrl
+
+
+def open_capture(url: ProviderUrl, timeout_s: float) -> Capture:
+    """The provider `capture://`, which needs no time limit."""
+    del timeout_s
+    url.allow_parameters()
+    return Capture()
 
 
 class Capture:

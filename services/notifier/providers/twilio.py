@@ -12,15 +12,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx2
 
 from clarion.render.gsm7 import segments
 from clarion.render.sms_text import sms_text
 from clarion.rules.outcomes import Failed, Health, Outcome, Retry, Sent, Unknown
+from clarion.rules.recipient_addresses import phone_number
 from services.notifier import metrics
 from services.notifier.providers.composing import composed
 from services.notifier.providers.provider import Outgoing
+from services.notifier.providers.provider_url import ProviderUrl, can_be_looked_up
 
 TWILIO_API = "https://api.twilio.com"
 MAX_DETAIL = 500
@@ -83,6 +86,11 @@ class TwilioAccount:
     base: str = TWILIO_API
 
 
+def open_twilio(url: ProviderUrl, timeout_s: float) -> Twilio:
+    """`twilio://AC...:token@?from=+15005550006`, or `?from=MG...` (a messaging service)."""
+    return Twilio(_account(url), timeout_s=timeout_s)
+
+
 class Twilio:
     """The provider `twilio://`."""
 
@@ -126,6 +134,31 @@ class Twilio:
     async def close(self) -> None:
         """See `Provider.close`."""
         await self._client.aclose()
+
+
+def _account(url: ProviderUrl) -> TwilioAccount:
+    url.allow_parameters("from", "base")
+    if not url.user or not url.password:
+        raise url.refused("write twilio://sid:token@?from=+15005550006.")
+    sender = url.parameters.get("from", "")
+    if not sender.startswith("MG") and phone_number(sender) is None:
+        raise url.refused(
+            "from is a number such as +15005550006, or the sid of a messaging service (MG...)."
+        )
+    host = f"https://{url.host}" if url.host else TWILIO_API
+    base = url.parameters.get("base", host).rstrip("/")
+    if not _is_web_address(base):
+        raise url.refused("the address of twilio:// is no https://host.")
+    return TwilioAccount(url.user, url.password, sender, base)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and can_be_looked_up(parts.hostname or "")
 
 
 def outcome_of(response: httpx2.Response) -> Outcome:

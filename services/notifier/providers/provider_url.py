@@ -1,0 +1,80 @@
+"""Reading provider URLs: `scheme://user:password@host:port?parameter=value`.
+
+A character that has a meaning in URLs is percent-encoded; `+` stands for itself. No error text
+repeats a URL, which holds a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from clarion.errors import ConfigurationError
+from services.notifier.providers.rates import Rate, parse_rate
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderUrl:
+    """One URL of the setting `setting`. `parameters` are those of its scheme: `rate`, which every
+    scheme has, is read already."""
+
+    setting: str
+    channel: str
+    scheme: str
+    host: str | None
+    port: int | None
+    user: str | None
+    password: str | None
+    parameters: Mapping[str, str]
+    rate: Rate | None
+
+    def refused(self, sentence: str) -> ConfigurationError:
+        """The error to raise for this URL."""
+        return ConfigurationError(f"{self.setting}: {sentence}")
+
+    def allow_parameters(self, *known: str) -> None:
+        """Raises `ConfigurationError` for a parameter that is none of these."""
+        for name in self.parameters.keys() - set(known):
+            allowed = ", ".join(sorted({*known, "rate"}))
+            raise self.refused(f"{name} is not a parameter here; known are {allowed}.")
+
+
+def read_provider_url(text: str, *, channel: str, setting: str) -> ProviderUrl:
+    """`text` in its parts. Raises `ConfigurationError` with a sentence that names the setting."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(f"{setting}: a provider URL cannot be read.") from None
+    pairs = [part.partition("=") for part in parts.query.split("&") if part]
+    parameters = {unquote(name): unquote(value) for name, _, value in pairs}
+    if len(parameters) != len(pairs):
+        raise ConfigurationError(f"{setting}: a parameter stands twice in a provider URL.")
+    rate = parameters.pop("rate", None)
+    return ProviderUrl(
+        setting=setting,
+        channel=channel,
+        scheme=parts.scheme,
+        host=parts.hostname,
+        port=port,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        parameters=parameters,
+        rate=None if rate is None else _rate(rate, setting),
+    )
+
+
+def can_be_looked_up(host: str) -> bool:
+    """Whether name resolution accepts it; what it rejects would fail at every attempt."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
+
+
+def _rate(text: str, setting: str) -> Rate:
+    rate = parse_rate(text)
+    if rate is None:
+        raise ConfigurationError(f"{setting}: rate is a number a second, minute or hour: 10/s.")
+    return rate
