@@ -1,159 +1,102 @@
-"""What is told to whom, on which channel, and why: pure, without I/O.
+"""Which channels a recipient gets an event on, when, and why: pure, without I/O.
 
 | reason | decision | when |
 |---|---|---|
 | `requested` | send | the event (or the default) asks for the channel |
-| `scheduled` | hold | `send_at` is to come; `until` says when |
-| `expired` | skip | `expires_at` has passed, or would have by `send_at` |
-| `no_provider` | skip | nothing is configured that carries the channel |
-| `no_address` | skip | the directory has no address of that kind |
-| `invalid_address` | skip | it has one that cannot be one |
-| `cancelled` | skip | the event was cancelled before it could be planned |
-| `no_audience` | skip | the event names nobody, or topics without members |
+| `scheduled` | hold | `send_at` is in the future; `until` says when |
+| `expired` | skip | `expires_at` has passed, or will have by `send_at` |
+| `no_provider` | skip | no provider is configured for the channel |
+| `no_address` | skip | the directory has no address for the channel |
+| `invalid_address` | skip | the directory has an invalid address for the channel |
+| `cancelled` | skip | the event was cancelled before it was planned |
+| `no_audience` | skip | the event names nobody, or only topics without members |
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from clarion.contracts.decision import Decision
-from clarion.contracts.event import Event
-from clarion.rules.recipient_addresses import email_address, phone_number
-
-DEFAULT_CHANNELS = ("inbox",)
+from clarion.rules.recipient_addresses import Addresses, address_on
+from clarion.rules.workflow import Workflow
 
 
-class Subscriber(NamedTuple):
-    """A person as far as decisions need them."""
+class PlannedSend(NamedTuple):
+    """A send on a channel other than the inbox: now, or at `until`."""
 
-    id: str
-    email: str | None = None
-    phone: str | None = None
+    channel: str
+    address: str
+    until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    """What an event says should be told, with every default settled."""
+class PlannedItem(NamedTuple):
+    """An item in the inbox: now, or at `until`."""
 
-    title: str
-    body: str | None
-    url: str | None
-    image: str | None
-    actor: str | None
-    category: str | None
-    lane: str
-    channels: tuple[str, ...]
-    send_at: datetime | None
-    expires_at: datetime | None
+    until: datetime | None
 
 
 class Verdicts(NamedTuple):
-    """Decisions in the order of the channels; `addresses` of those that are sent or held."""
+    """A decision per channel, in the order of the channels, and what follows from them."""
 
     decisions: list[Decision]
-    addresses: list[tuple[str, str]]
-    in_inbox: bool
-    held_until: datetime | None
+    sends: list[PlannedSend]
+    item: PlannedItem | None
 
     @property
-    def reached(self) -> bool:
+    def reaches_anyone(self) -> bool:
         """Whether anything is sent, now or later."""
-        return self.in_inbox or bool(self.addresses)
-
-
-def default_workflow(event: Event, lane: str) -> Workflow:
-    """The workflow of an event for which none was made: its content, or just its type."""
-    content = event.content
-    return Workflow(
-        title=content.title if content else event.type,
-        body=content.body if content else None,
-        url=content.url if content else None,
-        image=content.image if content else None,
-        actor=content.actor if content else None,
-        category=event.category,
-        lane=event.lane or lane,
-        channels=tuple(dict.fromkeys(event.channels)) if event.channels else DEFAULT_CHANNELS,
-        send_at=event.send_at,
-        expires_at=event.expires_at,
-    )
-
-
-def needs_address(workflow: Workflow) -> bool:
-    """Whether the directory has to be asked at all."""
-    return any(channel in ADDRESSES for channel in workflow.channels)
+        return self.item is not None or bool(self.sends)
 
 
 def decide(
-    workflow: Workflow, subscriber: Subscriber, *, carried: frozenset[str], now: datetime
+    workflow: Workflow, addresses: Addresses, *, carried: frozenset[str], now: datetime
 ) -> Verdicts:
-    """What `subscriber` is told. `carried` are the channels that have a provider."""
-    held_until = workflow.send_at if workflow.send_at and workflow.send_at > now else None
-    verdicts = Verdicts([], [], _reaches_inbox(workflow, held_until or now), held_until)
+    """What the person with these addresses gets. `carried` are the channels with a provider."""
+    decisions: list[Decision] = []
+    sends: list[PlannedSend] = []
+    item: PlannedItem | None = None
     for channel in workflow.channels:
-        reason, address = _obstacle(workflow, channel, subscriber, carried, held_until or now)
+        until = _held_until(workflow, channel, now)
+        address, reason = _obstacle(workflow, channel, addresses, carried, until or now)
         if reason is not None:
-            verdicts.decisions.append(Decision(channel, "skip", reason))
+            decisions.append(Decision(channel, "skip", reason))
             continue
-        if address is not None:
-            verdicts.addresses.append((channel, address))
-        verdicts.decisions.append(
+        if channel == "inbox":
+            item = PlannedItem(until)
+        elif address is not None:
+            sends.append(PlannedSend(channel, address, until))
+        decisions.append(
             Decision(channel, "send", "requested")
-            if held_until is None
-            else Decision(channel, "hold", "scheduled", held_until)
+            if until is None
+            else Decision(channel, "hold", "scheduled", until)
         )
-    return verdicts
+    return Verdicts(decisions, sends, item)
 
 
-def nobody(workflow: Workflow, reason: str = "no_audience") -> list[Decision]:
-    """The decisions of an event that is told to nobody."""
+def skip_all(workflow: Workflow, reason: str = "no_audience") -> list[Decision]:
+    """The decisions of an event that goes to nobody."""
     return [Decision(channel, "skip", reason) for channel in workflow.channels]
 
 
-def _reaches_inbox(workflow: Workflow, when: datetime) -> bool:
-    return "inbox" in workflow.channels and not _is_expired(workflow, when)
-
-
-def _is_expired(workflow: Workflow, when: datetime) -> bool:
-    return workflow.expires_at is not None and workflow.expires_at <= when
+def _held_until(workflow: Workflow, channel: str, now: datetime) -> datetime | None:
+    """Until when `channel` waits; None if it does not. Today it is the same for all channels."""
+    del channel
+    return workflow.send_at if workflow.send_at and workflow.send_at > now else None
 
 
 def _obstacle(
     workflow: Workflow,
     channel: str,
-    subscriber: Subscriber,
+    addresses: Addresses,
     carried: frozenset[str],
     when: datetime,
 ) -> tuple[str | None, str | None]:
-    """Why not, or None; and the address where the channel has one."""
-    if _is_expired(workflow, when):
-        return "expired", None
+    """(address or None, None), or (None, the reason to skip the channel)."""
+    if workflow.expires_at is not None and workflow.expires_at <= when:
+        return None, "expired"
     if channel == "inbox":
         return None, None
     if channel not in carried:
-        return "no_provider", None
-    given, parse = ADDRESSES[channel]
-    written = given(subscriber)
-    if not written:
-        return "no_address", None
-    address = parse(written)
-    return (None, address) if address else ("invalid_address", None)
-
-
-def _email(subscriber: Subscriber) -> str | None:
-    return subscriber.email
-
-
-def _phone(subscriber: Subscriber) -> str | None:
-    return subscriber.phone
-
-
-AddressKind = tuple[Callable[[Subscriber], str | None], Callable[[str], str | None]]
-
-ADDRESSES: Mapping[str, AddressKind] = {
-    "email": (_email, email_address),
-    "sms": (_phone, phone_number),
-}
-"""Where a channel's address stands in the directory and what makes it one."""
+        return None, "no_provider"
+    return address_on(channel, addresses)

@@ -1,24 +1,30 @@
-"""Addresses as providers want them; None for what is none."""
+"""Addresses of recipients: which channels need one, and what providers accept."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 import phonenumbers
 
 from clarion.contracts.addresses import email_fault
 
+Addresses = Mapping[str, str | None]
+"""The addresses of one person by channel, as they were written."""
+
+NO_ADDRESSES: Addresses = {}
+
 
 @lru_cache(maxsize=10_000)
 def email_address(text: str) -> str | None:
-    """The one mailbox that `text` is: no list, no display name, no line break."""
+    """The single mailbox in `text`; None for a list, a display name or a line break."""
     text = text.strip()
     return text if email_fault(text) is None else None
 
 
 @lru_cache(maxsize=10_000)
 def phone_number(text: str) -> str | None:
-    """`text` in E.164; a number without its country cannot be told and is None."""
+    """`text` in E.164; None if it is no possible number or lacks its country code."""
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:
@@ -26,3 +32,24 @@ def phone_number(text: str) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+PARSERS: Mapping[str, Callable[[str], str | None]] = {
+    "email": email_address,
+    "sms": phone_number,
+}
+"""For each channel that needs an address, how it is checked and normalised."""
+
+
+def needs_address(channels: Iterable[str]) -> bool:
+    """Whether any of `channels` needs an address."""
+    return any(channel in PARSERS for channel in channels)
+
+
+def address_on(channel: str, addresses: Addresses) -> tuple[str | None, str | None]:
+    """(address, None), or (None, the reason why `channel` has none that can be used)."""
+    written = addresses.get(channel)
+    if not written:
+        return None, "no_address"
+    address = PARSERS[channel](written)
+    return (address, None) if address else (None, "invalid_address")

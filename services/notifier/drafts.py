@@ -19,7 +19,9 @@ from clarion.contracts.frames import NotificationFrame
 from clarion.contracts.ids import next_id
 from clarion.contracts.item import Item
 from clarion.contracts.values import compact, jsonb_rewrites
-from clarion.rules.decide import Subscriber, Verdicts, Workflow, decide
+from clarion.rules.decide import PlannedItem, Verdicts, decide
+from clarion.rules.recipient_addresses import Addresses
+from clarion.rules.workflow import Workflow
 
 NULL = msgspec.Raw(b"null")
 
@@ -83,6 +85,7 @@ class DeliveryDraft:
     id: UUID
     channel: str
     address: str
+    until: datetime | None
 
 
 @dataclass(slots=True, eq=False)
@@ -94,15 +97,14 @@ class Draft:
     subscriber: str
     decisions: list[Decision]
     deliveries: list[DeliveryDraft]
-    in_inbox: bool
-    held_until: datetime | None
+    item: PlannedItem | None
     version: int | None = None
     unread: int = 0
 
     @property
     def enters_inbox(self) -> bool:
         """Whether it takes a version now."""
-        return self.in_inbox and self.held_until is None
+        return self.item is not None and self.item.until is None
 
     @property
     def feed(self) -> str:
@@ -111,11 +113,16 @@ class Draft:
 
 
 def draft_for(
-    event: EventDraft, subscriber: Subscriber, *, carried: frozenset[str], now: datetime
+    event: EventDraft,
+    subscriber: str,
+    addresses: Addresses,
+    *,
+    carried: frozenset[str],
+    now: datetime,
 ) -> Draft:
     """What `subscriber` gets of `event`, decided."""
-    verdicts = decide(event.workflow, subscriber, carried=carried, now=now)
-    return drafted(event, subscriber.id, verdicts)
+    verdicts = decide(event.workflow, addresses, carried=carried, now=now)
+    return drafted(event, subscriber, verdicts)
 
 
 def drafted(event: EventDraft, subscriber: str, verdicts: Verdicts) -> Draft:
@@ -125,9 +132,8 @@ def drafted(event: EventDraft, subscriber: str, verdicts: Verdicts) -> Draft:
         event,
         subscriber,
         verdicts.decisions,
-        [DeliveryDraft(new_uuid(), channel, address) for channel, address in verdicts.addresses],
-        verdicts.in_inbox,
-        verdicts.held_until,
+        [DeliveryDraft(new_uuid(), *send) for send in verdicts.sends],
+        verdicts.item,
     )
 
 

@@ -10,50 +10,54 @@ from hypothesis import strategies as st
 
 from clarion.contracts.decision import Decision
 from clarion.contracts.event import CHANNELS
-from clarion.rules.decide import Subscriber, Verdicts, decide, default_workflow
-from clarion.rules.recipient_addresses import email_address, phone_number
+from clarion.rules.decide import PlannedItem, PlannedSend, Verdicts, decide
+from clarion.rules.recipient_addresses import Addresses, email_address, phone_number
+from clarion.rules.workflow import default_workflow
 from tests.support.notifier import event, typed
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 CARRIED = frozenset({"inbox", "email", "sms"})
-ANN = Subscriber("ann", "ann@example.org", "+49 151 23456789")
+ANN: Addresses = {"email": "ann@example.org", "sms": "+49 151 23456789"}
+NONE: Addresses = {"email": None, "sms": None}
 
 
-def decided(subscriber: Subscriber = ANN, **fields: object) -> Verdicts:
+def decided(addresses: Addresses = ANN, **fields: object) -> Verdicts:
     workflow = default_workflow(typed(event(**fields)), "normal")
-    return decide(workflow, subscriber, carried=CARRIED, now=NOW)
+    return decide(workflow, addresses, carried=CARRIED, now=NOW)
 
 
 def test_the_inbox_is_asked_for_where_nothing_else_is() -> None:
-    assert decided() == Verdicts([Decision("inbox", "send", "requested")], [], True, None)
+    assert decided() == Verdicts([Decision("inbox", "send", "requested")], [], PlannedItem(None))
 
 
 def test_addresses_come_with_what_is_sent() -> None:
     verdicts = decided(channels=["email", "sms", "email"])
     assert verdicts == Verdicts(
         [Decision("email", "send", "requested"), Decision("sms", "send", "requested")],
-        [("email", "ann@example.org"), ("sms", "+4915123456789")],
-        False,
+        [
+            PlannedSend("email", "ann@example.org", None),
+            PlannedSend("sms", "+4915123456789", None),
+        ],
         None,
     )
 
 
 @pytest.mark.parametrize(
-    ("subscriber", "channel", "reason"),
+    ("addresses", "channel", "reason"),
     [
-        (Subscriber("bob"), "email", "no_address"),
-        (Subscriber("bob", email=""), "email", "no_address"),
-        (Subscriber("bob", email="a@b.example, c@d.example"), "email", "invalid_address"),
-        (Subscriber("bob", email="a@b.example\r\nBcc: c@d.example"), "email", "invalid_address"),
-        (Subscriber("bob"), "sms", "no_address"),
-        (Subscriber("bob", phone="0151 23456789"), "sms", "invalid_address"),
+        (NONE, "email", "no_address"),
+        ({"email": ""}, "email", "no_address"),
+        ({"email": "a@b.example, c@d.example"}, "email", "invalid_address"),
+        ({"email": "a@b.example\r\nBcc: c@d.example"}, "email", "invalid_address"),
+        (NONE, "sms", "no_address"),
+        ({"sms": "0151 23456789"}, "sms", "invalid_address"),
         (ANN, "push", "no_provider"),
         (ANN, "webhook", "no_provider"),
     ],
 )
-def test_what_is_skipped_says_why(subscriber: Subscriber, channel: str, reason: str) -> None:
-    assert decided(subscriber, channels=[channel]).decisions == [Decision(channel, "skip", reason)]
+def test_what_is_skipped_says_why(addresses: Addresses, channel: str, reason: str) -> None:
+    assert decided(addresses, channels=[channel]).decisions == [Decision(channel, "skip", reason)]
 
 
 def test_send_at_holds_every_channel_until_then() -> None:
@@ -63,9 +67,8 @@ def test_send_at_holds_every_channel_until_then() -> None:
             Decision("inbox", "hold", "scheduled", LATER),
             Decision("email", "hold", "scheduled", LATER),
         ],
-        [("email", "ann@example.org")],
-        True,
-        LATER,
+        [PlannedSend("email", "ann@example.org", LATER)],
+        PlannedItem(LATER),
     )
 
 
@@ -77,7 +80,7 @@ def test_send_at_holds_every_channel_until_then() -> None:
 def test_what_expires_is_skipped(times: dict[str, datetime]) -> None:
     verdicts = decided(ANN, channels=["inbox", "email"], **times)
     assert [one.reason for one in verdicts.decisions] == ["expired", "expired"]
-    assert not verdicts.reached
+    assert not verdicts.reaches_anyone
 
 
 @given(
@@ -92,14 +95,11 @@ def test_every_channel_asked_for_has_exactly_one_decision(
     expires_at: datetime | None,
     email: str | None,
 ) -> None:
-    verdicts = decided(
-        Subscriber("x", email), channels=channels, send_at=send_at, expires_at=expires_at
-    )
+    verdicts = decided({"email": email}, channels=channels, send_at=send_at, expires_at=expires_at)
     assert [one.channel for one in verdicts.decisions] == list(dict.fromkeys(channels))
     told = {one.channel for one in verdicts.decisions if one.decision != "skip"}
-    assert told == {channel for channel, _ in verdicts.addresses} | (
-        {"inbox"} if verdicts.in_inbox else set()
-    )
+    inbox = {"inbox"} if verdicts.item is not None else set[str]()
+    assert told == {one.channel for one in verdicts.sends} | inbox
 
 
 @given(st.text(max_size=40))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from clarion.records.addresses import ADDRESS_COLUMNS, addresses_from
 from clarion.records.cancellations import IS_CANCELLED
 from clarion.records.deliveries import found_in, move, statement
-from clarion.rules.decide import ADDRESSES, Subscriber
 from clarion.rules.delivery_states import SKIP, State
+from clarion.rules.recipient_addresses import address_on, needs_address
 from clarion.store.database import Driver
 from services.notifier import metrics
 
@@ -25,11 +26,12 @@ CANCELLED = "cancelled"
 """The reason of what is found so."""
 
 FACT_COLUMNS = statement(
-    """n.subscriber, s.id IS NOT NULL AS in_directory, s.email, s.phone,
+    """n.subscriber, s.id IS NOT NULL AS in_directory, {addresses},
   s.id IS NULL AND EXISTS (
     SELECT 1 FROM deleted_subscribers t WHERE t.tenant = n.tenant AND t.id = n.subscriber
   ) AS deleted,
   n.cancelled_at IS NOT NULL OR {is_cancelled} AS cancelled""",
+    addresses=ADDRESS_COLUMNS,
     is_cancelled=IS_CANCELLED,
 )
 """What `recheck` looks at, beside the delivery's `id`, `channel` and `recipient`."""
@@ -84,18 +86,13 @@ def recheck(row: Any) -> Verdict:
     delivery, channel, planned = row["id"], row["channel"], row["recipient"]
     if row["cancelled"]:
         return Verdict(delivery, channel, None, skip=CANCELLED)
-    kind = ADDRESSES.get(channel)
     if row["deleted"]:
         return Verdict(delivery, channel, None, skip="subscriber_deleted")
-    if kind is None or not row["in_directory"]:
+    if not needs_address((channel,)) or not row["in_directory"]:
         return Verdict(delivery, channel, planned)
-    given, parse = kind
-    written = given(Subscriber(row["subscriber"], row["email"], row["phone"]))
-    if not written:
-        return Verdict(delivery, channel, None, skip="no_address")
-    address = parse(written)
-    if address is None:
-        return Verdict(delivery, channel, None, skip="invalid_address")
+    address, reason = address_on(channel, addresses_from(row))
+    if reason is not None:
+        return Verdict(delivery, channel, None, skip=reason)
     return Verdict(delivery, channel, address, changed=address != planned)
 
 

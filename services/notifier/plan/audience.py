@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from clarion.contracts.event import Recipient, audience_of
 from clarion.contracts.slice import SLICE_SIZE
 from clarion.records.inboxes import Person
-from clarion.rules.decide import Subscriber, needs_address, nobody
+from clarion.rules.decide import skip_all
+from clarion.rules.recipient_addresses import needs_address
 from clarion.store.database import Driver
 from services.notifier.drafts import EventDraft
 
 USER = "user:"
 TOPIC = "topic:"
 
-LOOK_UP = """
-SELECT s.tenant, s.id, s.email, s.phone
-FROM unnest($1::text[], $2::text[]) AS d (tenant, id) JOIN subscribers s USING (tenant, id)
-"""
 
 MEMBERS = """
 SELECT t.tenant, t.topic, m.subscriber
@@ -72,7 +69,7 @@ def audience_named(event: EventDraft) -> Audience:
 def call_off(event: EventDraft) -> None:
     """Nobody is told of an event that was cancelled; topics get one answer for all."""
     audience = audience_named(event)
-    decisions = nobody(event.workflow, "cancelled")
+    decisions = skip_all(event.workflow, "cancelled")
     topics = [None] if audience.topics or not audience.people else []
     event.unreached = [
         {"subscriber": one, "decisions": decisions} for one in (*audience.people, *topics)
@@ -101,15 +98,6 @@ async def open_topics(
             audience.people, audience.topics = everybody, []
 
 
-async def look_up(tx: Driver, people: Iterable[Person]) -> dict[Person, Subscriber]:
-    """Those of `people` who are in the directory."""
-    wanted = list(people)
-    if not wanted:
-        return {}
-    rows: Any = await tx.fetch(LOOK_UP, [one[0] for one in wanted], [one[1] for one in wanted])
-    return {(row[0], row[1]): Subscriber(row[1], row[2], row[3]) for row in rows}
-
-
 def people_with_addresses(
     events: Sequence[EventDraft], audiences: Sequence[Audience]
 ) -> set[Person]:
@@ -117,7 +105,7 @@ def people_with_addresses(
     return {
         (event.entry.tenant, subscriber)
         for event, audience in zip(events, audiences, strict=True)
-        if needs_address(event.workflow)
+        if needs_address(event.workflow.channels)
         for subscriber in audience.people
     }
 

@@ -1,7 +1,7 @@
 """Plan: a batch of events becomes rows in one transaction.
 
-    claim keys -> count audiences -> describe recipients -> open topics -> decide
-               -> take inboxes -> write
+    claim keys -> resolve workflows -> count audiences -> describe recipients -> open topics
+               -> decide -> take inboxes -> write
 
 A crash before the commit leaves the messages in their queue; after it, the second reading finds
 the keys taken and reads back what the first wrote. What is to be published afterwards is the
@@ -18,19 +18,16 @@ from uuid import UUID
 from clarion.contracts.envelope import Entry
 from clarion.contracts.job import Job
 from clarion.contracts.slice import SLICE_SIZE, Slice
-from clarion.records.inboxes import Person
-from clarion.rules.decide import Subscriber, nobody
+from clarion.records.addresses import look_up
 from clarion.store.database import Database
 from clarion.telemetry.trace import continue_trace
 from services.notifier import metrics
-from services.notifier.drafts import Draft, EventDraft, draft_for
+from services.notifier.drafts import Draft, EventDraft
 from services.notifier.fail_points import reach
 from services.notifier.messages.parser import Malformed
 from services.notifier.parking.park import bare, park, park_event
 from services.notifier.plan.audience import (
     Audience,
-    call_off,
-    look_up,
     open_topics,
     people_with_addresses,
 )
@@ -44,6 +41,11 @@ from services.notifier.plan.claim import (
 )
 from services.notifier.plan.counts import count_audiences
 from services.notifier.plan.describe import describe_recipients
+from services.notifier.plan.drafting import (
+    draft_notifications,
+    resolve_workflows,
+    without_cancelled,
+)
 from services.notifier.plan.slices import open_slices, park_slice, plan_slice
 from services.notifier.plan.write import (
     stamp_versions,
@@ -138,56 +140,29 @@ class Planner:
     async def _plan(self, batch: Batch) -> Outbox:
         async with self._database.driver() as tx:
             await park(tx, batch.queue, batch.malformed)
-            claims = await claim_keys(tx, batch.entries, batch.lane)
+            claims = await claim_keys(tx, batch.entries)
             now: datetime = claims.now or await tx.fetchval(NOW)
-            events = _not_cancelled(claims.fresh)
+            fresh = resolve_workflows(claims.fresh, batch.lane)
+            events = without_cancelled(fresh)
             audiences = await count_audiences(tx, events)
             _check_size(batch, events, audiences)
             await describe_recipients(tx, events)
             await open_topics(tx, events, audiences)
-            people = await look_up(tx, people_with_addresses(events, audiences))
-            drafts = self._decide(events, audiences, people, now)
+            directory = await look_up(tx, people_with_addresses(events, audiences))
+            drafts = draft_notifications(
+                events, audiences, directory, carried=self._carried, now=now
+            )
             await stamp_versions(tx, drafts)
-            await write_events(tx, claims.fresh, now)
+            await write_events(tx, fresh, now)
             await write_notifications(tx, drafts, now)
             await write_deliveries(tx, drafts, now)
-            slices = await open_slices(tx, claims.fresh, now)
+            slices = await open_slices(tx, fresh, now)
             first_repeats = await record_duplicates(tx, claims.duplicates, now)
             reach("plan.before_commit")
         reach("plan.after_commit")
-        _count(batch.lane, claims.fresh, drafts, claims.duplicates)
+        _count(batch.lane, fresh, drafts, claims.duplicates)
         unannounced = _unannounced(batch, claims, first_repeats)
         return _outbox(drafts, slices, unannounced, now)
-
-    def _decide(
-        self,
-        events: Sequence[EventDraft],
-        audiences: Sequence[Audience],
-        people: dict[Person, Subscriber],
-        now: datetime,
-    ) -> list[Draft]:
-        drafts: list[Draft] = []
-        for event, audience in zip(events, audiences, strict=True):
-            tenant = event.entry.tenant
-            if audience.topics:
-                event.first_slice = audience.topics[0]
-            elif not audience.people:
-                event.unreached.append({"subscriber": None, "decisions": nobody(event.workflow)})
-            for name in audience.people:
-                subscriber = people.get((tenant, name)) or Subscriber(name)
-                draft = draft_for(event, subscriber, carried=self._carried, now=now)
-                if draft.in_inbox or draft.deliveries:
-                    drafts.append(draft)
-                else:
-                    event.unreached.append({"subscriber": name, "decisions": draft.decisions})
-        return drafts
-
-
-def _not_cancelled(fresh: Sequence[EventDraft]) -> list[EventDraft]:
-    for event in fresh:
-        if event.cancelled:
-            call_off(event)
-    return [event for event in fresh if not event.cancelled]
 
 
 def _check_size(batch: Batch, events: Sequence[EventDraft], audiences: Sequence[Audience]) -> None:
@@ -225,8 +200,8 @@ def _add_drafts(outbox: Outbox, drafts: Sequence[Draft], now: datetime) -> None:
     outbox.drafts = drafts
     outbox.created_at = now
     for draft in drafts:
-        if draft.held_until is None:
-            for delivery in draft.deliveries:
+        for delivery in draft.deliveries:
+            if delivery.until is None:
                 trace = continue_trace(draft.event.entry.traceparent)
                 outbox.add_job(delivery.channel, draft.event.workflow.lane, Job(delivery.id, trace))
 

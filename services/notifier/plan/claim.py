@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,10 +15,8 @@ import msgspec
 from clarion.contracts.envelope import Entry
 from clarion.contracts.event import Event, Recipient, audience_of
 from clarion.contracts.values import may_hold_nul, nul_paths
-from clarion.rules.decide import default_workflow
 from clarion.store.database import Driver
-from clarion.telemetry.trace import trace_id_of
-from services.notifier.drafts import EventDraft, data_of, encode, new_uuid, stored
+from services.notifier.drafts import data_of, encode, new_uuid, stored
 
 MAX_CONFLICTS = 10
 """How many other bodies are kept that came under one id."""
@@ -79,11 +77,19 @@ class Duplicate:
     conflict: bytes | None
 
 
+class ClaimedEvent(NamedTuple):
+    """An event whose key is ours. `uid` is its `events.id`; `cancelled` before it was planned."""
+
+    uid: UUID
+    entry: Entry
+    cancelled: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """A batch, told apart."""
 
-    fresh: list[EventDraft]
+    fresh: list[ClaimedEvent]
     duplicates: list[Duplicate]
     now: datetime | None
     """The time of the transaction; not told where none is fresh."""
@@ -135,7 +141,7 @@ def _value_of(raw: msgspec.Raw) -> object:
     return value
 
 
-async def claim_keys(tx: Driver, entries: Sequence[Entry], lane: str) -> Claims:
+async def claim_keys(tx: Driver, entries: Sequence[Entry]) -> Claims:
     """Insert the keys of all; those that are ours are fresh, the others duplicates.
 
     Waits for a transaction that holds one of the keys: once this returns, what the others wrote
@@ -147,14 +153,7 @@ async def claim_keys(tx: Driver, entries: Sequence[Entry], lane: str) -> Claims:
     now: datetime | None = rows[0][2] if rows else None
     ours: dict[UUID, datetime | None] = {row[0]: row[1] for row in rows}
     fresh = [
-        EventDraft(
-            uid,
-            entry,
-            default_workflow(entry.event, lane),
-            data_of(entry.event),
-            _trace_of(entry),
-            cancelled=_is_before(entry, ours[uid]),
-        )
+        ClaimedEvent(uid, entry, _is_before(entry, ours[uid]))
         for entry, uid in zip(entries, uids, strict=True)
         if uid in ours
     ]
@@ -212,7 +211,3 @@ def _keys(entries: Sequence[Entry]) -> tuple[list[str], list[str], list[str]]:
 
 def _is_before(entry: Entry, moment: datetime | None) -> bool:
     return moment is not None and entry.accepted_at <= moment
-
-
-def _trace_of(entry: Entry) -> str:
-    return trace_id_of(entry.traceparent)

@@ -13,13 +13,14 @@ from typing import Any
 
 from clarion.contracts.event import Recipient, audience_of
 from clarion.contracts.values import compact, jsonb_rewrites
+from clarion.records.addresses import ADDRESS_FIELDS
 from clarion.records.deliveries import statement
 from clarion.records.inboxes import Person
 from clarion.store.database import Driver
 from services.notifier.drafts import EventDraft, encode
 
-FIELDS = ("email", "phone", "locale", "timezone", "attributes")
-TEXTS = FIELDS[:-1]
+TEXTS = (*ADDRESS_FIELDS, "locale", "timezone")
+FIELDS = (*TEXTS, "attributes")
 
 
 def _newer(name: str) -> str:

@@ -20,16 +20,18 @@ import msgspec
 from clarion.contracts.envelope import Entry
 from clarion.contracts.event import Event
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
+from clarion.records import workflows
+from clarion.records.addresses import look_up
 from clarion.records.cancellations import IS_CANCELLED
 from clarion.records.deliveries import statement
-from clarion.rules.decide import Subscriber, default_workflow, needs_address
+from clarion.rules.recipient_addresses import NO_ADDRESSES, needs_address
 from clarion.store.database import Driver
 from clarion.telemetry.trace import continue_trace
 from services.notifier.drafts import Draft, EventDraft, data_of, draft_for, encode
 from services.notifier.failures import detail_of, reason_of
 from services.notifier.messages.parser import Malformed
 from services.notifier.parking.park import park
-from services.notifier.plan.audience import audience_named, look_up
+from services.notifier.plan.audience import audience_named
 from services.notifier.plan.members import Place, members_between, next_members
 from services.notifier.plan.write import (
     PUBLISH_AGAIN_AFTER,
@@ -175,7 +177,7 @@ async def _event_of(tx: Driver, piece: Slice) -> EventDraft:
         piece.traceparent,
         event,
     )
-    workflow = default_workflow(event, row["lane"])
+    workflow = workflows.resolve(entry.tenant, event, lane=row["lane"])
     data, trace_id = data_of(event), row["trace_id"]
     return EventDraft(piece.event, entry, workflow, data, trace_id, row["cancelled"])
 
@@ -188,9 +190,11 @@ async def _drafts(
     now: datetime,
 ) -> list[Draft]:
     tenant = event.entry.tenant
-    wanted = [(tenant, name) for name in new] if needs_address(event.workflow) else []
-    people = await look_up(tx, wanted)
+    wanted = [(tenant, name) for name in new] if needs_address(event.workflow.channels) else []
+    directory = await look_up(tx, wanted)
     return [
-        draft_for(event, people.get((tenant, name)) or Subscriber(name), carried=carried, now=now)
+        draft_for(
+            event, name, directory.get((tenant, name), NO_ADDRESSES), carried=carried, now=now
+        )
         for name in new
     ]

@@ -147,7 +147,7 @@ def _notification_row(draft: Draft, now: datetime) -> tuple[Any, ...]:
         workflow.image,
         workflow.actor,
         encode(draft.decisions).decode(),
-        draft.held_until if draft.in_inbox else None,
+        draft.item.until if draft.item else None,
         event.trace_id,
         now,
     )
@@ -155,7 +155,6 @@ def _notification_row(draft: Draft, now: datetime) -> tuple[Any, ...]:
 
 def _delivery_rows(draft: Draft, now: datetime) -> Iterator[tuple[Any, ...]]:
     event, workflow = draft.event, draft.event.workflow
-    state = State.SCHEDULED if draft.held_until else State.QUEUED
     content = {"title": workflow.title, "body": workflow.body, "url": workflow.url}
     text = encode(content).decode()
     for delivery in draft.deliveries:
@@ -165,10 +164,10 @@ def _delivery_rows(draft: Draft, now: datetime) -> Iterator[tuple[Any, ...]]:
             draft.id,
             delivery.channel,
             workflow.lane,
-            state.value,
+            (State.SCHEDULED if delivery.until else State.QUEUED).value,
             delivery.address,
             text,
-            draft.held_until or now + PUBLISH_AGAIN_AFTER,
+            delivery.until or now + PUBLISH_AGAIN_AFTER,
             workflow.expires_at,
             event.trace_id,
             now,

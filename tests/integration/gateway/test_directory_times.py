@@ -14,7 +14,7 @@ import pytest
 
 from clarion.bus.protocol import Bus, Message
 from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Entry
-from clarion.rules.decide import default_workflow
+from clarion.rules.workflow import default_workflow
 from clarion.store.database import Database
 from services.gateway.admin.directory.subscribers import delete_subscriber
 from services.notifier.drafts import EventDraft, data_of

@@ -11,10 +11,9 @@ import pytest
 
 from clarion.bus.protocol import Bus
 from clarion.contracts.slice import SLICE_SIZE
-from clarion.rules.decide import Subscriber
 from clarion.store.database import Database
 from services.notifier.drafts import Draft, EventDraft
-from services.notifier.plan import batch, slices
+from services.notifier.plan import drafting, slices
 from services.notifier.settings import NotifierSettings
 from testbed.smtp import running_smtp
 from tests.support.gateway import gateway_client
@@ -82,7 +81,7 @@ async def test_a_dead_lettered_event_that_is_redriven_stays_cancelled(
         running_notifiers(memory_bus, database),
     ):
         with monkeypatch.context() as broken:
-            broken.setattr(batch, "draft_for", divide)
+            broken.setattr(drafting, "draft_for", divide)
             await publish(memory_bus, envelope(event(id="o-1", **BOTH)))
             (parked,) = await wait_for_rows(database, "SELECT id FROM parked", 1)
         await cancel(client, "o-1")
@@ -105,10 +104,10 @@ async def test_a_dead_lettered_slice_that_is_redriven_stays_cancelled(
         )
     draft_for = slices.draft_for
 
-    def divide(draft: EventDraft, subscriber: Subscriber, **more: Any) -> Draft:
-        if subscriber.id > f"s{SLICE_SIZE:05}":
+    def divide(draft: EventDraft, subscriber: str, *more: Any, **named: Any) -> Draft:
+        if subscriber > f"s{SLICE_SIZE:05}":
             raise ZeroDivisionError
-        return draft_for(draft, subscriber, **more)
+        return draft_for(draft, subscriber, *more, **named)
 
     async with (
         gateway_client(memory_bus, database) as client,

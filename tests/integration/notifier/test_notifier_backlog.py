@@ -16,7 +16,7 @@ from services.notifier.providers.capture import Capture
 from services.notifier.providers.provider import Outgoing
 from services.notifier.providers.provider_chain import Carrier
 from services.notifier.publish.outbox import Publisher
-from services.notifier.schedule import dispatcher as dispatcher_module
+from services.notifier.schedule import due_rows
 from services.notifier.schedule.dispatcher import Dispatcher
 from services.notifier.schedule.due_rows import LIMIT
 from services.notifier.schedule.sources import due_sources
@@ -127,7 +127,7 @@ async def test_what_is_cancelled_while_it_is_dispatched_is_never_sent(
 async def test_a_held_notification_that_is_cancelled_never_enters_its_inbox(
     memory_bus: Bus, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher_module, "LIMIT", 10)
+    monkeypatch.setattr(due_rows, "LIMIT", 10)
     held = [event(send_at="2999-01-01T00:00:00Z") for _ in range(100)]
     async with running_notifiers(memory_bus, database):
         await publish(memory_bus, envelope(*held))

@@ -42,12 +42,12 @@ async def test_events_wait_while_the_database_is_away(
     away = 3
     claim_keys = batch.claim_keys
 
-    async def failing(tx: Driver, entries: Sequence[object], lane: str) -> Claims:
+    async def failing(tx: Driver, entries: Sequence[object]) -> Claims:
         nonlocal away
         away -= 1
         if away >= 0:
             raise StoreUnavailable("Away.")
-        return await claim_keys(tx, entries, lane)  # pyright: ignore[reportArgumentType]
+        return await claim_keys(tx, entries)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(batch, "claim_keys", failing)
     async with running_notifiers(memory_bus, database):
@@ -62,10 +62,10 @@ async def test_a_notifier_that_cannot_write_is_not_ready_though_the_database_ans
     full = True
     claim_keys = batch.claim_keys
 
-    async def failing(tx: Driver, entries: Sequence[object], lane: str) -> Claims:
+    async def failing(tx: Driver, entries: Sequence[object]) -> Claims:
         if full:
             raise StoreUnavailable("The disk is full.")
-        return await claim_keys(tx, entries, lane)  # pyright: ignore[reportArgumentType]
+        return await claim_keys(tx, entries)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(batch, "claim_keys", failing)
     notifier = Notifier(NotifierSettings(plan_workers=1), bus=memory_bus, database=database)

@@ -10,10 +10,9 @@ import msgspec
 import pytest
 
 from clarion.bus.protocol import Bus, Message
-from clarion.rules.decide import Subscriber
 from clarion.store.database import Database
 from services.notifier.drafts import Draft, EventDraft
-from services.notifier.plan import batch
+from services.notifier.plan import drafting
 from tests.support.gateway import gateway_client
 from tests.support.notifier import event, publish, rows, running_notifiers, wait_for_rows
 
@@ -38,17 +37,17 @@ Break = Callable[[Database, pytest.MonkeyPatch], Awaitable[Mend]]
 
 async def break_planning(_: Database, monkeypatch: pytest.MonkeyPatch) -> Mend:
     """A defect of ours, until it is mended."""
-    draft_for = batch.draft_for
+    draft_for = drafting.draft_for
 
-    def divide(event: EventDraft, subscriber: Subscriber, **more: Any) -> Draft:
+    def divide(event: EventDraft, subscriber: str, *more: Any, **named: Any) -> Draft:
         if event.entry.id == POISON:
             raise ZeroDivisionError("division by zero")
-        return draft_for(event, subscriber, **more)
+        return draft_for(event, subscriber, *more, **named)
 
-    monkeypatch.setattr(batch, "draft_for", divide)
+    monkeypatch.setattr(drafting, "draft_for", divide)
 
     async def mend() -> None:
-        monkeypatch.setattr(batch, "draft_for", draft_for)
+        monkeypatch.setattr(drafting, "draft_for", draft_for)
 
     return mend
 
