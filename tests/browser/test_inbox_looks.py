@@ -12,7 +12,7 @@ from tests.browser.inboxes import Lists, name_categories, receive, row, show, sh
 from tests.browser.scripted import ScriptedServer, item, notification
 
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmütze und vieles mehr. " * 12
-GERMAN = {
+GERMAN: dict[str, Any] = {
     "heading": "Benachrichtigungen",
     "allRead": "Alle Benachrichtigungen als gelesen markieren",
     "views": {"inbox": "Alle", "unread": "Ungelesene", "snoozed": "Zurückgestellte"},
@@ -239,3 +239,43 @@ async def test_words_that_are_changed_change_what_is_shown(
         "document.querySelector('clarion-inbox').words = { archive: 'Ablegen', urgent: 'Eilt' }"
     )
     await expect(page.get_by_role("button", name="Ablegen")).to_have_count(1)
+
+
+VIEWS: dict[str, dict[str, str]] = {
+    "en": {},
+    "de": GERMAN["views"] | {"archived": "Archivierte"},
+    "ar": {"inbox": "الكل", "unread": "غير مقروء", "snoozed": "مؤجل", "archived": "مؤرشف"},
+}
+
+
+@pytest.mark.parametrize("lang", VIEWS)
+@pytest.mark.parametrize("width", [320, 390])
+async def test_the_tabs_stand_in_one_line_and_the_chosen_one_is_in_view(
+    page: Page, server: ScriptedServer, lang: str, width: int
+) -> None:
+    await page.set_viewport_size({"width": width, "height": 700})
+    await Lists([]).serve(page)
+    await show(page, server, item(1, category="team"))
+    await page.evaluate(
+        """([lang, views]) => {
+          document.documentElement.dir = lang === "ar" ? "rtl" : "ltr";
+          document.querySelector("clarion-inbox").words = { views, labels: { team: "Team" } };
+        }""",
+        [lang, VIEWS[lang]],
+    )
+    tabs = page.get_by_role("tab")
+    await expect(tabs).to_have_count(4)
+    if VIEWS[lang]:
+        await expect(tabs.last).to_have_text(str(VIEWS[lang]["archived"]))
+    tops = {round((await box(tab))["y"]) for tab in await tabs.all()}
+    assert len(tops) == 1
+    line = await box(page.get_by_role("tablist"))
+    for state, place in (("archived", 3), ("inbox", 0)):
+        await page.evaluate(f"document.querySelector('clarion-inbox').view = '{state}'")
+        await expect(tabs.nth(place)).to_have_attribute("aria-selected", "true")
+        chosen = await box(tabs.nth(place))
+        assert chosen["x"] >= line["x"] - 1
+        assert chosen["x"] + chosen["width"] <= line["x"] + line["width"] + 1
+    scrolled = "[document.documentElement.scrollWidth, innerWidth]"
+    wide, screen = await page.evaluate(scrolled)
+    assert wide <= screen

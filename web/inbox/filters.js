@@ -22,6 +22,8 @@ export class Filters {
   #category = element("div", { class: "category" }, icon(FUNNEL), this.#select);
   element = element("div", { as: "filters" }, this.#row, this.#category);
   #written = "";
+  /** The one that was brought into view last, where they have no room beside each other. */
+  #inView = "";
 
   /** @param {(changed: Partial<View>) => void} choose */
   constructor(choose) {
@@ -50,6 +52,11 @@ export class Filters {
     this.#select.setAttribute("aria-label", words.category);
     this.#offer(words, named);
     this.#select.value = view.category;
+    if (view.state === this.#inView) return;
+    this.#inView = view.state;
+    const [row, tab] = [this.#row, this.#tabs[STATES.indexOf(view.state)]].map((one) => one?.getBoundingClientRect());
+    if (!row || !tab) return;
+    this.#row.scrollLeft += Math.min(tab.left - row.left, 0) || Math.max(tab.right - row.right, 0);
   }
 
   /**

@@ -49,11 +49,13 @@ header {
   gap: 0.25rem 0.5rem; padding-block: 0 0.5rem; padding-inline: 0.75rem;
   border-block-end: 1px solid var(--_line);
 }
-.tabs { display: flex; flex-wrap: wrap; gap: 0.125rem; min-inline-size: 0; }
+.tabs { display: flex; gap: 0.125rem; min-inline-size: 0; overflow-x: auto; scrollbar-width: none; }
 .tab {
+  flex: none; white-space: nowrap;
   min-block-size: 1.875rem; padding: 0.1875rem 0.625rem; border: 0; border-radius: 99px;
   background: none; color: var(--_muted); font-size: 0.8125rem; font-weight: 550;
 }
+.tab:focus-visible { outline-offset: -2px; }
 .tab:hover { background: var(--_hover); color: var(--_text); }
 .tab[aria-selected="true"] { background: var(--_soft); color: var(--_accent); }
 .category { position: relative; flex: none; display: flex; margin-inline-start: auto; color: var(--_muted); }
@@ -124,7 +126,8 @@ option { background: var(--_raised); color: var(--_text); }
 @container (max-width: 25rem) {
   header { padding-inline-start: 1rem; }
   .filters { padding-inline: 0.5rem; }
-  .tab { padding-inline: 0.5rem; }
+  .tabs { gap: 0; }
+  .tab { padding-inline: 0.4375rem; }
   .notice { flex-wrap: wrap; }
 }
 @media (pointer: coarse) {
