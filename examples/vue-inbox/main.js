@@ -19,10 +19,7 @@ const Shop = defineComponent({
       opened.value = item.title;
     }
     return () => [
-      h("header", [
-        h("h1", "Shop"),
-        h(NotificationBell, { label: "Notifications of the shop", onOpen: open }),
-      ]),
+      h("header", [h("h1", "Shop"), h(NotificationBell, { label: "Notifications of the shop", onOpen: open })]),
       h("main", [
         h("p", { id: "unread" }, unread.value === 0 ? "You have read everything." : `${unread.value} unread`),
         h("p", { id: "opened" }, opened.value && `You opened: ${opened.value}`),

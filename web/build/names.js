@@ -19,11 +19,18 @@ const PUBLIC = ["client/clarion.js", "client/errors.js", "inbox/feed-element.js"
 /** Those names, once it is sure that nobody else knows them; terser itself leaves alone what browsers know. */
 export function innerNames() {
   const all = ["client", "inbox", "inbox/bundle"].flatMap((folder) =>
-    readdirSync(join(WEB, folder)).filter((file) => file.endsWith(".js")).map((file) => join(folder, file)),
+    readdirSync(join(WEB, folder))
+      .filter((file) => file.endsWith(".js"))
+      .map((file) => join(folder, file)),
   );
-  const sources = all.map(read).join("\n").replace(/\/\*[^]*?\*\//g, ""); // types quote names too
+  const sources = all
+    .map(read)
+    .join("\n")
+    .replace(/\/\*[^]*?\*\//g, ""); // types quote names too
   const told = TOLD.map(read).join("\n");
-  const members = PUBLIC.map(read).join("\n").matchAll(/^ {2}(?:static |async |get |set )*(\w+)(?:\(| =|;)/gm);
+  const members = PUBLIC.map(read)
+    .join("\n")
+    .matchAll(/^ {2}(?:static |async |get |set )*(\w+)(?:\(| =|;)/gm);
   const known = new Set([...members].map((match) => match[1]));
   for (const name of INNER) {
     const isOthers = known.has(name) || new RegExp(`\\b${name}\\??:`).test(told);

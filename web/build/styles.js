@@ -9,7 +9,9 @@ const SHEET = /\bcss\(`([^`$\\]*)`\)/g;
 const PRIVATE = /--_[\w-]+/g;
 const STYLES = join(WEB, "inbox", "style");
 const properties = new Set(
-  readdirSync(STYLES).sort().flatMap((file) => readFileSync(join(STYLES, file), "utf8").match(PRIVATE) ?? []),
+  readdirSync(STYLES)
+    .sort()
+    .flatMap((file) => readFileSync(join(STYLES, file), "utf8").match(PRIVATE) ?? []),
 );
 /** The custom properties that no page sets: each a letter, the same in all sheets. */
 const letters = new Map([...properties].map((name, n) => [name, `--_${(n + 10).toString(36)}`]));

@@ -65,12 +65,7 @@ const WAKING = ["online", "offline", "pageshow", "visibilitychange"];
  * @param {(frame: ServerFrame) => void} hear
  * @param {(change: StateChange) => void} enter
  */
-export function connection(
-  { url, tokens, backoff: { baseMs = 500, capMs = 30_000 } = {}, others },
-  ask,
-  hear,
-  enter,
-) {
+export function connection({ url, tokens, backoff: { baseMs = 500, capMs = 30_000 } = {}, others }, ask, hear, enter) {
   /** @type {Link | null} */
   let link = null;
   /** From `start()` to `end()`. @type {AbortController | null} */

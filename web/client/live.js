@@ -51,8 +51,7 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
 
   const changed = () => emit("change");
   const isLive = () => state.state === "live";
-  const sync = () =>
-    others.post({ type: "sync", feed: ours.state(), change: state, issuedAt: tokens.issuedAt() });
+  const sync = () => others.post({ type: "sync", feed: ours.state(), change: state, issuedAt: tokens.issuedAt() });
   const hope = (/** @type {Item} */ item) => hoped(item, pending);
   const over = () => new ClarionError(state.code ?? "disconnected", state.detail ?? "Not connected.");
 

@@ -22,12 +22,15 @@ export function parsed(data) {
  * @param {unknown} value
  */
 export const json = (value) =>
-  JSON.stringify(value, /** @this {any} */ function (key, said) {
-    const own = this[key];
-    if (own instanceof Date) return isNaN(+own) ? null : own.toISOString();
-    const all = /** @type {any[]} */ ([[], {}]);
-    return own?.toJSON && all.some(({ toJSON }) => toJSON === own.toJSON) ? own : said;
-  });
+  JSON.stringify(
+    value,
+    /** @this {any} */ function (key, said) {
+      const own = this[key];
+      if (own instanceof Date) return isNaN(+own) ? null : own.toISOString();
+      const all = /** @type {any[]} */ ([[], {}]);
+      return own?.toJSON && all.some(({ toJSON }) => toJSON === own.toJSON) ? own : said;
+    },
+  );
 
 export const ABNORMAL = 1006;
 export const TOKEN_REFUSED = 4401;

@@ -48,9 +48,7 @@ export function connectPeople(api, told) {
 
 /** The page is Ada's as far as its head goes. @param {Clarion} client */
 function hangBell(client) {
-  const bell = /** @type {import("../inbox/bell.js").ClarionBell} */ (
-    document.querySelector("clarion-bell")
-  );
+  const bell = /** @type {import("../inbox/bell.js").ClarionBell} */ (document.querySelector("clarion-bell"));
   bell.client = client;
   bell.classList.add("hung");
 }

@@ -30,8 +30,7 @@ export function stopsOf(story) {
   const attempts = new Map(story.deliveries.map((one) => [one.channel, [...one.attempts]]));
   const told = story.timeline.filter((step) => isNews(step, story));
   return told.map((step) => {
-    const attempt =
-      step.what === "attempted" ? attempts.get(step.channel ?? "")?.shift() : undefined;
+    const attempt = step.what === "attempted" ? attempts.get(step.channel ?? "")?.shift() : undefined;
     const [words, tone] = OUTCOMES[attempt?.outcome ?? ""] ?? [step.what, toneOf(step.what)];
     return { at: Date.parse(step.at), title: title(step, words), detail: step.detail ?? "", tone };
   });

@@ -188,8 +188,9 @@ export class FeedElement extends Base {
     if (typeof token !== "function") return this.#belongsTo(token && personOf(token));
     if (!this.#own) return this.#restart();
     const late = new Promise((resolve) => setTimeout(resolve, TOKEN_WITHIN_MS, null));
-    Promise.race([tokenOf(token).then(personOf, () => null), late])
-      .then((whose) => token === this.token && this.#belongsTo(whose));
+    Promise.race([tokenOf(token).then(personOf, () => null), late]).then(
+      (whose) => token === this.token && this.#belongsTo(whose),
+    );
   }
 
   /** @param {string | null} whose */

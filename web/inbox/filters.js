@@ -14,8 +14,7 @@ const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
 /** Which items are shown: tabs for their state, a list for their category where there are any. */
 export class Filters {
   #tabs = STATES.map((state) =>
-    element("button", { as: "tab", role: "tab", id: `tab-${state}`,
-      "data-state": state, "aria-controls": "panel" }),
+    element("button", { as: "tab", role: "tab", id: `tab-${state}`, "data-state": state, "aria-controls": "panel" }),
   );
   #row = element("div", { class: "tabs", role: "tablist" }, ...this.#tabs);
   #select = element("select", { part: "category" });
@@ -64,13 +63,14 @@ export class Filters {
    * @param {string[]} categories
    */
   #offer(words, categories) {
-    const options = ["", ...categories].map((value) => ({ value, label: value ? labelOf(words, value) : words.allCategories }));
+    const options = ["", ...categories].map((value) => ({
+      value,
+      label: value ? labelOf(words, value) : words.allCategories,
+    }));
     const written = JSON.stringify(options);
     if (written === this.#written) return;
     this.#written = written;
-    this.#select.replaceChildren(
-      ...options.map(({ value, label }) => element("option", { value }, label)),
-    );
+    this.#select.replaceChildren(...options.map(({ value, label }) => element("option", { value }, label)));
   }
 
   /** @param {KeyboardEvent} event */

@@ -72,12 +72,7 @@ export class Frame {
     this.#above.append(icon(UP), this.#aboveText);
     this.scroll.append(this.#above, list, ...this.#panel.elements, this.#older);
     this.element.append(
-      element(
-        "header",
-        { part: "header" },
-        this.#name,
-        element("div", { class: "tools" }, this.#allRead, tools),
-      ),
+      element("header", { part: "header" }, this.#name, element("div", { class: "tools" }, this.#allRead, tools)),
       this.#filters.element,
       this.#notice,
       this.scroll,

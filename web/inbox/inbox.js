@@ -51,8 +51,7 @@ export class ClarionInbox extends FeedElement {
 
   #list = new List(this.#commands, {
     open: (row) => this.#used("clarion-open", row, row.item),
-    act: (row, { textContent: label, href: url }) =>
-      this.#used("clarion-action", row, { item: row.item, label, url }),
+    act: (row, { textContent: label, href: url }) => this.#used("clarion-action", row, { item: row.item, label, url }),
     shown: (id) => this.#sightings.note(this.client, id),
     emptied: () => this.#frame.scroll.focus(),
   });
@@ -169,7 +168,9 @@ export class ClarionInbox extends FeedElement {
       readable: ["inbox", "unread"].includes(this.view) && items.length > 0 && this.#anyUnread(items),
       above: this.#above,
       page: this.#shelf,
-      trouble: this.#isLeft ? { text: this.words.states["signed-out"], retry: false } : troubleOf(connection, this.words),
+      trouble: this.#isLeft
+        ? { text: this.words.states["signed-out"], retry: false }
+        : troubleOf(connection, this.words),
       failure: this.#commands.failure,
     });
     if (items.length === 0 && !this.#shelf.failure) void this.#shelf.older();

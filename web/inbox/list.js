@@ -127,7 +127,12 @@ export class List {
     const wanted = this.#current ? this.#placeOf(this.#current) : -1;
     const stretches = this.#nearby.stretches(items.length, wanted);
     const isLong = items.length > MOST_ROWS;
-    const settle = isLong && hold(this.element, [...this.#rows.values()].map((row) => row.element));
+    const settle =
+      isLong &&
+      hold(
+        this.element,
+        [...this.#rows.values()].map((row) => row.element),
+      );
     this.#forget(new Set(stretches.flatMap(({ from, to }) => items.slice(from, to).map(({ id }) => id))));
     const rows = stretches.flatMap(({ from, to }) =>
       items.slice(from, to).map((item, n) => this.#row(item, from + n, from + n < fresh)),
@@ -214,7 +219,8 @@ export class List {
     /** What stands above the row's own has none. @type {HTMLAnchorElement | null} */
     const link = pressed.closest("a[href]");
     if (act) return button || (act === "more" ? row.unfold() : this.#commands[act](row));
-    if (!isPress || (shiftKey && !link)) event.preventDefault(); // text is being marked
+    if (!isPress || (shiftKey && !link))
+      event.preventDefault(); // text is being marked
     else if ((button || shiftKey || event.ctrlKey || event.metaKey) && (link ?? row.link)) {
       // The browser opens a link in another tab by itself; the page shall not be asked about this one
       if (!link) open(row.link?.href, "_blank", "noopener,noreferrer");

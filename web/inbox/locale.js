@@ -12,7 +12,10 @@ const formats = new Map();
 export function localeOf(lang) {
   for (const look of [() => lang, () => navigator.language, ...browsers(), () => "en"]) {
     try {
-      const tag = /** @type {string} */ (look()).trim().replace(/[.@,;\s].*$/s, "").replace(/_/g, "-");
+      const tag = /** @type {string} */ (look())
+        .trim()
+        .replace(/[.@,;\s].*$/s, "")
+        .replace(/_/g, "-");
       const [known] = Intl.DateTimeFormat.supportedLocalesOf(tag);
       if (known) return known;
     } catch {

@@ -39,7 +39,7 @@ export class Panel {
     if (loading) this.#loading.setAttribute("aria-label", words.loading);
     this.#message.hidden = shown > 0 || loading;
     this.#message.classList.toggle("trouble", !!trouble);
-    this.#retry.hidden = !(trouble?.retry);
+    this.#retry.hidden = !trouble?.retry;
     write(this.#retry, words.retry);
     this.#draw(trouble ? CLOUD : BELL);
     const label = look.view.state === "inbox" ? labelOf(words, look.view.category) : "";

@@ -16,12 +16,15 @@ const Resize = globalThis.ResizeObserver ?? nothing;
 export { page as document, Resize as ResizeObserver };
 
 /** What elements extend; on a server one that is made shows nothing. */
-export const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {
-  isConnected = false;
-  getAttribute() {
-    return null;
-  }
-});
+export const Base = /** @type {typeof HTMLElement} */ (
+  globalThis.HTMLElement ??
+    class {
+      isConnected = false;
+      getAttribute() {
+        return null;
+      }
+    }
+);
 if (!globalThis.HTMLElement) Object.setPrototypeOf(Base.prototype, nothing);
 
 /**

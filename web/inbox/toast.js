@@ -48,8 +48,14 @@ export class Toaster {
     const cross = element("button", { class: "action", "aria-label": close });
     cross.append(icon(CROSS));
     const made = element("div", { as: "toast" }, words, cross);
-    if (time) words.append(element("time", { class: "toast-time", datetime: time.at },
-      relativeTime(new Date(time.at), time.now, time.locale)));
+    if (time)
+      words.append(
+        element(
+          "time",
+          { class: "toast-time", datetime: time.at },
+          relativeTime(new Date(time.at), time.now, time.locale),
+        ),
+      );
     if (action) {
       const button = element("button", { class: "button", part: "toast-action" }, action.label);
       button.addEventListener("click", () => {
@@ -107,7 +113,10 @@ export class Toaster {
 
   /** @param {HTMLElement} toast */
   #count(toast) {
-    this.#toasts.set(toast, setTimeout(() => this.drop(toast), SHOWN_FOR_MS));
+    this.#toasts.set(
+      toast,
+      setTimeout(() => this.drop(toast), SHOWN_FOR_MS),
+    );
   }
 
   #hold() {

@@ -109,11 +109,7 @@ function useHandlers(element, handlers) {
   useEffect(() => {
     const leaving = new AbortController();
     for (const name of HANDLERS) {
-      element.current.addEventListener(
-        EVENTS[name],
-        (event) => newest.current[name]?.(event.detail, event),
-        leaving,
-      );
+      element.current.addEventListener(EVENTS[name], (event) => newest.current[name]?.(event.detail, event), leaving);
     }
     return () => leaving.abort();
   }, []);

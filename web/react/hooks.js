@@ -53,5 +53,9 @@ function useLive(event, read, onServer) {
     },
     [client, taken, event],
   );
-  return useSyncExternalStore(subscribe, () => taken.value, () => onServer);
+  return useSyncExternalStore(
+    subscribe,
+    () => taken.value,
+    () => onServer,
+  );
 }
