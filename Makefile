@@ -31,6 +31,7 @@ check: ## formatting, lint, types of Python and JavaScript, translations, unit t
 	@scripts/setup dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(NODE)/biome check --error-on-warnings .
 	$(NODE)/pyright
 	$(NODE)/tsc --project web/tsconfig.json
 	$(NODE)/tsc --project web/build/tsconfig.json
@@ -95,7 +96,7 @@ format: ## write Python and JavaScript as `make check` wants them
 	@scripts/setup dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(NODE)/biome check --write .
+	$(NODE)/biome format --write .
 
 lock: ## choose versions anew within pyproject.toml and package.json: uv.lock, its exports, package-lock.json
 	@scripts/setup dev
