@@ -24,8 +24,8 @@ def migrate_all(
     Safe to run at any time and from several places at once; does nothing where nothing is to do.
     Run it before the services of a new release start. With --partitions, for a daily job: where
     notifiers may not create tables. With --restored, once after every restore from a backup, and
-    before notifiers start: versions of inboxes repeat with other content, so clients have to read
-    anew.
+    before notifiers start: versions of inboxes repeat with other content, so clients have to load
+    their inboxes again.
     """
     from clarion.bus import migrate_bus
     from clarion.setting_names import ALL_NAMES
@@ -44,7 +44,7 @@ def migrate_all(
         typer.echo("The database has the newest schema.")
         if restored:
             await epoch_begun()
-            typer.echo("The database has a new epoch: clients will read their inboxes anew.")
+            typer.echo("The database has a new epoch: clients will load their inboxes again.")
         if await migrate_bus(SharedSettings.read(ALL_NAMES).amqp_url):
             typer.echo("The broker has the newest exchanges and queues.")
 

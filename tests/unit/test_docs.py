@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -81,6 +82,67 @@ def test_recipes_name_files_that_are_there() -> None:
         named = [one for one in re.findall(r"`([^`\s]+)`", recipe) if "/" in one]
         assert named
         assert [one for one in named if not (ROOT / one).exists()] == []
+
+
+def test_every_source_file_that_the_architecture_names_exists() -> None:
+    page = (ROOT / "docs" / "concepts" / "architecture.md").read_text()
+    named = re.findall(r"`((?:clarion|services|tests)/[\w/]+\.py)`", page)
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_no_step_of_a_walk_returns_to_a_file() -> None:
+    page = (ROOT / "docs" / "concepts" / "architecture.md").read_text()
+    walks = re.findall(r"^## The path of .*?(?=^## )", page, re.MULTILINE | re.DOTALL)
+    assert len(walks) == 3
+    for walk in walks:
+        steps = re.findall(r"^\d+\. `([\w/]+\.py)`", walk, re.MULTILINE)
+        assert len(steps) == len(set(steps)) == len(re.findall(r"^\d+\. ", walk, re.MULTILINE))
+
+
+def test_every_test_file_that_the_proofs_name_exists() -> None:
+    page = (ROOT / "docs" / "concepts" / "proofs.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)`", page)
+    assert named
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_every_module_that_a_page_runs_exists() -> None:
+    named = {
+        module
+        for page in PAGES
+        for module in re.findall(r"python -m ([a-z_.]+[a-z_])", page.read_text())
+    }
+    assert named
+    assert [module for module in sorted(named) if find_spec(module) is None] == []
+
+
+def test_every_command_that_a_page_runs_exists() -> None:
+    reference = cli_reference.FILE.read_text()
+    commands = {
+        command
+        for page in PAGES
+        for block in re.findall(r"```\n(.*?)```", page.read_text(), re.DOTALL)
+        for command in re.findall(r"^(?:\.venv/bin/)?clarion ([a-z]+)", block, re.MULTILINE)
+    }
+    assert commands
+    assert [name for name in commands if f"## `clarion {name}`" not in reference] == []
+
+
+def test_every_setting_that_a_page_names_exists() -> None:
+    known = set(re.findall(r"^#?(CLARION_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    known |= {"CLARION_VERSION"}  # of docker compose
+    named = {
+        (page.name, name)
+        for page in SITE
+        for name in re.findall(r"CLARION_[A-Z0-9_]*[A-Z0-9]", page.read_text())
+    }
+    assert {(page, name) for page, name in named if name not in known} == set()
+
+
+def test_the_outbox_guide_shows_the_table_of_the_example() -> None:
+    guide = (ROOT / "docs" / "guides" / "outbox.md").read_text()
+    assert (ROOT / "examples" / "outbox" / "outbox.sql").read_text() in guide
 
 
 def test_the_close_codes_page_is_the_table_of_the_code() -> None:
