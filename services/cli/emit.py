@@ -31,7 +31,7 @@ def emit(
     ] = None,
     category: Annotated[str | None, typer.Option(help="What preferences go by.")] = None,
     lane: Annotated[str | None, typer.Option(help="urgent or normal.")] = None,
-    id: Annotated[str | None, typer.Option(help="Idempotency key: sent twice, it makes one notification.")] = None,
+    id: Annotated[str | None, typer.Option(help="Idempotency key: a repeat is ignored.")] = None,
     source: Annotated[str | None, typer.Option(help="Who says so; part of the id.")] = None,
     url: Url = None,
 ) -> None:
