@@ -1,4 +1,4 @@
-"""The calls of the pusher and their OpenAPI document; `app` adds what stands behind them."""
+"""The routes of the pusher and their OpenAPI document; `app` adds the resources behind them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from services.pusher.openapi import install_openapi
 from services.pusher.routes import inbox, live, stream, tickets, web
 
 SHARD = "shard"
-"""By it a proxy chooses the pusher; clients may put it on every address."""
+"""A proxy chooses the pusher by it; clients may send it with every request."""
 TAGS = [
-    {"name": "inbox", "description": "A subscriber's items, and what is done with them."},
-    {"name": "live", "description": "The feed, and tickets that open it."},
+    {"name": "inbox", "description": "A subscriber's items and the commands on them."},
+    {"name": "live", "description": "The feed and the tickets that open it."},
 ]
-"""In the order in which they are shown."""
+"""In display order."""
 DOCUMENT_PATH = "/v1/inbox/openapi.json"
 
 
@@ -31,7 +31,7 @@ ROUTES = [route for router in (*OPEN_ROUTERS, *CALLS) for route in router.routes
 
 
 def create_api(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
-    """What they need is looked for in the state of the app. Health and metrics come later."""
+    """Routes find the engine in `app.state`; health and metrics are added by `app`."""
     api = new_api(
         "Clarion inbox",
         "1",
@@ -49,7 +49,7 @@ def create_api(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
 
 
 def api_document() -> dict[str, Any]:
-    """The document, without anything that runs."""
+    """The document, without starting anything."""
     api = create_api()
     api.include_router(operations_router({}))
     return api.openapi()

@@ -37,12 +37,12 @@ REQUEST_HEADERS = (
     "last-event-id",
     "traceparent",
 )
-"""What a page of another origin may send."""
+"""Allowed by CORS."""
 
 
 def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> FastAPI:
-    """The app on resources that are open already. Serve it with `ws=LiveProtocol`: the lifespan
-    gives the protocol its engine."""
+    """The app on open resources. Serve it with `ws=LiveProtocol`, which finds the engine in the
+    lifespan state."""
     verifier = open_verifier(
         secret=settings.token_secret,
         previous=settings.token_secret_previous,
@@ -81,7 +81,7 @@ def create_app(settings: PusherSettings, *, bus: Bus, database: Database) -> Fas
 
 
 def checks(app: FastAPI, bus: Bus, database: Database) -> Mapping[str, Check]:
-    """What the pusher needs to do its work."""
+    """The readiness checks."""
 
     async def check_bus() -> str | None:
         status = bus.status()
@@ -99,7 +99,7 @@ def checks(app: FastAPI, bus: Bus, database: Database) -> Mapping[str, Check]:
         if engine is None:
             return "It has not started."
         if not engine.revocations.is_loaded:
-            return "It has not read yet which tokens were revoked."
+            return "It has not loaded the revoked tokens yet."
         return "It is stopping." if engine.drain.has_begun else None
 
     return {

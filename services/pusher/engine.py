@@ -1,4 +1,4 @@
-"""The pusher of one process: it owns the hub, the sessions and what serves them."""
+"""The pusher of one process: owns the hub, the sessions and the services around them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _random = SystemRandom()
 
 
 class Engine:
-    """Made inside a running event loop; `start` and `stop` frame its life."""
+    """Create it inside a running event loop."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class Engine:
         self.allowed_origins = AllowedOrigins(settings.allowed_origins)
 
     async def start(self) -> None:
-        """Listen to the bus; wait a while for what is needed to judge tokens."""
+        """Start the background tasks; wait a while for the revocations, which tokens need."""
         self.background.start("live", self.subscriber.run)
         self.background.start("watch", self.subscriber.watch)
         self.background.start("epochs", lambda: self.epochs.run(self.gap_filler.reconcile))
@@ -152,7 +152,7 @@ class Engine:
         await self.revocations.wait_until_loaded(START_S)
 
     async def stop(self) -> None:
-        """Cut what is still open and end every task."""
+        """Abort the open sessions and end every task."""
         for session in tuple(self.sessions):
             session.abort()
         await self.background.stop(STOP_S)
@@ -162,7 +162,7 @@ class Engine:
         self.timer_wheel.close()
 
     def address_of(self, peer: Any, forwarded: Sequence[str]) -> str:
-        """By which address a connection is counted; `peer` is as of its transport."""
+        """The address that limits apply to; `peer` is the transport's `peername`."""
         host = str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else UNKNOWN
         return address_of(host, forwarded, self.settings.trusted_proxies)
 
@@ -175,7 +175,7 @@ class Engine:
         address: str,
         fd: int,
     ) -> Session:
-        """A session for an accepted handshake; it may be closing already."""
+        """A session for an accepted handshake, possibly closing already."""
         session = self._new_session(transport, writer, address, fd)
         session.write(accepted.response)
         if accepted.is_foreign:
@@ -202,7 +202,7 @@ class Engine:
         hello: Hello,
         address: str,
     ) -> Session:
-        """A session that only listens, and whose token is known; it may be closing already."""
+        """A session that only reads, for a verified token; possibly closing already."""
         session = self._new_session(transport, writer, address)
         self._authenticator.authenticate(session, claims)
         self.dispatch(session, hello)
@@ -227,15 +227,15 @@ class Engine:
         return session
 
     def dispatch(self, session: Session, work: WorkItem) -> None:
-        """Handle a client frame in its turn."""
+        """As `FrameDispatcher.dispatch`."""
         self._dispatcher.dispatch(session, work)
 
     def resume(self, session: Session, cause: str) -> None:
-        """As `context.SessionContext.resume`."""
+        """As `SessionContext.resume`."""
         self._dispatcher.schedule_resume(session, cause)
 
     def on_session_closed(self, session: Session) -> None:
-        """As `context.SessionContext.on_session_closed`."""
+        """As `SessionContext.on_session_closed`."""
         self.receipts.record(session)
         self.sessions.discard(session)
         self.session_limits.release(session)
@@ -245,6 +245,6 @@ class Engine:
         SESSIONS.dec()
 
     def take_frame_quota(self, session: Session) -> bool:
-        """Whether the session may send one more frame now."""
+        """Count one frame of the client; `False` where it exceeds the rate limit."""
         burst = self.settings.max_frames_per_minute
         return session.bucket.take(self.clock(), burst / 60, burst)

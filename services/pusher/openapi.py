@@ -11,7 +11,7 @@ from clarion.http.methods import with_heads
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Make `app.openapi()` tell of HEAD, and show examples."""
+    """Add HEAD and examples to `app.openapi()`."""
     plain = app.openapi
     made: list[dict[str, Any]] = []
 

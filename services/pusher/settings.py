@@ -11,16 +11,16 @@ from clarion.http.client_address import Network
 from clarion.settings import Networks, Origins, SharedSettings, TokenSecret
 
 MIN_BACKLOG_BYTES = 64 * 1024
-"""A longer frame is asked for room, whatever waits."""
+"""A shorter frame fits into every empty write buffer, without a check."""
 
 
 class PusherSettings(SharedSettings):
-    """What the pusher reads beside the shared settings."""
+    """The settings that only the pusher reads."""
 
     port: int = Field(default=8001, ge=0, le=65535)
     token_secret: TokenSecret | None = Field(default=None, repr=False)
     token_secret_previous: TokenSecret | None = Field(default=None, repr=False)
-    """Signs nothing any more; what it has signed still holds."""
+    """Its tokens stay valid; nothing is signed with it any more."""
     token_jwks_url: str | None = None
     allowed_origins: Annotated[Origins, NoDecode] = Field(default_factory=list[str])
     token_in_query: bool = True
@@ -39,8 +39,8 @@ class PusherSettings(SharedSettings):
     """0 for no limit, as with the next two."""
     max_sessions_per_address: int = Field(default=0, ge=0)
     max_sessions_unix: int = Field(default=0, ge=0)
-    """Of all peers on Unix sockets together; they have no address."""
+    """For all peers on Unix sockets together, which have no address."""
     max_session_age_s: int = Field(default=86_400, ge=0)
     trusted_proxies: Annotated[Networks, NoDecode] = Field(default_factory=list[Network])
-    """Proxies that are believed about whom they speak for."""
+    """Proxies whose `X-Forwarded-For` is trusted."""
     handshakes_per_s: int = Field(default=500, ge=1)

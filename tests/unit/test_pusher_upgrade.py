@@ -124,7 +124,7 @@ def test_what_websockets_lets_in_we_do(offered: list[str], upper: bool) -> None:
     ],
 )
 def test_what_is_no_request_is_unreadable(data: bytes) -> None:
-    with pytest.raises(BadRequest, match="cannot be read"):
+    with pytest.raises(BadRequest, match="not valid HTTP"):
         Handshake(data)
 
 

@@ -1,9 +1,9 @@
-"""How many requests one subscriber may make, and what every answer says of it.
+"""The rate limit of REST requests per subscriber, with `RateLimit` fields on every response.
 
 The fields are those of draft-ietf-httpapi-ratelimit-headers-10, structured fields (RFC 9651):
 `RateLimit-Policy: "subscriber";q=3000;w=60` is the quota and its window in seconds,
-`RateLimit: "subscriber";r=2999;t=1` how many requests remain and in how many seconds there will be
-more. Where none remains, `Retry-After` says the same as `t`.
+`RateLimit: "subscriber";r=2999;t=1` the remaining requests and the seconds until there are more.
+Where none remains, `Retry-After` equals `t`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SCOPE_KEY = "clarion.quota"
 
 
 class QuotaStatus(NamedTuple):
-    """Where one request leaves its subscriber."""
+    """The quota of a subscriber after one request."""
 
     is_allowed: bool
     remaining: int
@@ -36,8 +36,8 @@ class QuotaStatus(NamedTuple):
 
 
 class Quota:
-    """Requests of one process. The table holds those who asked within the last window: buckets
-    that are full again are forgotten, for a new one would be the same."""
+    """The quotas of one process. Only subscribers of the last window take memory: a bucket that is
+    full again equals a new one and is dropped."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
         self._limit = per_minute
@@ -45,7 +45,7 @@ class Quota:
         self._buckets = Buckets(clock, self._per_s, per_minute)
 
     def take(self, claims: SubscriberToken) -> QuotaStatus:
-        """Count one request. One that is refused takes nothing."""
+        """Count one request; a refused one is free."""
         name = feed_key(claims.tenant, claims.subscriber)
         is_allowed = self._buckets.take(name)
         level = self._buckets.level(name)
@@ -53,8 +53,7 @@ class Quota:
         return QuotaStatus(is_allowed, remaining, math.ceil((remaining + 1 - level) / self._per_s))
 
     def charge(self, scope: Scope, claims: SubscriberToken) -> None:
-        """Count one request, and have its answer say where that leaves the subscriber. Raises
-        `TooMany`."""
+        """Count one request and add the fields to its response. Raises `TooMany`."""
         if self._limit == NO_LIMIT:
             return
         standing = self.take(claims)
@@ -67,13 +66,12 @@ class Quota:
 
 
 class QuotaMiddleware:
-    """Puts the fields that `Quota.charge` left into the answer, whichever it is."""
+    """Adds the fields of `Quota.charge` to the response, including error responses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An ASGI application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -89,7 +87,7 @@ class QuotaMiddleware:
 
 
 def fields(limit: int, standing: QuotaStatus) -> list[tuple[bytes, bytes]]:
-    """The header fields of an answer."""
+    """The header fields of a response."""
     values = (
         f'"{POLICY}";r={standing.remaining};t={standing.more_after_s}',
         f'"{POLICY}";q={limit};w={WINDOW_S}',

@@ -1,8 +1,8 @@
-"""Which subscriber tokens hold no longer: all of it in memory, so that judging costs a look-up.
+"""Revoked subscriber tokens, all in memory, so that a check is a look-up.
 
-The table `revocations` is the truth. It is read whole before the first token is judged, then what
-changed every `POLL_S`; what the gateway announces meanwhile holds at once. A pusher that was deaf,
-or starts later, so knows what all others know.
+The table `revocations` is authoritative. It is loaded before the first token is accepted, and its
+changes are polled every `POLL_S`; announcements of the gateway apply at once. So a pusher that
+missed announcements, or starts later, knows the same as all others.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ log = structlog.get_logger("clarion.pusher")
 
 POLL_S = 2.0
 OVERLAP = timedelta(seconds=30)
-"""How much longer than another a transaction may take that began before it."""
+"""How much later than a younger transaction an older one may commit."""
 PAGE = 5_000
 FORGET_EVERY_S = 600.0
 
 
 class Revocations:
-    """`on_change` is told of each revocation that was not known."""
+    """`on_change` is called with each new revocation."""
 
     def __init__(self, database: Database, on_change: Callable[[Revocation], None]) -> None:
         self._database = database
@@ -42,17 +42,17 @@ class Revocations:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the store was read once; no token may be judged before."""
+        """Whether the table was read; no token may be accepted before."""
         return self._loaded.is_set()
 
     async def wait_until_loaded(self, timeout_s: float) -> None:
-        """Wait for that, but not longer."""
+        """Wait until `is_loaded`, at most so long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._loaded.wait()
 
     def require_loaded(self) -> None:
-        """Raises `Unavailable` before the store was read."""
+        """Raises `Unavailable` before `is_loaded`."""
         if not self.is_loaded:
             raise Unavailable("The pusher is still starting.", code="starting", retry_after_s=1)
 
@@ -63,7 +63,7 @@ class Revocations:
             raise Unauthorized("The token was revoked; ask for a new one.", code="token_revoked")
 
     def apply(self, revocation: Revocation) -> None:
-        """It holds from now on."""
+        """Enforce it from now on."""
         key = (revocation.tenant, revocation.subscriber, revocation.jti or EVERY_TOKEN)
         known = self._known.get(key)
         if known is not None and known.issued_before >= revocation.issued_before:
@@ -72,7 +72,7 @@ class Revocations:
         self._on_change(revocation)
 
     async def run(self) -> None:
-        """Keep up with the store, for ever."""
+        """Poll the store until cancelled."""
         forgot_at = time.time()
         while True:
             try:
@@ -85,7 +85,7 @@ class Revocations:
             await asyncio.sleep(POLL_S)
 
     async def read(self) -> None:
-        """Hear what changed in the store. Raises `StoreUnavailable`."""
+        """Apply the changes since the last read. Raises `StoreUnavailable`."""
         place = self._place.back(OVERLAP)
         while True:
             async with self._database.driver() as connection:
@@ -112,10 +112,10 @@ class Revocations:
 
 
 class CheckedVerifier:
-    """As `TokenVerifier`; a token that was revoked does not hold (`token_revoked`).
+    """As `TokenVerifier`, but refuses revoked tokens (`token_revoked`).
 
-    What it returns may be acted on in the same turn of the event loop: a revocation that comes
-    later finds the session in the hub. After any other wait it has to be asked again: `recheck`.
+    A result is valid within the same iteration of the event loop: a later revocation finds the
+    session in the hub. After any other wait, call `recheck`.
     """
 
     def __init__(self, verifier: TokenVerifier, revocations: Revocations) -> None:
@@ -136,7 +136,7 @@ class CheckedVerifier:
         return claims
 
     def recheck(self, token: SubscriberToken) -> None:
-        """Raises `Unauthorized` where a token that was judged before holds no longer."""
+        """Raises `Unauthorized` where a verified token has expired or been revoked since."""
         if token.expires_at <= time.time():
             raise Unauthorized("The token has expired; ask for a new one.", code="token_expired")
         self._revocations.check(token)

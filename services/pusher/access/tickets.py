@@ -1,8 +1,7 @@
-"""Single-use tickets: what a page that can set no header puts into an address instead of its token.
+"""Single-use tickets, for pages that cannot set a header: they go into a URL in place of the token.
 
-A ticket opens one session within `TICKET_S`, whichever pusher it is shown to: redeeming it deletes
-its row. It stands for the token that it was made with, whose end is the session's end. Only its
-hash is stored.
+A ticket opens one session within `TICKET_S`, at any pusher: redeeming it deletes its row. The
+session ends when the token that requested the ticket expires. Only the hash is stored.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ DELETE FROM tickets WHERE hash IN
 
 
 class Tickets:
-    """Every method raises `StoreUnavailable` where the database is away."""
+    """Every method raises `StoreUnavailable`."""
 
     def __init__(self, database: Database, revocations: Revocations) -> None:
         self._database = database
         self._revocations = revocations
 
     async def make(self, claims: SubscriberToken) -> tuple[str, datetime]:
-        """A ticket and when it ends; some that have ended are deleted with it."""
+        """A new ticket and its expiry. Deletes some expired tickets too."""
         ticket = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
         async with self._database.driver() as connection:
             await connection.execute(TRIM, TRIM_BATCH)
@@ -64,11 +63,11 @@ class Tickets:
         return ticket, expires_at
 
     async def redeem(self, ticket: str) -> SubscriberToken:
-        """What the token claims that it was made with; the ticket is used up. Raises `Unauthorized`
-        with the code `ticket_invalid`, `token_expired` or `token_revoked`."""
+        """Use the ticket up and return the claims of its token. Raises `Unauthorized` with the
+        code `ticket_invalid`, `token_expired` or `token_revoked`."""
         row = await self._database.run(lambda tx: tx.fetchrow(REDEEM, hash_of(ticket)))
         if row is None or not row["holds"]:
-            raise Unauthorized("The ticket was used or is too old.", code="ticket_invalid")
+            raise Unauthorized("The ticket was used already or has expired.", code="ticket_invalid")
         claims = SubscriberToken(
             tenant=row["tenant"],
             subscriber=row["subscriber"],
@@ -84,5 +83,4 @@ class Tickets:
 
 
 def hash_of(ticket: str) -> bytes:
-    """As it is stored."""
     return sha256(ticket.encode()).digest()

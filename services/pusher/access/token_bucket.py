@@ -1,15 +1,15 @@
-"""Rates that need a clock but no timer."""
+"""Token buckets: rate limits that need a clock but no timer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 MAX_BUCKETS = 10_000
-"""Of one kind; past it those that are full again are forgotten."""
+"""Per `Buckets`; beyond it, full buckets are dropped."""
 
 
 class Bucket:
-    """A token bucket: `burst` at once, `per_s` in the long run. It fills when it is asked."""
+    """Allows `burst` at once and `per_s` in the long run. Refills on access."""
 
     __slots__ = ("_at", "_level")
 
@@ -18,7 +18,7 @@ class Bucket:
         self._at = now
 
     def take(self, now: float, per_s: float, burst: float, reserve: float = 0) -> bool:
-        """Take one, so that `leave` are left for others; `False` where there are too few."""
+        """Take one token if at least `reserve` remain."""
         self._level = min(burst, self._level + (now - self._at) * per_s)
         self._at = now
         if self._level < 1 + reserve:
@@ -27,25 +27,25 @@ class Bucket:
         return True
 
     def give_back(self) -> None:
-        """What was taken was not used."""
+        """Return an unused token."""
         self._level += 1
 
     def has_tokens(self, count: float, now: float, per_s: float, burst: float) -> bool:
-        """Whether so many could be taken now."""
+        """Whether so many tokens are available."""
         return min(burst, self._level + (now - self._at) * per_s) >= count
 
     @property
     def level(self) -> float:
-        """What was left when it was last asked."""
+        """The tokens left at the last access."""
         return self._level
 
     def is_full(self, now: float, per_s: float, burst: float) -> bool:
-        """Whether nothing would be lost by forgetting it."""
+        """Whether it equals a new bucket."""
         return self._level + (now - self._at) * per_s >= burst
 
 
 class Buckets:
-    """One bucket for each name that takes from it."""
+    """One bucket per name."""
 
     def __init__(self, clock: Callable[[], float], per_s: float, burst: float) -> None:
         self._clock = clock
@@ -58,7 +58,7 @@ class Buckets:
         return len(self._buckets)
 
     def take(self, name: str) -> bool:
-        """Take one of this name's; `False` where there is none."""
+        """Take one token of this name; `False` where there is none."""
         now = self._clock()
         bucket = self._buckets.get(name)
         if bucket is None:
@@ -68,13 +68,13 @@ class Buckets:
         return bucket.take(now, self._per_s, self._burst)
 
     def give_back(self, name: str) -> None:
-        """What this name took last was not used."""
+        """Return an unused token of this name."""
         bucket = self._buckets.get(name)
         if bucket is not None:
             bucket.give_back()
 
     def level(self, name: str) -> float:
-        """What the last `take` of this name's left."""
+        """The tokens left after the last `take` of this name."""
         return self._buckets[name].level
 
     def _sweep(self, now: float) -> None:

@@ -1,6 +1,6 @@
-"""The live feed: announcements arrive, are put in order, and reach every session that is due.
+"""The live feed: from announcements on the bus to the sessions.
 
-`announcement_subscriber` hears `clarion.live`, `hub` orders the frames of each feed, `fanout`
-writes them, `gaps` reads from PostgreSQL what was missed. A session is known only as
+`announcement_subscriber` receives from `clarion.live`, `hub` orders the frames of each feed,
+`fanout` writes them, `gaps` reads missed ones from PostgreSQL. A session is known here only as a
 `listener.Listener`.
 """

@@ -1,4 +1,4 @@
-"""Hears `clarion.live` and gives the frames to the hub; notices when it was deaf."""
+"""Subscribes to `clarion.live`, hands frames to the hub, and reconciles after interruptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH_SIZE = 32
 POLL_S = 0.5
 WARNING_INTERVAL_S = 60.0
 FOREIGN_PUBLISHER = (
-    "Somebody else than Clarion's own users (CLARION_AMQP_OWN_USERS) publishes to clarion.live."
+    "A user outside CLARION_AMQP_OWN_USERS publishes to clarion.live; its messages are ignored."
 )
 
 _announcement = msgspec.msgpack.Decoder(Announcement).decode
@@ -55,7 +55,7 @@ class AnnouncementSubscriber:
         self._next_warning_at = 0.0
 
     async def run(self) -> None:
-        """Announce to the hub what comes."""
+        """Receive until cancelled."""
         subscription = self._subscription = self._bus.listen(list(self._keys))
         try:
             while True:
@@ -66,8 +66,8 @@ class AnnouncementSubscriber:
             await subscription.close()
 
     async def watch(self) -> None:
-        """Have the feeds compared with the store after each time the link was lost, and every
-        `RECONCILE_S` whatever happened; those that heard of versions they had passed, at once."""
+        """Reconcile all feeds with the store after each interruption of the subscription and every
+        `RECONCILE_S`; those that received an old version, at once."""
         loop = asyncio.get_running_loop()
         checked, checked_at = self.epoch(), loop.time()
         while True:
@@ -100,19 +100,19 @@ class AnnouncementSubscriber:
             await self._subscription.unbind(key)
 
     def epoch(self) -> tuple[int, int]:
-        """As `LiveSubscription.epoch`, over all subscriptions."""
+        """As `LiveSubscription.epoch`, across subscriptions."""
         subscription = self._subscription
         return id(subscription), subscription.epoch() if subscription is not None else 0
 
     def _reject(self) -> None:
         FOREIGN_ANNOUNCEMENTS.inc()
         now = asyncio.get_running_loop().time()
-        if now >= self._next_warning_at:  # a stranger's flood fills no log
+        if now >= self._next_warning_at:  # a flood must not fill the log
             self._next_warning_at = now + WARNING_INTERVAL_S
             log.warning("announcement_not_allowed", detail=FOREIGN_PUBLISHER)
 
     def _handle(self, batch: Sequence[Received]) -> None:
-        """Frames that came together are announced together: those of one feed make one write."""
+        # Announced together, so that the frames of one feed are one write
         announced: list[FeedFrame] = []
         for received in batch:
             if received.user_id not in self._own_users:

@@ -1,6 +1,8 @@
-"""Tells the other pushers what changed here. What arrives while a publish is in flight leaves as
-one message; a broker that is away costs nobody a wait, for the others find a change by themselves
-(`GapFiller.reconcile`)."""
+"""Announces changes made here to the other pushers.
+
+Frames that arrive during a publish are batched into one message. Nothing waits for an unavailable
+broker: the other pushers find the change by themselves (`GapFiller.reconcile`).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Announcer:
-    """Publishes frames to `clarion.live`, in the order given, while `run` runs."""
+    """Publishes frames to `clarion.live`, in order, while `run` runs."""
 
     def __init__(self, bus: Bus, *, shards: int) -> None:
         self._bus = bus
@@ -36,7 +38,7 @@ class Announcer:
         self._wake = asyncio.Event()
 
     def announce(self, frames: Sequence[FeedFrame]) -> None:
-        """Publish these soon. Past `MAX_WAITING` what waits is dropped and counted."""
+        """Publish these soon. Beyond `MAX_WAITING` the waiting frames are dropped and counted."""
         if not frames:
             return
         if len(self._waiting) >= MAX_WAITING:
@@ -46,7 +48,7 @@ class Announcer:
         self._wake.set()
 
     async def run(self) -> None:
-        """Publish for ever."""
+        """Publish until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -1,11 +1,11 @@
-"""Which history this process passes on (`clarion.records.epoch`), and what tells of another.
+"""The epoch that this process delivers (`clarion.records.epoch`), and how a change is detected.
 
-The row is read every `POLL_S`, and at once where a page of the store bears another epoch than the
-known one. A change takes every feed back to nothing: what sessions were given is true no longer,
-and each reads anew. The epoch is ended here where an inbox is behind what was passed on, and where
-the row itself went back; a second pusher that finds the same finds it ended already. After the
-server or the tables behind the address have changed, every head is compared at once, so that a
-failover that lost nothing changes nothing.
+The row is polled every `POLL_S`, and read at once when a page carries an unknown epoch. A change
+resets every feed, because the delivered history is no longer valid, and every session replays. The
+epoch is ended here when an inbox is behind the delivered version, and when the row itself went
+back; a second pusher with the same finding sees it ended already. When the server or the tables
+behind the address have changed, every head is compared at once, so that a failover without loss
+changes nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ POLL_S = 1.0
 
 
 class LastDelivered(NamedTuple):
-    """The last version that a feed passed on, and of which epoch."""
+    """The last version that a feed delivered, and its epoch."""
 
     epoch: str
     version: int
@@ -43,17 +43,17 @@ class Epochs:
         self._hub = hub
         self._known: Epoch | None = None
         self._checked_server = ""
-        """The server and tables whose heads were compared last; a crash of the loop keeps it."""
+        """The server and tables whose heads were compared last; survives a restart of `run`."""
         self._read_lock = asyncio.Lock()
-        """Reads follow one another, so that what the later one says is the newer."""
+        """Serialises reads, so that the later one is the newer."""
 
     @property
     def current(self) -> str:
-        """As it was last read; empty before."""
+        """As last read; empty before."""
         return self._known.value if self._known is not None else ""
 
     async def run(self, reconcile: Callable[[], Awaitable[None]]) -> None:
-        """Keep up with the store, for ever; `check` compares every feed with its head."""
+        """Poll until cancelled; `reconcile` compares every feed with its head."""
         while True:
             try:
                 server = (await self.read()).server
@@ -65,22 +65,20 @@ class Epochs:
             await asyncio.sleep(POLL_S)
 
     async def read(self) -> Epoch:
-        """As it is now."""
         async with self._read_lock:
             return await self._read()
 
     def last_delivered(self, feed: Feed) -> LastDelivered:
-        """As it is before the store is asked."""
+        """To be taken before a read of the store."""
         return LastDelivered(self.current, feed.version or 0)
 
     async def validate(self, before: LastDelivered, epoch: str, head: int) -> bool:
-        """Whether what was read of a feed may be used; `before` is what it had passed on when that
-        was asked for. Where it may not, the feed begins anew, for a `head` behind that ends the
-        epoch. Where it may, nothing may be awaited between the answer and its use."""
+        """Whether a page of a feed may be used; `before` is from before the read. A `head` behind
+        it ends the epoch. Await nothing between a `True` and the use of the page."""
         if epoch != self.current and epoch != (await self.read()).value:
             return False
         if before.epoch not in ("", epoch):
-            return False  # what came since was perhaps passed over
+            return False  # frames in between may have been ignored
         if head < before.version:
             await self._end(epoch, before.version, head)
         return head >= before.version
@@ -104,7 +102,8 @@ class Epochs:
     async def _fetch(self, tx: Driver) -> Epoch:
         found, known = await read_epoch(tx), self._known
         if known is not None and known.value != found.value and found.began_at <= known.began_at:
-            await end_epoch(tx, found.value, known.began_at)  # the row is of a backup too
+            # The row was restored from a backup too
+            await end_epoch(tx, found.value, known.began_at)
             found = await read_epoch(tx)
         return found
 

@@ -1,9 +1,8 @@
-"""The innermost loop: frames that came together, to every session that can take its own at once.
+"""The innermost loop: writes a batch of frames to every session that is ready for its own.
 
-A frame costs what the system call costs, and little more: sessions are asked in one loop, without
-a call for each, and the system calls follow one another from within C. A peer that is sent the
-next frame before it has read the last need not be woken for it, and to wake one costs more than
-all that is done here (`bench/measures/writing.py`).
+A frame costs little more than its system call: the loop makes no call per session, and the system
+calls follow one another from within C. Back-to-back writes also save wake-ups of the peers, which
+would cost more than everything here (`bench/measures/writing.py`).
 """
 
 from __future__ import annotations
@@ -24,9 +23,8 @@ LIVE = Stage.LIVE
 
 
 class FanOut:
-    """What leaves together: at most one write a session, for those who are live, have all before,
-    and have nothing waiting. Until `write` nothing else may be done with their backlogs but to
-    push to them."""
+    """At most one write per session, for sessions that are live, up to date and have nothing
+    pending. Until `write`, their buffers accept nothing but `push`."""
 
     def __init__(self) -> None:
         self._buffers: list[WriteBuffer] = []
@@ -38,8 +36,8 @@ class FanOut:
     def add_each(
         self, feeds: Mapping[str, Feed], announced: Sequence[FeedFrame]
     ) -> list[FeedFrame]:
-        """A frame at most to each feed. Those that do not follow what their feed has passed on
-        are returned, and those that may be longer than a backlog."""
+        """At most one frame per feed. Returns those that are not the next of their feed, or may not
+        fit into a write buffer."""
         others: list[FeedFrame] = []
         add_backlog, add_fd, add_write = self._add
         for announcement in announced:
@@ -68,8 +66,8 @@ class FanOut:
     def add_run(
         self, listeners: Sequence[Listener], first: int, joined: bytes, count: int
     ) -> Sequence[Listener]:
-        """`count` frames, with the versions from `first` on. Those who cannot take them at once
-        are returned: to them they have to be offered."""
+        """`count` frames with the versions from `first` on. Returns the listeners that are not
+        ready: offer the frames to them."""
         if len(joined) > MIN_BACKLOG_BYTES:
             return listeners
         others: list[Listener] = []
@@ -88,7 +86,7 @@ class FanOut:
         return others
 
     def write(self) -> None:
-        """One system call each. What a socket does not take is left to its transport."""
+        """One system call each; the transport gets the rest of a partial write."""
         writes = self._writes
         writing = map(os.write, self._fds, writes)
         taken: list[int] = []
@@ -96,7 +94,7 @@ class FanOut:
             try:
                 taken.extend(writing)
             except OSError:
-                taken.append(0)  # the transport waits for room, or finds the same error and ends
+                taken.append(0)  # the transport waits for room, or fails with the same error
         if taken != list(map(len, writes)):
             for backlog, data, size in zip(self._buffers, writes, taken, strict=True):
                 if size < len(data):

@@ -7,7 +7,7 @@ from services.pusher.feed.listener import Listener
 
 
 class Feed:
-    """`version` is the last passed on, `None` until a session has caught up."""
+    """`version` is the last delivered one, `None` until a session has caught up."""
 
     __slots__ = ("expected", "held", "key", "listeners", "subscriber", "tenant", "version")
 
@@ -22,10 +22,10 @@ class Feed:
 
     @property
     def has_gap(self) -> bool:
-        """Whether a version is known to exist that was not passed on."""
+        """Whether a version beyond `version` is known to exist."""
         return self.version is not None and self.expected > self.version
 
     def deliver(self, version: int, frame: bytes) -> None:
-        """Offer an encoded frame to every session."""
+        """Offer an encoded frame to every listener."""
         for session in self.listeners:
             session.offer(version, frame)

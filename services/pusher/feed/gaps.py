@@ -1,8 +1,8 @@
-"""Fills what a feed did not hear from PostgreSQL.
+"""Fills the gaps of feeds from PostgreSQL.
 
-A frame that is ahead may wait `HOLD_S` for those before it; then the feed is read, once for all
-its sessions and together with other feeds that wait. Announcements may also be lost without a
-frame that tells: heads are compared after the broker's link was lost, and every `RECONCILE_S`.
+A frame that is ahead waits `HOLD_S` for the missing ones; then the feed is read, once for all its
+sessions and in one query with other such feeds. A lost announcement may leave no frame ahead, so
+heads are compared with the store after each reconnection to the broker and every `RECONCILE_S`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CallLater = Callable[[float, Callable[[], None]], object]
 
 
 class GapFiller:
-    """Keeps the feeds of one hub whole."""
+    """Fills the gaps of one hub."""
 
     def __init__(
         self, hub: Hub, history: History, epochs: Epochs, tasks: Tasks, call_later: CallLater
@@ -49,14 +49,14 @@ class GapFiller:
         self._filling: dict[Feed, asyncio.Future[None]] = {}
 
     def detect(self, feed: Feed, wait_s: float = HOLD_S) -> None:
-        """The feed is ahead of what it passed on: fill it unless that mends itself in time."""
+        """Schedule a fill of a feed with a gap, unless it closes by itself within `wait_s`."""
         if feed.key in self._waiting:
             return
         self._waiting.add(feed.key)
         self._call_later(wait_s, lambda: self._is_due(feed.key))
 
     async def fill(self, feed: Feed) -> None:
-        """Bring the feed to its head now; callers at the same time share one read."""
+        """Read the feed up to its head now; concurrent callers share one read."""
         running = self._filling.get(feed)
         if running is None:
             running = self._filling[feed] = self._tasks.start(self._fill(feed))
@@ -64,8 +64,8 @@ class GapFiller:
         await asyncio.shield(running)
 
     async def reconcile(self, feeds: Iterable[Feed] | None = None) -> None:
-        """Compare these feeds, or all, with their heads in the store; those that are behind are
-        filled. Raises `StoreUnavailable`."""
+        """Compare these feeds, or all, with their heads in the store and fill those behind.
+        Raises `StoreUnavailable`."""
         feeds = tuple(self._hub.feeds.values() if feeds is None else feeds)
         known = [feed for feed in feeds if feed.version is not None]
         for start in range(0, len(known), HEADS_PER_QUERY):
@@ -77,14 +77,14 @@ class GapFiller:
         epoch, heads = await self._history.heads(names)
         lowest = min(zip(before, heads, strict=True), key=lambda pair: pair[1] - pair[0].version)
         if not await self._epochs.validate(lowest[0], epoch, lowest[1]):
-            return  # every session reads its feed anew
+            return  # the epoch changed: every session replays
         for feed, (_, version), head in zip(feeds, before, heads, strict=True):
             MISSED_ANNOUNCEMENTS.inc(head > max(version, feed.expected) and feed.version == version)
             self._hub.expect(feed, head)
 
     def _is_due(self, key: str) -> None:
         self._waiting.discard(key)
-        # The feed of this subscriber as it is now: a page that reloads leaves and comes back
+        # Looked up again: a page that reloaded has closed the old feed and opened a new one
         feed = self._hub.feeds.get(key)
         if feed is not None and feed.has_gap and feed not in self._filling:
             self._tasks.start(self.fill(feed))
@@ -103,7 +103,7 @@ class GapFiller:
             self.detect(feed, RETRY_S)
             return
         if not may_be_used:
-            return  # every session reads its feed anew
+            return  # the epoch changed: every session replays
         self._apply(feed, page)
         self._hub.abandon_gap(feed, goal)
 
@@ -121,8 +121,8 @@ class GapFiller:
 
 
 def live_bodies(page: FeedPage, after: int) -> Iterator[tuple[int, bytes]]:
-    """For each version of the page past `after` the frame that its announcement bore, as far as
-    the store still knows: whole what entered the view by it, the state of what was changed."""
+    """The announcement of each version of the page after `after`, as far as the store still has
+    it: whole items that entered the view, the state of others."""
     by_version: dict[int, list[Item]] = {}
     for item in page.items:
         if item.version > after:

@@ -1,8 +1,8 @@
-"""Who listens to which feed, and the order of what they hear.
+"""The feeds of a process, their listeners and the order of their frames.
 
-A feed passes frames on in order of version, each once. One that is ahead is held and reported as
-a gap; whoever hears of it fills it (`gaps`). A feed exists while it has sessions, so a frame for
-nobody costs one look-up.
+A feed delivers frames in order of version, each once. A frame that is ahead is held and reported
+as a gap, which `gaps` fills. A feed exists while it has sessions, so a frame for an absent
+subscriber costs one look-up.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from services.pusher.feed.listener import Listener
 from services.pusher.wire import frames
 
 MAX_HELD = 256
-"""Frames held for one feed; what does not fit is read from the store with the gap."""
+"""Frames held for one feed; others are read from the store when the gap is filled."""
 
 
 class Hub:
-    """All feeds of this process; `on_gap` is told of a feed each time it finds itself ahead."""
+    """`on_gap` is called each time a feed has a gap."""
 
     def __init__(self, on_gap: Callable[[Feed], None]) -> None:
         self.feeds: dict[str, Feed] = {}
         self.outdated: set[Feed] = set()
-        """Feeds that were offered less than they had passed on before: repeats, as a rule."""
+        """Feeds that received a version older than the delivered one: usually a duplicate."""
         self._on_gap = on_gap
 
     def join(self, tenant: str, subscriber: str, session: Listener) -> Feed:
-        """From now on the session is offered what the feed passes on."""
+        """Add a listener to a feed."""
         key = feed_key(tenant, subscriber)
         feed = self.feeds.get(key)
         if feed is None:
@@ -39,12 +39,12 @@ class Hub:
         return feed
 
     def count(self, tenant: str, subscriber: str) -> int:
-        """How many sessions this subscriber has here."""
+        """The sessions of this subscriber here."""
         feed = self.feeds.get(feed_key(tenant, subscriber))
         return len(feed.listeners) if feed is not None else 0
 
     def leave(self, feed: Feed, session: Listener) -> None:
-        """The session hears no more; the last one takes the feed with it."""
+        """Remove a listener, and with the last one the feed."""
         if session in feed.listeners:
             feed.listeners.remove(session)
         if not feed.listeners and self.feeds.get(feed.key) is feed:
@@ -52,14 +52,14 @@ class Hub:
             self.outdated.discard(feed)
 
     def revoke(self, revocation: Revocation) -> None:
-        """Tell those whom it may concern."""
+        """Pass a revocation to the sessions of its subscriber."""
         feed = self.feeds.get(feed_key(revocation.tenant, revocation.subscriber))
         for session in tuple(feed.listeners) if feed is not None else ():
             session.on_revoked(revocation)
 
     def announce(self, announced: Sequence[FeedFrame]) -> None:
-        """Frames from the bus or from a command here, in any order, repeated or not. Several of
-        one feed are passed on as a run, which costs a fraction each."""
+        """Frames from the bus or a local command, in any order, possibly repeated. Several of one
+        feed are delivered as one run."""
         feeds, fan_out = self.feeds, FanOut()
         if _are_feeds_distinct(announced):
             for frame in fan_out.add_each(feeds, announced):
@@ -81,7 +81,7 @@ class Hub:
         return runs
 
     def _announce_run(self, feed: Feed, run: Sequence[FeedFrame], fan_out: FanOut) -> None:
-        """At once where each follows the one before; else one by one."""
+        """As one write where the versions are contiguous, else one by one."""
         first = run[0].version
         bodies = [
             frame.body for version, frame in enumerate(run, first) if frame.version == version
@@ -100,7 +100,7 @@ class Hub:
             self._release(feed)
 
     def offer(self, feed: Feed, version: int, body: bytes) -> None:
-        """Pass a frame on, hold it, or drop what was passed on before."""
+        """Deliver a frame if it is next, hold it if it is ahead, else drop it."""
         current = feed.version
         if current is None or version == current + 1:
             if current is not None:
@@ -114,7 +114,7 @@ class Hub:
             self.outdated.add(feed)
 
     def hold(self, feed: Feed, version: int, frame: bytes) -> None:
-        """Keep an encoded frame that is ahead until those before it have come."""
+        """Keep an encoded frame that is ahead until the missing ones arrive."""
         if feed.held is None:
             feed.held = {}
         if len(feed.held) < MAX_HELD:
@@ -122,26 +122,26 @@ class Hub:
         self.expect(feed, version)
 
     def expect(self, feed: Feed, version: int) -> None:
-        """This version is known to exist: the feed has a gap until it gets there."""
+        """This version exists: the feed has a gap until it is delivered."""
         feed.expected = max(feed.expected, version)
         if feed.has_gap:
             self._on_gap(feed)
 
     def start(self, feed: Feed, version: int) -> None:
-        """A session caught up to `version`: a feed that knew none goes on from there."""
+        """A session has caught up to `version`, where a feed without a version starts."""
         if feed.version is None:
             feed.version = version
             self._release(feed)
 
     def skip_to(self, feed: Feed, version: int) -> None:
-        """Go on from `version`; sessions that are not there yet must read for themselves."""
+        """Continue at `version`; sessions that are behind replay by themselves."""
         feed.version = version
         for session in tuple(feed.listeners):
             session.on_overtaken(version)
         self._release(feed)
 
     def abandon_gap(self, feed: Feed, version: int) -> None:
-        """The store was read and knows nothing up to `version` that was not passed on."""
+        """The store has nothing undelivered up to `version`."""
         if feed.version is not None and feed.version < version:
             held = {ahead: frame for ahead, frame in (feed.held or {}).items() if ahead > version}
             feed.held = held or None
@@ -150,7 +150,7 @@ class Hub:
             self._on_gap(feed)
 
     def restart_all(self) -> None:
-        """What was passed on is true no longer: every session reads its feed from the store."""
+        """The delivered history is invalid: every session replays from the store."""
         self.outdated.clear()
         for feed in tuple(self.feeds.values()):
             feed.version, feed.expected, feed.held = None, 0, None
@@ -172,8 +172,8 @@ class Hub:
 
 
 def _are_feeds_distinct(announced: Sequence[FeedFrame]) -> bool:
-    """Whether no feed has two of them. Where one has, its frames mostly stand together, so that
-    the first two tell."""
+    """Whether every frame is of another feed."""
+    # Frames of one feed mostly arrive together, so the first two usually decide
     if len(announced) > 1 and announced[0].feed == announced[1].feed:
         return False
     return len({frame.feed for frame in announced}) == len(announced)

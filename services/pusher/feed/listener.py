@@ -1,4 +1,4 @@
-"""A session, as its feed sees it."""
+"""A session from the view of its feed."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from services.pusher.wire.write_buffer import WriteBuffer
 
 
 class Listener(Protocol):
-    """`version` is that of the last frame it was given."""
+    """`version` is that of the last accepted frame."""
 
     write_buffer: WriteBuffer
     stage: Stage
     version: int
 
     def offer(self, version: int, frame: bytes) -> None:
-        """The feed's next frame; it is ignored, kept or written as the session's state says."""
+        """Accept the feed's next frame: ignore, buffer or write it, depending on the state."""
         ...
 
     def offer_run(self, first: int, joined: bytes, count: int) -> bool:
-        """As `offer` for `count` frames at once, with the versions from `first` on; `False` and
-        nothing where they have to be offered one by one."""
+        """As `offer` for `count` frames with the versions from `first` on; `False` and nothing
+        where they must be offered one by one."""
         ...
 
     def on_overtaken(self, version: int) -> None:
-        """The feed went on to `version` without giving the frames between."""
+        """The feed continued at `version` without offering the frames in between."""
         ...
 
     def on_history_changed(self) -> None:
-        """What was given is no longer true: begin anew."""
+        """The delivered history is invalid: replay."""
         ...
 
     def on_revoked(self, revocation: Revocation) -> None:
-        """Tokens of the feed's subscriber hold no longer: end if its own is one of them."""
+        """Close if the session's token is revoked by this."""
         ...

@@ -1,4 +1,4 @@
-"""Which frame tells of a new version of a feed."""
+"""The frame for a new version of a feed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def live_frame(
     entered: Sequence[Item],
     trace_id: str | None,
 ) -> NotificationFrame | ChangedFrame:
-    """What a version did: one item that entered the view is told as a new one is; several stand
-    whole in place of their states."""
+    """A `notification` frame for one item that entered the view, else a `changed` frame: with whole
+    items where several entered, with states otherwise."""
     if len(entered) == 1:
         item = entered[0]
         return NotificationFrame(version=version, unread=unread, item=item, trace_id=trace_id)

@@ -1,9 +1,9 @@
-"""Which shards this process hears: those of its sessions, and no other.
+"""The shards this process is subscribed to: those of its sessions only.
 
-A shard is bound before the history of its first session is read, and kept for `LINGER_S` after its
-last one left: bindings do not churn with users, and are as many as there are shards at most. A
-placement that sends a shard to one pusher so decides what each hears, and one that errs costs a
-binding, never a frame (docs/decisions/0015). A shard that is the only one is bound from the start.
+A shard is bound before the first session's history is read, and unbound `LINGER_S` after the last
+session has left, so that bindings do not churn with users. A proxy that routes each shard to one
+pusher thus divides the announcements between them; a misrouted session costs a binding, never a
+frame (docs/decisions/0015). A single shard is bound from the start.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CallLater = Callable[[float, Callable[[], None]], Timer]
 
 
 class Bindings(Protocol):
-    """What is heard, by key; as `clarion.bus.LiveSubscription`."""
+    """The bindings of the subscription, as `clarion.bus.LiveSubscription`."""
 
     async def bind(self, key: str) -> None: ...
     async def unbind(self, key: str) -> None: ...
@@ -43,12 +43,12 @@ class Bindings(Protocol):
 
 
 def keys_at_start(total: int) -> Sequence[str]:
-    """What is bound before there is a session, for ever: the shard that is the only one."""
+    """The permanent bindings: that of a single shard."""
     return [shard_key(0)] if total == 1 else []
 
 
 class Shard:
-    """One of them. `binding` runs while it is being bound."""
+    """`binding` is the task that binds it."""
 
     __slots__ = ("binding", "is_bound", "key", "sessions", "timer")
 
@@ -61,7 +61,7 @@ class Shard:
 
 
 class Shards:
-    """Counts the sessions of each shard; `remove_session` takes back what `add_session` counted."""
+    """Counts the sessions of each shard and keeps the bindings."""
 
     def __init__(self, total: int, bindings: Bindings, tasks: Tasks, call_later: CallLater) -> None:
         self._shards = [Shard(number) for number in range(total)]
@@ -72,15 +72,14 @@ class Shards:
         self._call_later = call_later
 
     def of(self, feed: Feed) -> Shard:
-        """The one that a feed is announced in."""
+        """The shard of a feed."""
         return self._shards[shard_of(feed.key, len(self._shards))]
 
     def is_bound(self, number: int) -> bool:
-        """Whether what is announced in this shard is heard."""
+        """Whether announcements of this shard are received."""
         return self._shards[number].is_bound
 
     def add_session(self, feed: Feed) -> None:
-        """A session joined this feed."""
         shard = self.of(feed)
         shard.sessions += 1
         if shard.timer is not None:
@@ -88,16 +87,15 @@ class Shards:
             shard.timer = None
 
     def remove_session(self, feed: Feed) -> None:
-        """A session of this feed is gone."""
         shard = self.of(feed)
         shard.sessions -= 1
         if not shard.sessions and len(self._shards) > 1:
             shard.timer = self._call_later(LINGER_S, lambda: self._is_due(shard))
 
     async def ensure_bound(self, feed: Feed) -> None:
-        """Return once what is announced to the feed is heard, as far as the broker is there: what
-        was announced while it was not is found by the check after. Raises `BusUnavailable` where
-        a broker that is there does not bind in time."""
+        """Return once announcements of the feed are received. While the broker is unreachable it
+        returns at once: the next reconciliation finds missed announcements. Raises
+        `BusUnavailable` where a reachable broker does not bind in time."""
         shard = self.of(feed)
         if shard.is_bound:
             return
@@ -105,10 +103,10 @@ class Shards:
             shard.binding = self._tasks.start(self._bind(shard))
         await asyncio.shield(shard.binding)
         if not shard.is_bound:
-            raise BusUnavailable("The broker does not let this session be heard of.")
+            raise BusUnavailable("The broker did not bind the shard of this session in time.")
 
     def epoch(self) -> object:
-        """Another one than before where something may not have been heard meanwhile."""
+        """Changes when announcements may have been missed."""
         return self._bindings.epoch()
 
     async def _bind(self, shard: Shard) -> None:

@@ -1,7 +1,7 @@
-"""The two state machines of a session, and the moves that each allows.
+"""The two state machines of a session and their transitions.
 
-UNPROVEN -> PROVEN -> CLOSING -> CLOSED
-SILENT -> REPLAYING <-> LIVE -> BEHIND -> REPLAYING, and ENDED from any
+UNAUTHENTICATED -> AUTHENTICATED -> CLOSING -> CLOSED
+NOT_SUBSCRIBED -> REPLAYING <-> LIVE -> LAGGING -> REPLAYING, and ENDED from any
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 
 class Link(Enum):
-    """How far the connection is."""
+    """The state of the connection."""
 
     UNAUTHENTICATED = auto()
     AUTHENTICATED = auto()
@@ -21,7 +21,7 @@ class Link(Enum):
 
 
 class Stage(Enum):
-    """How far the feed is."""
+    """The state of the feed."""
 
     NOT_SUBSCRIBED = auto()
     REPLAYING = auto()
@@ -48,7 +48,7 @@ STAGE_MOVES: Mapping[Stage, frozenset[Stage]] = {
 
 
 class IllegalMove(Exception):
-    """A state that cannot follow the present one: a defect."""
+    """A transition that is not allowed: a defect."""
 
     def __init__(self, now: Enum, then: Enum) -> None:
         super().__init__(now, then)

@@ -13,14 +13,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 MAX_BATCH_WAIT_S = 0.025
-"""How long a request may wait for company."""
+"""How long a request may wait for others to share its query."""
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 
 class BatchLoader(Generic[Request, Result]):
-    """`read` answers a list of requests, in their order; an error of it is everyone's."""
+    """`read` returns the results of a list of requests in order; its error is raised to all."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class BatchLoader(Generic[Request, Result]):
         self._size = size
         self._in_flight = in_flight
         self._cooldown: asyncio.TimerHandle | None = None
-        """Set for `MAX_BATCH_WAIT_S` after a query began."""
+        """Set for `MAX_BATCH_WAIT_S` after the start of a query."""
         self._waiting: deque[tuple[Request, asyncio.Future[Result]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -42,7 +42,7 @@ class BatchLoader(Generic[Request, Result]):
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
         if self._cooldown is None:
-            self._start_cooldown(0)  # what is asked in the same turn goes along
+            self._start_cooldown(0)  # requests of the same event loop iteration join
         elif len(self._waiting) >= self._size:
             self._start_queries()
         return await answer
@@ -57,7 +57,7 @@ class BatchLoader(Generic[Request, Result]):
             self._start_queries()
 
     def _start_queries(self) -> None:
-        """Send what waits, as far as there is room; the rest goes when a query ends."""
+        """Query for the waiting requests within `in_flight`; the rest follows when a query ends."""
         while self._waiting and len(self._tasks) < self._in_flight:
             taken = min(self._size, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(taken)]

@@ -1,12 +1,12 @@
-"""What a subscriber does with items: read, unread, seen, archive, unarchive, snooze.
+"""The commands on inbox items: read, unread, seen, archive, unarchive, snooze.
 
-One command is one transaction that holds the inbox row and adds one version; a command that changes
-nothing adds none and is not announced. Ids of other subscribers, and unknown ids, are not found.
+A command is one transaction that locks the inbox row and adds one version; one without an effect
+adds none and is not announced. Unknown ids and ids of other subscribers are ignored.
 
-A snoozed item is out of the inbox and does not count as unread. `due_at` has the notifier's
-dispatch bring it back; archiving it, or a snooze until `null`, ends that. Items that come back into
-view by a snooze until `null`, or out of the archive, are told whole: a page that never held them
-could not show them by their state.
+A snoozed item is out of the inbox and does not count as unread. At `due_at` the notifier brings it
+back; archiving it, or a snooze until `null`, ends the snooze. Items that return to view by a snooze
+until `null` or from the archive are announced whole: a client that never held them could not show
+them from their state.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ encode = msgspec.json.Encoder().encode
 Verb = Literal["read", "unread", "seen", "archive", "unarchive", "snooze"]
 
 REST = "REST"
-"""By a call, rather than through a session."""
+"""`by` of a REST call, in place of a session."""
 
 MAX_CHANGED = 4_000
-"""Items that one version may change: the `changed` frame stays below a mebibyte, which is what
-clients accept by default. An `up_to` that reaches further takes several versions."""
+"""Items of one version, so that the `changed` frame stays below 1 MiB, the default maximum of
+clients. A larger `up_to` takes several versions."""
 MAX_ENTERED = 8
-"""Items that one version may bring back into view: they are told whole, and each may have `data` of
-64 KiB."""
+"""Items that one version may return to view: they are announced whole, each with up to 64 KiB of
+`data`."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """What a verb writes, and whom it concerns; `$5` is the end of a snooze."""
+    """The assignments and the condition of a verb; `$5` is the end of a snooze."""
 
     assign: str
     concerns: str
@@ -91,8 +91,8 @@ FROM changed ORDER BY id
 
 @dataclass(slots=True)
 class Change:
-    """What one version changed, and the inbox after it. Where the items came back into view by it,
-    `entered` has them whole; `trace_id` is that of the call that sent the event of the last."""
+    """The changes of one version, and the inbox after it. `entered` has the whole items where they
+    returned to view; `trace_id` is that of the last one's event."""
 
     version: int
     unread: int
@@ -103,13 +103,13 @@ class Change:
 
 @dataclass(slots=True)
 class Outcome:
-    """The inbox after a command, and its changes in order of version; none where none applied."""
+    """The inbox after a command, and its changes in order of version."""
 
     version: int = 0
     unread: int = 0
     changes: list[Change] = field(default_factory=list[Change])
     changed_before: int = 0
-    """Items that the same command had changed before it was sent again."""
+    """Items changed by earlier attempts of the same command."""
 
     @property
     def changed(self) -> int:
@@ -117,7 +117,7 @@ class Outcome:
 
 
 class InboxCommands:
-    """State changes in the store. Every method raises `StoreUnavailable`."""
+    """The commands in the store. Every method raises `StoreUnavailable`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -34,8 +34,8 @@ _decode = msgspec.json.Decoder(Place).decode
 def write_cursor(place: Place) -> str:
     """The cursor for a place."""
     parts = [place.of, place.version, place.id]
-    told = parts if place.epoch is None else [*parts, place.epoch]
-    return base64.urlsafe_b64encode(_encode(told)).rstrip(b"=").decode()
+    fields = parts if place.epoch is None else [*parts, place.epoch]
+    return base64.urlsafe_b64encode(_encode(fields)).rstrip(b"=").decode()
 
 
 def read_cursor(cursor: str, of: str) -> Place:
@@ -46,7 +46,7 @@ def read_cursor(cursor: str, of: str) -> Place:
     except (binascii.Error, msgspec.MsgspecError, ValueError):
         raise _refused("must be the next_cursor of a page of this list") from None
     if place.of != of:
-        raise _refused("belongs to a list with other filters: leave it out to begin anew")
+        raise _refused("belongs to a list with other filters: leave it out to start over")
     return place
 
 

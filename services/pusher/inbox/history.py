@@ -1,7 +1,6 @@
-"""What the store tells of inboxes: pages in order of version, snapshots, lists, heads.
+"""Reads of inboxes: pages in order of version, snapshots and heads.
 
-Every page is one statement, hence one snapshot: its items, its `head`, its `unread` and its `epoch`
-belong together.
+A page is one statement, hence one snapshot: items, `head`, `unread` and `epoch` are consistent.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from services.pusher.metrics import FEEDS_READ, READS
 PAGE_SIZE = 500
 SNAPSHOT_SIZE = 50
 MAX_FEEDS_PER_QUERY = 160
-"""Feeds read by one query."""
+"""Feeds per query."""
 MAX_ROWS_PER_QUERY = 8_000
-"""Items read by one query, about: the more feeds, the fewer of each."""
+"""Items per query, approximately: the more feeds, the fewer items of each."""
 MAX_ID = UUID(int=2**128 - 1)
 
 COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url, n.image, n.actor,
@@ -33,7 +32,7 @@ COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url, n.ima
 ENTERED = """n.changes = '[]' OR n.changes -> -1 ->> 'what' = 'return'
     OR n.changes -> -1 ->> 'what' = 'unarchive'
     OR (n.changes -> -1 ->> 'what' = 'snooze' AND n.changes -> -1 ->> 'until' IS NULL)"""
-"""Whether the item came, or came back, into view by its latest version."""
+"""Whether the item entered or returned to view by its latest version."""
 
 HEADS = """
 SELECT q.n, coalesce(i.version, 0) AS head, (SELECT value FROM epoch) AS epoch
@@ -81,7 +80,7 @@ NEWEST = FROM_FEEDS.format(
 
 
 class FeedPosition(NamedTuple):
-    """A place in one feed: after this version and id."""
+    """A position in one feed: after this version and id."""
 
     tenant: str
     subscriber: str
@@ -92,24 +91,24 @@ class FeedPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """Items in order of (version, id), and the inbox in the same snapshot. With `more` there are
-    further items; without, the feed has been read up to `head`."""
+    """Items in order of (version, id), and the inbox in the same snapshot. Without `more` the page
+    reaches `head`."""
 
     head: int
     unread: int
     items: list[Item]
     more: bool
     next_version: int | None
-    """The version of the first item past the page."""
+    """The version of the first item after the page."""
     traces: Mapping[UUID, str] = field(default_factory=dict[UUID, str])
-    """By the item: the trace of the call that brought its event."""
+    """By item id: the trace of the request with its event."""
     entered: frozenset[UUID] = frozenset()
-    """Items that came, or came back, into view by their version; told by `History.after`."""
+    """Items that entered or returned to view by their version; set by `History.after`."""
     epoch: str = ""
 
     def cursors(self) -> list[int]:
-        """For each item the version that a client who has it may resume from: that of the item,
-        or one less while other items of the same version are still to come."""
+        """For each item the version to resume from after it: its own, or one less while more items
+        of the same version follow."""
         versions = [item.version for item in self.items]
         following = [*versions[1:], self.next_version]
         return [
@@ -119,10 +118,8 @@ class FeedPage:
 
 
 class History:
-    """Reads of many feeds at once; at most half of the pool is busy with them.
-
-    Every method raises `StoreUnavailable` where the database is away.
-    """
+    """Batched reads of feeds, which use at most half of the connection pool. Every method raises
+    `StoreUnavailable`."""
 
     def __init__(self, database: Database, *, pool_size: int) -> None:
         self._database = database
@@ -131,17 +128,16 @@ class History:
         self._newest = BatchLoader(self._read_newest, size=MAX_FEEDS_PER_QUERY, in_flight=in_flight)
 
     async def after(self, position: FeedPosition) -> FeedPage:
-        """Up to `PAGE` items that changed after this place, as they are now; fewer, with `more`,
-        where many feeds are read at once."""
+        """Up to `PAGE_SIZE` items that changed after this position, as they are now; fewer, with
+        `more`, where many feeds share the query."""
         return await self._after.load(position)
 
     async def newest(self, tenant: str, subscriber: str) -> FeedPage:
-        """The newest `SNAPSHOT` items of the inbox: neither archived nor snoozed."""
+        """The newest `SNAPSHOT_SIZE` items that are neither archived nor snoozed."""
         return await self._newest.load(FeedPosition(tenant, subscriber, 0))
 
     async def heads(self, feeds: Sequence[tuple[str, str]]) -> tuple[str, list[int]]:
-        """The epoch, and the version of each inbox in the order of (tenant, subscriber) given; one
-        query."""
+        """The epoch, and the version of each (tenant, subscriber) in order; one query."""
         READS.labels("heads").inc()
         tenants, subscribers = zip(*feeds, strict=True)
         rows = await self._database.run(lambda tx: tx.fetch(HEADS, tenants, subscribers))
@@ -169,7 +165,7 @@ class History:
 
 
 def page_of(rows: list[Any], limit: int) -> FeedPage:
-    """A page from the rows of one feed: one without an item where there is none."""
+    """A page from the rows of one feed: a single row without an item where it is empty."""
     first = rows[0]
     items = [item_of(row) for row in rows[:limit] if row["id"] is not None]
     following = rows[limit]["version"] if len(rows) > limit else None
@@ -181,7 +177,7 @@ def page_of(rows: list[Any], limit: int) -> FeedPage:
 
 
 def item_of(row: Any) -> Item:
-    """An item from a row with `COLUMNS`; its data stays the JSON text that the store gave."""
+    """An item from a row with `COLUMNS`; its data stays the JSON text of the store."""
     data = row["data"]
     return Item(
         id=row["id"],

@@ -1,5 +1,5 @@
-"""Commands that bear a key, `Idempotency-Key` of a call or `key` of a frame: one that is sent
-again, either way, is answered as before and not carried out a second time, by any pusher.
+"""Commands with a key, the `Idempotency-Key` of a call or the `key` of a frame: a repeat, either
+way and at any pusher, gets the first answer and is not applied again.
 
 The key is a row that is written in the transaction of the command, so that concurrent repeats wait
 for the first. A command of several transactions stores its progress in the row, and a repeat
@@ -65,7 +65,7 @@ def is_key(text: str) -> bool:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a keyed command is; `taken` of its ids have been looked at."""
+    """The progress of a keyed command: `taken` of its ids are done."""
 
     is_done: bool
     taken: int
@@ -75,7 +75,7 @@ class Progress:
 
 
 class KeyedCommands:
-    """See the module. Every method raises `StoreUnavailable`."""
+    """Every method raises `StoreUnavailable`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -83,9 +83,8 @@ class KeyedCommands:
     async def apply(
         self, deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int | None, key: str
     ) -> Outcome:
-        """As `InboxCommands.apply`, once. `changes` has what this call did; the rest is that of the
-        whole command. Raises `Invalid` where the key came with another one, or the first time that
-        it comes its snooze may not last until then."""
+        """As `InboxCommands.apply`, once. `changes` has those of this call only. Raises `Invalid`
+        for a key of another command, and, unless it is a repeat, for the end of a snooze."""
         outcome = Outcome()
         while True:
             step = await self._database.run(lambda tx: _step(tx, deed, ids, up_to, key))
@@ -98,7 +97,7 @@ class KeyedCommands:
                 return outcome
 
     async def trim(self) -> None:
-        """Delete what is older than `RETENTION`, for ever; pushers of one start do so apart."""
+        """Delete expired keys until cancelled, at jittered intervals."""
         while True:
             await asyncio.sleep(random.uniform(0.5, 1.0) * TRIM_EVERY_S)  # noqa: S311 # only spreads
             try:
@@ -107,7 +106,7 @@ class KeyedCommands:
                 log.warning("command_keys_not_trimmed", code=error.code)
 
     async def trim_once(self) -> None:
-        """Delete what is older than `RETENTION` now."""
+        """Delete the expired keys now."""
         deleted = BATCH
         while deleted == BATCH:
             async with self._database.driver() as tx:
@@ -123,7 +122,7 @@ async def _step(
         return progress, None
     part = None if ids is None else ids[progress.taken :][: deed.limit]
     step = await take_step(tx, deed, part, up_to or 0)
-    if step is None:  # there is no such inbox
+    if step is None:  # the subscriber has no inbox
         progress.is_done = True
     else:
         progress.version, progress.unread = step.version, step.unread
@@ -152,7 +151,7 @@ async def _claim(tx: Driver, deed: InboxCommand, key: str, request: bytes) -> Pr
         check_until(*deed.more)
     row: Any = await tx.fetchrow(CLAIM, *whose, key, request)
     if row["request"] != request:
-        fault = FieldError("Idempotency-Key", "came with another command: give each its own")
+        fault = FieldError("Idempotency-Key", "was used with another command: use a new one")
         raise Invalid(
             "The Idempotency-Key was used already.", code="idempotency_key_reused", errors=[fault]
         )
@@ -160,7 +159,9 @@ async def _claim(tx: Driver, deed: InboxCommand, key: str, request: bytes) -> Pr
 
 
 def _digest(deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int | None) -> bytes:
-    """Tells one command from another."""
-    more = [value and value.timestamp() for value in deed.more]  # however it was spelled
+    """Distinguishes commands."""
+    more = [
+        value and value.timestamp() for value in deed.more
+    ]  # equal for every spelling of the time
     identity = (deed.verb, more, ids, up_to)
     return hashlib.sha256(msgspec.json.encode(identity)).digest()

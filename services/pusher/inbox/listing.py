@@ -1,4 +1,4 @@
-"""The inbox as a list: newest first, by filter, a page at a time."""
+"""The inbox as a list: newest first, filtered and paged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BY_CATEGORY = "m.category = $5"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of the inbox, and the inbox in the same snapshot."""
+    """A page of items, and the inbox in the same snapshot."""
 
     head: int
     unread: int

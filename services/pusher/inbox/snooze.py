@@ -1,4 +1,4 @@
-"""Until when an item may be snoozed."""
+"""The validation of a snooze."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_SNOOZE = timedelta(days=366)
 
 
 def until_fault(until: datetime | None, now: datetime | None = None) -> str | None:
-    """What is wrong with the end of a snooze; `now` is the clock's where it is left out."""
+    """What is wrong with the end of a snooze, if anything; `now` defaults to the clock."""
     if until is None:
         return None
     now = now or datetime.now(UTC)
@@ -20,7 +20,7 @@ def until_fault(until: datetime | None, now: datetime | None = None) -> str | No
 
 
 def check_until(until: datetime | None) -> None:
-    """Raises `Invalid` where a snooze may not begin that lasts until then."""
+    """Raises `Invalid` for the end of a new snooze that is not allowed."""
     fault = until_fault(until)
     if fault is not None:
         raise Invalid("1 field is not as documented.", errors=[FieldError("until", fault)])

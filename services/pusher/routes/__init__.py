@@ -1,1 +1,1 @@
-"""The pusher's REST: the inbox for those who do not hold a socket."""
+"""The routes of the pusher: the inbox by REST, tickets and the feed."""

@@ -1,4 +1,4 @@
-"""Whose inbox a REST call is about."""
+"""The subscriber of a REST call."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ async def subscriber(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
 ) -> SubscriberToken:
-    """Whose inbox a request is about; it counts as one of the subscriber's. Raises `Unauthorized`,
-    and `TooMany` where the subscriber has made as many as one may."""
+    """The claims of the bearer token; counts one request. Raises `Unauthorized` and `TooMany`."""
     if credentials is None:
         raise Unauthorized("A subscriber token is needed.", code="token_missing")
     engine: Engine = request.app.state.pusher

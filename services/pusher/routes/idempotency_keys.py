@@ -11,10 +11,10 @@ from clarion.errors import FieldError, Invalid
 from services.pusher.inbox.keyed_commands import is_key
 
 DESCRIPTION = (
-    "Names the command: one that is sent again within ten minutes is answered as before, and not "
-    "carried out twice"
+    "Identifies the command: a repeat within ten minutes gets the first answer and is not applied "
+    "again"
 )
-WORDS = f"must be UTF-8 of 1 to {MAX_KEY_CHARACTERS} characters, none of them a control character"
+RULE = f"must be UTF-8 of 1 to {MAX_KEY_CHARACTERS} characters, none of them a control character"
 
 
 async def idempotency_key(
@@ -30,6 +30,6 @@ async def idempotency_key(
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
     if not is_key(key):
-        fault = FieldError("Idempotency-Key", WORDS)
+        fault = FieldError("Idempotency-Key", RULE)
         raise Invalid("The Idempotency-Key is not valid.", errors=[fault])
     return key

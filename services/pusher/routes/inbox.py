@@ -1,4 +1,4 @@
-"""`/v1/inbox`: the list, what changed, and the commands."""
+"""`/v1/inbox`: the list, the changes and the commands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ CHANGES = "changes"
 PROBLEMS = limited_problems(400, 401, 413, 422, 503)
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_SIZE)]
-Cursor = Annotated[str | None, Query(max_length=MAX_CHARACTERS, description="of the page before")]
+Cursor = Annotated[
+    str | None, Query(max_length=MAX_CHARACTERS, description="`next_cursor` of the page before")
+]
 CATEGORY_PATTERN = described(r"^[A-Za-z0-9._:@-]+$", ID_WORDS)
 Category = Annotated[
     str | None,
@@ -72,18 +74,17 @@ class OutcomeAnswer(Struct):
 
 
 def answer(body: Struct) -> Response:
-    """JSON that no cache keeps."""
+    """Uncacheable JSON."""
     headers = {"cache-control": "no-store"}
     return Response(msgspec.json.encode(body), headers=headers, media_type="application/json")
 
 
 def engine_of(request: Request) -> Engine:
-    """The engine of the running app."""
     return request.app.state.pusher
 
 
 def documented(model: Any) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of the answer that `answer` gives."""
+    """The OpenAPI responses of a route that returns `answer`."""
     return {200: {"model": model, "headers": QUOTA_HEADERS}}
 
 
@@ -114,18 +115,18 @@ async def inbox(
     return answer(InboxAnswer(page.items, further, page.head, page.unread, page.epoch, now))
 
 
-@router.get("/changes", summary="What changed since", responses=documented(ChangesDocument))
+@router.get("/changes", summary="Changes since a version", responses=documented(ChangesDocument))
 async def changes(
     request: Request,
     subscriber: Subscriber,
-    since: Annotated[Version, Query(description="the last version that was seen")],
+    since: Annotated[Version, Query(description="the last version received")],
     epoch: Epoch = None,
     limit: Limit = PAGE_SIZE,
     cursor: Cursor = None,
 ) -> Response:
     """Exactly the items whose version is greater than `since`, as they are now, in order of
-    version. Go on with `next_cursor` while there is one. A `since` of another epoch, and one that
-    the inbox has not reached, is answered by a snapshot with `reset`."""
+    version. Continue with `next_cursor` while it is set. For a `since` of another epoch, or
+    greater than the inbox's version, the response is a snapshot with `reset`."""
     history = engine_of(request).history
     tenant, name = subscriber.tenant, subscriber.subscriber
     place = read_cursor(cursor, CHANGES) if cursor is not None else Place(CHANGES, since, MAX_ID)
@@ -156,7 +157,7 @@ async def execute(
     key: IdempotencyKey = None,
     until: datetime | None = None,
 ) -> Response:
-    """Do what was asked; every device of the subscriber hears of it."""
+    """Apply a command and announce it to every device of the subscriber."""
     outcome = await engine_of(request).commands.apply_and_announce(
         subscriber.tenant,
         subscriber.subscriber,
@@ -173,7 +174,7 @@ async def execute(
 async def read(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
-    """Read items do not count as unread; they are seen as well."""
+    """Read items do not count as unread, and are seen as well."""
     return await execute(request, subscriber, "read", selection, key)
 
 
@@ -181,7 +182,7 @@ async def read(
 async def unread(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
-    """They count again, unless they are archived."""
+    """They count as unread again, unless they are archived."""
     return await execute(request, subscriber, "unread", selection, key)
 
 
@@ -189,11 +190,11 @@ async def unread(
 async def seen(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
-    """Shown to the person, not yet opened."""
+    """The items were shown, but not opened."""
     return await execute(request, subscriber, "seen", selection, key)
 
 
-@router.post("/archive", summary="Put items away", responses=documented(OutcomeDocument))
+@router.post("/archive", summary="Archive items", responses=documented(OutcomeDocument))
 async def archive(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
@@ -202,19 +203,19 @@ async def archive(
 
 
 @router.post(
-    "/unarchive", summary="Take items out of the archive", responses=documented(OutcomeDocument)
+    "/unarchive", summary="Return items from the archive", responses=documented(OutcomeDocument)
 )
 async def unarchive(
     request: Request, subscriber: Subscriber, selection: Selection, key: IdempotencyKey = None
 ) -> Response:
-    """They are back in the inbox, as they were; those that are unread count again."""
+    """They return to the inbox as they were; those that are unread count again."""
     return await execute(request, subscriber, "unarchive", selection, key)
 
 
-@router.post("/snooze", summary="Put items off", responses=documented(OutcomeDocument))
+@router.post("/snooze", summary="Snooze items", responses=documented(OutcomeDocument))
 async def snooze(
     request: Request, subscriber: Subscriber, selection: SnoozeSelection, key: IdempotencyKey = None
 ) -> Response:
-    """They leave the inbox until then, when they come back unread; `until: null` brings them back
-    now, as they were. Archived items stay where they are."""
+    """They leave the inbox and return at `until`, unread; `until: null` returns them now, as they
+    were. Archived items do not change."""
     return await execute(request, subscriber, "snooze", selection, key, selection.until)

@@ -18,8 +18,8 @@ router = APIRouter(tags=["live"])
     responses={101: {"description": "The feed is open"}, **problem_responses(426)},
 )
 async def live() -> Response:
-    """Speak WebSocket here (`clarion.v1`)."""
-    response = problem_response(UpgradeRequired("Speak WebSocket here."))
+    """Connect by WebSocket (`clarion.v1`)."""
+    response = problem_response(UpgradeRequired("Connect by WebSocket here."))
     response.headers["upgrade"] = "websocket"
     response.headers["connection"] = "upgrade"
     return response

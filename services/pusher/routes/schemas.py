@@ -1,4 +1,4 @@
-"""What the REST takes, and what it gives, for OpenAPI."""
+"""The request and response models of the REST routes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from clarion.contracts.moments import read_moment
 Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Epoch = Annotated[
     str | None,
-    Query(max_length=64, description="that `since` belongs to, as `welcome` or a page says"),
+    Query(max_length=64, description="the epoch of `since`, from `welcome` or a page"),
 ]
 
 
@@ -49,8 +49,8 @@ class ItemDocument(BaseModel):
 
 
 class InboxDocument(BaseModel):
-    """A page of items; `version` and `unread` are the inbox's, of the same moment. Versions compare
-    within one `epoch` only. `time` is that of the server."""
+    """A page of items with the inbox's `version` and `unread` of the same moment. Versions are
+    comparable within one `epoch` only. `time` is the server's."""
 
     items: list[ItemDocument]
     next_cursor: str | None
@@ -61,14 +61,14 @@ class InboxDocument(BaseModel):
 
 
 class ChangesDocument(InboxDocument):
-    """What changed. `version` and `epoch` are what to say next, as `since` and `epoch`. With
-    `reset` the items are a snapshot, to be taken instead of all that one had."""
+    """The changes. Pass `version` and `epoch` next time as `since` and `epoch`. With `reset` the
+    items are a snapshot that replaces everything received before."""
 
     reset: bool
 
 
 class OutcomeDocument(BaseModel):
-    """The inbox after a command, and how many items it changed."""
+    """The inbox after a command, and the number of items it changed."""
 
     version: int
     unread: int
@@ -94,7 +94,7 @@ class Selection(BaseModel):
 
 
 def read_until(value: object) -> object:
-    """A time as a client frame spells it: RFC 3339 text with an offset."""
+    """A time as in client frames: RFC 3339 with an offset. Raises `ValueError`."""
     moment = read_moment(value) if isinstance(value, str) else None
     if moment is None and value is not None:
         raise ValueError("write a time such as 2030-01-31T12:00:00Z, or null")
@@ -102,6 +102,6 @@ def read_until(value: object) -> object:
 
 
 class SnoozeSelection(Selection):
-    """A selection, and until when it is snoozed."""
+    """A selection and the end of its snooze."""
 
     until: Annotated[AwareDatetime | None, BeforeValidator(read_until)]

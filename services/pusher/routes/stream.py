@@ -1,4 +1,4 @@
-"""`GET /v1/live/sse`: the live feed as server-sent events, for those who cannot speak WebSocket."""
+"""`GET /v1/live/sse`: the live feed as server-sent events, for clients without WebSocket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from services.pusher.wire.handshake import PATH
 router = APIRouter(tags=["live"])
 
 EVENT_ID = described(
-    r"^([^.]{1,64}\.)?[0-9]{1,16}$", "be an id that an event bore, such as a1b2c3.42, or a version"
+    r"^([^.]{1,64}\.)?[0-9]{1,16}$", "be the id of an event, such as a1b2c3.42, or a version"
 )
 Secret = Annotated[str | None, Query(max_length=8192)]
 FEED: dict[str, Any] = {
@@ -42,9 +42,12 @@ async def authenticated_subscriber(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
     ticket: Annotated[Secret, Query(description="from `POST /v1/tickets`")] = None,
-    token: Annotated[Secret, Query(description="the token itself, unless that is off")] = None,
+    token: Annotated[
+        Secret, Query(description="the token itself, where the server allows it")
+    ] = None,
 ) -> SubscriberToken:
-    """Whose feed it is. Raises `Forbidden` for a foreign page, `Unauthorized`, `Unavailable`."""
+    """The claims of the token or ticket. Raises `Forbidden` for an origin that is not allowed,
+    `Unauthorized` and `Unavailable`."""
     engine: Engine = request.app.state.pusher
     try:
         return await _authenticate(request, engine, credentials, ticket, token)
@@ -64,14 +67,14 @@ async def _authenticate(
     origin = ", ".join(origins)
     if origins and not engine.allowed_origins.may_listen(origin, hosts):
         engine.handshake_gate.refused_origins.note(origin, hosts, "stream")
-        raise Forbidden("Pages of this origin may not listen.", code="origin_not_allowed")
+        raise Forbidden("This origin is not allowed.", code="origin_not_allowed")
     if credentials is not None:
         return await engine.verifier.verify(credentials.credentials)
-    if ticket is not None and not request.scope.get(IS_HEAD):  # HEAD uses nothing up
+    if ticket is not None and not request.scope.get(IS_HEAD):  # HEAD must not use a ticket up
         return await engine.tickets.redeem(ticket)
     if token is not None and engine.settings.token_in_query:
         return await engine.verifier.verify(token)
-    raise Unauthorized("A subscriber token or a ticket is needed.", code="token_missing")
+    raise Unauthorized("A subscriber token or a ticket is required.", code="token_missing")
 
 
 @router.get(
@@ -83,18 +86,19 @@ async def _authenticate(
 async def sse(
     request: Request,
     claims: Annotated[SubscriberToken, Depends(authenticated_subscriber)],
-    since: Annotated[Version | None, Query(description="the last version that was seen")] = None,
+    since: Annotated[Version | None, Query(description="the last version received")] = None,
     epoch: Epoch = None,
     last_event_id: Annotated[
         str | None,
         Header(
             pattern=EVENT_ID,
-            description="`<epoch>.<version>`, or a version alone; goes before `since` and `epoch`",
+            description="`<epoch>.<version>`, or a version alone; overrides `since` and `epoch`",
         ),
     ] = None,
 ) -> Response:
-    """Each event bears a frame of `clarion.v1` as its data and, as its id, the epoch and version to
-    resume from; without `since` it begins with a snapshot. The last event, `close`, says why."""
+    """The data of each event is a frame of `clarion.v1`, its id the epoch and version to resume
+    from. Without `since` the feed starts with a snapshot. The last event, `close`, has the
+    reason."""
     if request.scope.get(IS_HEAD):
         return Response(headers=FEED_HEADERS, media_type="text/event-stream")
     engine: Engine = request.app.state.pusher
@@ -105,18 +109,17 @@ async def sse(
 
 
 def hello_after(event_id: str) -> Hello:
-    """Go on after this event."""
+    """A `hello` that resumes after this event."""
     epoch, _, version = event_id.rpartition(".")
     return Hello(since=int(version), epoch=epoch or None)
 
 
 def address_of(request: Request, engine: Engine) -> str:
-    """By which address a request is counted."""
     return engine.address_of(request.scope["client"], request.headers.getlist("x-forwarded-for"))
 
 
 class FeedResponse(Response):
-    """Begins the response, then takes the connection over from HTTP."""
+    """Starts the response, then takes the connection over from HTTP."""
 
     media_type = "text/event-stream"
 
@@ -129,7 +132,6 @@ class FeedResponse(Response):
         self._address = address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An ASGI application."""
         start = {"status": self.status_code, "headers": self.raw_headers}
         await send({"type": "http.response.start", **start})
 

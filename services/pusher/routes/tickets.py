@@ -1,4 +1,4 @@
-"""`POST /v1/tickets`: a single-use stand-in for a token, to be put into an address."""
+"""`POST /v1/tickets`: a single-use replacement for a token in a URL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TicketDocument(BaseModel):
 async def post_ticket(
     request: Request, response: Response, subscriber: Subscriber
 ) -> dict[str, Any]:
-    """It holds 30 seconds and once; the session ends with the token that it was made with."""
+    """Valid once, for 30 seconds; the session ends when the token of this request expires."""
     engine: Engine = request.app.state.pusher
     ticket, expires_at = await engine.tickets.make(subscriber)
     response.headers["cache-control"] = "no-store"

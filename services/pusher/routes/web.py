@@ -12,5 +12,5 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/web/{path:path}", response_class=Response)
 async def web(request: Request, path: str) -> Response:
-    """A module; whoever may open a feed from a page may load it."""
+    """A module, for every origin that may open a feed."""
     return respond(request, path)

@@ -1,4 +1,4 @@
-"""Client frames as they come: what cannot be read becomes the error frame that answers it."""
+"""Parses client frames; an invalid one becomes the `error` frame to answer with."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from services.pusher.wire.frame_faults import (
 
 _unreadable = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
 
-
 _frame = msgspec.json.Decoder(AnyClientFrame)
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame | None:
-    """The frame, or the answer to what is none: codes `malformed`, `unknown_type`, `invalid`. One
-    of a type that is unknown here, and that waits for no answer, is of a newer client: None."""
+    """The frame, or the error to answer with (`malformed`, `unknown_type`, `invalid`). `None` for
+    an unknown type without a `ref`: a newer client sent it and expects no answer."""
     if payload[:1] == BOM[:1]:
         payload = without_bom(payload)
     try:
@@ -49,7 +48,7 @@ def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame | None:
 
 
 def is_short(ref: object) -> bool:
-    """Whether a `ref` may be repeated in an answer."""
+    """Whether a `ref` may be echoed in an answer."""
     if isinstance(ref, str):
         return len(ref) <= MAX_REF_CHARACTERS
     return ref is None or (isinstance(ref, int) and -(2**63) <= ref < 2**64)

@@ -1,4 +1,4 @@
-"""State changes on their whole way: the store, the sessions here, the other pushers."""
+"""Commands from the store to the local sessions and the other pushers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.pusher.wire import frames
 
 
 class CommandExecutor:
-    """What a subscriber changes, by socket or by REST, reaches every device."""
+    """Applies commands, from a socket or by REST, and announces them to every device."""
 
     def __init__(self, database: Database, hub: Hub, epochs: Epochs, announcer: Announcer) -> None:
         self._commands = InboxCommands(database)
@@ -42,9 +42,9 @@ class CommandExecutor:
         by: str = REST,
         key: str | None = None,
     ) -> Outcome:
-        """Carry out a command and tell of it; sessions here hear it before this returns. With a
-        key once only, whichever way it comes. Raises `Invalid` for a key that came with another
-        command and for a snooze that may not last `until` then, and `StoreUnavailable`."""
+        """Apply a command and announce it; local sessions get the change before this returns. With
+        a key it is applied once, by socket or by REST. Raises `Invalid` for a key of another
+        command and for an `until` that is not allowed, and `StoreUnavailable`."""
         COMMANDS.labels(verb).inc()
         name = feed_key(tenant, subscriber)
         feed = self._hub.feeds.get(name)
@@ -57,7 +57,8 @@ class CommandExecutor:
             deed = deed_of(tenant, subscriber, verb, until, by)
             outcome = await self._keyed.apply(deed, ids, up_to, key)
         if before is not None and outcome.changes:
-            with suppress(StoreUnavailable):  # what was committed is answered; the next check tells
+            # The command is committed: another epoch is found by the next reconciliation
+            with suppress(StoreUnavailable):
                 await self._epochs.validate(before, before.epoch, outcome.changes[0].version - 1)
         announced = [changed_frame(name, change) for change in outcome.changes]
         self._hub.announce(announced)
@@ -70,7 +71,7 @@ class CommandExecutor:
 
 
 def changed_frame(feed: str, change: Change) -> FeedFrame:
-    """One version's changes, ready to be announced."""
+    """The announcement of one version."""
     states, entered = change.items, change.entered
     frame = live_frame(change.version, change.unread, states, entered, change.trace_id)
     return FeedFrame(feed, change.version, frames.body_of(frame))

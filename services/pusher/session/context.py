@@ -1,4 +1,4 @@
-"""What a session stands on: a socket below it, a process around it."""
+"""What a session depends on: its transport and its process."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ AnySession = TypeVar("AnySession", contravariant=True)
 
 
 class SessionTransport(Protocol):
-    """The socket under a session."""
+    """The connection under a session."""
 
     def half_close(self) -> None:
-        """No more will be written; what arrives is dropped until the peer ends too."""
+        """End writing, and discard input until the peer ends too."""
         ...
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Drop the connection."""
         ...
 
     def resume_reading(self) -> None:
-        """The session can take more."""
+        """The session accepts more input."""
         ...
 
 
 class SessionContext(Protocol[AnySession]):
-    """What a session needs of its process."""
+    """The process of a session."""
 
     hub: Hub
     timer_wheel: TimerWheel
@@ -37,9 +37,9 @@ class SessionContext(Protocol[AnySession]):
     max_backlog_bytes: int
 
     def resume(self, session: AnySession, cause: str) -> None:
-        """Replay from the session's version, after the work that it has already."""
+        """Schedule a replay from the session's version."""
         ...
 
     def on_session_closed(self, session: AnySession) -> None:
-        """The connection is over."""
+        """The connection has ended."""
         ...

@@ -1,4 +1,4 @@
-"""What time does to a session: pings, silence, expiry, age, patience with those who do not read."""
+"""The deadlines of a session: pings, silence, token expiry, maximum age, stalled readers."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from services.pusher.wire.close_codes import GOING_AWAY, TOO_SLOW, UNAUTHORIZED,
 from services.pusher.wire.write_buffer import WriteBuffer
 
 STALL_TIMEOUT_S = 60.0
-"""How long a peer may not read before it is closed."""
+"""How long a peer may read nothing."""
 CLOSE_TIMEOUT_S = 5.0
-"""How long a peer may take to answer a close frame before the connection is cut."""
+"""How long a peer may take to answer a close frame."""
 
 RECONNECT_GRACE_S = 1.0
-"""Between saying `reconnect` to a session that is old and closing it."""
+"""Between `reconnect` and the close of a session that reached its maximum age."""
 RECONNECT_JITTER_MS = 5_000
 
 _random = SystemRandom()
 
 
 class TimedSession(Protocol):
-    """What deadlines know of a session; its times are clock times, in seconds."""
+    """A session from the view of its deadlines; times are clock times in seconds."""
 
     @property
     def link(self) -> Link: ...
@@ -56,7 +56,7 @@ class TimedSession(Protocol):
 
 
 def next_deadline(session: TimedSession) -> float:
-    """The earliest time at which something is to be done about an open session."""
+    """The earliest deadline of an open session."""
     deadline = session.ping_at
     if session.deadline is not None:
         deadline = min(deadline, session.deadline[0])
@@ -70,8 +70,8 @@ def next_deadline(session: TimedSession) -> float:
 
 
 def handle_deadline(session: TimedSession, now: float, heartbeat_s: float) -> None:
-    """Do what is due. Nothing may come from a peer for two heartbeats, unless it does not read:
-    then our pings do not reach it either."""
+    """Act on the first deadline that has passed. A peer that is silent for two heartbeats is
+    dropped, unless it reads nothing: then our pings do not reach it either."""
     if session.link is Link.CLOSING:
         session.abort()
     elif session.deadline is not None and now >= session.deadline[0]:
@@ -105,6 +105,6 @@ def _send_heartbeat(session: TimedSession, now: float, heartbeat_s: float) -> No
 
 
 def send_reconnect(session: TimedSession, after_ms: int, wait_s: float) -> None:
-    """Say when to come back, and close after a wait."""
+    """Ask the client to reconnect after `after_ms`, and close the session after `wait_s`."""
     session.send(Reconnect(after_ms=after_ms))
     session.close_after(wait_s, GOING_AWAY)

@@ -1,4 +1,4 @@
-"""What a session's frames cause, one after the other; a task exists only while there is work."""
+"""Handles the frames of a session in order. A task exists only while there is work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from services.pusher.wire.close_codes import (
 log = structlog.get_logger("clarion.pusher")
 
 MAX_PENDING = 32
-"""Frames of one session that wait for their turn; beyond, its socket is not read."""
+"""Pending frames of one session; at the limit, reading from its socket pauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class FrameDispatcher:
     tasks: Tasks
 
     def dispatch(self, session: Session, work: WorkItem) -> None:
-        """Handle this after what came before it; small answers at once where nothing did."""
+        """Handle this after all earlier work; at once where that needs no I/O."""
         conversation = session.work_queue
         if conversation is not None:
             conversation.pending.append(work)
@@ -65,7 +65,7 @@ class FrameDispatcher:
             conversation.task = self.tasks.start(self._run(session, conversation))
 
     def _handle_immediately(self, session: Session, work: WorkItem) -> bool:
-        """Do what needs no wait; `False` for all else."""
+        """`False` where it needs I/O."""
         if isinstance(work, Auth):
             return self.authenticator.handle_immediately(session, work)
         return session.link is Link.AUTHENTICATED and self._answer(session, work)
@@ -79,7 +79,7 @@ class FrameDispatcher:
         return answer_immediately(session, work)
 
     def schedule_resume(self, session: Session, cause: str) -> None:
-        """Replay from the session's version, unless that is to be done already."""
+        """Schedule a replay from the session's version, unless one is pending."""
         conversation = session.work_queue
         if conversation is None or ResumeWork() not in conversation.pending:
             REPLAYS.labels(cause).inc()
@@ -134,7 +134,7 @@ class FrameDispatcher:
             session.send(outcome)
             return
         if outcome.changed and session.stage is Stage.LIVE and session.version < outcome.version:
-            await self.gap_filler.fill(feed)  # the answer comes after the change
+            await self.gap_filler.fill(feed)  # the client must get the change before the `ok`
         session.send(Ok(ref=command.ref))
 
     async def _handle_publish(self, session: Session, frame: Publish) -> None:
@@ -148,19 +148,19 @@ class FrameDispatcher:
 
 
 def needs_replay(session: Session) -> bool:
-    """Whether the feed has more, or other, than the session was given."""
+    """Whether the session is not at the version of its feed."""
     feed = session.feed
     return session.stage is not Stage.LIVE or feed is None or feed.version != session.version
 
 
 def topic_not_allowed_error(frame: Publish) -> ErrorFrame:
-    """The session goes on: several pages may share it, with rights of their own."""
+    """The session stays open: pages with different rights may share it."""
     detail = "The token does not name this topic in `publish`."
     return ErrorFrame(code="topic_not_allowed", detail=detail, ref=frame.ref)
 
 
 def answer_immediately(session: Session, work: WorkItem) -> bool:
-    """Answer what needs no wait; `False` for all else."""
+    """Answer a ping or an invalid frame; `False` for others."""
     if isinstance(work, Ping):
         session.send(Pong(ref=work.ref))
     elif isinstance(work, ErrorFrame):

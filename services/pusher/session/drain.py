@@ -1,9 +1,9 @@
-"""How a pusher that stops lets its sessions go: each is told when to leave, is served until then,
-and closed if it did not.
+"""The drain of a stopping pusher: each session gets a `reconnect`, is served until then, and closed
+with 1012 if it is still there.
 
-The whole takes as long as the other pushers need to take the sessions in at their handshake rate.
-At half of the time that stopping may take those that are left are closed; they come back when they
-were told.
+The reconnections are spread over the time that other pushers need at their handshake rate. At half
+of the shutdown timeout all remaining sessions are closed; their clients still reconnect at the
+announced time.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ log = structlog.get_logger("clarion.pusher")
 
 MIN_SPREAD_S = 0.5
 GRACE_S = 0.5
-"""How much later than it was told to leave a session is closed."""
+"""Between the announced reconnection and the close."""
 
 _random = SystemRandom()
 
 
 class Drain:
-    """Begins once, and is never undone."""
+    """Begins once and is final."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Drain:
         self.has_begun = False
 
     def begin(self) -> None:
-        """Say `reconnect` to every session and close each in its turn with 1012."""
+        """Send `reconnect` to every session and schedule its close."""
         if self.has_begun:
             return
         self.has_begun = True

@@ -1,4 +1,4 @@
-"""Commands as frames of a session."""
+"""Commands from the frames of a session."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FIELDS = {"Idempotency-Key": "key"}
 async def execute(
     commands: CommandExecutor, session: Session, feed: Feed, command: Command
 ) -> Outcome | ErrorFrame:
-    """What it did, or why it was refused. Raises `StoreUnavailable`."""
+    """The outcome, or the error to answer with. Raises `StoreUnavailable`."""
     try:
         return await commands.apply_and_announce(
             feed.tenant,

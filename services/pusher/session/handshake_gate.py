@@ -1,14 +1,14 @@
-"""How many may connect in a second, and who pays for those that should not have.
+"""The rate limit of handshakes, and whom each one is charged to.
 
-| request | it takes |
+| request | charged to |
 |---|---|
-| with a token that holds | one of the process's and one of its tenant's share |
-| well-formed, and whose it is comes later | one of the process's while half are left, and one of \
-its address's, given back once the token holds; then one of the tenant's share |
-| no handshake, of a foreign origin, or with a token that does not hold | one of its address's |
+| with a valid token | the process and the share of its tenant |
+| well-formed, authenticated later | the process, while half of its rate is left, and the address, \
+refunded once authenticated; then the share of the tenant |
+| malformed, of a foreign origin, or with an invalid token | the address |
 
-So junk uses up nothing that those with a token need, and no tenant what another needs: past its
-share a tenant is admitted only while half of the process's are left.
+So invalid requests take nothing from valid ones, and no tenant from another: beyond its share a
+tenant is admitted only while half of the process's rate is left.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from services.pusher.session.session import Session
 from services.pusher.wire.handshake import AcceptedHandshake
 
 TENANT_IDLE_S = 10.0
-"""A tenant of whom nobody connected for so long claims no share."""
+"""A tenant without a handshake for so long has no share."""
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeAdmission:
-    """Whose session it is, where the request tells by a token that holds; `is_charged` while its
-    address is charged until that is known."""
+    """The claims of a valid token in the request. `is_charged`: the address is charged until the
+    session is authenticated."""
 
     token: SubscriberToken | None
     is_charged: bool
 
 
 class HandshakeGate:
-    """The rates of one process; `per_s` is that of all handshakes together."""
+    """The rates of one process; `per_s` is for all handshakes together."""
 
     def __init__(self, clock: Callable[[], float], per_s: float) -> None:
         self.refused_origins = RefusedOrigins(clock)
@@ -57,8 +57,8 @@ class HandshakeGate:
     def check(
         self, accepted: AcceptedHandshake, address: str, verifier: CheckedVerifier
     ) -> HandshakeAdmission:
-        """What a well-formed handshake costs. One of a foreign origin or with a token that does
-        not hold is let in, to be told so by a close code. Raises `Unavailable` and `TooMany`."""
+        """Charge a well-formed handshake. One of a foreign origin or with an invalid token passes,
+        and is then closed with a code. Raises `Unavailable` and `TooMany`."""
         token = None
         try:
             if accepted.token is not None:
@@ -75,13 +75,13 @@ class HandshakeGate:
         return HandshakeAdmission(token, is_charged=token is None and not accepted.is_foreign)
 
     def check_authenticated(self, tenant: str) -> None:
-        """Let in a handshake whose token holds. Raises `Unavailable`."""
+        """Charge a handshake with a valid token. Raises `Unavailable`."""
         is_within_share = self._take_share(tenant)
         if not self._take(leave=0 if is_within_share else self._reserve):
             raise too_many_handshakes()
 
     def check_unauthenticated(self, address: str) -> None:
-        """Let in a handshake that does not tell yet whose it is. Raises `Unavailable`."""
+        """Charge a handshake without a token. Raises `Unavailable`."""
         if not self._unauthenticated.take(address):
             raise too_many_handshakes()
         if not self._take(leave=self._reserve):
@@ -89,12 +89,12 @@ class HandshakeGate:
             raise too_many_handshakes()
 
     def track_unauthenticated(self, session: Session, address: str) -> None:
-        """This session came by `check_unauthenticated`."""
+        """Remember the charged address of this session."""
         self._addresses[session] = address
 
     def settle(self, session: Session, tenant: str) -> bool:
-        """Its token holds: the address is not charged. Whether the tenant has one of its share
-        left, or half of the process's are."""
+        """The session is authenticated: refund its address and charge its tenant. `False` where the
+        tenant has exceeded its share and less than half of the process's rate is left."""
         address = self._addresses.pop(session, None)
         if address is None:
             return True
@@ -103,15 +103,15 @@ class HandshakeGate:
         return self._take_share(tenant) or has_half
 
     def forget(self, session: Session) -> None:
-        """The session is over."""
+        """The session has ended."""
         self._addresses.pop(session, None)
 
     def charge_failure(self, address: str) -> None:
-        """A request that should not have come. Raises `TooMany` past what one address may have."""
+        """Charge a refused request to its address. Raises `TooMany`."""
         BAD_HANDSHAKES.inc()
         if not self._failures.take(address):
             raise TooMany(
-                "Too many requests of this address are refused; mend them before it sends more.",
+                "Too many requests of this address were refused; fix them before sending more.",
                 code="too_many_bad_requests",
                 retry_after_s=1,
             )
@@ -139,5 +139,5 @@ class HandshakeGate:
 
 
 def too_many_handshakes() -> Unavailable:
-    """More connect at once than the process admits."""
-    return Unavailable("Too many connect at once.", code="too_many_handshakes")
+    """The rate limit of the process, or of a share, is exceeded."""
+    return Unavailable("Too many handshakes at once.", code="too_many_handshakes")

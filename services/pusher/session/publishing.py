@@ -1,8 +1,8 @@
-"""What subscribers publish becomes an event like any other (docs/decisions/0008).
+"""Publishes frames of subscribers as ordinary events (docs/decisions/0008).
 
-It enters `clarion.events` with a confirm, and from there every promise holds: the members of the
-topic get it once, by `notification` frames, and by resume. Sender, tenant and title are the
-token's and cannot be chosen; only `data` is the caller's.
+They enter `clarion.events` with a confirm and get every guarantee of events: the members of the
+topic receive them once, by `notification` frames or by resume. Sender, tenant and title come from
+the token; only `data` is the caller's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EVENT_TYPE = "topic.published"
 SOURCE = "subscriber:"
 LANE: Lane = "normal"
 MAX_UNCONFIRMED_BYTES = 16 * 1024**2
-"""What may wait for its confirm in one process; beyond it the newest is refused."""
+"""Bytes awaiting a confirm in one process; beyond it frames are refused."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,7 +43,7 @@ class PublishedContent(Struct, frozen=True):
 
 
 class PublishedEvent(Struct, frozen=True):
-    """The event of one frame."""
+    """The event of one `publish` frame."""
 
     type: str
     id: str
@@ -57,7 +57,7 @@ class PublishedEvent(Struct, frozen=True):
 
 
 class Publishing:
-    """The way of published frames into the broker."""
+    """Publishes through group commit, with a rate limit per sender."""
 
     def __init__(self, bus: Bus, *, per_minute: int, clock: Callable[[], float]) -> None:
         self._bus = bus
@@ -66,10 +66,10 @@ class Publishing:
         self._unconfirmed_bytes = 0
 
     async def publish(self, feed: Feed, frame: Publish) -> Ok | ErrorFrame:
-        """The answer: `ok` once the event is kept. Raises `Unavailable` where the broker does not
-        take it, or is not known to have taken it."""
+        """The answer: `ok` once the broker has confirmed the event. Raises `Unavailable` where it
+        has not, though it may have accepted it."""
         if not self._senders.take(feed.key):
-            return _refusal(frame, "too_many_publishes", "You publish more than one may.")
+            return _refusal(frame, "too_many_publishes", "Too many frames a minute.")
         event = event_of(feed.subscriber, frame)
         body = _encode(event)
         try:
@@ -81,7 +81,7 @@ class Publishing:
         return Ok(ref=frame.ref)
 
     async def close(self, timeout_s: float) -> None:
-        """Refuse what is new, finish what was begun."""
+        """Refuse new frames and finish pending ones."""
         await self._lane.close(timeout_s)
 
     async def _enqueue(self, entry: bytes) -> None:
@@ -89,7 +89,7 @@ class Publishing:
             not self._bus.status().can_publish
             or self._unconfirmed_bytes + len(entry) > MAX_UNCONFIRMED_BYTES
         ):
-            raise Unavailable("The broker takes nothing now; it was not published.")
+            raise Unavailable("The broker accepts nothing at present; the frame was not published.")
         self._unconfirmed_bytes += len(entry)
         try:
             receipt = PublishReceipt(asyncio.get_running_loop())
@@ -98,11 +98,11 @@ class Publishing:
         finally:
             self._unconfirmed_bytes -= len(entry)
         if problem is not None:
-            raise Unavailable(f"{problem.detail} With an `id` it is safe to send it again.")
+            raise Unavailable(f"{problem.detail} With an `id` it is safe to retry.")
 
 
 def event_of(sender: str, frame: Publish) -> PublishedEvent:
-    """What the frame says, by this sender."""
+    """The event of a frame by this sender."""
     return PublishedEvent(
         type=EVENT_TYPE,
         id=frame.id or new_id(),
@@ -117,12 +117,12 @@ def event_of(sender: str, frame: Publish) -> PublishedEvent:
 
 
 def entry_of(tenant: str, event: PublishedEvent, body: bytes) -> RawEntry:
-    """The event as it travels."""
+    """The event in its envelope."""
     return RawEntry(event.id, event.source, tenant, datetime.now(UTC), new_traceparent(), Raw(body))
 
 
 def sentence_of(problem: Refused) -> str:
-    """What is wrong with the event, for the frame that brought it."""
+    """The error text for an invalid event."""
     if not isinstance(problem, Invalid):
         return problem.detail
     return "; ".join(f"`{error.field}` {error.message}" for error in problem.errors[:10]) + "."

@@ -1,9 +1,8 @@
-"""What each session was given and what it acknowledged, for the history.
+"""Receipts: the versions that each session was sent and has acknowledged, for the history.
 
-Nothing is written per frame: sessions that acknowledged something or ended are noted, and every
-`SWEEP_S` those that were given something; every `FLUSH_S` the notes go to the store as one
-statement per `BATCH`. Where the store is away they wait,
-at most `MAX_PENDING` of them; where this process is killed, those of the last `FLUSH_S` are lost.
+Nothing is written per frame. Receipts of sessions that acknowledged something or ended are recorded
+at once, others every `SWEEP_S`, and written every `FLUSH_S`, one statement per `BATCH`. While the
+store is unavailable up to `MAX_PENDING` wait; a killed process loses those of the last `FLUSH_S`.
 """
 
 from __future__ import annotations
@@ -49,18 +48,18 @@ DELETE FROM receipts WHERE session IN
 
 
 class ReceiptSession(Protocol):
-    """A session, as far as a receipt tells of it."""
+    """A session from the view of its receipt."""
 
     id: str
     feed: Feed | None
     version: int
     acknowledged: int
     recorded_version: int
-    """The version that its receipt told last."""
+    """The version of its last receipt."""
 
 
 class Receipt(NamedTuple):
-    """A row of the store."""
+    """A row of the table."""
 
     session: UUID
     tenant: str
@@ -80,14 +79,14 @@ class Receipts:
         self._pending: dict[str, Receipt] = {}
 
     def acknowledge(self, session: ReceiptSession, version: int) -> None:
-        """The peer has handled all up to `version`, as far as that was given to it."""
+        """The client has handled everything up to `version`, as far as it was sent."""
         reached = min(version, session.version)
         if reached > session.acknowledged:
             session.acknowledged = reached
             self.record(session)
 
     def record(self, session: ReceiptSession) -> None:
-        """Write the session's receipt soon, unless it was given nothing."""
+        """Write the session's receipt soon, unless it was sent nothing."""
         feed = session.feed
         if feed is None or session.version == 0:
             return
@@ -100,13 +99,13 @@ class Receipts:
         )
 
     def sweep(self) -> None:
-        """Note every session that was given something since it was last noted."""
+        """Record every session that was sent something since its last receipt."""
         for session in tuple(self._sessions()):
             if session.version > session.recorded_version:
                 self.record(session)
 
     async def run(self) -> None:
-        """Write for ever."""
+        """Write until cancelled."""
         swept_at = time.monotonic()
         while True:
             await asyncio.sleep(FLUSH_S)
@@ -116,14 +115,14 @@ class Receipts:
             await self._try_to_flush()
 
     async def close(self) -> None:
-        """Write what is left, once."""
+        """Write the pending receipts, once."""
         await self._try_to_flush()
         if self._pending:
             LOST_RECEIPTS.inc(len(self._pending))
             self._pending.clear()
 
     async def flush(self) -> None:
-        """Write what is noted. Raises `StoreUnavailable`; what was not written stays noted."""
+        """Write the pending receipts. Raises `StoreUnavailable`; unwritten ones stay pending."""
         while self._pending:
             batch = dict(islice(self._pending.items(), BATCH))
             columns = [list(column) for column in zip(*batch.values(), strict=True)]
@@ -134,7 +133,7 @@ class Receipts:
                     del self._pending[name]
 
     async def trim(self) -> None:
-        """Delete what is older than `RETENTION`, for ever; pushers of one start do so apart."""
+        """Delete expired receipts until cancelled, at jittered intervals."""
         while True:
             await asyncio.sleep(random.uniform(0.5, 1.0) * TRIM_EVERY_S)  # noqa: S311 # only spreads
             try:
@@ -143,7 +142,7 @@ class Receipts:
                 log.warning("receipts_not_trimmed", code=error.code)
 
     async def trim_before(self, moment: datetime) -> None:
-        """Delete the receipts of sessions that began before. Raises `StoreUnavailable`."""
+        """Delete the receipts of sessions opened before. Raises `StoreUnavailable`."""
         deleted = BATCH
         while deleted == BATCH:
             async with self._database.driver() as connection:

@@ -1,9 +1,9 @@
-"""The replay: what a session missed, from the store, up to where live frames take over.
+"""The replay: missed items from the store, up to where live frames take over.
 
-The session is in the hub, and its shard is heard, before its history is read, so that nothing falls
-between the two: live frames are kept meanwhile, and those that the replay covers are dropped.
-Pages are read until one is short; its `head`, of the same snapshot, is where the replay ends. An
-item that changes between two pages moves to the end of the feed and is read there.
+The session joins the hub, and its shard is bound, before its history is read, so that no frame is
+lost in between: live frames are buffered meanwhile, and those that the replay covers are dropped.
+Pages are read up to a short one, whose `head`, of the same snapshot, ends the replay. An item that
+changes between two pages moves to the end of the feed and is read there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from services.pusher.wire import frames
 from services.pusher.wire.write_buffer import HIGH_WATER_BYTES
 
 MAX_STALL_S = 1.0
-"""How long the rest of a page waits for a peer that does not read."""
+"""How long the rest of a page is kept for a peer that does not read."""
 
 
 class Replayer:
@@ -56,11 +56,10 @@ class Replayer:
         ref: Ref = None,
         epoch: str | None = None,
     ) -> None:
-        """`welcome`, the items, `caught_up`; then the session is live, unless it closed meanwhile.
+        """Send `welcome`, the items and `caught_up`; then the session is live, unless it closed.
 
-        Without `since`, or with one that the inbox has not reached or that is of another epoch, a
-        snapshot. Raises `StoreUnavailable`, and `BusUnavailable` where the feed's shard cannot be
-        heard.
+        A snapshot without `since`, or with one of another epoch or beyond the inbox's version.
+        Raises `StoreUnavailable`, and `BusUnavailable` where the feed's shard cannot be bound.
         """
         feed = session.feed
         if feed is None or not session.is_open:
@@ -68,7 +67,7 @@ class Replayer:
         if session.stage is not Stage.REPLAYING:
             session.begin_replay()
         await self._shards.ensure_bound(feed)
-        heard = self._shards.epoch()
+        bus_epoch = self._shards.epoch()
         page, reset = await self._first(feed, since, epoch)
         session.epoch = page.epoch
         session.send(
@@ -84,29 +83,31 @@ class Replayer:
             )
         )
         place = FeedPosition(feed.tenant, feed.subscriber, since or 0)
-        max_stall_s = None if reset or since is None else MAX_STALL_S  # a snapshot is written whole
+        # A snapshot is always written whole
+        max_stall_s = None if reset or since is None else MAX_STALL_S
         while session.is_open:
             written = await write_page(session, page, max_stall_s)
             head, is_last = page.head, not page.more and written == len(page.items)
             place = position_after(place, page, written)
-            del page  # who does not read holds none
+            del page  # a page of a stalled peer must not take memory
             await session.write_buffer.drained()
             if is_last and self._is_current_epoch(session) and self._take_over(session, feed, head):
                 break
-            heard = self._shards.epoch()
+            bus_epoch = self._shards.epoch()
             page = await self._read(feed, partial(self._history.after, place))
             max_stall_s = MAX_STALL_S
             if page.epoch != session.epoch:
                 await self.replay(session, 0, epoch=session.epoch)
                 return
 
-        if heard != self._shards.epoch():  # what came after the last page was perhaps not heard
+        # Announcements after the last page may have been missed
+        if bus_epoch != self._shards.epoch():
             await self._gaps.fill(feed)
 
     async def _first(
         self, feed: Feed, since: int | None, epoch: str | None
     ) -> tuple[FeedPage, bool]:
-        """What a replay begins with, and whether it is to be taken in place of all before."""
+        """The first page of a replay, and whether it replaces everything sent before."""
         tenant, subscriber, history = feed.tenant, feed.subscriber, self._history
         if since is not None:
             place = FeedPosition(tenant, subscriber, since)
@@ -117,7 +118,7 @@ class Replayer:
         return page, since is not None or epoch not in (None, page.epoch)
 
     async def _read(self, feed: Feed, read: Callable[[], Awaitable[FeedPage]]) -> FeedPage:
-        """A page of the present epoch."""
+        """A page of the current epoch."""
         while True:
             before = self._epochs.last_delivered(feed)
             page = await read()
@@ -128,8 +129,8 @@ class Replayer:
         return session.epoch == self._epochs.current
 
     def _take_over(self, session: Session, feed: Feed, head: int) -> bool:
-        """Go live at `head`; `False` where the feed is past it and the frames between are not
-        kept: the history has to tell more."""
+        """Go live at `head`; `False` where the feed is beyond it and the frames in between are not
+        buffered: more pages are needed."""
         buffered = session.replay_buffer
         if buffered is None:
             return True
@@ -146,7 +147,7 @@ class Replayer:
 
 
 def go_live(session: Session, version: int) -> list[tuple[int, bytes]]:
-    """What was kept and follows `version` is written; returns what is ahead of it still."""
+    """Write the buffered frames that follow `version`; returns those after a gap."""
     buffered = session.replay_buffer.in_order() if session.replay_buffer is not None else []
     session.stage = moved(session.stage, Stage.LIVE, STAGE_MOVES)
     session.replay_buffer = None
@@ -159,8 +160,8 @@ def go_live(session: Session, version: int) -> list[tuple[int, bytes]]:
 
 
 async def write_page(session: Session, page: FeedPage, max_stall_s: float | None) -> int:
-    """Write the items as `notification` frames, no faster than the peer reads them; how many that
-    were. Not all where it reads nothing for so long: a page may be large, and is read again."""
+    """Write the items as `notification` frames, no faster than the peer reads them. Returns the
+    number written: not all where the peer stalls, because a large page must not wait in memory."""
     written = 0
     for count, data in join_frames(notification_frames(page)):
         if not await wait_for_reader(session, max_stall_s):
@@ -171,7 +172,7 @@ async def write_page(session: Session, page: FeedPage, max_stall_s: float | None
 
 
 async def wait_for_reader(session: Session, max_stall_s: float | None) -> bool:
-    """Whether the session is open and its peer has read, or does so in time."""
+    """Whether the session is open and its peer reads, waiting for it up to so long."""
     session.write_buffer.flush()
     if session.write_buffer.paused_at is not None:
         try:
@@ -183,7 +184,7 @@ async def wait_for_reader(session: Session, max_stall_s: float | None) -> bool:
 
 
 def notification_frames(page: FeedPage) -> Iterator[bytes]:
-    """Each item as it is now; the frame's version is where a client who has it may resume."""
+    """A frame per item; its version is the one to resume from after it."""
     for item, cursor in zip(page.items, page.cursors(), strict=True):
         trace_id = page.traces.get(item.id)
         frame = NotificationFrame(version=cursor, unread=page.unread, item=item, trace_id=trace_id)
@@ -191,7 +192,7 @@ def notification_frames(page: FeedPage) -> Iterator[bytes]:
 
 
 def join_frames(encoded: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Frames joined to writes of about `HIGH_WATER_BYTES`, each with how many there were so far."""
+    """Frames joined to writes of about `HIGH_WATER_BYTES`, each with the count so far."""
     parts: list[bytes] = []
     count = size = 0
     for count, frame in enumerate(encoded, 1):
@@ -205,7 +206,7 @@ def join_frames(encoded: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def position_after(start: FeedPosition, page: FeedPage, written: int) -> FeedPosition:
-    """Where to read on, once so many items of the page that begins at `start` are written."""
+    """The position after the first `written` items of the page at `start`."""
     if written == len(page.items) and not page.more:
         return FeedPosition(start.tenant, start.subscriber, page.head)
     if not written:

@@ -1,10 +1,10 @@
-"""Live frames that come while a session's history is read: bounded in bytes."""
+"""Live frames that arrive during a replay, bounded in bytes."""
 
 from __future__ import annotations
 
 
 class ReplayBuffer:
-    """Past the bound everything is dropped and `overflowed` says to read the history again."""
+    """Beyond the bound everything is dropped and `overflowed`: the history must be read again."""
 
     __slots__ = ("_frames", "_max_bytes", "_size", "overflowed")
 
@@ -15,7 +15,7 @@ class ReplayBuffer:
         self.overflowed = False
 
     def add(self, version: int, frame: bytes) -> None:
-        """Keep an encoded frame."""
+        """Buffer an encoded frame."""
         if self.overflowed:
             return
         self._frames.append((version, frame))
@@ -25,16 +25,16 @@ class ReplayBuffer:
             self.overflowed = True
 
     def clear(self) -> None:
-        """Begin again."""
+        """Empty it and reset `overflowed`."""
         self._frames.clear()
         self._size = 0
         self.overflowed = False
 
     def reaches(self, version: int, goal: int) -> bool:
-        """Whether every frame after `version` up to `goal` is here."""
+        """Whether every frame after `version` up to `goal` is buffered."""
         versions = {buffered for buffered, _ in self._frames}
         return versions.issuperset(range(version + 1, goal + 1))
 
     def in_order(self) -> list[tuple[int, bytes]]:
-        """What is kept, by version."""
+        """The frames by version."""
         return sorted(self._frames)

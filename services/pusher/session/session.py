@@ -1,8 +1,8 @@
-"""One open socket of a subscriber, as two explicit state machines (`states`): `Link` says how far
-the connection is, `Stage` how far the feed is.
+"""One open connection of a subscriber, as two state machines (`states`): `Link` for the connection,
+`Stage` for the feed.
 
-A session has no task, queue or timer while it is idle. `version` is the last version that it was
-given: what it is offered next is written where it is `version + 1`, and never otherwise.
+An idle session has no task, queue or timer. `version` is that of the last accepted frame: only
+`version + 1` is ever written next.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from services.pusher.wire.close_codes import TOO_SLOW, UNAUTHORIZED, CloseCode
 from services.pusher.wire.write_buffer import WriteBuffer
 
 LIVE = Stage.LIVE
-"""Bound once: before Python 3.12 to look up a member of an enumeration costs as much as a call."""
+"""Bound once: before Python 3.12 the look-up of an enum member costs as much as a call."""
 
 
 class Session:
-    """See the module. `feed` and `token` are set while it is `AUTHENTICATED`, and only then."""
+    """`feed` and `token` are set once it is `AUTHENTICATED`."""
 
     __slots__ = (
         "_context",
@@ -86,15 +86,15 @@ class Session:
 
     @property
     def is_open(self) -> bool:
-        """Whether frames may still be written."""
+        """Whether frames may be written."""
         return self.link is Link.UNAUTHENTICATED or self.link is Link.AUTHENTICATED
 
     def now(self) -> float:
-        """Clock time, in seconds."""
+        """Clock time in seconds."""
         return self._context.clock()
 
     def send(self, frame: AnyServerFrame) -> None:
-        """Write a frame for this session alone; one that does not read its answers is closed."""
+        """Write a frame to this session alone; closes it where its write buffer is full."""
         self.write(frames.encode(frame))
 
     def write(self, data: bytes) -> None:
@@ -105,20 +105,20 @@ class Session:
             self.close(TOO_SLOW)
 
     def authenticate(self, feed: Feed, token: SubscriberToken, expires_at: float) -> None:
-        """It is known whose session this is, and until when (clock time)."""
+        """Bind the session to a subscriber until `expires_at` (clock time)."""
         self.link = moved(self.link, Link.AUTHENTICATED, LINK_MOVES)
         self.feed = feed
         self.deadline = None
         self.renew_token(token, expires_at)
 
     def renew_token(self, token: SubscriberToken, expires_at: float) -> None:
-        """This token holds now, and ends then."""
+        """Replace the token."""
         self.token = token
         self.expires_at = expires_at
         self.set_timer()
 
     def on_revoked(self, revocation: Revocation) -> None:
-        """As `Listener.on_revoked`; a command under way is called off."""
+        """As `Listener.on_revoked`; cancels the command in progress."""
         token, conversation = self.token, self.work_queue
         if token is not None and revocation.covers(token.issued_at, token.jti):
             self.close(UNAUTHORIZED, "token_revoked")
@@ -146,35 +146,35 @@ class Session:
         return is_taken
 
     def on_overtaken(self, version: int) -> None:
-        """As `Listener.on_overtaken`: read what was not given."""
+        """As `Listener.on_overtaken`: replay the missing frames."""
         if self.stage is Stage.LIVE and version > self.version:
             self.resume("gap")
 
     def on_history_changed(self) -> None:
-        """As `Listener.on_history_changed`. One that replays finds out by its next page."""
+        """As `Listener.on_history_changed`. A replay notices it by its next page."""
         if self.replay_buffer is not None:
             self.replay_buffer.clear()
         elif self.stage is Stage.LIVE:
             self._lag("restart")
 
     def resume(self, cause: str) -> None:
-        """Read from the store what came after `version`, in the order of the session's work."""
+        """Schedule a replay of everything after `version`."""
         if self.is_open:
             self._context.resume(self, cause)
 
     def _lag(self, cause: str) -> None:
         self.stage = moved(self.stage, Stage.LAGGING, STAGE_MOVES)
-        if self.write_buffer.paused_at is None:  # nobody else will wake it
+        if self.write_buffer.paused_at is None:  # else `on_writing_resumed` does it
             self.resume(cause)
 
     def begin_replay(self) -> None:
-        """From now on live frames are kept, not written."""
+        """Buffer live frames from now on."""
         self.stage = moved(self.stage, Stage.REPLAYING, STAGE_MOVES)
         self.replay_buffer = ReplayBuffer(self._context.max_backlog_bytes)
 
     def close(self, code: CloseCode, reason: str | None = None, *, broken: bool = False) -> None:
-        """Say why and end; nothing else is written. `broken`: what the peer sends cannot be
-        read any more, so its answer is not waited for."""
+        """Send a close frame and end; nothing else is written. `broken`: the peer's input is
+        invalid from here on, so do not wait for its answer."""
         if not self.is_open:
             return
         CLOSES.labels(str(code.code)).inc()
@@ -183,16 +183,16 @@ class Session:
             self.transport.half_close()
 
     def answer_close(self, payload: bytes) -> None:
-        """The peer has closed: say the same unless we were first. The wire closes by itself."""
+        """Echo the peer's close frame unless we closed first. The transport closes by itself."""
         if self.is_open:
             self._begin_closing(frames.echo_close(payload))
 
     def abort(self) -> None:
-        """End the connection without a word."""
+        """Drop the connection without a close frame."""
         self.transport.abort()
 
     def on_connection_lost(self) -> None:
-        """The connection is gone."""
+        """Release everything; call it once the connection has ended."""
         if self.link is Link.CLOSED:
             return
         self.write_buffer.detach()
@@ -220,24 +220,24 @@ class Session:
             self.work_queue.clear()
 
     def close_after(self, wait_s: float, code: CloseCode) -> None:
-        """Close with this code unless the session is proven, or told otherwise, before."""
+        """Close with this code unless the session is authenticated before."""
         self.deadline = (self.now() + wait_s, code)
         self.set_timer()
 
     def on_writing_paused(self) -> None:
-        """The peer does not keep up; it has a while to read again."""
+        """The peer does not keep up; it is closed unless it reads within `STALL_TIMEOUT_S`."""
         self.write_buffer.pause(self.now())
         self.set_timer()
 
     def on_writing_resumed(self) -> None:
-        """The peer reads: it is alive, and given what it missed."""
+        """The peer reads again: send what it missed."""
         self.heard_at = self.now()
         self.write_buffer.resume()
         if self.stage is Stage.LAGGING:
             self.resume("slow")
 
     def set_timer(self) -> None:
-        """Be called at the next deadline."""
+        """Schedule `on_deadline` for the next deadline."""
         if self.is_open:
             self._context.timer_wheel.set(self, next_deadline(self))
 

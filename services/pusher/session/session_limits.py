@@ -1,7 +1,7 @@
-"""How many sessions there are, by address, tenant and subscriber, and how many there may be.
+"""The number of sessions of a process by address, tenant and subscriber, and its limits.
 
-All of one process. Sessions of an address count from their handshake on, whoever they are; those of
-a tenant and a subscriber from the moment that they are proven.
+A session counts for its address from the handshake on, and for its tenant and subscriber once it is
+authenticated.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ RETRY_AFTER_S = 5
 
 @dataclass(frozen=True, slots=True)
 class SessionCaps:
-    """`NO_LIMIT` where there is none."""
+    """The maximum of each, or `NO_LIMIT`."""
 
     per_tenant: int
     per_subscriber: int
     per_address: int
     unix: int = NO_LIMIT
-    """Of all peers on Unix sockets, who have no address."""
+    """For all peers on Unix sockets together, which have no address."""
 
     @classmethod
     def of(cls, settings: PusherSettings) -> SessionCaps:
-        """As they are set."""
+        """From the settings."""
         return cls(
             per_tenant=settings.max_sessions_per_tenant,
             per_subscriber=settings.max_sessions_per_subscriber,
@@ -41,7 +41,7 @@ class SessionCaps:
 
 
 class SessionLimits:
-    """Counts; `release` takes back what `register` and `register_tenant` counted."""
+    """`release` undoes `register` and `register_tenant`."""
 
     def __init__(self, caps: SessionCaps) -> None:
         self.caps = caps
@@ -50,13 +50,13 @@ class SessionLimits:
         self._addresses: dict[Session, str] = {}
 
     def check_subscriber(self, sessions: int) -> None:
-        """Raises `Conflict` where a subscriber with so many has no room for one more."""
+        """Raises `Conflict` where a subscriber with so many sessions may have no more."""
         if sessions >= self.caps.per_subscriber:
             code = TOO_MANY_SESSIONS
             raise Conflict(code.sentence, code=code.name, retry_after_s=SLOW_RECONNECT_S)
 
     def check_address(self, address: str) -> None:
-        """Raises `TooMany` where this address has as many sessions as one may have."""
+        """Raises `TooMany` where this address may have no more sessions."""
         limit = self._limit_of(address)
         if limit and self._by_address[address] >= limit:
             raise TooMany(
@@ -66,7 +66,7 @@ class SessionLimits:
             )
 
     def register(self, session: Session, address: str) -> None:
-        """A handshake was accepted."""
+        """Count an accepted handshake."""
         if self._limit_of(address):
             self._addresses[session] = address
             self._by_address[address] += 1
@@ -75,17 +75,17 @@ class SessionLimits:
         return self.caps.unix if address == UNKNOWN else self.caps.per_address
 
     def has_tenant_capacity(self, tenant: str) -> bool:
-        """Whether one more session of the tenant may be proven."""
+        """Whether one more session of the tenant may be authenticated."""
         limit = self.caps.per_tenant
         return not limit or self._by_tenant[tenant] < limit
 
     def register_tenant(self, tenant: str) -> None:
-        """A session of the tenant was proven."""
+        """Count an authenticated session."""
         if self.caps.per_tenant:
             self._by_tenant[tenant] += 1
 
     def release(self, session: Session) -> None:
-        """The connection of a session is over."""
+        """Count an ended session no longer."""
         address = self._addresses.pop(session, None)
         if address is not None:
             decrement(self._by_address, address)
@@ -94,7 +94,7 @@ class SessionLimits:
 
 
 def decrement(counter: Counter[str], name: str) -> None:
-    """One less; nothing is kept of what has none."""
+    """Subtract one, and drop the entry at zero."""
     counter[name] -= 1
     if counter[name] <= 0:
         del counter[name]

@@ -1,7 +1,7 @@
 """One timer wheel for all sessions: heartbeats, token expiry, deadlines.
 
-An item stands in it at most once, under the tick of its next deadline; the event loop holds one
-timer however many items there are.
+It holds an item at most once, under the tick of its next deadline. The event loop has a single
+timer, regardless of the number of items.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ NO_TICK = -1
 
 
 class Timed(Protocol):
-    """What can stand in the wheel; `tick` is the wheel's."""
+    """An item of the wheel; `tick` belongs to the wheel."""
 
     tick: int
 
     def on_deadline(self, now: float) -> None:
-        """Its deadline has come; it may set the next one."""
+        """Its deadline has passed; it may set the next one."""
         ...
 
 
@@ -36,7 +36,7 @@ CallAt = Callable[[float, Callable[[], None]], Handle]
 
 
 class TimerWheel:
-    """Deadlines are met at the first tick after them, never before."""
+    """Calls an item at the first tick after its deadline, never before."""
 
     def __init__(self, clock: Callable[[], float], call_at: CallAt, *, tick_s: float = 0.1) -> None:
         self._clock = clock
@@ -62,14 +62,14 @@ class TimerWheel:
         item.tick = tick
 
     def cancel(self, item: Timed) -> None:
-        """Forget the item's deadline."""
+        """Remove the item."""
         bucket = self._buckets.get(item.tick)
         if bucket is not None:
             bucket.discard(item)
         item.tick = NO_TICK
 
     def advance(self) -> None:
-        """Call what is due."""
+        """Call the items that are due."""
         now = self._clock()
         self._armed = NO_TICK
         while self._ticks and self._ticks[0] * self._tick_s <= now:
@@ -82,7 +82,7 @@ class TimerWheel:
         self._arm()
 
     def close(self) -> None:
-        """Forget everything."""
+        """Remove every item."""
         if self._handle is not None:
             self._handle.cancel()
         self._buckets.clear()

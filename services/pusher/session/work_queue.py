@@ -1,4 +1,4 @@
-"""What a session has to do, in order."""
+"""The pending work of a session, in order."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from clarion.contracts.frames import AnyClientFrame, ErrorFrame
 
 @dataclass(frozen=True, slots=True)
 class ResumeWork:
-    """The server's own `hello`: go on from the session's version."""
+    """The server's own `hello`: replay from the session's version."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedeemTicket:
-    """Who one is, by a ticket in the address."""
+    """Authenticate by a ticket in the URL."""
 
     ticket: str
 
@@ -25,8 +25,6 @@ WorkItem = AnyClientFrame | ErrorFrame | ResumeWork | RedeemTicket
 
 
 class WorkQueue:
-    """One session's work, in order."""
-
     __slots__ = ("pending", "task")
 
     def __init__(self) -> None:
@@ -34,10 +32,10 @@ class WorkQueue:
         self.task: asyncio.Task[None] | None = None
 
     def clear(self) -> None:
-        """Drop what was not begun."""
+        """Drop the pending work."""
         self.pending.clear()
 
     def cancel(self) -> None:
-        """Drop what was begun too: a transaction that is not committed is rolled back."""
+        """Cancel the work in progress: an uncommitted transaction is rolled back."""
         if self.task is not None:
             self.task.cancel()

@@ -1,5 +1,5 @@
-"""What a WebSocket and an event stream have in common: the transport's news reach the session, the
-session's end reaches the transport.
+"""The common part of a WebSocket and an event stream: passes the callbacks of the transport to the
+session, and the end of the session to the transport.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SessionConnection(asyncio.Protocol):
-    """One connection that uvicorn knows of (`connections`) and no longer owns."""
+    """A connection in uvicorn's `connections` that uvicorn no longer handles."""
 
     __slots__ = ("_connections", "_engine", "_session", "_transport")
 
@@ -29,7 +29,7 @@ class SessionConnection(asyncio.Protocol):
         self._connections.add(self)
 
     def eof_received(self) -> bool | None:
-        """The peer writes no more: the transport closes when ours is written."""
+        """The peer has ended: the transport closes once our data is written."""
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -50,7 +50,7 @@ class SessionConnection(asyncio.Protocol):
             self._session.on_writing_resumed()
 
     def shutdown(self) -> None:
-        """uvicorn stops: the first of these begins the drain of all sessions."""
+        """uvicorn stops: the first call begins the drain of all sessions."""
         self._engine.drain.begin()
 
     def abort(self) -> None:

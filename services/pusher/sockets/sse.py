@@ -1,13 +1,12 @@
-"""The feed as server-sent events: one connection of `GET /v1/live/sse` after its response began.
+"""The feed as server-sent events: a connection of `GET /v1/live/sse` after its response started.
 
-It is a wire as the socket is (`SessionTransport`), and the writer under the session's backlog:
-what a session writes are frames of a WebSocket, and here each becomes an event. So hub, replay,
-limits and deadlines are those of the socket, and an idle stream has no task, queue or timer either.
+It is both the `SessionTransport` of its session and the `Writer` of its write buffer: the session
+writes WebSocket frames, which become events here. So hub, replay, limits and deadlines are shared
+with the WebSocket, and an idle stream has no task, queue or timer either.
 
-An event is of the default type `message`: its data is the frame, its id the epoch and version to
-resume from, where the frame is such a place. An event `heartbeat` tells a page, which is shown no
-comments, that the stream lives. The last event is `close`, with code, reason and whether to
-come back.
+An event has the default type `message`: its data is the frame, its id the epoch and version to
+resume from, if the frame has one. A `heartbeat` event shows pages, which cannot see comments, that
+the stream is alive. The last event is `close`, with code, reason and whether to reconnect.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _random = SystemRandom()
 
 
 class FrameHead(msgspec.Struct):
-    """As much of a frame as its event tells outside of the data."""
+    """The fields of a frame that its event repeats outside of the data."""
 
     type: str
     version: int = 0
@@ -47,7 +46,7 @@ class FrameHead(msgspec.Struct):
 
 
 class CloseEvent(msgspec.Struct):
-    """The data of the last event."""
+    """The data of the `close` event."""
 
     code: int
     reason: str
@@ -58,7 +57,7 @@ _head = msgspec.json.Decoder(FrameHead).decode
 
 
 class EventStream(SessionConnection):
-    """See the module. Made when the connection is taken over from HTTP."""
+    """Created when the connection is taken over from HTTP."""
 
     __slots__ = ("_epoch", "_is_chunked")
 
@@ -76,9 +75,9 @@ class EventStream(SessionConnection):
         self.connection_made(transport)
 
     def open(self, claims: SubscriberToken, hello: Hello, address: str) -> None:
-        """Begin the session that the token opens."""
+        """Open the session."""
         if self._transport is None:
-            return  # it left while its token was judged
+            return  # the peer left while its token was verified
         set_user_timeout(self._transport, 2 * self._engine.heartbeat_s)
         retry_ms = _random.randrange(MIN_RETRY_MS, MAX_RETRY_MS)
         self._transport.write(self._encoded(b"retry: %d\n\n" % retry_ms))
@@ -87,12 +86,12 @@ class EventStream(SessionConnection):
     # From the session
 
     def half_close(self) -> None:
-        """As `SessionTransport`; nothing that a peer sends here can be broken."""
+        """As `SessionTransport`; a stream has no input."""
 
     def resume_reading(self) -> None:
         """As `SessionTransport`."""
 
-    # From the backlog
+    # From the write buffer
 
     def get_write_buffer_size(self) -> int:
         """As `Writer`."""
@@ -104,7 +103,7 @@ class EventStream(SessionConnection):
         if transport is None:
             return
         if self._session is not None and not transport.get_write_buffer_size():
-            self._session.heard_at = self._engine.clock()  # it takes what it is given: it lives
+            self._session.heard_at = self._engine.clock()  # the peer takes data, so it is alive
         events: list[bytes] = []
         has_ended = False
         for opcode, payload in frames.split(data):
@@ -126,9 +125,8 @@ class EventStream(SessionConnection):
         return chunk(body) if self._is_chunked else body
 
     def _event(self, payload: bytes) -> bytes:
-        """A frame as an event. Line ends within it, which JSON allows between tokens, would end
-        it."""
         head = _head(payload)
+        # JSON allows line ends between tokens, which would end the event
         lines = [b"data: " + line for line in payload.splitlines()]
         if head.type in RESUMABLE:
             lines.append(f"id: {self._epoch}.{head.version}".encode())
@@ -140,19 +138,19 @@ class EventStream(SessionConnection):
 
 
 def close_event(payload: bytes) -> bytes:
-    """A close frame as the last event."""
+    """A close frame as an event."""
     code = int.from_bytes(payload[:2], "big")
     ending = CloseEvent(code, payload[2:].decode(), COME_BACK.get(code, True))
     return b"event: close\ndata: " + msgspec.json.encode(ending) + b"\n\n"
 
 
 def chunk(body: bytes) -> bytes:
-    """A chunk of HTTP's chunked encoding (RFC 9112, 7.1)."""
+    """A chunk of HTTP/1.1 (RFC 9112, 7.1)."""
     return b"%x\r\n%b\r\n" % (len(body), body)
 
 
 def set_user_timeout(transport: asyncio.Transport, seconds: float) -> None:
-    """Have the system end a connection whose peer confirms nothing for so long, where it can."""
+    """Have the kernel drop a peer that acknowledges nothing for so long, where supported."""
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     raw = cast("socket.socket | None", transport.get_extra_info("socket"))
     if option is not None and raw is not None:

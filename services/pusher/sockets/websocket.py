@@ -1,8 +1,8 @@
-"""The WebSocket side of the pusher, as a protocol class for uvicorn (`--ws module:LiveProtocol`).
+"""The WebSocket of the pusher, as a protocol class for uvicorn (`--ws module:LiveProtocol`).
 
-uvicorn parses the HTTP request, sees the upgrade, makes one of these, gives it the transport and
-the request as bytes, and from then on the transport is ours. Nothing of ASGI is in the way of a
-frame. The engine comes through the app's lifespan state.
+For an upgrade request uvicorn creates a `LiveProtocol` and passes it the transport and the request
+as bytes; from then on the transport is ours, and no frame goes through ASGI. The engine is found in
+the lifespan state of the app.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ STATE_KEY = "pusher"
 
 
 class LiveProtocol(SessionConnection):
-    """One connection."""
-
     __slots__ = ("_is_paused", "_reader")
 
     def __init__(
@@ -50,7 +48,7 @@ class LiveProtocol(SessionConnection):
     # From the transport
 
     def data_received(self, data: bytes) -> None:
-        """As `asyncio.Protocol`; the first data is the whole upgrade request."""
+        """As `asyncio.Protocol`; the first call has the whole upgrade request."""
         if self._session is None:
             self._handle_handshake(data)
         elif self._reader is not None:
@@ -66,7 +64,7 @@ class LiveProtocol(SessionConnection):
     # From uvicorn
 
     def shutdown(self) -> None:
-        """As `Connection`; what is no session yet has nothing to drain."""
+        """As `SessionConnection`; closes a connection without a session."""
         super().shutdown()
         if self._session is None and self._transport is not None:
             self._transport.close()
@@ -123,7 +121,7 @@ class LiveProtocol(SessionConnection):
             raise
 
     def _accept(self, handshake: Handshake, address: str) -> AcceptedHandshake:
-        """Judged before it is admitted: what is no handshake costs only its address."""
+        # Before `check_handshake`: an invalid handshake is charged to its address only
         try:
             handshake.check_path()
             return handshake.accept(
@@ -184,8 +182,8 @@ class LiveProtocol(SessionConnection):
 
 
 def plain_fd(transport: asyncio.Transport) -> int:
-    """The file descriptor of the transport's socket; `NO_FD` where what is written is not what
-    goes out, as under TLS."""
+    """The file descriptor of the transport's socket; `NO_FD` where writes are transformed, as by
+    TLS."""
     raw = cast("socket | None", transport.get_extra_info("socket"))
     if raw is None or transport.get_extra_info("sslcontext") is not None:
         return NO_FD

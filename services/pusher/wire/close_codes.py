@@ -1,4 +1,4 @@
-"""Why the server closes a socket: the one table of codes (docs/reference/close-codes.md)."""
+"""The close codes of the server (docs/reference/close-codes.md)."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 ReconnectAdvice = Literal["yes", "slowly", "with a new token", "no"]
-"""`yes`: after a jittered wait. `slowly`: no more than once a minute, for something else has to end
-first. `with a new token`: at once with one, never with the same. `no`: the client is at fault."""
+"""`yes`: after a jittered delay. `slowly`: at most once a minute, because another session must end
+first. `with a new token`: at once, but never with the same token. `no`: the client is at fault."""
 
 SLOW_RECONNECT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class CloseCode:
-    """A permanent number. `name` is the reason sent with it unless a finer one is known."""
+    """A permanent number. `name` is the default reason."""
 
     code: int
     name: str
     sentence: str
     come_back: ReconnectAdvice
-    """Whether the same client may connect again by itself."""
+    """Whether a client may reconnect by itself."""
 
     @property
     def is_temporary(self) -> bool:
-        """Whether waiting helps, with the same token."""
+        """Whether a client may reconnect with the same token."""
         return self.come_back in ("yes", "slowly")
 
 
@@ -79,7 +79,7 @@ CLOSE_CODES = (
 
 
 class Violation(Exception):
-    """What a peer sent ends its session with this code."""
+    """Invalid input, which closes the session with this code."""
 
     def __init__(self, code: CloseCode) -> None:
         super().__init__(code)

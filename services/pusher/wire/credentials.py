@@ -1,4 +1,4 @@
-"""Where a subscriber token may stand in a request."""
+"""Subscriber tokens and tickets in a request."""
 
 from __future__ import annotations
 

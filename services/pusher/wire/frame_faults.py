@@ -1,4 +1,4 @@
-"""What is wrong with a client frame, field by field and in our words."""
+"""The error text for an invalid client frame, field by field."""
 
 from __future__ import annotations
 
@@ -42,13 +42,15 @@ FIELD_RULES: Mapping[str, str] = {
 
 
 def frame_faults(frame: Mapping[str, Any]) -> str:
-    """The sentences about the wrong fields of a frame whose type is known."""
+    """The faults of a frame of a known type."""
     faults = list(islice(_faults(frame, FRAME_TYPES[frame["type"]]), MAX_NAMED))
-    return " ".join(f"`{path}` {words}." for path, words in faults) or "It is not as documented."
+    return (
+        " ".join(f"`{path}` {words}." for path, words in faults) or "It does not match the schema."
+    )
 
 
 def type_fault(given: object) -> str:
-    """The sentence about a type that is none."""
+    """The fault of a missing or unknown type."""
     known = ", ".join(sorted(FRAME_TYPES))
     if isinstance(given, str):
         return f"`type` {unknown(given, FRAME_TYPES, 'type of frame')}."

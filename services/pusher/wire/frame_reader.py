@@ -1,4 +1,4 @@
-"""What a peer sends: bytes in, messages and control frames out.
+"""Reads the input of a peer: bytes in, messages and control frames out.
 
 Each frame is parsed by the `websockets` library; a session between two frames holds no parser and
 no buffer.
@@ -23,14 +23,14 @@ from services.pusher.wire.frames import MAX_CONTROL_BYTES
 
 
 class ReceivedFrame(NamedTuple):
-    """One frame's worth: `TEXT` is a whole message, `CONT` a part of one still to come."""
+    """`TEXT` is a whole message, `CONT` a fragment of an incomplete one."""
 
     opcode: Opcode
     payload: bytes
 
 
 class FrameReader:
-    """Assembles messages of at most `max_bytes`. After a `Violation` it must not be used again."""
+    """Assembles messages of at most `max_bytes`. Unusable after a `Violation`."""
 
     __slots__ = ("_buffer", "_max_bytes", "_parser", "_parts", "_size")
 
@@ -42,14 +42,14 @@ class FrameReader:
         self._size = 0
 
     def feed(self, data: bytes) -> None:
-        """Take what arrived."""
+        """Append received bytes."""
         if self._buffer is None:
             self._buffer = bytearray(data)
         else:
             self._buffer += data
 
     def next(self) -> ReceivedFrame | None:
-        """The next frame, or `None` until more arrives. Raises `Violation`."""
+        """The next frame, or `None` while it is incomplete. Raises `Violation`."""
         if self._parser is None:
             if not self._buffer:
                 self._buffer = None
@@ -105,7 +105,7 @@ class FrameReader:
 
 
 def checked_utf8(payload: bytes) -> bytes:
-    """The payload. Raises `Violation` where it is not UTF-8."""
+    """Raises `Violation` for a payload that is not UTF-8."""
     try:
         payload.decode()
     except UnicodeDecodeError:
@@ -114,7 +114,7 @@ def checked_utf8(payload: bytes) -> bytes:
 
 
 def check_close(payload: bytes) -> None:
-    """Raises `Violation` where a close frame's payload breaks RFC 6455, 7.4."""
+    """Raises `Violation` for an invalid payload of a close frame (RFC 6455, 7.4)."""
     try:
         Close.parse(payload)
     except ProtocolError:

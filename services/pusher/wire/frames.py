@@ -1,7 +1,7 @@
-"""Server frames as the bytes that go out, WebSocket header included.
+"""Server frames as bytes, with their WebSocket header.
 
-A frame is encoded once, whoever many sessions it is written to. Server frames are not masked
-(RFC 6455, 5.1) and never compressed: permessage-deflate costs more memory than a session.
+A frame is encoded once, however many sessions it is written to. Server frames are not masked
+(RFC 6455, 5.1) and never compressed: permessage-deflate needs more memory than a session.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def header(size: int) -> bytes:
-    """What stands before an unfragmented text message of so many bytes (RFC 6455, 5.2)."""
+    """The header of an unfragmented text message of so many bytes (RFC 6455, 5.2)."""
     if size <= MAX_CONTROL_BYTES:
         return bytes((FINAL_TEXT, size))
     if size < 1 << 16:
@@ -35,7 +35,7 @@ def header(size: int) -> bytes:
 
 HEADERS = 4096
 _HEADERS = tuple(header(size) for size in range(HEADERS))
-"""Of the sizes that frames have: to pack one costs as much as to send the frame to a session."""
+"""Precomputed for common sizes: packing one costs as much as writing the frame to a session."""
 
 
 def text(payload: bytes) -> bytes:
@@ -60,12 +60,12 @@ def encode(frame: AnyServerFrame) -> bytes:
 
 
 def body_of(frame: AnyServerFrame) -> bytes:
-    """The UTF-8 text of a frame: the body of an announcement."""
+    """A frame as JSON: the body of an announcement."""
     return _encode(frame)
 
 
 def split(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The frames in what was made here: first byte and payload of each."""
+    """The first byte and payload of each frame in bytes made by this module."""
     at = 0
     while at < len(data):
         first, size, head = data[at], data[at + 1], at + 2
@@ -82,7 +82,7 @@ def close(code: CloseCode, reason: str | None = None) -> bytes:
 
 
 def echo_close(payload: bytes) -> bytes:
-    """A close frame with this payload: the answer to a peer's."""
+    """A close frame with the payload of the peer's."""
     return bytes((FINAL_CLOSE, len(payload))) + payload
 
 

@@ -1,7 +1,7 @@
-"""The WebSocket handshake (RFC 6455, section 4): one request in, one answer out, no I/O.
+"""The WebSocket handshake (RFC 6455, section 4): a request in, a response out, no I/O.
 
-A request that is refused here gets an HTTP answer. A foreign origin is let in and then closed with
-a code, since a browser tells its page nothing about an HTTP answer.
+A refused request gets an HTTP response. A foreign origin is accepted and then closed with a code,
+because browsers hide HTTP responses to a handshake from the page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OPENING = (
 
 
 class UpgradeRequired(Refused):
-    """Plain HTTP where a WebSocket is spoken."""
+    """An HTTP request for a WebSocket address."""
 
     status = 426
     title = "Upgrade required"
@@ -36,51 +36,51 @@ class UpgradeRequired(Refused):
 
 @dataclass(frozen=True, slots=True)
 class AcceptedHandshake:
-    """What to answer, and what the request said of its sender."""
+    """The response, and the credentials of the request."""
 
     response: bytes
     token: str | None
     ticket: str | None
     is_foreign: bool
-    """It comes from a page of an origin that is not allowed."""
+    """From a page whose origin is not allowed."""
 
 
 class Handshake:
-    """One request, opened: `path` and `trace_id` are there before it is accepted."""
+    """A parsed request; `path` and `trace_id` are available before `accept`."""
 
     def __init__(self, data: bytes) -> None:
-        """Raises `BadRequest` where it is not a whole request."""
+        """Raises `BadRequest` for a malformed request."""
         self._request = UpgradeRequest(data)
         self.path, _, self._query = self._request.target.partition("?")
 
     @property
     def trace_id(self) -> str:
-        """That of the request, or a new one."""
+        """From the request, or new."""
         traceparent = self._request.all("traceparent")
         return trace_id_of(continue_trace(traceparent[0] if traceparent else None))
 
     @property
     def forwarded_for(self) -> Sequence[str]:
-        """What proxies, or the sender, say of the addresses behind."""
+        """The `X-Forwarded-For` headers; set by proxies, or by the client itself."""
         return self._request.all("x-forwarded-for")
 
     @property
     def origin(self) -> str:
-        """Of the page that asks; empty where it is none."""
+        """The `Origin` header; empty where the client is no browser."""
         return ", ".join(self._request.all("origin"))
 
     @property
     def hosts(self) -> Sequence[str]:
-        """Each `Host` of the request."""
+        """The `Host` headers."""
         return self._request.all("host")
 
     def check_path(self) -> None:
-        """Raises `NotFound` unless it is for the live feed."""
+        """Raises `NotFound` for a path other than that of the live feed."""
         if self.path != PATH:
             raise NotFound("There is no WebSocket at this address.")
 
     def accept(self, *, allowed_origins: AllowedOrigins, query_tokens: bool) -> AcceptedHandshake:
-        """The answer that opens the socket; no extension is taken. Raises `BadRequest`."""
+        """The response that opens the socket, without extensions. Raises `BadRequest`."""
         accept = self._request.accept()
         offered = self._request.tokens("sec-websocket-protocol")
         lines = [OPENING + accept]
@@ -107,7 +107,7 @@ class Handshake:
 
 
 def refusal(problem: Problem, trace_id: str) -> bytes:
-    """An HTTP answer that ends the connection."""
+    """An HTTP response that ends the connection."""
     body = problem_body(problem, trace_id, method="GET", route=PATH)
     headers = {
         "content-type": CONTENT_TYPE,

@@ -1,8 +1,8 @@
-"""A request to change to WebSocket (RFC 6455, section 4.2), read from the bytes that uvicorn hands
-over: it has parsed them once and writes them in one plain form, without folded lines.
+"""A WebSocket upgrade request (RFC 6455, section 4.2), parsed from the bytes that uvicorn passes
+on. It has parsed them already and writes them in a normal form, without folded lines.
 
-Half of a handshake's cost was to parse these bytes in a general way; what `websockets` says of a
-request, this says too (`tests/unit/test_pusher_upgrade.py` compares them).
+A general parser was half of the cost of a handshake; this one agrees with that of `websockets`
+(`tests/unit/test_pusher_upgrade.py`).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _start = re.compile(r"([A-Z]+) ([\x21-\x7e\x80-\xff]+) HTTP/1\.1")
 
 
 class UpgradeRequest:
-    """One request. Header names are in lower case; values are decoded as Latin-1."""
+    """Header names are in lower case, values decoded as Latin-1."""
 
     __slots__ = ("_fields", "method", "target")
 
     def __init__(self, data: bytes) -> None:
-        """Raises `BadRequest` where it is not a whole request of a sane size."""
+        """Raises `BadRequest` for a malformed or oversized request."""
         head, end, _ = data.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         start = _start.fullmatch(lines[0])
@@ -48,23 +48,22 @@ class UpgradeRequest:
             self._fields.setdefault(field[1].lower(), []).append(field[2].rstrip(" \t"))
 
     def all(self, name: str) -> Sequence[str]:
-        """The values of a header, as often as it is there."""
+        """The values of a repeatable header."""
         return self._fields.get(name, ())
 
     def one(self, name: str) -> str | None:
-        """The value of a header. Raises `BadRequest` where it is there twice."""
+        """The value of a header. Raises `BadRequest` where it is repeated."""
         found = self._fields.get(name, ())
         if len(found) > 1:
             raise no_handshake()
         return found[0] if found else None
 
     def tokens(self, name: str) -> list[str]:
-        """The values of a header that is a list of tokens. Raises `BadRequest` where one of its
-        lines is not."""
+        """The values of a header that is a list of tokens. Raises `BadRequest` where it is not."""
         return [value for line in self._fields.get(name, ()) for value in tokens_of(line)]
 
     def accept(self) -> str:
-        """The `Sec-WebSocket-Accept` that answers it. Raises `BadRequest` for what is no
+        """The `Sec-WebSocket-Accept` of the response. Raises `BadRequest` unless the request is a
         handshake of version 13."""
         upgrades = self.tokens("upgrade")
         options = self.tokens("connection")
@@ -81,7 +80,7 @@ class UpgradeRequest:
 
 
 def tokens_of(line: str) -> list[str]:
-    """The tokens of one line, at least one. Raises `BadRequest` for anything else."""
+    """The tokens of one line, at least one. Raises `BadRequest`."""
     values = [value for part in line.split(",") if (value := part.strip(" \t"))]
     if not values or not all(map(_token.fullmatch, values)):
         raise no_handshake()
@@ -89,7 +88,7 @@ def tokens_of(line: str) -> list[str]:
 
 
 def is_key(key: str) -> bool:
-    """Whether it is 16 bytes in base64."""
+    """Whether the key is 16 bytes in base64."""
     try:
         return len(base64.b64decode(key, validate=True)) == KEY_BYTES
     except (binascii.Error, ValueError):
@@ -97,10 +96,8 @@ def is_key(key: str) -> bool:
 
 
 def unreadable() -> BadRequest:
-    """It is not HTTP."""
-    return BadRequest("The request cannot be read.", code="bad_handshake")
+    return BadRequest("The request is not valid HTTP.", code="bad_handshake")
 
 
 def no_handshake() -> BadRequest:
-    """It is HTTP, and no more."""
-    return BadRequest("This is no WebSocket handshake.", code="bad_handshake")
+    return BadRequest("The request is not a WebSocket handshake.", code="bad_handshake")

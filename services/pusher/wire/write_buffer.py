@@ -1,9 +1,9 @@
-"""What was given to one socket and is not yet on its way: bounded in bytes.
+"""The pending output of one session, bounded in bytes.
 
-A frame of the feed leaves at once where nothing waits before it: `fanout` writes it to `open_fd`,
-past the transport. Everything else is joined and leaves at the end of the event loop's turn. What
-the socket does not take is the transport's: it says when its buffer is past the high-water mark
-and when it is below the low one again.
+Where nothing is pending, `fanout` writes a frame directly to `open_fd`, past the transport.
+Everything else is joined and written at the end of the event loop's iteration. The rest of a
+partial write goes to the transport, which reports when its buffer exceeds the high-water mark and
+when it falls below the low one.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ log = structlog.get_logger("clarion.pusher")
 HIGH_WATER_BYTES = 64 * 1024
 LOW_WATER_BYTES = 16 * 1024
 NO_FD = -1
-"""In the place of a socket's file descriptor: all goes through the writer."""
+"""No file descriptor: everything goes through the writer."""
 
 
 class Writer(Protocol):
-    """The part of a transport that a backlog needs."""
+    """The part of a transport that a write buffer needs."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -36,7 +36,7 @@ class Writer(Protocol):
 
 
 class DiscardingWriter:
-    """The writer of a connection that is lost: discards, where uvloop would raise."""
+    """For a lost connection, whose uvloop transport would raise."""
 
     def write(self, data: bytes) -> None:
         pass
@@ -52,30 +52,30 @@ DISCARDING_WRITER = DiscardingWriter()
 
 
 class FlushQueue:
-    """Backlogs with something to write; they are flushed once, at the end of the turn."""
+    """Non-empty write buffers, flushed at the end of the event loop's iteration."""
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
         self._waiting: list[WriteBuffer] = []
 
     def add(self, buffer: WriteBuffer) -> None:
-        """Flush this one with the others."""
+        """Flush this buffer with the others."""
         if not self._waiting:
             self._call_soon(self.flush)
         self._waiting.append(buffer)
 
     def flush(self) -> None:
-        """Write what is waiting, one write a session."""
+        """One write per session."""
         waiting, self._waiting = self._waiting, []
         for backlog in waiting:
             backlog.flush()
 
 
 class WriteBuffer:
-    """The outgoing side of one session, of at most `max_bytes` as far as `push` is not used.
+    """Of at most `max_bytes`, except by `push`.
 
-    `fd` is the socket under the writer, where plain bytes may be written to it. It is not used
-    any more once the connection is lost: only then does a transport close it.
+    `fd` is the socket under the writer, if it takes plain bytes. It is not used after `detach`: a
+    transport closes it only once the connection is lost.
     """
 
     __slots__ = (
@@ -98,27 +98,28 @@ class WriteBuffer:
         self._max_bytes = max_bytes
         self._fd = fd
         self.open_fd = fd
-        """`fd` while nothing waits, here or in the transport; else `NO_FD`."""
+        """`fd` while nothing is pending, here or in the transport; else `NO_FD`."""
         self._pending: list[bytes] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.size = 0
-        """Bytes that wait for the end of this turn."""
+        """Pending bytes."""
         self.paused_at: float | None = None
-        """Since when the peer has not kept up."""
+        """When the peer stopped keeping up."""
 
     def offer(self, data: bytes, frames: int = 1) -> bool:
-        """Write at the end of this turn; `False` and nothing where that would pass the bound."""
+        """Write at the end of this iteration; `False` and nothing where it exceeds the bound."""
         size = self.size + len(data)
         waiting = size
         if self.paused_at is not None or size + HIGH_WATER_BYTES > self._max_bytes:
-            waiting += self._writer.get_write_buffer_size()  # else it is below the high water
+            # Else the transport is below its high-water mark, which is counted already
+            waiting += self._writer.get_write_buffer_size()
         if waiting > self._max_bytes:
             return False
         self.push(data, frames)
         return True
 
     def push(self, data: bytes, frames: int = 1) -> None:
-        """As `offer`, whatever the bound: for the last word, and for replays, which wait."""
+        """As `offer`, without the bound: for close frames, and for replays, which wait."""
         self.open_fd = NO_FD
         if self._pending is None:
             self._pending = [data]
@@ -129,7 +130,7 @@ class WriteBuffer:
         FRAMES.written += frames
 
     def flush(self) -> None:
-        """Write what is pending."""
+        """Write the pending data."""
         pending = self._pending
         if pending is None:
             return
@@ -145,20 +146,19 @@ class WriteBuffer:
         try:
             size = os.write(self._fd, data)
         except OSError:
-            size = 0  # the transport waits for room, or finds the same error and ends
+            size = 0  # the transport waits for room, or fails with the same error
         if size < len(data):
             self.write_rest(data[size:])
         else:
             self.open_fd = self._fd
 
     def write_rest(self, data: bytes) -> None:
-        """What the socket did not take, before all that is pending."""
+        """Hand the rest of a partial write to the transport, before anything pending."""
         self.open_fd = NO_FD
         self._hand_over(data)
 
     def _hand_over(self, data: bytes) -> None:
-        """Whatever goes wrong ends this connection, whose stream has a hole then, and no other:
-        the rest of a flush goes on."""
+        # An error leaves a hole in this stream, so it must end this connection, but no other
         try:
             self._writer.write(data)
         except Exception:
@@ -166,14 +166,14 @@ class WriteBuffer:
             self._writer.abort()
 
     def detach(self) -> None:
-        """The connection is gone: forget what is pending and whatever is pushed later."""
+        """The connection is lost: discard everything pending and everything later."""
         self._writer = DISCARDING_WRITER
         self._fd = self.open_fd = NO_FD
         self._pending = None
         self.size = 0
 
     def pause(self, now: float) -> None:
-        """The transport's buffer is past its high-water mark."""
+        """The transport's buffer exceeds its high-water mark."""
         self.paused_at = now
 
     def resume(self) -> None:
@@ -184,7 +184,7 @@ class WriteBuffer:
             waiter.set_result(None)
 
     async def drained(self) -> None:
-        """Flush, then wait while the peer does not keep up. One waiter at a time."""
+        """Flush, then wait until the peer keeps up. One waiter at a time."""
         self.flush()
         if self.paused_at is not None:
             self._waiter = asyncio.get_running_loop().create_future()

@@ -131,7 +131,7 @@ async def test_a_key_of_a_frame_is_kept_as_one_of_a_call(
         ]
         whole = await by_frame(client, "seen", "k" * 256, up_to=1)
     assert reused["code"] == "idempotency_key_reused"
-    assert "`key` came with another command" in reused["detail"]
+    assert "`key` was used with another command" in reused["detail"]
     assert [(one["code"], "`key` must be" in one["detail"]) for one in faulty] == [
         ("invalid", True)
     ] * 6
