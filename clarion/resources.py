@@ -11,7 +11,6 @@ from clarion.bus.protocol import Bus
 from clarion.settings import SharedSettings
 from clarion.store.database import Database
 from clarion.store.embedded import embedded_postgres, is_embedded
-from clarion.store.migrate import migrate
 
 
 @asynccontextmanager
@@ -20,6 +19,8 @@ async def database_address(settings: SharedSettings) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         url = settings.database_url
         if is_embedded(url):
+            from clarion.store.migrate import migrate  # a hundred modules that few need
+
             url = await stack.enter_async_context(embedded_postgres(Path(settings.data_dir)))
             await migrate(url)
         yield url
