@@ -5,7 +5,7 @@ DATA = .clarion
 AMQP =
 DATABASE =
 ARGS =
-WORKERS = 0
+WORKERS = auto
 
 BIN := .venv/bin
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin
