@@ -25,7 +25,7 @@ NO_REASONS = {
     *("accepted_at", "due_at", "event_id", "in_directory", "lane", "next_after", "next_topic"),
     *("trace_id", "attempt_cut", "breaker_moved", "delivery_attempted", "lease_lost"),
     *("lease_too_old", "not_recorded", "parked_bare", "parked_held", "provider_raised"),
-    *("provider_skipped", "http", "https", "urgent"),
+    *("provider_skipped", "http", "https", "urgent", "base", "from"),
 }
 """Other words of these modules: fields, kinds, and events of the log."""
 
@@ -73,7 +73,10 @@ def reasons_of_the_code() -> set[str]:
     for file in python_files("services/notifier", "clarion/rules", "clarion/contracts"):
         text = file.read_text()
         found |= set(re.findall(r"\breason = '([a-z_]+)'", text))
-        if file.stem in {"failures", "parking"} or calls(text) & GIVES_A_REASON:
+        if (
+            file.stem in {"failures", "parking", "recipient_addresses"}
+            or calls(text) & GIVES_A_REASON
+        ):
             found |= set(words(text))
     return {word.format(whose=whose) for word in found for whose in ("address", "sender")}
 
