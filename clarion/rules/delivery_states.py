@@ -70,14 +70,14 @@ CANCEL = _act(State.SCHEDULED, State.QUEUED, to=(State.CANCELLED,))
 `ABANDON` ends it where it was not taken."""
 ABANDON = _act(State.SENDING, to=(State.CANCELLED,))
 """Its sender died, and it was cancelled meanwhile."""
-DRIVE_AGAIN = _act(State.FAILED, State.DEAD, State.BOUNCED, State.EXPIRED, to=(State.SCHEDULED,))
+REDRIVE = _act(State.FAILED, State.DEAD, State.BOUNCED, State.EXPIRED, to=(State.SCHEDULED,))
 """By an admin."""
 SKIP = _act(State.SCHEDULED, State.QUEUED, State.SENDING, to=(State.SKIPPED,))
 """It is no longer to be sent: found when it is claimed, before every attempt."""
 ARRIVE = _act(State.SENT, to=(State.DELIVERED,))
 BOUNCE = _act(State.SENT, State.DELIVERED, to=(State.BOUNCED,))
 
-ACTS = (DISPATCH, EXPIRE, CLAIM, SETTLE, CANCEL, ABANDON, DRIVE_AGAIN, SKIP, ARRIVE, BOUNCE)
+ACTS = (DISPATCH, EXPIRE, CLAIM, SETTLE, CANCEL, ABANDON, REDRIVE, SKIP, ARRIVE, BOUNCE)
 
 MOVES: Mapping[State, frozenset[State]] = {
     state: frozenset(to for act in ACTS if state in act.sources for to in act.targets)

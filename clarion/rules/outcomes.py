@@ -17,9 +17,9 @@ class Health(StrEnum):
 
     WORKS = "works"
     """It answered, though perhaps not what one hopes for."""
-    FAULTY = "faulty"
+    FAILING = "faulty"
     """No connection, no greeting, no login, `421`, no answer in time: nobody's would go."""
-    UNTOLD = "untold"
+    NO_SIGNAL = "untold"
     """The fault was ours, and the provider had no part in it."""
 
 
@@ -41,7 +41,7 @@ class Retry:
     after_s: float | None = None
     code: str | None = None
     detail: str | None = None
-    health: Health = Health.FAULTY
+    health: Health = Health.FAILING
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,13 @@ class Unknown:
 
     reason: str
     detail: str | None = None
-    health: Health = Health.FAULTY
+    health: Health = Health.FAILING
 
 
 Outcome = Sent | Retry | Failed | Unknown
 
 
-UNHEARD = frozenset(
+NEVER_RECEIVED = frozenset(
     {
         "timeout",
         "connection_lost",
@@ -96,7 +96,7 @@ def settle(
     outcome: Outcome,
     *,
     channel: str,
-    round_: int,
+    attempt_round: int,
     expires_at: datetime | None,
     now: datetime,
     random: Callable[[], float],
@@ -108,9 +108,9 @@ def settle(
         case Failed(reason):
             return Settlement(State.FAILED, reason, None)
         case Retry(reason, after_s):
-            wait_s = delay_s(channel, round_, after_s=after_s, random=random)
+            wait_s = delay_s(channel, attempt_round, after_s=after_s, random=random)
         case Unknown(reason):
-            wait_s = delay_s(channel, round_, after_s=None, random=random)
+            wait_s = delay_s(channel, attempt_round, after_s=None, random=random)
         case _:
             assert_never(outcome)
     if wait_s is None:
@@ -121,21 +121,23 @@ def settle(
     return Settlement(State.SCHEDULED, reason, due_at)
 
 
-def asked_after(asked: str | None, provider: str, outcome: Outcome) -> str | None:
+def unknown_provider_after(
+    last_unknown_provider: str | None, provider: str, outcome: Outcome
+) -> str | None:
     """The provider that may have the delivery, once `provider` said `outcome`; `asked` is the one
     before. A failure to reach it says nothing about what it took earlier."""
     if isinstance(outcome, Unknown):
         return provider
-    unheard = isinstance(outcome, Retry) and outcome.reason in UNHEARD
-    return asked if provider != asked or unheard else None
+    never_received = isinstance(outcome, Retry) and outcome.reason in NEVER_RECEIVED
+    return last_unknown_provider if provider != last_unknown_provider or never_received else None
 
 
-def asks_next(outcome: Outcome) -> bool:
+def tries_next_provider(outcome: Outcome) -> bool:
     """Whether the next provider is asked in the same round."""
     return isinstance(outcome, Retry) or (isinstance(outcome, Failed) and outcome.elsewhere)
 
 
-def concluded(outcomes: Sequence[Outcome], *, asked_all: bool) -> Outcome:
+def conclude(outcomes: Sequence[Outcome], *, tried_all: bool) -> Outcome:
     """What a round comes to, for `settle`: the last outcome; but what this provider never takes
     fails only where every provider was asked and none said "not now"."""
     last = outcomes[-1]
@@ -144,7 +146,7 @@ def concluded(outcomes: Sequence[Outcome], *, asked_all: bool) -> Outcome:
     for outcome in reversed(outcomes):
         if isinstance(outcome, Retry):
             return outcome
-    return last if asked_all else Retry(last.reason, None, last.code, last.detail, last.health)
+    return last if tried_all else Retry(last.reason, None, last.code, last.detail, last.health)
 
 
 def health_of(outcome: Outcome) -> Health:

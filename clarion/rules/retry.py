@@ -29,16 +29,16 @@ def max_rounds(channel: str) -> int:
 
 
 def delay_s(
-    channel: str, round_: int, *, after_s: float | None, random: Callable[[], float]
+    channel: str, attempt_round: int, *, after_s: float | None, random: Callable[[], float]
 ) -> float | None:
-    """Seconds until the round after number `round_` (from 1); None where they are used up.
+    """Seconds until the round after number `attempt_round` (from 1); None where they are used up.
 
     `random` gives numbers from 0 to 1.
     """
     steps = STEPS_S.get(channel, DEFAULT_STEPS_S)
-    if round_ > len(steps):
+    if attempt_round > len(steps):
         return None
-    step = steps[round_ - 1]
+    step = steps[attempt_round - 1]
     if after_s is not None:
         return min(max(after_s, step), 2 * step)
     return step * (1 - JITTER + 2 * JITTER * random())

@@ -26,10 +26,10 @@ from services.notifier.deliver.sender import Sender
 from services.notifier.fail_points import arm_as_written
 from services.notifier.ingest.dead_letter_mover import ParkedMover
 from services.notifier.ingest.lane_consumer import Consumer
-from services.notifier.messages.parser import Intake
+from services.notifier.messages.parser import MessageParser
 from services.notifier.plan.batch import Planner
-from services.notifier.providers.provider_chain import Route
-from services.notifier.providers.registry import open_routes
+from services.notifier.providers.provider_chain import ProviderChain
+from services.notifier.providers.registry import open_provider_chains
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule.dispatcher import Dispatcher
 from services.notifier.schedule.housekeeping import Housekeeper
@@ -64,7 +64,7 @@ class Notifier:
         self._database = database
         self._own_users = bus.users | settings.amqp_own_users
         self._tasks = BackgroundTasks()
-        self._routes: Mapping[str, Route] = open_routes(
+        self._chains: Mapping[str, ProviderChain] = open_provider_chains(
             settings.providers, timeout_s=settings.send_timeout_s
         )
         self._workers: list[Worker] = []
@@ -112,9 +112,9 @@ class Notifier:
             for sender in self._senders.values():
                 sender.cut()
         await draining
-        for route in self._routes.values():
-            for carrier in route:
-                await carrier.provider.close()
+        for chain in self._chains.values():
+            for slot in chain:
+                await slot.provider.close()
 
     async def check_broker(self) -> str | None:
         """None where messages come and go."""
@@ -151,7 +151,7 @@ class Notifier:
 
     def _plan_workers(self) -> dict[str, Consumer]:
         settings = self._settings
-        carried = frozenset(self._routes) | {"inbox"}
+        carried = frozenset(self._chains) | {"inbox"}
         return {
             f"plan.{lane}.{number}": Consumer(
                 lane,
@@ -159,7 +159,7 @@ class Notifier:
                 database=self._database,
                 planner=Planner(self._database, carried=carried),
                 publisher=Publisher(self._bus, shards=settings.live_shards),
-                intake=Intake(settings.amqp_identity, self._own_users),
+                parser=MessageParser(settings.amqp_identity, self._own_users),
                 batch_size=settings.plan_batch_size,
             )
             for lane in LANES
@@ -174,13 +174,13 @@ class Notifier:
                 lane,
                 bus=self._bus,
                 database=self._database,
-                route=route,
+                chain=chain,
                 concurrency=settings.send_concurrency,
                 timeout_s=settings.send_timeout_s,
                 identity=settings.amqp_identity,
                 own_users=self._own_users,
             )
-            for channel, route in self._routes.items()
+            for channel, chain in self._chains.items()
             for lane in LANES
         }
 

@@ -13,7 +13,7 @@ from clarion.errors import StoreUnavailable
 from clarion.store.conditions import lacks_partition
 from clarion.store.database import Database
 
-CONDITIONS = (
+TRANSIENT_ERRORS = (
     StoreUnavailable,
     asyncpg.TransactionRollbackError,
     asyncpg.SyntaxOrAccessError,
@@ -28,18 +28,18 @@ CONDITIONS = (
 nothing an event can be blamed for."""
 
 
-def is_condition(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether the same work may go through later, unchanged."""
     if isinstance(error, DBAPIError):
         cause = error.orig.__cause__ if error.orig is not None else None
         return error.connection_invalidated or (
-            isinstance(cause, Exception) and is_condition(cause)
+            isinstance(cause, Exception) and is_transient(cause)
         )
     if lacks_partition(error):
         return True
     if isinstance(error, ValueError):
         return False  # a value that the driver cannot encode, though its class is InterfaceError
-    return isinstance(error, CONDITIONS)
+    return isinstance(error, TRANSIENT_ERRORS)
 
 
 PLANNING_FAILED = "planning_failed"
@@ -109,7 +109,7 @@ async def _can_write(database: Database, lock: str) -> bool:
     except Exception as error:
         if isinstance(root_of(error), asyncpg.InsufficientPrivilegeError):
             return True  # it answered; this role inserts and may not lock
-        if not isinstance(error, TimeoutError) and not is_condition(error):
+        if not isinstance(error, TimeoutError) and not is_transient(error):
             raise
         return False
     return True

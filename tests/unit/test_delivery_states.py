@@ -16,8 +16,8 @@ from clarion.rules.delivery_states import (
     BEGIN,
     CANCEL,
     CLAIM,
-    DRIVE_AGAIN,
     MOVES,
+    REDRIVE,
     Act,
     IllegalMove,
     State,
@@ -61,9 +61,9 @@ def test_whoever_changes_a_delivery_names_its_states_by_the_table_alone() -> Non
 
 
 def test_the_api_offers_the_states_of_the_table() -> None:
-    assert set(get_args(DrivableState)) == DRIVE_AGAIN.sources
+    assert set(get_args(DrivableState)) == REDRIVE.sources
     assert set(get_args(NotificationState)) - ITEM_STATES.keys() == set(State)
-    assert CANCEL.sources.isdisjoint(DRIVE_AGAIN.sources)
+    assert CANCEL.sources.isdisjoint(REDRIVE.sources)
 
 
 class Life(RuleBasedStateMachine):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.deliver.rounds import GRACE_S, lease_time
+from services.notifier.deliver.delivery_attempts import GRACE_S, lease_time
 from services.notifier.providers.circuit_breaker import (
     MAX_REST_S,
     PROBE_CHECK_S,
@@ -73,13 +73,13 @@ def test_a_call_that_says_nothing_moves_nothing_and_is_no_probe() -> None:
     breaker = Breaker(failures=3, rest_s=5)
     for _ in range(2):
         breaker.failed(0)
-    breaker.untold(0)
+    breaker.no_signal(0)
     assert breaker.state is BreakerState.CLOSED
     breaker.failed(0)
-    breaker.untold(1)
+    breaker.no_signal(1)
     assert (breaker.state, breaker.wait_s(1)) == (BreakerState.OPEN, 4)
     assert breaker.begin(5)
-    breaker.untold(5)
+    breaker.no_signal(5)
     assert (breaker.begin(5), breaker.state) == (True, BreakerState.HALF_OPEN)
 
 
@@ -98,7 +98,7 @@ def test_whatever_happens_a_call_is_let_through_within_the_longest_rest(taken: l
             case "succeed":
                 breaker.succeeded()
             case "say nothing":
-                breaker.untold(now)
+                breaker.no_signal(now)
             case _:
                 now += 1.5
         assert 0 <= breaker.wait_s(now) <= MAX_REST_S

@@ -18,9 +18,9 @@ from clarion.rules.outcomes import (
     Sent,
     Settlement,
     Unknown,
-    asks_next,
-    concluded,
+    conclude,
     settle,
+    tries_next_provider,
 )
 from clarion.rules.retry import STEPS_S, delay_s
 from services.notifier.providers.twilio import retry_after_s
@@ -43,7 +43,7 @@ def settled(
     return settle(
         outcome,
         channel=channel,
-        round_=attempt,
+        attempt_round=attempt,
         expires_at=expires_at,
         now=NOW,
         random=lambda: 0.5,
@@ -96,11 +96,11 @@ REFUSED = Failed("address_refused")
 def test_a_refusal_of_one_provider_fails_only_where_all_were_asked(
     round_: list[Outcome], asked_all: bool, expected: Outcome | str
 ) -> None:
-    outcome = concluded(round_, asked_all=asked_all)
+    outcome = conclude(round_, tried_all=asked_all)
     assert outcome == (
         expected if not isinstance(expected, str) else Failed(expected, elsewhere=True)
     )
-    assert [asks_next(one) for one in round_[:-1]] == [True] * (len(round_) - 1)
+    assert [tries_next_provider(one) for one in round_[:-1]] == [True] * (len(round_) - 1)
 
 
 def test_a_retry_past_the_expiry_is_not_scheduled() -> None:
@@ -179,7 +179,7 @@ def test_a_life_of_attempts_ends_within_its_steps_and_never_after_its_expiry(
         settlement = settle(
             outcome,
             channel=channel,
-            round_=tried,
+            attempt_round=tried,
             expires_at=expires_at,
             now=clock,
             random=lambda one=random: one,

@@ -21,7 +21,7 @@ from clarion.rules.outcomes import Failed, Health, Outcome, Retry, Sent, health_
 from services.notifier.providers import capture, email, twilio
 from services.notifier.providers.email import compose, mailbox
 from services.notifier.providers.provider import Outgoing
-from services.notifier.providers.registry import open_carrier
+from services.notifier.providers.registry import open_provider_slot
 from services.notifier.providers.twilio import outcome_of, retry_after_s
 
 SENDER = MailAddress("no-reply", "shop.example", "Shop")
@@ -39,7 +39,7 @@ SENDER = MailAddress("no-reply", "shop.example", "Shop")
     ],
 )
 def test_a_provider_is_named_by_its_url(channel: str, url: str, name: str) -> None:
-    assert open_carrier(channel, "CLARION_X", url, timeout_s=1).name == name
+    assert open_provider_slot(channel, "CLARION_X", url, timeout_s=1).name == name
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_provider_is_named_by_its_url(channel: str, url: str, name: str) -> No
 )
 def test_a_wrong_url_stops_the_start_with_a_sentence(channel: str, url: str, sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence) as refused:
-        open_carrier(channel, "CLARION_X", url, timeout_s=1)
+        open_provider_slot(channel, "CLARION_X", url, timeout_s=1)
     assert str(refused.value).startswith("CLARION_X: ")
     assert "secret" not in str(refused.value)
 
@@ -106,11 +106,13 @@ def test_twilio_answers_have_one_meaning(status: int, body: str, expected: Outco
 
 
 def test_an_answer_that_repeats_the_password_is_kept_without_it() -> None:
-    carrier = open_carrier("email", "CLARION_X", "smtp://u:p%40ss@h?from=a@b.example", timeout_s=1)
+    slot = open_provider_slot(
+        "email", "CLARION_X", "smtp://u:p%40ss@h?from=a@b.example", timeout_s=1
+    )
     answer = Retry("provider_refused_credentials", None, "535", "p@ss and cEBzcw== are wrong")
-    assert carrier.without_secret(answer) == replace(answer, detail="*** and *** are wrong")
-    assert carrier.without_secret(Sent("id")) == Sent("id")
-    assert "p@ss" not in repr(carrier)
+    assert slot.without_secret(answer) == replace(answer, detail="*** and *** are wrong")
+    assert slot.without_secret(Sent("id")) == Sent("id")
+    assert "p@ss" not in repr(slot)
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:
@@ -162,11 +164,11 @@ def _storable(text: str) -> str:
         ('{"code": 14107}', 400, Health.WORKS),
         ('{"code": 14107}', 429, Health.WORKS),
         ('{"code": 21999}', 403, Health.WORKS),
-        ('{"code": 20404}', 404, Health.FAULTY),
-        ('{"code": 20429}', 429, Health.FAULTY),
-        ('{"code": 20003}', 401, Health.FAULTY),
-        ("{}", 500, Health.FAULTY),
-        ("{}", 503, Health.FAULTY),
+        ('{"code": 20404}', 404, Health.FAILING),
+        ('{"code": 20429}', 429, Health.FAILING),
+        ('{"code": 20003}', 401, Health.FAILING),
+        ("{}", 500, Health.FAILING),
+        ("{}", 503, Health.FAILING),
     ],
 )
 def test_what_twilio_says_of_one_number_says_nothing_against_twilio(
@@ -192,10 +194,10 @@ async def test_what_cannot_be_composed_fails_for_its_own_reason(
         ("sms", "capture://"),
         ("sms", "twilio://AC0:t@?from=+15005550001&base=http://127.0.0.1:9"),
     ):
-        provider = open_carrier(channel, "CLARION_X", url, timeout_s=1).provider
+        provider = open_provider_slot(channel, "CLARION_X", url, timeout_s=1).provider
         outgoing = Outgoing(uuid4(), "default", channel, "a@b.example", content, datetime.now(UTC))
         with structlog.testing.capture_logs() as logs:
             outcome = await provider.send(outgoing)
         await provider.close()
-        assert outcome == Failed("compose_failed", health=Health.UNTOLD)
+        assert outcome == Failed("compose_failed", health=Health.NO_SIGNAL)
         assert [(one["event"], one["log_level"]) for one in logs] == [("compose_failed", "error")]

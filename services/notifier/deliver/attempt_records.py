@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from enum import Enum
 from typing import Any
-from uuid import UUID
 
 from clarion.records.cancellations import BY_CALLER
 from clarion.records.deliveries import found_in, move, statement
 from clarion.rules.delivery_states import SETTLE, State
-from clarion.rules.outcomes import Outcome, Sent, Settlement, Unknown, asked_after, name_of
-from clarion.store.database import Database, Driver
+from clarion.rules.outcomes import (
+    Settlement,
+    Unknown,
+    unknown_provider_after,
+)
+from clarion.store.database import Database
 from services.notifier import metrics
+from services.notifier.deliver.attempts import Attempt, write_attempt
 from services.notifier.deliver.cancelled import count_cancelled, end_cancelled, is_cancelled
-from services.notifier.deliver.final_failures import tell, whose
+from services.notifier.deliver.final_failures import final_failure_of, log_final_failure
 from services.notifier.deliver.leases import Lease
 from services.notifier.deliver.recheck import (
     CANCELLED,
@@ -26,7 +30,6 @@ from services.notifier.deliver.recheck import (
     keep_verdicts,
     recheck,
 )
-from services.notifier.drafts import encode, new_uuid
 from services.notifier.fail_points import reach
 
 END = statement(
@@ -46,7 +49,7 @@ RETURNING state
 )
 """By `expires_at` as it is now: it may have come nearer meanwhile."""
 
-GO_ON = statement(
+RENEW = statement(
     """
 WITH ours AS (
   SELECT id, notification FROM deliveries
@@ -79,39 +82,12 @@ FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE a.id = $1
 """Whether an earlier call committed this attempt and only its answer was lost; `rounds` grows with
 every claim, so it tells whether the delivery is still ours."""
 
-ATTEMPT = """
-INSERT INTO attempts (id, tenant, delivery, n, provider, started_at, duration_ms, outcome, code,
-                      detail, provider_id)
-SELECT $1, $2, $3, coalesce(max(n), 0) + 1, $4, now() - $5::interval, $6, $7, $8, $9, $10
-FROM attempts WHERE delivery = $3
-"""
-"""Numbered over the delivery's whole life; whoever records holds its row."""
 
-CAPTURE = """
-INSERT INTO captures (id, tenant, delivery, channel, recipient, message)
-VALUES ($1, $2, $3, $4, $5, $6::jsonb)
-ON CONFLICT (delivery) DO NOTHING
-"""
-
-
-class Gone(Enum):
+class RoundOver(Enum):
     """Why no other provider is asked."""
 
     LOST = "another has it, or its time is over: the attempt is still to be kept"
     ENDED = "the attempt is kept, and nothing is left to do"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try at one provider. `id` is made once, so that it is kept once, however often it is
-    recorded: the answer to a COMMIT may be lost."""
-
-    provider: str
-    begun: float
-    """By our monotonic clock."""
-    duration_ms: int
-    outcome: Outcome
-    id: UUID = field(default_factory=new_uuid)
 
 
 async def record_end(
@@ -140,7 +116,7 @@ async def record_end(
             settlement.reason,
             attempt.provider,
             wait,
-            asked_after(lease.asked, attempt.provider, attempt.outcome),
+            unknown_provider_after(lease.last_unknown_provider, attempt.provider, attempt.outcome),
         )
         if ended is None:
             row: Any = await tx.fetchrow(RECORDED, attempt.id, lease.round)
@@ -148,11 +124,11 @@ async def record_end(
                 return State(row["state"])
             unknown = attempt.provider if isinstance(attempt.outcome, Unknown) else None
             await tx.execute(COUNT, lease.delivery.id, unknown)
-        failure = await whose(tx, lease.delivery.id, State(ended)) if ended else None
-        await _record(tx, lease, attempt)
+        failure = await final_failure_of(tx, lease.delivery.id, State(ended)) if ended else None
+        await write_attempt(tx, lease.delivery, attempt)
         reach("send.before_commit")
     reach("send.after_commit")
-    tell(
+    log_final_failure(
         failure,
         lease.delivery.id,
         lease.delivery.channel,
@@ -169,9 +145,9 @@ async def record_end(
     return State(ended)
 
 
-async def record_and_go_on(
+async def record_and_renew(
     database: Database, lease: Lease, attempt: Attempt, lease_time: timedelta
-) -> Lease | Gone:
+) -> Lease | RoundOver:
     """Keep the attempt and the delivery, for another `lease_time`: the next provider is asked, with
     the address that the directory has now. Safe to repeat.
 
@@ -179,63 +155,49 @@ async def record_and_go_on(
     returned; where it is not to be sent any more, that is recorded and `ENDED` returned.
     """
     begun = time.monotonic()
-    asked = asked_after(lease.asked, attempt.provider, attempt.outcome)
+    last_unknown_provider = unknown_provider_after(
+        lease.last_unknown_provider, attempt.provider, attempt.outcome
+    )
     async with database.driver() as tx:
         row: Any = await tx.fetchrow(
-            GO_ON, lease.delivery.id, lease.until, attempt.provider, lease_time, asked
+            RENEW,
+            lease.delivery.id,
+            lease.until,
+            attempt.provider,
+            lease_time,
+            last_unknown_provider,
         )
         if row is None:
             row = await tx.fetchrow(RECORDED, attempt.id, lease.round)
             if row is None:
-                return Gone.LOST
+                return RoundOver.LOST
             if row["state"] != State.SENDING or row["leased_until"] is None:
-                return Gone.ENDED
-            return replace(lease, until=row["leased_until"], begun=begun, asked=asked)
+                return RoundOver.ENDED
+            return replace(
+                lease,
+                until=row["leased_until"],
+                begun=begun,
+                last_unknown_provider=last_unknown_provider,
+            )
         verdict = recheck(row)
         if cancelled := verdict.skip == CANCELLED:
             await end_cancelled(tx, lease.delivery.id)
         else:
             await keep_verdicts(tx, [verdict])
-        await _record(tx, lease, attempt)
+        await write_attempt(tx, lease.delivery, attempt)
         reach("send.before_next")
     reach("send.after_next")
     if cancelled:
         count_cancelled(lease.delivery.channel)
-        return Gone.ENDED
+        return RoundOver.ENDED
     count_skipped([verdict])
     if verdict.skip is not None:
-        return Gone.ENDED
+        return RoundOver.ENDED
     delivery = replace(lease.delivery, recipient=verdict.address or "")
-    return replace(lease, delivery=delivery, until=row["leased_until"], begun=begun, asked=asked)
-
-
-async def _record(tx: Driver, lease: Lease, attempt: Attempt) -> None:
-    delivery, outcome = lease.delivery, attempt.outcome
-    await tx.execute(
-        ATTEMPT,
-        attempt.id,
-        delivery.tenant,
-        delivery.id,
-        attempt.provider,
-        timedelta(seconds=time.monotonic() - attempt.begun),
-        attempt.duration_ms,
-        name_of(outcome),
-        _storable(getattr(outcome, "code", None)),
-        _storable(outcome.detail),
-        _storable(outcome.provider_id) if isinstance(outcome, Sent) else None,
+    return replace(
+        lease,
+        delivery=delivery,
+        until=row["leased_until"],
+        begun=begun,
+        last_unknown_provider=last_unknown_provider,
     )
-    if isinstance(outcome, Sent) and outcome.capture is not None:
-        await tx.execute(
-            CAPTURE,
-            new_uuid(),
-            delivery.tenant,
-            delivery.id,
-            delivery.channel,
-            delivery.recipient,
-            encode(outcome.capture).decode(),
-        )
-
-
-def _storable(text: str | None) -> str | None:
-    """What a provider said, without what PostgreSQL cannot keep."""
-    return text and text.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -16,7 +16,7 @@ import structlog
 
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
-from services.notifier.failures import TookTooLong, can_record, exceeds_limit, is_condition, root_of
+from services.notifier.failures import TookTooLong, can_record, exceeds_limit, is_transient, root_of
 from services.notifier.time_limits import GRACE_S
 
 log = structlog.get_logger("clarion.notifier")
@@ -57,7 +57,7 @@ class DeliveryWrites:
             try:
                 return await act()
             except Exception as error:
-                if not is_condition(error):
+                if not is_transient(error):
                     raise
                 failures += 1
                 log.warning("send_held", channel=self._channel, error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""Deliveries that have failed for good, told in the log: what the operator has to know of."""
+"""Log deliveries that have failed for good, with the event and the subscriber."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clarion.store.database import Driver
 
 FINAL = frozenset({State.FAILED, State.DEAD})
 
-WHOSE = """
+FINAL_FAILURE = """
 SELECT n.subscriber, n.trace_id, e.source, e.event_id
 FROM deliveries d
 JOIN notifications n ON n.id = d.notification
@@ -23,23 +23,25 @@ WHERE d.id = $1
 log = structlog.get_logger("clarion.notifier")
 
 
-async def whose(tx: Driver, delivery: UUID, state: State) -> Any:
-    """Event and subscriber of a delivery that has failed for good; `None` for any other."""
-    return await tx.fetchrow(WHOSE, delivery) if state in FINAL else None
+async def final_failure_of(tx: Driver, delivery: UUID, state: State) -> Any:
+    """The event and subscriber of a delivery that failed for good; None in any other state."""
+    return await tx.fetchrow(FINAL_FAILURE, delivery) if state in FINAL else None
 
 
-def tell(found: Any, delivery: UUID, channel: str, state: State, **said: str | None) -> None:
-    """A warning, where `whose` found something. Call it once the state is committed."""
-    if found is None:
+def log_final_failure(
+    failure: Any, delivery: UUID, channel: str, state: State, **more: str | None
+) -> None:
+    """Log a warning unless `failure` is None. Call it once the state is committed."""
+    if failure is None:
         return
     log.warning(
         "delivery_failed",
         delivery=str(delivery),
         channel=channel,
         state=state.value,
-        **said,
-        event_id=found["event_id"],
-        source=found["source"],
-        subscriber=found["subscriber"],
-        trace_id=found["trace_id"],
+        **more,
+        event_id=failure["event_id"],
+        source=failure["source"],
+        subscriber=failure["subscriber"],
+        trace_id=failure["trace_id"],
     )

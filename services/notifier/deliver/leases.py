@@ -21,7 +21,7 @@ from clarion.rules.delivery_states import CLAIM, EXPIRE, SETTLE, State
 from clarion.store.database import Database
 from services.notifier import metrics
 from services.notifier.deliver.cancelled import count_cancelled, end_if_cancelled
-from services.notifier.deliver.final_failures import tell, whose
+from services.notifier.deliver.final_failures import final_failure_of, log_final_failure
 from services.notifier.deliver.recheck import (
     FACT_COLUMNS,
     Verdict,
@@ -113,7 +113,7 @@ class Lease:
     round: int
     until: datetime
     expires_at: datetime | None
-    asked: str | None
+    last_unknown_provider: str | None
     begun: float
     queued_until: datetime | None = None
     """When its job was to be looked for: this tells when it was published."""
@@ -166,10 +166,12 @@ async def give_up(database: Database, lease: Lease) -> None:
     async with database.driver() as tx:
         cancelled = await end_if_cancelled(tx, delivery.id, lease.until)
         ended = await tx.fetchval(GIVE_UP, delivery.id, lease.until, state.value)
-        failure = await whose(tx, delivery.id, state) if ended is not None else None
+        failure = await final_failure_of(tx, delivery.id, state) if ended is not None else None
     if cancelled:
         count_cancelled(delivery.channel)
-    tell(failure, delivery.id, delivery.channel, state, reason="attempts_used_up", code=None)
+    log_final_failure(
+        failure, delivery.id, delivery.channel, state, reason="attempts_used_up", code=None
+    )
     if ended is not None:
         metrics.ENDED.labels(delivery.channel, state.value).inc()
 

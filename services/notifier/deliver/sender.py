@@ -25,14 +25,14 @@ from clarion.store.database import Database
 from clarion.telemetry.trace import set_current_trace
 from clarion.topology import LEAST_CONSUMER_TIMEOUT_S, deliveries_queue
 from services.notifier import metrics
+from services.notifier.deliver.delivery_attempts import DeliveryAttempts
 from services.notifier.deliver.delivery_writes import Stopped
 from services.notifier.deliver.leases import Lease
-from services.notifier.deliver.rounds import Rounds
 from services.notifier.fail_points import reach
 from services.notifier.failures import TookTooLong
 from services.notifier.messages.parser import Identity
-from services.notifier.parking.dead_letters import Keeper, refused_job
-from services.notifier.providers.provider_chain import Route
+from services.notifier.parking.dead_letters import DeadLetters, refused_job
+from services.notifier.providers.provider_chain import ProviderChain
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -57,7 +57,7 @@ class Sender:
         *,
         bus: Bus,
         database: Database,
-        route: Route,
+        chain: ProviderChain,
         concurrency: int,
         timeout_s: float,
         identity: Identity,
@@ -74,12 +74,12 @@ class Sender:
         self._slots = asyncio.Semaphore(concurrency)
         queue = deliveries_queue(channel, lane)
         self._subscription: Subscription = bus.subscribe(queue, prefetch=PREFETCH)
-        self._keeper = Keeper(database, lambda one: refused_job(one, queue, identity, own_users))
+        self._store = DeadLetters(database, lambda m: refused_job(m, queue, identity, own_users))
         self._stopping = asyncio.Event()
-        self._rounds = Rounds(
+        self._attempts = DeliveryAttempts(
             channel,
             database=database,
-            route=route,
+            chain=chain,
             timeout_s=timeout_s,
             stopping=self._stopping,
         )
@@ -105,7 +105,7 @@ class Sender:
 
     def cut(self) -> int:
         """End the attempts that are under way; they are recorded as not known. How many."""
-        return self._rounds.cut()
+        return self._attempts.cut()
 
     async def stop(self) -> None:
         """Begin no more attempts. Does not wait for those that are under way."""
@@ -121,7 +121,7 @@ class Sender:
         if jobs is None:
             await self._refuse(message)
             return
-        work = asyncio.create_task(self._carry_out(jobs))
+        work = asyncio.create_task(self._deliver_all(jobs))
         await asyncio.wait({work}, timeout=MAX_HELD_S)
         if not work.done() or work.result():
             await self._subscription.ack([message])
@@ -134,7 +134,7 @@ class Sender:
         # not by the broker: RabbitMQ 3.10 stops dead-lettering for everybody over a forged x-death
         failures = 0
         try:
-            while await self._keeper.keep([message]):
+            while await self._store.keep([message]):
                 failures += 1
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), backoff_s(failures))
@@ -157,7 +157,7 @@ class Sender:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
 
-    async def _carry_out(self, jobs: Sequence[Job]) -> bool:
+    async def _deliver_all(self, jobs: Sequence[Job]) -> bool:
         """Whether nobody needs the message any more."""
         traces = {job.delivery: job.traceparent for job in jobs}
         left = list(traces)
@@ -177,9 +177,8 @@ class Sender:
         group: asyncio.TaskGroup,
         until: float,
     ) -> None:
-        """Take what is `left` out of it as it is claimed, and begin with it; until none is left or
-        the service stops. Raises `TimeoutError` once the time is over: a claim is not cut, for it
-        may have been committed."""
+        """Claim and start what is `left`, which shrinks, until the service stops. Raises
+        `TimeoutError` after `until`; a claim is never cut, since it may have been committed."""
         together = len(left)
         while left:
             if time.monotonic() >= until:
@@ -199,8 +198,7 @@ class Sender:
                 group.create_task(self._one(lease, traces[lease.delivery.id]))
 
     async def _take_slots(self, wanted: int) -> int:
-        """Wait for one slot and take with it what else is free, up to `wanted`: a lease begins
-        when the work does."""
+        """Wait for one slot and take others that are free; a lease begins when the work does."""
         await self._slots.acquire()
         taken = 1
         while taken < wanted and not self._slots.locked():
@@ -215,7 +213,7 @@ class Sender:
         `TookTooLong` where several are too slow together; one that is too slow is left."""
         leases: list[Lease] = []
         try:
-            leases = await self._rounds.claim(deliveries, until)
+            leases = await self._attempts.claim(deliveries, until)
             reached = (self.reached, *(lease.queued_until for lease in leases))
             self.reached = max((one for one in reached if one is not None), default=None)
         except Stopped:
@@ -236,7 +234,7 @@ class Sender:
     async def _one(self, lease: Lease, traceparent: str) -> None:
         set_current_trace(traceparent)
         try:
-            await self._rounds.carry_out(lease)
+            await self._attempts.deliver(lease)
         except TookTooLong as error:
             self._leave(lease.delivery.id, error)
         except Exception:

@@ -14,13 +14,13 @@ from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from clarion.topology import PARKED, events_queue
 from services.notifier.fail_points import reach
-from services.notifier.ingest.turned_aside import TurnedAside, is_turned_aside
+from services.notifier.ingest.diverted_events import DivertedEvents, is_diverted
 from services.notifier.messages.parser import (
     Identity,
-    Intake,
     Malformed,
+    MessageParser,
 )
-from services.notifier.parking.dead_letters import Keeper, dead_letter
+from services.notifier.parking.dead_letters import DeadLetters, dead_letter
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -38,8 +38,8 @@ class ParkedMover:
         identity: Identity,
         own_users: frozenset[str],
     ) -> None:
-        self._turned = TurnedAside(bus, Intake(identity, own_users))
-        self._keeper = Keeper(database, partial(self._read, identity, own_users))
+        self._diverted = DivertedEvents(bus, MessageParser(identity, own_users))
+        self._store = DeadLetters(database, partial(self._read, identity, own_users))
         self._subscription: Subscription = bus.subscribe(PARKED, prefetch=PREFETCH)
         self._stopping = False
 
@@ -71,12 +71,12 @@ class ParkedMover:
 
     async def _move(self, messages: Sequence[Received]) -> list[Received]:
         """Those that have to wait."""
-        held = await self._turned.hold_back(messages)
-        return held + await self._keeper.keep([one for one in messages if one not in held])
+        held = await self._diverted.publish_diverted(messages)
+        return held + await self._store.keep([one for one in messages if one not in held])
 
     def _read(
         self, identity: Identity, own_users: frozenset[str], message: Received
     ) -> tuple[str, Sequence[Malformed]]:
-        if is_turned_aside(message):
-            return events_queue(message.routing_key), self._turned.malformed(message)
+        if is_diverted(message):
+            return events_queue(message.routing_key), self._diverted.malformed(message)
         return dead_letter(message, identity, own_users)

@@ -16,7 +16,7 @@ from clarion.errors import BusUnavailable
 from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from services.notifier import metrics
-from services.notifier.failures import TookTooLong, can_plan, exceeds_limit, is_condition, root_of
+from services.notifier.failures import TookTooLong, can_plan, exceeds_limit, is_transient, root_of
 from services.notifier.publish.outbox import Outbox, Publisher
 
 log = structlog.get_logger("clarion.notifier")
@@ -53,7 +53,7 @@ class Environment:
             try:
                 result = await act()
             except Exception as error:
-                if not is_condition(error):
+                if not is_transient(error):
                     raise
                 if exceeds_limit(error) and await can_plan(self._database):
                     raise TookTooLong(type(root_of(error)).__name__) from error

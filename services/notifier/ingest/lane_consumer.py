@@ -29,7 +29,7 @@ from services.notifier.fail_points import reach
 from services.notifier.failures import TookTooLong
 from services.notifier.ingest.environment import MAX_WAIT_S, Environment, Stopped
 from services.notifier.ingest.work import Pending, Work
-from services.notifier.messages.parser import Intake
+from services.notifier.messages.parser import MessageParser
 from services.notifier.plan.batch import Batch, BatchTooLarge, Planner
 from services.notifier.plan.claim import key_of
 from services.notifier.publish.outbox import Outbox, Publisher
@@ -56,7 +56,7 @@ class Consumer:
         database: Database,
         planner: Planner,
         publisher: Publisher,
-        intake: Intake,
+        parser: MessageParser,
         batch_size: int,
     ) -> None:
         self._lane = lane
@@ -64,7 +64,7 @@ class Consumer:
         self._database = database
         self._environment = Environment(lane, database, publisher)
         self._planner = planner
-        self._intake = intake
+        self._parser = parser
         self._batch_size = batch_size
         self._subscription: Subscription = bus.subscribe(self._queue, prefetch=PREFETCH)
         self._pending = Pending()
@@ -79,8 +79,8 @@ class Consumer:
         try:
             while True:
                 messages = await self._take()
-                readings = [self._intake.read(message) for message in messages]
-                self._pending.add(readings, self._batch_size)
+                parsed_messages = [self._parser.parse(message) for message in messages]
+                self._pending.add(parsed_messages, self._batch_size)
                 await self._turn()
         except SubscriptionClosed:
             await self._hand_back()
@@ -144,19 +144,19 @@ class Consumer:
         reach("plan.after_ack")
 
     async def _plan(self, work: Work) -> Outbox:
-        piece = work.piece
-        if piece is None:
+        slice_ = work.slice_
+        if slice_ is None:
             return await self._planner.plan(self._batch_of(work))
         return await self._planner.plan_slice(
-            piece, is_redelivered=work.is_redelivered, failures=work.failures
+            slice_, is_redelivered=work.is_redelivered, failures=work.failures
         )
 
     def _batch_of(self, work: Work) -> Batch:
         redelivered = frozenset(
             key_of(entry)
-            for reading in work.readings
-            if reading.message.redelivered
-            for entry in reading.entries
+            for parsed in work.parsed_messages
+            if parsed.message.redelivered
+            for entry in parsed.entries
         )
         return Batch(self._lane, self._queue, work.entries, work.malformed, redelivered)
 
@@ -192,9 +192,9 @@ class Consumer:
         return self._pending.done(work)
 
     async def _park(self, work: Work, error: Exception) -> None:
-        piece = work.piece
-        if piece is not None:
-            await self._planner.park_slice(piece, self._queue, error)
+        slice_ = work.slice_
+        if slice_ is not None:
+            await self._planner.park_slice(slice_, self._queue, error)
         elif work.entries:
             await self._planner.park_event(self._batch_of(work), error)
         else:

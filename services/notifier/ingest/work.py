@@ -14,7 +14,7 @@ from typing import NamedTuple
 from clarion.bus.protocol import Received
 from clarion.contracts.envelope import Entry
 from clarion.contracts.slice import Slice
-from services.notifier.messages.parser import Malformed, Reading
+from services.notifier.messages.parser import Malformed, ParsedMessage
 
 MAX_PARTS = 16
 """Into how many pieces one is divided that was too slow: 256 events are told apart in two steps."""
@@ -31,48 +31,48 @@ class MessageKey(NamedTuple):
 class Work:
     """What is planned together: one slice, or events and what came with them that is malformed."""
 
-    readings: list[Reading]
+    parsed_messages: list[ParsedMessage]
     failures: int = 0
     """How often it was cancelled by a limit of its own while the database answered."""
     not_before: float = 0.0
 
     @property
-    def piece(self) -> Slice | None:
+    def slice_(self) -> Slice | None:
         """The slice that it is, if it is one."""
-        return self.readings[0].piece
+        return self.parsed_messages[0].slice_
 
     @property
     def entries(self) -> list[Entry]:
         """Its events."""
-        return [entry for reading in self.readings for entry in reading.entries]
+        return [entry for parsed in self.parsed_messages for entry in parsed.entries]
 
     @property
     def malformed(self) -> list[Malformed]:
         """What is malformed in it."""
-        return [found for reading in self.readings for found in reading.malformed]
+        return [found for parsed in self.parsed_messages for found in parsed.malformed]
 
     @property
     def owner(self) -> str:
         """Whose it is: a tenant, or the event of a slice."""
-        if self.piece is not None:
-            return str(self.piece.event)
+        if self.slice_ is not None:
+            return str(self.slice_.event)
         entries = self.entries
         return entries[0].tenant if entries else ""
 
     @property
     def is_redelivered(self) -> bool:
         """Whether some of it was given out before."""
-        return any(reading.message.redelivered for reading in self.readings)
+        return any(parsed.message.redelivered for parsed in self.parsed_messages)
 
     def message_keys(self) -> set[MessageKey]:
         """The messages of which it holds a part."""
-        return {_key(reading.message) for reading in self.readings}
+        return {_key(parsed.message) for parsed in self.parsed_messages}
 
-    def parts(self) -> list[Reading]:
+    def parts(self) -> list[ParsedMessage]:
         """Each event, and each malformed part, by itself."""
-        if self.piece is not None:
-            return [self.readings[0]]
-        return [part for reading in self.readings for part in _single_parts(reading)]
+        if self.slice_ is not None:
+            return [self.parsed_messages[0]]
+        return [part for parsed in self.parsed_messages for part in _single_parts(parsed)]
 
     def halves(self) -> list[Work]:
         """Two pieces that hold the same; one where it cannot be divided."""
@@ -85,7 +85,7 @@ class Work:
         alone. What is malformed goes with the first."""
         malformed = [part for part in self.parts() if not part.entries]
         events = [part for part in self.parts() if part.entries]
-        grouped: list[list[Reading]] = [[]]
+        grouped: list[list[ParsedMessage]] = [[]]
         total = 0
         for part, size in zip(events, sizes, strict=True):
             if grouped[-1] and total + size > most:
@@ -100,7 +100,7 @@ class Work:
         """Pieces of one tenant each, where there are several; else at most `MAX_PARTS` of them.
         A piece that is alone was tried once, with the others."""
         parts = self.parts()
-        by_tenant: dict[str, list[Reading]] = {}
+        by_tenant: dict[str, list[ParsedMessage]] = {}
         for part in parts:
             tenant = part.entries[0].tenant if part.entries else ""
             by_tenant.setdefault(tenant, []).append(part)
@@ -121,15 +121,15 @@ class Pending:
     _open: Counter[MessageKey] = field(default_factory=Counter[MessageKey])
     """How many pieces hold a part of a message; missing where it is one."""
 
-    def add(self, readings: Sequence[Reading], batch_size: int) -> None:
+    def add(self, parsed_messages: Sequence[ParsedMessage], batch_size: int) -> None:
         """Events at once, in groups; slices behind what else there is, repeats of one with it."""
-        for reading in readings:
-            self._messages[_key(reading.message)] = reading.message
-        events = [reading for reading in readings if reading.piece is None]
+        for parsed in parsed_messages:
+            self._messages[_key(parsed.message)] = parsed.message
+        events = [parsed for parsed in parsed_messages if parsed.slice_ is None]
         self.fresh.extend(Work(group) for group in _groups(events, batch_size))
-        for reading in readings:
-            if reading.piece is not None:
-                self._add_slice(reading, reading.piece)
+        for parsed in parsed_messages:
+            if parsed.slice_ is not None:
+                self._add_slice(parsed, parsed.slice_)
 
     def split(self, work: Work, parts: Sequence[Work]) -> list[Work]:
         """`parts` in the place of `work`."""
@@ -193,38 +193,38 @@ class Pending:
         self._open.clear()
         return messages
 
-    def _add_slice(self, reading: Reading, piece: Slice) -> None:
-        place = (piece.event, piece.topic, piece.after)
+    def _add_slice(self, parsed: ParsedMessage, slice_: Slice) -> None:
+        place = (slice_.event, slice_.topic, slice_.after)
         for work in self.later:
-            same = work.piece
+            same = work.slice_
             if same is not None and (same.event, same.topic, same.after) == place:
-                work.readings.append(reading)
+                work.parsed_messages.append(parsed)
                 return
-        self.later.append(Work([reading]))
+        self.later.append(Work([parsed]))
 
 
 def _key(message: Received) -> MessageKey:
     return MessageKey(message.channel_generation, message.tag)
 
 
-def _single_parts(reading: Reading) -> Iterator[Reading]:
-    for found in reading.malformed:
-        yield Reading(reading.message, malformed=[found])
-    for entry in reading.entries:
-        yield Reading(reading.message, [entry])
-    if not reading.entries and not reading.malformed:
-        yield reading
+def _single_parts(parsed: ParsedMessage) -> Iterator[ParsedMessage]:
+    for found in parsed.malformed:
+        yield ParsedMessage(parsed.message, malformed=[found])
+    for entry in parsed.entries:
+        yield ParsedMessage(parsed.message, [entry])
+    if not parsed.entries and not parsed.malformed:
+        yield parsed
 
 
-def _groups(readings: Sequence[Reading], size: int) -> Iterator[list[Reading]]:
+def _groups(parsed_messages: Sequence[ParsedMessage], size: int) -> Iterator[list[ParsedMessage]]:
     """Readings in order, together until they hold `size` events."""
-    group: list[Reading] = []
+    group: list[ParsedMessage] = []
     events = 0
-    for reading in readings:
-        if group and events + len(reading.entries) > size:
+    for parsed in parsed_messages:
+        if group and events + len(parsed.entries) > size:
             yield group
             group, events = [], 0
-        group.append(reading)
-        events += len(reading.entries)
+        group.append(parsed)
+        events += len(parsed.entries)
     if group:
         yield group

@@ -58,13 +58,13 @@ class Malformed:
 
 
 @dataclass(slots=True)
-class Reading:
+class ParsedMessage:
     """What one message held."""
 
     message: Received
     entries: list[Entry] = field(default_factory=list[Entry])
     malformed: list[Malformed] = field(default_factory=list[Malformed])
-    piece: Slice | None = None
+    slice_: Slice | None = None
 
 
 def no_tenant_for(user: str | None) -> str:
@@ -79,51 +79,51 @@ def single(entry: Entry) -> bytes:
     return _encode(Envelope(1, [entry]))
 
 
-class Intake:
-    """Reads messages. `identity` says for whom an AMQP user publishes; only `own_users` may send
+class MessageParser:
+    """Parses messages. `identity` says for whom an AMQP user publishes; only `own_users` may send
     Clarion's own messages, in which the tenant is written."""
 
     def __init__(self, identity: Identity, own_users: frozenset[str]) -> None:
         self._identity = identity
         self._own_users = own_users
 
-    def read(self, message: Received) -> Reading:
+    def parse(self, message: Received) -> ParsedMessage:
         """Never raises: what is wrong is in `malformed`."""
-        reading = Reading(message)
+        parsed = ParsedMessage(message)
         media = media_type(message.content_type)
         if message.undecodable is not None:
-            reading.malformed.append(undecodable(message, message.undecodable, self._identity))
+            parsed.malformed.append(undecodable(message, message.undecodable, self._identity))
         elif media in OURS and message.user_id not in self._own_users:
-            reading.malformed.append(_whole(message, NOT_ALLOWED, ONLY_CLARION))
+            parsed.malformed.append(_whole(message, NOT_ALLOWED, ONLY_CLARION))
         elif media == ENVELOPE_CONTENT_TYPE:
-            _read_envelope(message, reading)
+            _read_envelope(message, parsed)
         elif media == SLICE_CONTENT_TYPE:
-            _read_slice(message, reading)
+            _read_slice(message, parsed)
         else:
-            self._read_published(message, media, reading)
-        return reading
+            self._read_published(message, media, parsed)
+        return parsed
 
-    def _read_published(self, message: Received, media: str, reading: Reading) -> None:
+    def _read_published(self, message: Received, media: str, parsed: ParsedMessage) -> None:
         identity = self._identity(message.user_id)
         if identity is None:
-            reading.malformed.append(_whole(message, NOT_ALLOWED, no_tenant_for(message.user_id)))
+            parsed.malformed.append(_whole(message, NOT_ALLOWED, no_tenant_for(message.user_id)))
             return
         tenant, source = identity
         try:
-            parsed = (
+            published = (
                 read_batch(message.body)
                 if media == BATCHED
                 else [read_amqp(message.body, message.content_type, message.headers)]
             )
         except Problem as problem:
             malformed = _whole(message, problem.code, _sentence(problem), identity)
-            reading.malformed.append(malformed)
+            parsed.malformed.append(malformed)
             return
         header = message.headers.get("traceparent")
-        for one in parsed:
+        for one in published:
             event = one.event
             trace = one.traceparent or (header if isinstance(header, str) else None)
-            reading.entries.append(
+            parsed.entries.append(
                 Entry(
                     event.id or "",
                     event.source or source or DEFAULT_SOURCE,
@@ -155,9 +155,9 @@ def undecodable(message: Received, found: Undecodable, identity: Identity) -> Ma
     )
 
 
-def _read_envelope(message: Received, reading: Reading) -> None:
+def _read_envelope(message: Received, parsed: ParsedMessage) -> None:
     try:
-        reading.entries = _envelope.decode(message.body).events
+        parsed.entries = _envelope.decode(message.body).events
         return
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
@@ -165,17 +165,17 @@ def _read_envelope(message: Received, reading: Reading) -> None:
         raw_entries = _raw_envelope.decode(message.body).events
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         detail = f"The envelope does not decode: {_fault(error)}."
-        reading.malformed.append(_whole(message, "malformed_envelope", detail))
+        parsed.malformed.append(_whole(message, "malformed_envelope", detail))
         return
     for raw in raw_entries:
-        _read_entry(raw, message, reading)
+        _read_entry(raw, message, parsed)
 
 
-def _read_entry(raw: RawEntry, message: Received, reading: Reading) -> None:
+def _read_entry(raw: RawEntry, message: Received, parsed: ParsedMessage) -> None:
     try:
         event = _event.decode(raw.event)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reading.malformed.append(
+        parsed.malformed.append(
             Malformed(
                 "malformed_event",
                 f"The event does not decode: {_fault(error)}.",
@@ -188,15 +188,15 @@ def _read_entry(raw: RawEntry, message: Received, reading: Reading) -> None:
         )
         return
     entry = partial(Entry, raw.id, raw.source, raw.tenant, raw.accepted_at, raw.traceparent)
-    reading.entries.append(entry(event))
+    parsed.entries.append(entry(event))
 
 
-def _read_slice(message: Received, reading: Reading) -> None:
+def _read_slice(message: Received, parsed: ParsedMessage) -> None:
     try:
-        reading.piece = _slice.decode(message.body)
+        parsed.slice_ = _slice.decode(message.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         detail = f"The slice does not decode: {_fault(error)}."
-        reading.malformed.append(_whole(message, "malformed_slice", detail))
+        parsed.malformed.append(_whole(message, "malformed_slice", detail))
 
 
 def _whole(

@@ -13,7 +13,7 @@ from clarion.contracts.media import media_type
 from clarion.contracts.parking import NOT_ALLOWED, OURS, UNROUTABLE
 from clarion.store.database import Database
 from clarion.topology import EVENTS, PARKED, PASSING, QUEUES
-from services.notifier.failures import can_plan, exceeds_limit, is_condition
+from services.notifier.failures import can_plan, exceeds_limit, is_transient
 from services.notifier.messages.parser import (
     ONLY_CLARION,
     Identity,
@@ -21,7 +21,7 @@ from services.notifier.messages.parser import (
     no_tenant_for,
     undecodable,
 )
-from services.notifier.parking.park import bare, park
+from services.notifier.parking.park import body_only, park
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -44,7 +44,7 @@ Read = Callable[[Received], tuple[str, Sequence[Malformed]]]
 """The queue that a message is of, and what is kept of it."""
 
 
-class Keeper:
+class DeadLetters:
     """Writes dead letters to the table."""
 
     def __init__(self, database: Database, read: Read) -> None:
@@ -57,13 +57,13 @@ class Keeper:
         try:
             await self._keep(messages)
         except Exception as error:
-            if is_condition(error) and not (
+            if is_transient(error) and not (
                 exceeds_limit(error) and await can_plan(self._database)
             ):
                 log.warning("parked_held", error=type(error).__name__)
                 return list(messages)
             if len(messages) == 1:
-                return await self._keep_bare(messages[0], error)
+                return await self._keep_body_only(messages[0], error)
             # each by itself: what is wrong with one must not keep the others
             return [left for one in messages for left in await self.keep([one])]
         return []
@@ -74,16 +74,16 @@ class Keeper:
                 queue, found = self._read(message)
                 await park(tx, queue, found)
 
-    async def _keep_bare(self, message: Received, error: Exception) -> list[Received]:
+    async def _keep_body_only(self, message: Received, error: Exception) -> list[Received]:
         """Keep the bytes of one that cannot be kept as it came. Raises where not even that can be
         done and the database is not why."""
         log.error("parked_bare", error=type(error).__name__)
         try:
             async with self._database.driver() as tx:
                 found = Malformed("unknown", "", message.body, message.content_type)
-                await park(tx, PARKED, [bare(found)])
+                await park(tx, PARKED, [body_only(found)])
         except Exception as failure:
-            if not is_condition(failure):
+            if not is_transient(failure):
                 raise
             log.warning("parked_held", error=type(failure).__name__)
             return [message]

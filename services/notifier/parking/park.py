@@ -78,7 +78,7 @@ async def park(tx: Driver, queue: str, found: Sequence[Malformed]) -> None:
         metrics.PARKED.labels(one.reason).inc()
 
 
-def bare(found: Malformed) -> Malformed:
+def body_only(found: Malformed) -> Malformed:
     """What can be kept of it whatever it holds: the body, which is bytes, and why."""
     return replace(
         found, detail=UNSTORABLE, content_type="application/octet-stream", traceparent=None,

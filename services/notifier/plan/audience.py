@@ -66,7 +66,7 @@ def audience_named(event: EventDraft) -> Audience:
     return audience
 
 
-def call_off(event: EventDraft) -> None:
+def answer_cancelled(event: EventDraft) -> None:
     """Nobody is told of an event that was cancelled; topics get one answer for all."""
     audience = audience_named(event)
     decisions = skip_all(event.workflow, "cancelled")

@@ -25,7 +25,7 @@ from services.notifier import metrics
 from services.notifier.drafts import Draft, EventDraft
 from services.notifier.fail_points import reach
 from services.notifier.messages.parser import Malformed
-from services.notifier.parking.park import bare, park, park_event
+from services.notifier.parking.park import body_only, park, park_event
 from services.notifier.plan.audience import (
     Audience,
     open_topics,
@@ -102,7 +102,7 @@ class Planner:
             return await self._plan(batch)
 
     async def plan_slice(
-        self, piece: Slice, *, is_redelivered: bool = False, failures: int = 0
+        self, slice_: Slice, *, is_redelivered: bool = False, failures: int = 0
     ) -> Outbox:
         """Plan the members of one slice and open the next; errors as `plan`. After each failure it
         is for a quarter of the members."""
@@ -110,7 +110,7 @@ class Planner:
         async with self._database.driver() as tx:
             now: datetime = await tx.fetchval(NOW)
             drafts, outbox = await plan_slice(
-                tx, piece, size=size, again=is_redelivered, carried=self._carried, now=now
+                tx, slice_, size=size, again=is_redelivered, carried=self._carried, now=now
             )
             reach("slice.before_commit")
         reach("slice.after_commit")
@@ -127,15 +127,15 @@ class Planner:
             await park_event(tx, batch.queue, batch.entries[0], batch.lane, error, now)
         metrics.EVENTS.labels(batch.lane, "parked").inc()
 
-    async def park_slice(self, piece: Slice, queue: str, error: Exception) -> None:
+    async def park_slice(self, slice_: Slice, queue: str, error: Exception) -> None:
         """Park a slice that cannot be planned; those after it are not planned either."""
         async with self._database.driver() as tx:
-            await park_slice(tx, piece, queue, error)
+            await park_slice(tx, slice_, queue, error)
 
     async def park_unstorable(self, queue: str, malformed: Sequence[Malformed]) -> None:
         """Park what could not be kept as it came: its bytes, its queue and why."""
         async with self._database.driver() as tx:
-            await park(tx, queue, [bare(found) for found in malformed])
+            await park(tx, queue, [body_only(found) for found in malformed])
 
     async def _plan(self, batch: Batch) -> Outbox:
         async with self._database.driver() as tx:

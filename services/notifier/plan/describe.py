@@ -100,22 +100,22 @@ WHERE s.tenant = d.tenant AND s.id = d.id AND greatest({times}) <= t.deleted_at
 
 
 @dataclass(slots=True)
-class Described:
+class Description:
     """What events say of one person, each field as it was said last."""
 
     values: dict[str, Any] = field(default_factory=dict[str, Any])
-    said_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    stated_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
-    def hear(self, recipient: Recipient, said_at: datetime) -> None:
+    def merge(self, recipient: Recipient, stated_at: datetime) -> None:
         """What one event says; of two that say it at one moment the later holds."""
         for name in FIELDS:
             value = getattr(recipient, name)
-            if value is not None and said_at >= self.said_at.get(name, said_at):
+            if value is not None and stated_at >= self.stated_at.get(name, stated_at):
                 self.values[name] = value
-                self.said_at[name] = said_at
+                self.stated_at[name] = stated_at
 
 
-def said_at(event: EventDraft) -> datetime:
+def stated_at(event: EventDraft) -> datetime:
     """When what an event says was so: it may tell a time of its own, which is never to come."""
     accepted_at, time = event.entry.accepted_at, event.entry.event.time
     return accepted_at if time is None else min(time, accepted_at)
@@ -123,15 +123,15 @@ def said_at(event: EventDraft) -> datetime:
 
 async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
     """Write what the events say of people, in any order of the events."""
-    heard: dict[Person, Described] = {}
+    descriptions: dict[Person, Description] = {}
     for event in events:
         if isinstance(event.entry.event.to, str):
             continue
         for one in audience_of(event.entry.event):
             if isinstance(one, Recipient):
                 person = (event.entry.tenant, one.id)
-                heard.setdefault(person, Described()).hear(one, said_at(event))
-    described = {person: one for person, one in heard.items() if one.values}
+                descriptions.setdefault(person, Description()).merge(one, stated_at(event))
+    described = {person: one for person, one in descriptions.items() if one.values}
     if not described:
         return
     tenants, ids = [tenant for tenant, _ in described], [name for _, name in described]
@@ -144,7 +144,7 @@ async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
         *([one.values.get(name) for one in people] for name in TEXTS),
         [value for value, _ in attributes],
         [text for _, text in attributes],
-        *([one.said_at.get(name) for one in people] for name in FIELDS),
+        *([one.stated_at.get(name) for one in people] for name in FIELDS),
     )
     await tx.execute(DROP_DELETED, tenants, ids)
 

@@ -11,7 +11,7 @@ from clarion.rules.decide import skip_all
 from clarion.rules.recipient_addresses import NO_ADDRESSES, Addresses
 from clarion.telemetry.trace import trace_id_of
 from services.notifier.drafts import Draft, EventDraft, data_of, draft_for
-from services.notifier.plan.audience import Audience, call_off
+from services.notifier.plan.audience import Audience, answer_cancelled
 from services.notifier.plan.claim import ClaimedEvent
 
 
@@ -34,7 +34,7 @@ def without_cancelled(fresh: Sequence[EventDraft]) -> list[EventDraft]:
     """Those to plan; the others get their answer here."""
     for event in fresh:
         if event.cancelled:
-            call_off(event)
+            answer_cancelled(event)
     return [event for event in fresh if not event.cancelled]
 
 

@@ -41,7 +41,7 @@ Known = Callable[[Sequence[str]], Awaitable[set[str]]]
 """Who of these people is not looked for."""
 
 
-class Place(NamedTuple):
+class SliceStart(NamedTuple):
     """Past this subscriber of this topic; topics are in the order of their names."""
 
     topic: str
@@ -49,8 +49,8 @@ class Place(NamedTuple):
 
 
 async def next_members(
-    tx: Driver, tenant: str, topics: Sequence[str], place: Place, size: int, known: Known
-) -> tuple[list[str], Place | None]:
+    tx: Driver, tenant: str, topics: Sequence[str], place: SliceStart, size: int, known: Known
+) -> tuple[list[str], SliceStart | None]:
     """At most `size` people from `place` on who are not known, each once, and where to go on: None
     at the end."""
     walk = _Walk(tx, tenant, [one for one in topics if one >= place.topic], place.after)
@@ -60,7 +60,7 @@ async def next_members(
         room = min(size - len(found), MAX_MEMBERS - seen)
         full_enough = not walk.after and len(found) * FULL_ENOUGH >= size
         if room <= 0 or full_enough:
-            return list(found), Place(walk.topics[0], walk.after)
+            return list(found), SliceStart(walk.topics[0], walk.after)
         members = await walk.read(room)
         seen += len(members)
         told = await known(members) if members else set[str]()
@@ -69,7 +69,7 @@ async def next_members(
 
 
 async def members_between(
-    tx: Driver, tenant: str, topics: Sequence[str], place: Place, until: Place | None
+    tx: Driver, tenant: str, topics: Sequence[str], place: SliceStart, until: SliceStart | None
 ) -> list[str]:
     """All from `place` to where a slice went on, or to the end of the last topic."""
     if until is not None and until.topic == place.topic:

@@ -32,7 +32,7 @@ from services.notifier.failures import detail_of, reason_of
 from services.notifier.messages.parser import Malformed
 from services.notifier.parking.park import park
 from services.notifier.plan.audience import audience_named
-from services.notifier.plan.members import Place, members_between, next_members
+from services.notifier.plan.members import SliceStart, members_between, next_members
 from services.notifier.plan.write import (
     PUBLISH_AGAIN_AFTER,
     stamp_versions,
@@ -91,24 +91,24 @@ async def open_slices(
     opened: list[tuple[str, Slice]] = []
     for event in events:
         if event.first_slice is not None:
-            opened.append(await _open(tx, event, Place(event.first_slice, ""), now))
+            opened.append(await _open(tx, event, SliceStart(event.first_slice, ""), now))
     return opened
 
 
 async def plan_slice(
-    tx: Driver, piece: Slice, *, size: int, again: bool, carried: frozenset[str], now: datetime
+    tx: Driver, slice_: Slice, *, size: int, again: bool, carried: frozenset[str], now: datetime
 ) -> tuple[list[Draft], Outbox]:
     """Plan at most `size` people of one slice. Where it was planned before, nothing follows but,
     `again`, what its first reader may not have published."""
-    row: Any = await tx.fetchrow(TAKE, piece.event, piece.topic, piece.after)
+    row: Any = await tx.fetchrow(TAKE, slice_.event, slice_.topic, slice_.after)
     if row is None or (row["due_at"] is None and not again):
         return [], Outbox()
-    event = await _event_of(tx, piece)
-    place = Place(piece.topic, piece.after)
+    event = await _event_of(tx, slice_)
+    place = SliceStart(slice_.topic, slice_.after)
     if row["due_at"] is None:
         return [], await _planned_before(tx, event, place, row)
     if event.cancelled:
-        await tx.execute(FINISH, piece.event, piece.topic, piece.after, None, None)
+        await tx.execute(FINISH, slice_.event, slice_.topic, slice_.after, None, None)
         return [], Outbox()
     named = audience_named(event)
 
@@ -125,25 +125,25 @@ async def plan_slice(
     if following is not None:
         outbox.slices.append(await _open(tx, event, following, now))
     next_topic, next_after = (following.topic, following.after) if following else (None, None)
-    await tx.execute(FINISH, piece.event, piece.topic, piece.after, next_topic, next_after)
+    await tx.execute(FINISH, slice_.event, slice_.topic, slice_.after, next_topic, next_after)
     return drafts, outbox
 
 
-async def park_slice(tx: Driver, piece: Slice, queue: str, error: Exception) -> None:
+async def park_slice(tx: Driver, slice_: Slice, queue: str, error: Exception) -> None:
     """Keep the slice in `parked`; dispatch does not publish it again."""
     found = Malformed(
         reason_of(error),
         detail_of(error, "Planning of a slice"),
-        encode(piece),
+        encode(slice_),
         SLICE_CONTENT_TYPE,
-        traceparent=piece.traceparent,
+        traceparent=slice_.traceparent,
     )
     await park(tx, queue, [found])
-    await tx.execute(FINISH, piece.event, piece.topic, piece.after, None, None)
+    await tx.execute(FINISH, slice_.event, slice_.topic, slice_.after, None, None)
 
 
 async def _open(
-    tx: Driver, event: EventDraft, following: Place, now: datetime
+    tx: Driver, event: EventDraft, following: SliceStart, now: datetime
 ) -> tuple[str, Slice]:
     lane, entry = event.workflow.lane, event.entry
     again_at = now + PUBLISH_AGAIN_AFTER
@@ -152,10 +152,10 @@ async def _open(
     return lane, Slice(1, *place, continue_trace(entry.traceparent))
 
 
-async def _planned_before(tx: Driver, event: EventDraft, place: Place, row: Any) -> Outbox:
+async def _planned_before(tx: Driver, event: EventDraft, place: SliceStart, row: Any) -> Outbox:
     """What it wrote, as it is now; the next slice only where that is still to be planned."""
     topics = audience_named(event).topics
-    following = Place(row["next_topic"], row["next_after"]) if row["next_topic"] else None
+    following = SliceStart(row["next_topic"], row["next_after"]) if row["next_topic"] else None
     members = await members_between(tx, row["tenant"], topics, place, following)
     written: Any = await tx.fetch(WRITTEN, event.uid, members)
     outbox = await outbox_of(tx, [one[0] for one in written])
@@ -166,20 +166,20 @@ async def _planned_before(tx: Driver, event: EventDraft, place: Place, row: Any)
     return outbox
 
 
-async def _event_of(tx: Driver, piece: Slice) -> EventDraft:
-    row: Any = await tx.fetchrow(EVENT, piece.event)
+async def _event_of(tx: Driver, slice_: Slice) -> EventDraft:
+    row: Any = await tx.fetchrow(EVENT, slice_.event)
     event = _event.decode(row["body"])
     entry = Entry(
         row["event_id"],
         row["source"],
         row["tenant"],
         row["accepted_at"],
-        piece.traceparent,
+        slice_.traceparent,
         event,
     )
     workflow = workflows.resolve(entry.tenant, event, lane=row["lane"])
     data, trace_id = data_of(event), row["trace_id"]
-    return EventDraft(piece.event, entry, workflow, data, trace_id, row["cancelled"])
+    return EventDraft(slice_.event, entry, workflow, data, trace_id, row["cancelled"])
 
 
 async def _drafts(

@@ -71,7 +71,7 @@ class Breaker:
         self._failed = 0
         self._rest_s = self._first_rest_s
 
-    def untold(self, now: float) -> None:
+    def no_signal(self, now: float) -> None:
         """The call said nothing of the provider. If it was the probe, the next call is."""
         if self.state is BreakerState.HALF_OPEN:
             self.state = BreakerState.OPEN

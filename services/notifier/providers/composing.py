@@ -24,4 +24,4 @@ def composed(delivery: Outgoing, make: Callable[[], Made]) -> Made | Failed:
         return make()
     except Exception:
         log.exception(COMPOSE_FAILED, delivery=str(delivery.id), channel=delivery.channel)
-        return Failed(COMPOSE_FAILED, health=Health.UNTOLD)
+        return Failed(COMPOSE_FAILED, health=Health.NO_SIGNAL)

@@ -16,12 +16,12 @@ from clarion.store.database import Database
 from services.notifier import metrics
 from services.notifier.providers.circuit_breaker import Breaker, BreakerState
 from services.notifier.providers.provider import Provider
-from services.notifier.providers.rates import Rate, take_turn
+from services.notifier.providers.rates import Rate, acquire
 
 log = structlog.get_logger("clarion.notifier")
 
-RESTED = "providers_rested"
-OUT_OF_TURNS = "rate_limited"
+BREAKER_OPEN = "providers_rested"
+RATE_LIMITED = "rate_limited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Wait:
 
 
 @dataclass(slots=True)
-class Carrier:
+class ProviderSlot:
     """A provider of one channel; shared by the lanes of a process."""
 
     channel: str
@@ -51,17 +51,17 @@ class Carrier:
 
     async def admit(self, database: Database) -> Wait | None:
         """None where one call may be made now; it is counted, and `answered` has to follow."""
-        rested_s = self.breaker.wait_s(time.monotonic())
-        if rested_s > 0:
-            return self._skip(RESTED, clock.now() + timedelta(seconds=rested_s))
+        open_s = self.breaker.wait_s(time.monotonic())
+        if open_s > 0:
+            return self._skip(BREAKER_OPEN, clock.now() + timedelta(seconds=open_s))
         if self.rate is not None:
-            turn = await take_turn(database, f"{self.channel}:{self.name}", self.rate)
+            turn = await acquire(database, f"{self.channel}:{self.name}", self.rate)
             if turn is not None:
-                return self._skip(OUT_OF_TURNS, turn)
+                return self._skip(RATE_LIMITED, turn)
         if self.breaker.begin(time.monotonic()):
             return None
-        rested_s = self.breaker.wait_s(time.monotonic())
-        return self._skip(RESTED, clock.now() + timedelta(seconds=rested_s))
+        open_s = self.breaker.wait_s(time.monotonic())
+        return self._skip(BREAKER_OPEN, clock.now() + timedelta(seconds=open_s))
 
     def answered(self, outcome: Outcome) -> None:
         """What came of the call: the breaker opens or closes by it."""
@@ -69,10 +69,10 @@ class Carrier:
         match health_of(outcome):
             case Health.WORKS:
                 self.breaker.succeeded()
-            case Health.FAULTY:
+            case Health.FAILING:
                 self.breaker.failed(time.monotonic())
-            case Health.UNTOLD:
-                self.breaker.untold(time.monotonic())
+            case Health.NO_SIGNAL:
+                self.breaker.no_signal(time.monotonic())
         after = self.breaker.state
         if after is not before:
             resting = after is BreakerState.OPEN
@@ -90,13 +90,13 @@ class Carrier:
     def _skip(self, reason: str, until: datetime) -> Wait:
         metrics.PROVIDER_SKIPS.labels(self.channel, self.name, reason).inc()
         log.info("provider_skipped", channel=self.channel, provider=self.name, reason=reason)
-        return Wait(reason, until, spread=reason == RESTED)
+        return Wait(reason, until, spread=reason == BREAKER_OPEN)
 
 
-Route = tuple[Carrier, ...]
+ProviderChain = tuple[ProviderSlot, ...]
 """The providers of one channel, in order of preference."""
 
 
-def in_order(route: Route, asked: str | None) -> Sequence[Carrier]:
+def in_order(chain: ProviderChain, last_unknown_provider: str | None) -> Sequence[ProviderSlot]:
     """The order of one round: `asked`, which may have the delivery already, goes first."""
-    return sorted(route, key=lambda carrier: carrier.name != asked)
+    return sorted(chain, key=lambda slot: slot.name != last_unknown_provider)

@@ -24,7 +24,7 @@ WHERE r.used_until <= clock_timestamp() + $3::interval
 RETURNING provider
 """
 
-STAND_IN_LINE = """
+RESERVE_TURN = """
 UPDATE provider_rates
 SET line_until = greatest(line_until, used_until - $3::interval, clock_timestamp()) + $2::interval
 WHERE provider = $1
@@ -57,10 +57,10 @@ def parse_rate(text: str) -> Rate | None:
     return Rate(int(found[1]), PERIODS_S[found[2]]) if found else None
 
 
-async def take_turn(database: Database, provider: str, rate: Rate) -> datetime | None:
+async def acquire(database: Database, provider: str, rate: Rate) -> datetime | None:
     """None where a call may be made now, which is then counted; else when to ask again."""
     async with database.driver() as tx:
         if await tx.fetchval(TAKE, provider, rate.step, rate.ahead) is not None:
             return None
-        turn: datetime = await tx.fetchval(STAND_IN_LINE, provider, rate.step, rate.ahead)
+        turn: datetime = await tx.fetchval(RESERVE_TURN, provider, rate.step, rate.ahead)
         return turn

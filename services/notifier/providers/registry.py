@@ -17,7 +17,7 @@ from clarion.setting_names import PREFIX
 from clarion.topology import DELIVERY_CHANNELS
 from services.notifier.providers.capture import open_capture
 from services.notifier.providers.provider import Provider
-from services.notifier.providers.provider_chain import Carrier, Route
+from services.notifier.providers.provider_chain import ProviderChain, ProviderSlot
 from services.notifier.providers.provider_url import ProviderUrl, read_provider_url
 from services.notifier.providers.smtp_url import open_smtp
 from services.notifier.providers.twilio import open_twilio
@@ -39,14 +39,17 @@ PROVIDERS: Mapping[str, ProviderKind] = {
 }
 
 
-def open_routes(urls: Mapping[str, Sequence[str]], *, timeout_s: float) -> dict[str, Route]:
+def open_provider_chains(
+    urls: Mapping[str, Sequence[str]], *, timeout_s: float
+) -> dict[str, ProviderChain]:
     """The providers of every channel that has some; `urls` by channel, in order of preference.
 
     Raises `ConfigurationError` with a sentence that names the setting.
     """
     return {
         channel: tuple(
-            open_carrier(channel, setting_of(channel), url, timeout_s=timeout_s) for url in some
+            open_provider_slot(channel, setting_of(channel), url, timeout_s=timeout_s)
+            for url in some
         )
         for channel, some in urls.items()
         if some
@@ -58,7 +61,7 @@ def setting_of(channel: str) -> str:
     return f"{PREFIX}{channel.upper()}"
 
 
-def open_carrier(channel: str, setting: str, url: str, *, timeout_s: float) -> Carrier:
+def open_provider_slot(channel: str, setting: str, url: str, *, timeout_s: float) -> ProviderSlot:
     """The provider at `url`, with its rate; errors as `open_routes`."""
     parsed = read_provider_url(url, channel=channel, setting=setting)
     kind = PROVIDERS.get(parsed.scheme)
@@ -67,7 +70,7 @@ def open_carrier(channel: str, setting: str, url: str, *, timeout_s: float) -> C
             f"{parsed.scheme or 'nothing'}:// does not carry {channel}, which goes by "
             f"{' or '.join(_schemes_of(channel))}."
         )
-    return Carrier(channel, kind.open(parsed, timeout_s), parsed.rate, secret=parsed.password)
+    return ProviderSlot(channel, kind.open(parsed, timeout_s), parsed.rate, secret=parsed.password)
 
 
 def _schemes_of(channel: str) -> list[str]:

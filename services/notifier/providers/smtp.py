@@ -48,7 +48,7 @@ class Smtp:
         """See `Provider.send`."""
         recipient = mailbox(delivery.recipient)
         if recipient is None:
-            return Failed("invalid_address", health=Health.UNTOLD)
+            return Failed("invalid_address", health=Health.NO_SIGNAL)
         sender = self._server.sender
         content = composed(delivery, lambda: compose(delivery, sender, recipient))
         if isinstance(content, Failed):

@@ -129,7 +129,7 @@ def outcome_of_answer(step: Step, code: int, message: str) -> Outcome:
             return Unknown("unreadable_answer", detail)
         return Retry("protocol_error", None, shown, detail)
     if code == ACCEPTS_NO_MAIL:
-        health = Health.FAULTY if step is Step.CONNECT else Health.WORKS
+        health = Health.FAILING if step is Step.CONNECT else Health.WORKS
         return Failed("server_accepts_no_mail", shown, detail, elsewhere=True, health=health)
     asks_login = code in LOGIN_REFUSED and step in BEFORE_RECIPIENT
     if asks_login or (step is Step.LOGIN and code >= 500):
@@ -137,10 +137,10 @@ def outcome_of_answer(step: Step, code: int, message: str) -> Outcome:
     if step in (Step.CONNECT, Step.TLS, Step.LOGIN) or (step is Step.HELLO and code < 500):
         return Retry("provider_unavailable", None, shown, detail)
     if code < 500 or enhanced.startswith("4."):
-        health = Health.FAULTY if code == CLOSING else Health.WORKS
+        health = Health.FAILING if code == CLOSING else Health.WORKS
         return Retry("deferred", None, shown, detail, health)
     if step is Step.HELLO:
-        return Failed("helo_refused", shown, detail, elsewhere=True, health=Health.FAULTY)
+        return Failed("helo_refused", shown, detail, elsewhere=True, health=Health.FAILING)
     ours = _fault_of_ours(step, code, enhanced, message)
     if ours is not None:
         return Failed(ours, shown, detail, elsewhere=True)

@@ -101,11 +101,11 @@ class Publisher:
 
     async def _flush(self, messages: Sequence[tuple[str, str, Message]]) -> None:
         if len(messages) == 1:
-            await self._one(*messages[0])
+            await self._publish_one(*messages[0])
         elif messages:
-            await asyncio.gather(*(self._one(*one) for one in messages))
+            await asyncio.gather(*(self._publish_one(*one) for one in messages))
 
-    async def _one(self, exchange: str, key: str, message: Message) -> None:
+    async def _publish_one(self, exchange: str, key: str, message: Message) -> None:
         if exchange == DELIVERIES:
             await self._job(key, message)
             return
@@ -162,9 +162,9 @@ def job_messages(jobs: Mapping[Line, Sequence[Job]]) -> Iterator[tuple[str, Mess
 
 def slice_messages(slices: Iterable[tuple[str, Slice]]) -> Iterator[tuple[str, Message]]:
     """Each slice its own message, routed by its lane."""
-    for lane, piece in slices:
-        headers = {"traceparent": piece.traceparent}
-        yield lane, Message(_encode_json(piece), SLICE_CONTENT_TYPE, headers)
+    for lane, slice_ in slices:
+        headers = {"traceparent": slice_.traceparent}
+        yield lane, Message(_encode_json(slice_), SLICE_CONTENT_TYPE, headers)
 
 
 def _announcement(frames: list[FeedFrame]) -> Message:

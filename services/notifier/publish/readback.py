@@ -98,8 +98,8 @@ async def frames_of(
 
 def slice_from(row: Any) -> tuple[str, Slice]:
     """(lane, slice) of a row of `slices`."""
-    piece = Slice(1, row["event"], row["topic"], row["after"], traceparent_from(row["trace_id"]))
-    return row["lane"], piece
+    slice_ = Slice(1, row["event"], row["topic"], row["after"], traceparent_from(row["trace_id"]))
+    return row["lane"], slice_
 
 
 def traceparent_from(trace_id: str) -> str:

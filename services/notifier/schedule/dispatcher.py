@@ -15,7 +15,7 @@ import structlog
 from clarion.errors import BusUnavailable
 from clarion.lifecycle.background import backoff_s
 from services.notifier import metrics
-from services.notifier.failures import TookTooLong, is_condition
+from services.notifier.failures import TookTooLong, is_transient
 from services.notifier.schedule.due_source import TICK_S, DueSource
 
 log = structlog.get_logger("clarion.notifier")
@@ -60,7 +60,7 @@ class Dispatcher:
             except Exception as error:
                 failures += 1
                 metrics.DISPATCH_HELD.labels(source.name).inc()
-                if isinstance(error, BusUnavailable) or is_condition(error):
+                if isinstance(error, BusUnavailable) or is_transient(error):
                     log.warning("dispatch_held", kind=source.name, error=type(error).__name__)
                 else:  # raised, it would end the loops of the other sources
                     log.exception("dispatch_failed", kind=source.name)

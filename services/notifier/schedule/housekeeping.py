@@ -24,7 +24,7 @@ from clarion.records.partitions import (
 from clarion.store.conditions import driver_error
 from clarion.store.database import Database
 from services.notifier import metrics
-from services.notifier.failures import is_condition
+from services.notifier.failures import is_transient
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -115,7 +115,7 @@ class Housekeeper:
         try:
             await work()
         except Exception as error:
-            if not is_condition(error):
+            if not is_transient(error):
                 raise
             log.warning("housekeeping_held", error=type(error).__name__)
             return False

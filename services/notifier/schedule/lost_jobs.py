@@ -26,7 +26,7 @@ from clarion.records.deliveries import found_in, statement
 from clarion.rules.delivery_states import DISPATCH, State
 from clarion.store.database import Database
 from services.notifier.deliver.sender import Sender
-from services.notifier.failures import TookTooLong, is_condition
+from services.notifier.failures import TookTooLong, is_transient
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule.due_deliveries import publish_marked, taking
@@ -71,7 +71,7 @@ class LostJobs:
             try:
                 await self.look()
             except Exception as error:
-                if not isinstance(error, BusUnavailable | TookTooLong) and not is_condition(error):
+                if not isinstance(error, BusUnavailable | TookTooLong) and not is_transient(error):
                     raise
                 log.warning("lost_jobs_held", error=type(error).__name__)
             try:

@@ -22,7 +22,7 @@ from clarion.store.database import Database
 from clarion.topology import deliveries_queue
 from services.notifier.fail_points import arm, disarm
 from services.notifier.ingest.lane_consumer import Consumer
-from services.notifier.messages.parser import Intake
+from services.notifier.messages.parser import MessageParser
 from services.notifier.plan.batch import Planner
 from services.notifier.publish.outbox import Publisher
 from testbed.postgres import Databases
@@ -206,7 +206,7 @@ class Run:
                 database=self.database,
                 planner=Planner(self.database, carried=frozenset({"inbox", "email"})),
                 publisher=Publisher(self.bus, shards=1),
-                intake=Intake(lambda _: None, self.bus.users),
+                parser=MessageParser(lambda _: None, self.bus.users),
                 batch_size=self.plan.batch_size,
             )
             try:

@@ -17,8 +17,8 @@ from clarion.bus.protocol import Bus
 from clarion.rules.outcomes import Failed, Outcome, Retry, Sent, Unknown
 from clarion.rules.retry import STEPS_S
 from clarion.store.database import Database
-from services.notifier.deliver.rounds import Rounds
-from services.notifier.providers.provider_chain import Carrier
+from services.notifier.deliver.delivery_attempts import DeliveryAttempts
+from services.notifier.providers.provider_chain import ProviderSlot
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule.dispatcher import Dispatcher
 from services.notifier.schedule.sources import due_sources
@@ -87,12 +87,12 @@ async def queued(bus: Bus, database: Database, *, rounds: int = 0) -> UUID:
     return row["id"]
 
 
-def rounds_of(database: Database, *providers: Scripted) -> Rounds:
+def rounds_of(database: Database, *providers: Scripted) -> DeliveryAttempts:
     """A sender with these."""
-    return Rounds(
+    return DeliveryAttempts(
         "email",
         database=database,
-        route=tuple(Carrier("email", one) for one in providers),
+        chain=tuple(ProviderSlot("email", one) for one in providers),
         timeout_s=30,
         stopping=asyncio.Event(),
     )
@@ -122,7 +122,7 @@ async def test_a_deferral_of_what_was_cancelled_meanwhile_ends_it(
         provider = Scripted("one", answer, lambda: cancel(client, database))
         rounds = rounds_of(database, provider)
         (lease,) = await rounds.claim([delivery])
-        await rounds.carry_out(lease)
+        await rounds.deliver(lease)
         assert await delivery_of(database) == CANCELLED
         retried = await client.post(f"/v1/deliveries/{delivery}/retry")
     assert retried.status_code == 409
@@ -140,7 +140,7 @@ async def test_no_other_provider_is_asked_once_it_is_cancelled(
         second = Scripted("two", Sent(), nothing)
         rounds = rounds_of(database, first, second)
         (lease,) = await rounds.claim([delivery])
-        await rounds.carry_out(lease)
+        await rounds.deliver(lease)
     assert (first.calls, second.calls) == (1, 0)
     assert await delivery_of(database) == CANCELLED
     assert len(await rows(database, "SELECT 1 FROM attempts")) == 1
@@ -156,7 +156,7 @@ async def test_what_the_provider_has_answered_for_good_stays_true(
     async with gateway_client(memory_bus, database) as client:
         rounds = rounds_of(database, Scripted("one", answer, lambda: by_event(client, database)))
         (lease,) = await rounds.claim([delivery])
-        await rounds.carry_out(lease)
+        await rounds.deliver(lease)
     assert (await delivery_of(database))["state"] == state
 
 
@@ -167,12 +167,12 @@ async def test_what_is_given_back_untried_ends_where_it_was_cancelled(
     delivery = await queued(memory_bus, database)
     rounds = rounds_of(database, one := Scripted("one", Sent(), nothing))
     (lease,) = await rounds.claim([delivery])
-    breaker = rounds._route[0].breaker  # pyright: ignore[reportPrivateUsage]
+    breaker = rounds._chain[0].breaker  # pyright: ignore[reportPrivateUsage]
     for _ in range(20):
         breaker.failed(asyncio.get_running_loop().time() + 1e6)
     async with gateway_client(memory_bus, database) as client:
         await by_event(client, database)
-    await rounds.carry_out(lease)
+    await rounds.deliver(lease)
     assert (one.calls, await delivery_of(database)) == (0, CANCELLED)
 
 

@@ -22,7 +22,7 @@ from clarion.bus import open_bus
 from clarion.contracts.envelope import Entry
 from clarion.errors import Conflict
 from clarion.records.cancellations import BY_CALLER
-from clarion.rules.delivery_states import DRIVE_AGAIN, State
+from clarion.rules.delivery_states import REDRIVE, State
 from clarion.rules.outcomes import Failed, Outcome, Retry, Sent, Unknown
 from clarion.rules.retry import STEPS_S
 from clarion.tokens.api_keys import SCOPES, ApiKey
@@ -30,10 +30,10 @@ from clarion.topology import events_queue
 from services.gateway.admin.deliveries.cancel import cancel_notification
 from services.gateway.admin.deliveries.redrive import redrive, retry
 from services.gateway.admin.deliveries.schemas import Redrive
+from services.notifier.deliver.delivery_attempts import DeliveryAttempts
 from services.notifier.deliver.leases import Lease
-from services.notifier.deliver.rounds import Rounds
 from services.notifier.plan.batch import Batch, Planner
-from services.notifier.providers.provider_chain import Carrier
+from services.notifier.providers.provider_chain import ProviderSlot
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule.dispatcher import Dispatcher
 from services.notifier.schedule.sources import due_sources
@@ -46,7 +46,7 @@ from tests.support.notifier import entry, event
 TIMEOUT_S = 10.0
 LEASE_S = lease_time(TIMEOUT_S).total_seconds()
 KEY = ApiKey("key", "default", "admin", frozenset(SCOPES))
-DRIVABLE = sorted(DRIVE_AGAIN.sources)
+DRIVABLE = sorted(REDRIVE.sources)
 HELD_S = 50.0
 AGAIN_S = 60.0
 """When dispatch publishes once more what is queued."""
@@ -226,8 +226,8 @@ class DeliveryMachine(Machine):
 
         one, two = Scripted("one", first, meanwhile), Scripted("two", second, meanwhile)
         held = model.holder == number
-        route = [two, one] if lease.asked == "two" else [one, two]
-        await self._rounds(one, two).carry_out(lease)
+        route = [two, one] if lease.last_unknown_provider == "two" else [one, two]
+        await self._rounds(one, two).deliver(lease)
         if lease.round > ROUNDS:
             assert not asked
             if held:
@@ -355,11 +355,11 @@ class DeliveryMachine(Machine):
         async with self.database.driver() as tx:
             await tx.execute(statement, self.id, *arguments)
 
-    def _rounds(self, *providers: Scripted) -> Rounds:
-        return Rounds(
+    def _rounds(self, *providers: Scripted) -> DeliveryAttempts:
+        return DeliveryAttempts(
             "email",
             database=self.database,
-            route=tuple(Carrier("email", one) for one in providers),
+            chain=tuple(ProviderSlot("email", one) for one in providers),
             timeout_s=TIMEOUT_S,
             stopping=asyncio.Event(),
         )

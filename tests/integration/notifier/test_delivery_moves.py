@@ -16,10 +16,10 @@ from clarion.rules import retry
 from clarion.rules.delivery_states import BEGIN, MOVES, State
 from clarion.rules.outcomes import Failed, Outcome, Retry, Unknown
 from clarion.store.database import Database
-from services.notifier.deliver.rounds import Rounds
+from services.notifier.deliver.delivery_attempts import DeliveryAttempts
 from services.notifier.providers.capture import Capture
 from services.notifier.providers.provider import Outgoing
-from services.notifier.providers.provider_chain import Carrier
+from services.notifier.providers.provider_chain import ProviderSlot
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule.dispatcher import Dispatcher
 from services.notifier.schedule.sources import due_sources
@@ -76,10 +76,10 @@ async def test_no_move_beside_the_table_is_ever_written(
         await tx.execute(WATCH)
     await plan(memory_bus, database)
     ids: list[UUID] = [row["id"] for row in await rows(database, "SELECT id FROM deliveries")]
-    rounds = Rounds(
+    rounds = DeliveryAttempts(
         "email",
         database=database,
-        route=(Carrier("email", Moody(random)),),
+        chain=(ProviderSlot("email", Moody(random)),),
         timeout_s=30,
         stopping=asyncio.Event(),
     )
@@ -91,7 +91,7 @@ async def test_no_move_beside_the_table_is_ever_written(
         leases = await rounds.claim(random.sample(ids, 20))
         async with asyncio.TaskGroup() as group:
             for lease in leases:
-                group.create_task(rounds.carry_out(lease))
+                group.create_task(rounds.deliver(lease))
 
     async def lapse() -> None:
         async with database.driver() as tx:

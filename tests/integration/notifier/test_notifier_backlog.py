@@ -11,10 +11,10 @@ import pytest
 from clarion.bus.protocol import Bus
 from clarion.rules.outcomes import Outcome, Retry
 from clarion.store.database import Database
-from services.notifier.deliver.rounds import Rounds
+from services.notifier.deliver.delivery_attempts import DeliveryAttempts
 from services.notifier.providers.capture import Capture
 from services.notifier.providers.provider import Outgoing
-from services.notifier.providers.provider_chain import Carrier
+from services.notifier.providers.provider_chain import ProviderSlot
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule import due_rows
 from services.notifier.schedule.dispatcher import Dispatcher
@@ -171,10 +171,10 @@ async def test_what_a_sender_died_with_is_taken_again_once_its_lease_is_over(
     memory_bus: Bus, database: Database
 ) -> None:
     await fill(database, 1)
-    rounds = Rounds(
+    rounds = DeliveryAttempts(
         "email",
         database=database,
-        route=(Carrier("email", Capture()),),
+        chain=(ProviderSlot("email", Capture()),),
         timeout_s=60,
         stopping=asyncio.Event(),
     )
@@ -189,7 +189,7 @@ async def test_what_a_sender_died_with_is_taken_again_once_its_lease_is_over(
     assert await dispatcher.dispatch_due() == 1
     (again,) = await rounds.claim([one["id"]])
     assert again.round == 2
-    await rounds.carry_out(again)
+    await rounds.deliver(again)
     (ended,) = await rows(database, "SELECT state, attempt_count, rounds FROM deliveries")
     assert ended == {"state": "sent", "attempt_count": 1, "rounds": 0}
 
@@ -219,15 +219,15 @@ async def test_what_is_made_to_expire_while_it_is_sent_is_not_tried_again(
     async with database.driver() as tx:
         identifier = await tx.fetchval("UPDATE deliveries SET state = 'queued' RETURNING id")
     first, second = Refusing(expire), Refusing(expire)
-    rounds = Rounds(
+    rounds = DeliveryAttempts(
         "email",
         database=database,
-        route=(Carrier("email", first), Carrier("email", second)),
+        chain=(ProviderSlot("email", first), ProviderSlot("email", second)),
         timeout_s=60,
         stopping=asyncio.Event(),
     )
     (lease,) = await rounds.claim([identifier])
-    await rounds.carry_out(lease)
+    await rounds.deliver(lease)
     assert (first.calls, second.calls) == (1, 0)
     (ended,) = await rows(database, "SELECT state, due_at, attempt_count FROM deliveries")
     assert ended == {"state": "expired", "due_at": None, "attempt_count": 1}
@@ -245,10 +245,10 @@ async def test_an_answer_after_the_lease_was_lost_is_kept_and_changes_no_state(
     await fill(database, 1)
     async with database.driver() as tx:
         identifier = await tx.fetchval("UPDATE deliveries SET state = 'queued' RETURNING id")
-    rounds = Rounds(
+    rounds = DeliveryAttempts(
         "email",
         database=database,
-        route=(Carrier("email", Refusing(lose)), Carrier("email", Refusing(lose))),
+        chain=(ProviderSlot("email", Refusing(lose)), ProviderSlot("email", Refusing(lose))),
         timeout_s=60,
         stopping=asyncio.Event(),
     )
@@ -257,7 +257,7 @@ async def test_an_answer_after_the_lease_was_lost_is_kept_and_changes_no_state(
             # driven again: counted from the start, numbered on
             await tx.execute("UPDATE deliveries SET state = 'queued', attempt_count = 0")
         (lease,) = await rounds.claim([identifier])
-        await rounds.carry_out(lease)
+        await rounds.deliver(lease)
         (ended,) = await rows(database, "SELECT state, reason, attempt_count FROM deliveries")
         assert ended == {"state": "sent", "reason": None, "attempt_count": 1}
         attempts = await rows(database, "SELECT n, outcome FROM attempts ORDER BY n")
@@ -269,14 +269,14 @@ async def test_a_lease_that_has_grown_old_before_the_call_is_not_used(database: 
     async with database.driver() as tx:
         identifier = await tx.fetchval("UPDATE deliveries SET state = 'queued' RETURNING id")
     provider = Silent()
-    rounds = Rounds(
+    rounds = DeliveryAttempts(
         "email",
         database=database,
-        route=(Carrier("email", provider),),
+        chain=(ProviderSlot("email", provider),),
         timeout_s=60,
         stopping=asyncio.Event(),
     )
     (lease,) = await rounds.claim([identifier])
-    await rounds.carry_out(replace(lease, begun=lease.begun - 66))
+    await rounds.deliver(replace(lease, begun=lease.begun - 66))
     assert provider.calls == 0
     assert await rows(database, "SELECT state FROM deliveries") == [{"state": "sending"}]

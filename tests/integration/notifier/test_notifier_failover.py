@@ -17,7 +17,7 @@ from clarion.render.email_text import html_of
 from clarion.rules import retry
 from clarion.store.database import Database
 from services.notifier.providers import circuit_breaker, email
-from services.notifier.providers.rates import Rate, take_turn
+from services.notifier.providers.rates import Rate, acquire
 from services.notifier.settings import NotifierSettings
 from testbed.processes import free_port, wait_until
 from testbed.smtp import running_smtp
@@ -277,13 +277,13 @@ async def test_a_rate_that_is_used_up_is_waited_for_and_not_evaded(
 
 async def test_those_who_wait_for_a_rate_get_turns_one_after_another(database: Database) -> None:
     rate = Rate(2, 60)
-    answers = await asyncio.gather(*(take_turn(database, "sms:x", rate) for _ in range(6)))
+    answers = await asyncio.gather(*(acquire(database, "sms:x", rate) for _ in range(6)))
     turns = sorted(turn for turn in answers if turn is not None)
     assert len(turns) == 5
     assert turns[0] > datetime.now(UTC) + timedelta(seconds=25)
     gaps = {round((later - turn).total_seconds()) for turn, later in pairwise(turns)}
     assert gaps == {30}
-    assert await take_turn(database, "sms:y", rate) is None
+    assert await acquire(database, "sms:y", rate) is None
 
 
 def provider(fake: TwilioFake, sid: str = SID) -> str:

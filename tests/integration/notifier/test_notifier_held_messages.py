@@ -17,9 +17,9 @@ from clarion.errors import StoreUnavailable
 from clarion.rules.outcomes import Outcome, Sent
 from clarion.store.database import Database
 from clarion.topology import LEAST_CONSUMER_TIMEOUT_S
-from services.notifier.deliver import rounds, sender
+from services.notifier.deliver import delivery_attempts, sender
+from services.notifier.deliver.delivery_attempts import DeliveryAttempts
 from services.notifier.deliver.leases import Lease, claim
-from services.notifier.deliver.rounds import Rounds
 from services.notifier.providers.capture import Capture
 from services.notifier.providers.provider import Outgoing
 from services.notifier.schedule import lost_jobs
@@ -122,13 +122,13 @@ async def test_slow_claims_hold_no_message_and_all_is_sent_in_the_end(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the database is away, or a row is locked."""
-    go, in_time = asyncio.Event(), Rounds.claim
+    go, in_time = asyncio.Event(), DeliveryAttempts.claim
 
-    async def late(self: Rounds, deliveries: Sequence[UUID], until: float) -> list[Lease]:
+    async def late(self: DeliveryAttempts, deliveries: Sequence[UUID], until: float) -> list[Lease]:
         await go.wait()
         return await in_time(self, deliveries, until)
 
-    monkeypatch.setattr(Rounds, "claim", late)
+    monkeypatch.setattr(DeliveryAttempts, "claim", late)
     bus = Watched()
     await bus.start()
     async with running_notifiers(bus, database, NotifierSettings(send_concurrency=CONCURRENCY)):
@@ -154,7 +154,7 @@ async def test_a_database_that_is_away_ends_the_claims_of_a_message(
             raise StoreUnavailable("The database does not answer.")
         return await claim(*given)
 
-    monkeypatch.setattr(rounds, "claim", claim_or_fail)
+    monkeypatch.setattr(delivery_attempts, "claim", claim_or_fail)
     away.set()
     bus = Watched()
     await bus.start()

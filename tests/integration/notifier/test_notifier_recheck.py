@@ -17,8 +17,8 @@ from clarion.errors import StoreUnavailable
 from clarion.rules import retry
 from clarion.rules.outcomes import Outcome, Retry, Sent, Unknown
 from clarion.store.database import Database, Driver
-from services.notifier.deliver.rounds import Rounds
-from services.notifier.providers.provider_chain import Carrier
+from services.notifier.deliver.delivery_attempts import DeliveryAttempts
+from services.notifier.providers.provider_chain import ProviderSlot
 from services.notifier.settings import NotifierSettings
 from testbed.smtp import running_smtp
 from tests.support.delivery_model import Scripted
@@ -152,11 +152,11 @@ async def claimed(database: Database, bus: Bus) -> UUID:
     return row["id"]
 
 
-def rounds_of(database: Database, *providers: Scripted) -> Rounds:
-    return Rounds(
+def rounds_of(database: Database, *providers: Scripted) -> DeliveryAttempts:
+    return DeliveryAttempts(
         "email",
         database=database,
-        route=tuple(Carrier("email", one) for one in providers),
+        chain=tuple(ProviderSlot("email", one) for one in providers),
         timeout_s=30,
         stopping=asyncio.Event(),
     )
@@ -191,7 +191,7 @@ async def test_failover_within_a_claim_asks_the_directory_too(
         third = Watched("three", Sent(), move)
         rounds = rounds_of(database, first, second, third)
         (lease,) = await rounds.claim([delivery])
-        await rounds.carry_out(lease)
+        await rounds.deliver(lease)
     assert (first.recipients, second.recipients) == (["ann@example.org"], ["new@example.org"])
     assert third.recipients == []
     (row,) = await rows(database, "SELECT state, reason, attempt_count FROM deliveries")
@@ -212,12 +212,12 @@ async def test_a_provider_that_may_have_it_is_asked_until_it_tells(
 
     async def a_round() -> None:
         (lease,) = await rounds.claim([delivery])
-        await rounds.carry_out(lease)
+        await rounds.deliver(lease)
         async with database.driver() as tx:
             await tx.execute("UPDATE deliveries SET state = 'queued' WHERE state = 'scheduled'")
 
     await a_round()
-    breaker = rounds._route[0].breaker  # pyright: ignore[reportPrivateUsage]
+    breaker = rounds._chain[0].breaker  # pyright: ignore[reportPrivateUsage]
     for _ in range(20 if resting else 0):
         breaker.failed(asyncio.get_running_loop().time() + 1e6)
     first.answer = Retry("provider_unreachable")
@@ -244,7 +244,7 @@ async def test_what_an_older_release_left_unknown_is_asked_of_the_same_provider(
             await tx.execute("UPDATE deliveries SET state = 'queued', asked = NULL")
         second.answer = Unknown("timeout") if not second.calls else Sent()
         (lease,) = await rounds.claim([delivery])
-        await rounds.carry_out(lease)
+        await rounds.deliver(lease)
     assert (first.calls, second.calls) == (0, 2)
     (row,) = await rows(database, "SELECT state, provider, asked FROM deliveries")
     assert row == {"state": "sent", "provider": "two", "asked": None}
@@ -259,7 +259,7 @@ async def test_a_provider_that_is_gone_from_the_settings_is_not_waited_for(
         async with database.driver() as tx:
             await tx.execute("UPDATE deliveries SET state = 'queued'")
         (lease,) = await rounds.claim([delivery])
-        await rounds.carry_out(lease)
+        await rounds.deliver(lease)
     assert (first.calls, second.calls) == (1, 1)
     assert [one["state"] for one in await rows(database, "SELECT state FROM deliveries")] == [
         "sent"
@@ -294,7 +294,7 @@ async def test_an_attempt_is_kept_once_where_the_answer_to_its_commit_is_lost(
     (lease,) = await rounds.claim([delivery])
     losing.to_lose = 1
     second.during = lambda: _lose(losing, 2)
-    await rounds.carry_out(lease)
+    await rounds.deliver(lease)
     kept = await rows(database, "SELECT n, provider FROM attempts ORDER BY n")
     assert kept == [{"n": 1, "provider": "one"}, {"n": 2, "provider": "two"}]
     (row,) = await rows(database, "SELECT state, attempt_count, rounds FROM deliveries")

@@ -20,7 +20,7 @@ from services.notifier.providers import client_name
 from services.notifier.providers.client_name import address_literal, is_fqdn, is_greeting_name
 from services.notifier.providers.email import mailbox
 from services.notifier.providers.provider import Outgoing, Provider
-from services.notifier.providers.registry import open_carrier
+from services.notifier.providers.registry import open_provider_slot
 from services.notifier.providers.smtp import Smtp
 from services.notifier.providers.smtp_answers import Step, outcome_of_answer
 from testbed.processes import wait_until
@@ -31,7 +31,7 @@ from tests.support.mail_on_python import faults
 
 @asynccontextmanager
 async def provider_at(url: str, *, timeout_s: float = 10) -> AsyncIterator[Provider]:
-    provider = open_carrier("email", "CLARION_EMAIL", url, timeout_s=timeout_s).provider
+    provider = open_provider_slot("email", "CLARION_EMAIL", url, timeout_s=timeout_s).provider
     yield provider
     await provider.close()
 
@@ -242,22 +242,22 @@ async def test_an_answer_about_the_recipient_or_the_content_is_final(
         ("RCPT", "454 4.7.1 Relay access denied", "deferred", Health.WORKS),
         ("MAIL", "451 4.3.0 Later", "deferred", Health.WORKS),
         ("CONTENT", "451 4.7.1 Greylisted", "deferred", Health.WORKS),
-        ("RCPT", "421 4.7.0 Too many", "deferred", Health.FAULTY),
-        ("MAIL", "421 Closing", "deferred", Health.FAULTY),
-        ("DATA", "421 Closing", "deferred", Health.FAULTY),
-        ("CONTENT", "421 Closing", "deferred", Health.FAULTY),
-        ("MAIL", "530 5.7.0 Log in first", "provider_refused_credentials", Health.FAULTY),
-        ("GREETING", "554 No service", "provider_unavailable", Health.FAULTY),
-        ("GREETING", "421 Busy", "provider_unavailable", Health.FAULTY),
-        ("EHLO", "421 Busy", "provider_unavailable", Health.FAULTY),
-        ("GREETING", CLOSE, "provider_unreachable", Health.FAULTY),
-        ("EHLO", CLOSE, "provider_unreachable", Health.FAULTY),
-        ("MAIL", CLOSE, "connection_lost", Health.FAULTY),
-        ("RCPT", CLOSE, "connection_lost", Health.FAULTY),
-        ("DATA", CLOSE, "connection_lost", Health.FAULTY),
-        ("MAIL", "what?", "protocol_error", Health.FAULTY),
-        ("DATA", "250 ok", "protocol_error", Health.FAULTY),
-        ("RCPT", "354 go on", "protocol_error", Health.FAULTY),
+        ("RCPT", "421 4.7.0 Too many", "deferred", Health.FAILING),
+        ("MAIL", "421 Closing", "deferred", Health.FAILING),
+        ("DATA", "421 Closing", "deferred", Health.FAILING),
+        ("CONTENT", "421 Closing", "deferred", Health.FAILING),
+        ("MAIL", "530 5.7.0 Log in first", "provider_refused_credentials", Health.FAILING),
+        ("GREETING", "554 No service", "provider_unavailable", Health.FAILING),
+        ("GREETING", "421 Busy", "provider_unavailable", Health.FAILING),
+        ("EHLO", "421 Busy", "provider_unavailable", Health.FAILING),
+        ("GREETING", CLOSE, "provider_unreachable", Health.FAILING),
+        ("EHLO", CLOSE, "provider_unreachable", Health.FAILING),
+        ("MAIL", CLOSE, "connection_lost", Health.FAILING),
+        ("RCPT", CLOSE, "connection_lost", Health.FAILING),
+        ("DATA", CLOSE, "connection_lost", Health.FAILING),
+        ("MAIL", "what?", "protocol_error", Health.FAILING),
+        ("DATA", "250 ok", "protocol_error", Health.FAILING),
+        ("RCPT", "354 go on", "protocol_error", Health.FAILING),
     ],
 )
 async def test_what_is_not_now_is_tried_again_and_tells_of_the_provider_or_not(
@@ -275,7 +275,7 @@ async def test_silence_before_the_content_is_tried_again(verb: str) -> None:
     server = ScriptedSmtp(always={verb: SILENCE})
     (outcome,) = await sent_by(server, timeout_s=0.3)
     assert isinstance(outcome, Retry)
-    assert (outcome.reason, health_of(outcome)) == ("timeout", Health.FAULTY)
+    assert (outcome.reason, health_of(outcome)) == ("timeout", Health.FAILING)
 
 
 @pytest.mark.parametrize("code", [200, 250, 251, 252, 299])

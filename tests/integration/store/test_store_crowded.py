@@ -14,7 +14,7 @@ from clarion.errors import StoreUnavailable
 from clarion.store.database import Database
 from clarion.store.migrate import migrate
 from clarion.topology import events_queue
-from services.notifier.failures import is_condition
+from services.notifier.failures import is_transient
 from services.notifier.plan.batch import Batch, Planner
 from testbed.postgres import PostgresNode
 from testbed.processes import wait_until
@@ -65,7 +65,7 @@ async def test_without_a_free_connection_all_say_so_and_nothing_is_parked(
         listed = await client.get("/v1/notifications")
         accepted = await client.post("/v1/events", json={"type": "t", "to": "user:1"})
         ready = await client.get("/readyz")
-        assert is_condition(held.value)
+        assert is_transient(held.value)
         assert (listed.status_code, listed.json()["code"]) == (503, "database_unavailable")
         assert int(listed.headers["retry-after"]) > 0
         assert (accepted.status_code, ready.status_code) == (202, 503)

@@ -20,7 +20,7 @@ from clarion.errors import StoreUnavailable
 from clarion.records.partitions import month_start
 from clarion.store.database import Database
 from clarion.store.migrate import migrate
-from services.notifier.failures import is_condition
+from services.notifier.failures import is_transient
 from testbed.installed_postgres import InstalledPostgres
 from testbed.postgres import PostgresNode
 from testbed.processes import wait_until
@@ -173,8 +173,8 @@ async def test_a_missing_partition_is_known_in_any_language() -> None:
         missing = await _refused(pool, row_without_month())
         violated = await _refused(pool, NEGATIVE)
         await pool.close()
-    assert is_condition(missing)
-    assert not is_condition(violated)
+    assert is_transient(missing)
+    assert not is_transient(violated)
     if env:
         assert "keine Partition" in str(missing)
 

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.errors import Conflict
 from clarion.records.deliveries import move
-from clarion.rules.delivery_states import DRIVE_AGAIN, State
+from clarion.rules.delivery_states import REDRIVE, State
 from clarion.store.tables import cancellations, deliveries, events, notifications
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.admin.audit.record import record_changes
@@ -99,7 +99,7 @@ async def retry(connection: AsyncConnection, key: ApiKey, delivery: UUID) -> dic
     if now is None:
         return None
     state = now.state
-    if state in DRIVE_AGAIN.sources:
+    if state in REDRIVE.sources:
         state = State.CANCELLED if now.cancelled else State.EXPIRED if now.late else state
     if state in NEVER:
         raise Conflict(
@@ -130,7 +130,7 @@ async def redrive(connection: AsyncConnection, key: ApiKey, given: Redrive) -> d
 
 def _chosen_by(tenant: str, given: Redrive) -> list[ColumnElement[bool]]:
     state = State(given.state)
-    move(DRIVE_AGAIN, state, State.SCHEDULED)
+    move(REDRIVE, state, State.SCHEDULED)
     return [_d.tenant == tenant, _d.state == state, IN_TIME, ~CANCELLED, *conditions(given)]
 
 
@@ -143,7 +143,7 @@ async def _drive(
 ) -> list[Driven]:
     taken = (
         select(_d.id, _d.state, _d.reason)
-        .where(_d.state.in_([*DRIVE_AGAIN.sources]), *wanted)
+        .where(_d.state.in_([*REDRIVE.sources]), *wanted)
         .order_by(_d.id)
         .limit(limit)
         .with_for_update()

@@ -27,21 +27,32 @@ from clarion.rules.outcomes import (
     Health,
     Outcome,
     Unknown,
-    asked_after,
-    asks_next,
-    concluded,
+    conclude,
     name_of,
     settle,
+    tries_next_provider,
+    unknown_provider_after,
 )
 from clarion.rules.retry import max_rounds
 from clarion.store.database import Database
 from services.notifier import metrics
-from services.notifier.deliver.attempt_records import Attempt, Gone, record_and_go_on, record_end
+from services.notifier.deliver.attempt_records import (
+    RoundOver,
+    record_and_renew,
+    record_end,
+)
+from services.notifier.deliver.attempts import Attempt
 from services.notifier.deliver.delivery_writes import MAX_TRIES, DeliveryWrites
 from services.notifier.deliver.leases import Lease, claim, give_up, postpone
 from services.notifier.fail_points import reach
 from services.notifier.failures import TookTooLong
-from services.notifier.providers.provider_chain import OUT_OF_TURNS, Carrier, Route, Wait, in_order
+from services.notifier.providers.provider_chain import (
+    RATE_LIMITED,
+    ProviderChain,
+    ProviderSlot,
+    Wait,
+    in_order,
+)
 from services.notifier.time_limits import GRACE_S, lease_time
 
 log = structlog.get_logger("clarion.notifier")
@@ -54,7 +65,7 @@ SPREAD_S = 1.0
 _random = SystemRandom().random
 
 
-class Rounds:
+class DeliveryAttempts:
     """Carries out deliveries of one channel. Once `stopping` is set nothing new begins."""
 
     def __init__(
@@ -62,13 +73,13 @@ class Rounds:
         channel: str,
         *,
         database: Database,
-        route: Route,
+        chain: ProviderChain,
         timeout_s: float,
         stopping: asyncio.Event,
     ) -> None:
         self._channel = channel
         self._database = database
-        self._route = route
+        self._chain = chain
         self._timeout_s = timeout_s
         self._lease = lease_time(timeout_s)
         self._stopping = stopping
@@ -91,7 +102,7 @@ class Rounds:
             lambda: claim(self._database, deliveries, self._lease), tries=tries, until=until
         )
 
-    async def carry_out(self, lease: Lease) -> None:
+    async def deliver(self, lease: Lease) -> None:
         """One round. What fails for a reason of ours is left to its lease; so is, by raising
         `TookTooLong`, what cannot be written while the database answers."""
         if lease.round > max_rounds(self._channel):
@@ -100,34 +111,36 @@ class Rounds:
         last: Attempt | None = None
         outcomes: list[Outcome] = []
         waits: list[Wait] = []
-        for carrier in in_order(self._route, lease.asked):
+        for slot in in_order(self._chain, lease.last_unknown_provider):
             wait = await self._writes.until_possible(
-                lambda one=carrier: one.admit(self._database), even_if_stopping=True
+                lambda one=slot: one.admit(self._database), even_if_stopping=True
             )
             if wait is not None:
                 waits.append(wait)
-                if wait.reason == OUT_OF_TURNS or carrier.name == lease.asked:
+                if wait.reason == RATE_LIMITED or slot.name == lease.last_unknown_provider:
                     break
                 continue
             if last is not None:
-                kept = await self._go_on(lease, last)
-                if kept is Gone.ENDED:
+                kept = await self._record_and_renew(lease, last)
+                if kept is RoundOver.ENDED:
                     return
-                if kept is Gone.LOST:
+                if kept is RoundOver.LOST:
                     break
                 lease = kept
             if not self._covers_a_call(lease):
                 log.warning("lease_too_old", delivery=str(lease.delivery.id))
                 return
-            last = await self._attempt(carrier, lease)
+            last = await self._attempt(slot, lease)
             outcomes.append(last.outcome)
-            if not asks_next(last.outcome) or self._stopping.is_set():
+            if not tries_next_provider(last.outcome) or self._stopping.is_set():
                 break
-            if carrier.name == asked_after(lease.asked, carrier.name, last.outcome):
+            if slot.name == unknown_provider_after(
+                lease.last_unknown_provider, slot.name, last.outcome
+            ):
                 break
         if last is not None:
-            asked_all = len(outcomes) == len(self._route)
-            await self._end(lease, last, concluded(outcomes, asked_all=asked_all))
+            tried_all = len(outcomes) == len(self._chain)
+            await self._end(lease, last, conclude(outcomes, tried_all=tried_all))
         else:
             await self._postpone(lease, min(waits, key=lambda one: one.until))
 
@@ -135,43 +148,43 @@ class Rounds:
         """Whether no other can take the delivery before the longest call that begins now ends."""
         return time.monotonic() < lease.begun + self._lease.total_seconds() / 2
 
-    async def _attempt(self, carrier: Carrier, lease: Lease) -> Attempt:
+    async def _attempt(self, slot: ProviderSlot, lease: Lease) -> Attempt:
         start = time.monotonic()
         reach("send.before_call")
-        outcome = await self._ask(carrier, lease)
+        outcome = await self._ask(slot, lease)
         reach("send.after_call")
-        carrier.answered(outcome)
+        slot.answered(outcome)
         seconds = time.monotonic() - start
         metrics.ATTEMPTS.labels(self._channel, name_of(outcome)).inc()
         metrics.ATTEMPT_SECONDS.labels(self._channel).observe(seconds)
-        kept = carrier.without_secret(outcome)
-        return Attempt(carrier.name, start, round(seconds * 1000), kept)
+        kept = slot.without_secret(outcome)
+        return Attempt(slot.name, start, round(seconds * 1000), kept)
 
-    async def _ask(self, carrier: Carrier, lease: Lease) -> Outcome:
+    async def _ask(self, slot: ProviderSlot, lease: Lease) -> Outcome:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._calls.add(task)
         try:
             async with asyncio.timeout(self._timeout_s + GRACE_S):
-                return await carrier.provider.send(lease.delivery)
+                return await slot.provider.send(lease.delivery)
         except TimeoutError:
             return Unknown("timeout")
         except asyncio.CancelledError:
             # the provider may have it by now, so this is told before the task ends
             task.uncancel()
-            log.warning("attempt_cut", provider=carrier.name, delivery=str(lease.delivery.id))
+            log.warning("attempt_cut", provider=slot.name, delivery=str(lease.delivery.id))
             return Unknown(CUT)
         except Exception as error:
-            log.exception("provider_raised", provider=carrier.name)
-            return Unknown("internal_error", type(error).__name__, Health.UNTOLD)
+            log.exception("provider_raised", provider=slot.name)
+            return Unknown("internal_error", type(error).__name__, Health.NO_SIGNAL)
         finally:
             self._calls.discard(task)
 
-    async def _go_on(self, lease: Lease, attempt: Attempt) -> Lease | Gone:
+    async def _record_and_renew(self, lease: Lease, attempt: Attempt) -> Lease | RoundOver:
         kept = await self._writes.until_possible(
-            lambda: record_and_go_on(self._database, lease, attempt, self._lease),
+            lambda: record_and_renew(self._database, lease, attempt, self._lease),
             even_if_stopping=True,
         )
-        if kept is not Gone.LOST:
+        if kept is not RoundOver.LOST:
             self._log(lease, attempt, "sending" if isinstance(kept, Lease) else "ended")
         return kept
 
@@ -179,7 +192,7 @@ class Rounds:
         settlement = settle(
             outcome,
             channel=self._channel,
-            round_=lease.round,
+            attempt_round=lease.round,
             expires_at=None,  # by the database's clock: `record_end`
             now=(now := clock.now()),
             random=_random,

@@ -16,44 +16,44 @@ from clarion.contracts.event import LANES
 from clarion.contracts.slice import SLICE_CONTENT_TYPE
 from clarion.errors import BusUnavailable
 from clarion.topology import EVENTS
-from services.notifier.messages.parser import Intake, Malformed
+from services.notifier.messages.parser import Malformed, MessageParser
 
 log = structlog.get_logger("clarion.notifier")
 
 _encode = msgspec.json.Encoder().encode
 
 
-def is_turned_aside(message: Received) -> bool:
+def is_diverted(message: Received) -> bool:
     """Whether this, among dead letters, was on its way to a lane. What died bears the dead-letter
     exchange."""
     return message.exchange == EVENTS and message.routing_key in LANES
 
 
-class TurnedAside:
+class DivertedEvents:
     """Brings events to their lane. Whose they are and what of them is malformed is decided as for
     those that came there by themselves; a second time does nothing, for events have their keys."""
 
-    def __init__(self, bus: Bus, intake: Intake) -> None:
+    def __init__(self, bus: Bus, parser: MessageParser) -> None:
         self._bus = bus
-        self._intake = intake
+        self._parser = parser
 
-    async def hold_back(self, messages: Sequence[Received]) -> list[Received]:
+    async def publish_diverted(self, messages: Sequence[Received]) -> list[Received]:
         """Publish all that were turned aside; those that the broker does not take now."""
-        turned = [one for one in messages if is_turned_aside(one)]
-        taken = await asyncio.gather(*map(self._publish, turned))
-        return [one for one, is_taken in zip(turned, taken, strict=True) if not is_taken]
+        diverted = [one for one in messages if is_diverted(one)]
+        taken = await asyncio.gather(*map(self._publish, diverted))
+        return [one for one, is_taken in zip(diverted, taken, strict=True) if not is_taken]
 
     def malformed(self, message: Received) -> list[Malformed]:
         """What of one cannot become an event."""
-        return self._intake.read(message).malformed
+        return self._parser.parse(message).malformed
 
     async def _publish(self, message: Received) -> bool:
-        reading = self._intake.read(message)
+        parsed = self._parser.parse(message)
         again: list[Message] = []
-        if reading.entries:
-            envelope = Envelope(1, reading.entries)
+        if parsed.entries:
+            envelope = Envelope(1, parsed.entries)
             again.append(Message(_encode(envelope), ENVELOPE_CONTENT_TYPE))
-        if reading.piece is not None:
+        if parsed.slice_ is not None:
             again.append(Message(message.body, SLICE_CONTENT_TYPE))
         try:
             for one in again:
