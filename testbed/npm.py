@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,16 +33,28 @@ def run(*command: str | Path, cwd: Path, timeout_s: float = 100) -> str:
     return done.stdout
 
 
+@contextmanager
+def packing() -> Iterator[None]:
+    """While nobody else of this checkout packs: each writes `web/*/dist` anew."""
+    folder = ROOT / ".cache"
+    folder.mkdir(exist_ok=True)
+    with (folder / "packing.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def pack(name: str, to: Path, web: Path = WEB) -> Path:
     """The tarball that `npm pack` makes in the folder of this package."""
-    run("npm", "pack", "--silent", "--pack-destination", to, cwd=web / name)
+    with packing():
+        run("npm", "pack", "--silent", "--pack-destination", to, cwd=web / name)
     (archive,) = to.glob(f"clarion-{name}-*.tgz")
     return archive
 
 
 def pack_all(to: Path) -> list[Path]:
     """The tarballs of all packages, as `make packages` makes them."""
-    run("node", WEB / "build" / "main.js", "all", to, cwd=ROOT)
+    with packing():
+        run("node", WEB / "build" / "main.js", "all", to, cwd=ROOT)
     return [next(to.glob(f"clarion-{name}-*.tgz")) for name in PACKAGES]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from testbed.npm import packing
 from testbed.processes import run_directory, start_process
 from tests.support.sources import ROOT
 
@@ -33,12 +34,13 @@ READY = "Stop with Ctrl-C."
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, built by the locked hatchling."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
+    with packing():  # it reads web/ as others write there
+        subprocess.run(
+            [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
     return next(folder.glob("*.whl"))
 
 
