@@ -17,6 +17,7 @@ from asyncpg.exceptions import ClientConfigurationError, TargetServerAttributeNo
 
 from clarion.errors import ConfigurationError
 from clarion.store.address import AddressError, DatabaseAddress, Host, Pooler
+from clarion.store.refused_settings import refused_setting
 
 Driver = asyncpg.Connection
 
@@ -26,14 +27,6 @@ cut without a word."""
 
 TRY_NEXT = (OSError, TimeoutError, asyncpg.CannotConnectNowError, TargetServerAttributeNotMatched)
 """What of one host sends us to the next one."""
-
-REFUSED_SETTINGS = (
-    asyncpg.UndefinedObjectError,
-    asyncpg.InvalidParameterValueError,
-    asyncpg.CantChangeRuntimeParamError,
-)
-"""What a server says to the beginning of a session that has a setting it does not know, with a
-value it does not take, or of those that need a restart."""
 
 CARRIED = frozenset({"application_name", "timezone"})
 """What PgBouncer takes and keeps apart for each of its clients."""
@@ -60,6 +53,8 @@ class Connector:
     pooler: Pooler = Pooler.NONE
     statement_s: float | None = None
     lock_s: float | None = None
+    url_setting: str = "CLARION_DATABASE_URL"
+    """Which setting of Clarion gave the address."""
 
     @property
     def limits(self) -> dict[str, str]:
@@ -104,6 +99,13 @@ class Connector:
                     raise
         raise AssertionError("there is always a host")
 
+    def refused_setting(self, error: BaseException) -> ConfigurationError | None:
+        """The sentence for a failure to begin a session, or a transaction past a pooler, where the
+        server refuses one of its settings."""
+        chosen = self.address.settings
+        own = [name for name in self.limits if name not in chosen]
+        return refused_setting(error, url_setting=self.url_setting, chosen=chosen, own=own)
+
     def _patience_s(self, hosts: int) -> float:
         return self.address.connect_timeout_s or self.timeout_s / hosts
 
@@ -111,12 +113,12 @@ class Connector:
         try:
             connection = await asyncpg.connect(**self._arguments(host), timeout=timeout_s)
             if self.pooler is Pooler.SESSION:
-                await connection.execute(_settings_statement(self._not_carried, False))
+                await _begin_session(connection, self._not_carried)
         except ClientConfigurationError as error:
-            raise ConfigurationError(f"CLARION_DATABASE_URL: {_about(error)}") from None
-        except REFUSED_SETTINGS:
-            raise refused_setting() from None
+            raise ConfigurationError(f"{self.url_setting}: {_about(error)}") from None
         except Exception as error:
+            if (refused := self.refused_setting(error)) is not None:
+                raise refused from None
             # whoever logs the driver's frames with their variables would log the password
             raise error.with_traceback(None) from None
         return connection
@@ -147,14 +149,6 @@ class Connector:
         if self.pooler is Pooler.NONE:
             return self.limits
         return {name: value for name, value in self.limits.items() if name in CARRIED}
-
-
-def refused_setting() -> ConfigurationError:
-    """Where the settings of a session, or of a transaction past a pooler, are not taken."""
-    return ConfigurationError(
-        "CLARION_DATABASE_URL: the server refuses a setting that its parameter options "
-        "names. Correct the name and the value, or leave it out."
-    )
 
 
 def read_address(url: str, setting: str = "CLARION_DATABASE_URL") -> DatabaseAddress:
@@ -193,6 +187,15 @@ def is_verified(connection: Driver) -> bool:
 def _tls_of(connection: Driver) -> ssl.SSLObject | None:
     transport: Any = getattr(connection, "_transport")  # noqa: B009 (the driver has no public way)
     return transport.get_extra_info("ssl_object")
+
+
+async def _begin_session(connection: Driver, settings: Mapping[str, str]) -> None:
+    """A session without its settings is not left open."""
+    try:
+        await connection.execute(_settings_statement(settings, False))
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 def _settings_statement(settings: Mapping[str, str], is_local: bool) -> str:

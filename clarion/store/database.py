@@ -23,14 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from clarion.errors import ConfigurationError, StoreUnavailable
 from clarion.store.address import Pooler
 from clarion.store.conditions import AWAY, driver_error, is_away, lost_a_race, why_away
-from clarion.store.connecting import (
-    REFUSED_SETTINGS,
-    Connector,
-    Driver,
-    engine_arguments,
-    read_address,
-    refused_setting,
-)
+from clarion.store.connecting import Connector, Driver, engine_arguments, read_address
 from clarion.store.metrics import RETRIED, TRANSACTIONS
 
 __all__ = ["AWAY", "Database", "Driver", "is_away", "open_engine", "raise_if_away"]
@@ -72,8 +65,9 @@ class Database:
         a session."""
         given = self.connector
         if self._direct_url is not None:
-            address = read_address(self._direct_url, "CLARION_DATABASE_DIRECT_URL")
-            return Connector(address, application_name, given.timeout_s)
+            setting = "CLARION_DATABASE_DIRECT_URL"
+            address = read_address(self._direct_url, setting)
+            return Connector(address, application_name, given.timeout_s, url_setting=setting)
         if given.pooler is Pooler.TRANSACTION:
             return None
         return replace(given, application_name=application_name)
@@ -101,7 +95,7 @@ class Database:
                     async with driver.transaction():
                         try:
                             if self._first is not None:
-                                await _begin(driver, self._first)
+                                await _set_first(driver, self._first, self.connector)
                             yield driver
                         except TimeoutError:
                             driver.terminate()  # a rollback would wait for the same silence
@@ -178,18 +172,21 @@ def open_engine(connector: Connector, **pool: Any) -> AsyncEngine:
             try:
                 connection.exec_driver_sql(first)
             except DBAPIError as error:
-                if isinstance(driver_error(error), REFUSED_SETTINGS):
-                    raise refused_setting() from None
+                refused = connector.refused_setting(driver_error(error))
+                if refused is not None:
+                    raise refused from None
                 raise
 
     return engine
 
 
-async def _begin(driver: Driver, first: str) -> None:
+async def _set_first(driver: Driver, first: str, connector: Connector) -> None:
     try:
         await driver.execute(first)
-    except REFUSED_SETTINGS:
-        raise refused_setting() from None
+    except asyncpg.PostgresError as error:
+        if (refused := connector.refused_setting(error)) is not None:
+            raise refused from None
+        raise
 
 
 def raise_if_away(error: BaseException) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import traceback
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import asyncpg
+import httpx2
 import pytest
 
 from clarion.errors import StoreUnavailable
@@ -16,7 +18,8 @@ from clarion.store.database import Database
 from clarion.store.migrate import migrate
 from testbed.installed_postgres import InstalledPostgres
 from testbed.postgres import Databases
-from testbed.processes import free_port, start_process
+from testbed.processes import free_port, start_process, wait_until
+from testbed.stack import start_service
 
 CLARION = (sys.executable, "-m", "services.cli")
 ODD = "canary@:/%#?&= \"'\\ß+%41"
@@ -99,39 +102,82 @@ async def test_what_cannot_work_is_one_sentence(
     assert "Traceback" not in output
 
 
+REFUSED = [
+    ("misspelt=canary", "misspelt", "Correct its name and its value, or leave it out."),
+    ("jit=off -c work_mem=canary", "work_mem", "Correct its value, or leave it out."),
+    ("work_mem=jit -c jit=off", "work_mem", "Correct its value, or leave it out."),
+    ("shared_buffers=1GB", "shared_buffers", "in the server's configuration only."),
+    ("log_statement=none", "log_statement", "GRANT SET ON PARAMETER."),
+]
+
+
+def with_options(server: InstalledPostgres, option: str) -> str:
+    password = quote(ODD, safe="")
+    options = quote(f"-c {option}")
+    return f"postgresql://odd:{password}@127.0.0.1:{server.port}/postgres?options={options}"
+
+
+def check_told(text: str, name: str, remedy: str) -> None:
+    told = "CLARION_DATABASE_URL: the server refuses a setting that its parameter options names."
+    assert f"{told} It is {name}. " in text
+    assert remedy in text
+    assert "canary" not in text
+
+
 @pytest.mark.parametrize("command", ["migrate", "doctor", "keys list"])
-@pytest.mark.parametrize("option", ["canary=1", "work_mem=canary", "shared_buffers=1GB"])
-async def test_a_setting_that_the_server_refuses_is_one_sentence(
-    server: InstalledPostgres, command: str, option: str
+@pytest.mark.parametrize(("option", "name", "remedy"), REFUSED[:3])
+async def test_a_setting_that_the_server_refuses_is_named(
+    server: InstalledPostgres, command: str, option: str, name: str, remedy: str
 ) -> None:
-    url = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
-    status, output = await cli(command, f"{url}?options={quote(f'-c {option}')}")
+    status, output = await cli(command, with_options(server, option))
     assert status == (1 if command == "doctor" else 2), output
-    assert "the server refuses a setting that its parameter options names." in output
-    assert "canary" not in output
+    check_told(output, name, remedy)
+    assert "database_setting_refused" not in output, "told twice"
 
 
-@pytest.mark.parametrize("option", ["canary=1", "work_mem=canary", "shared_buffers=1GB"])
-async def test_a_refused_setting_is_the_same_sentence_past_a_pooler_by_transaction(
-    server: InstalledPostgres, option: str
+@pytest.mark.parametrize("pooler", list(Pooler))
+async def test_a_refused_setting_is_named_past_every_pooler(
+    server: InstalledPostgres, pooler: Pooler
 ) -> None:
-    """There each transaction begins with the settings."""
-    database = Database(
-        f"postgresql://postgres@127.0.0.1:{server.port}/postgres?options={quote(f'-c {option}')}",
-        pool_size=2,
-        timeout_s=5,
-        application_name="clarion-test",
-        pooler=Pooler.TRANSACTION,
-    )
-    try:
+    """Past one by transaction, each transaction begins with the settings. That no session is left
+    open shows where the server stops, which waits for them."""
+    for option, name, remedy in REFUSED:
+        database = Database(
+            with_options(server, option),
+            pool_size=2,
+            timeout_s=5,
+            application_name="clarion-test",
+            pooler=pooler,
+        )
         for begin in (database.transaction, database.driver):
             with pytest.raises(StoreUnavailable) as refused:
                 async with begin():
                     raise AssertionError("a transaction without its settings")
-            assert "the server refuses a setting that its parameter options" in str(refused.value)
-            assert "canary" not in str(refused.value)
-    finally:
+            check_told(str(refused.value), name, remedy)
         await database.close()
+
+
+@pytest.mark.parametrize("service", ["gateway", "notifier", "pusher"])
+async def test_a_service_logs_once_which_setting_is_refused(
+    server: InstalledPostgres, service: str
+) -> None:
+    settings = {
+        "CLARION_AMQP_URL": f"amqp://guest:guest@127.0.0.1:{free_port()}/",
+        "CLARION_DATABASE_URL": with_options(server, "work_mem=canary"),
+        "CLARION_API_KEY": "k" * 32,
+        "CLARION_TOKEN_SECRET": "s" * 32,
+    }
+    port = free_port()
+    process = await start_service(service, port, settings)
+    async with process, httpx2.AsyncClient() as http:
+        await wait_until(lambda: "database_setting_refused" in process.output(), 60)
+        for _ in range(2):
+            await wait_until(lambda: http.get(f"http://127.0.0.1:{port}/readyz"), 60)
+        lines = [json.loads(one) for one in process.output().splitlines() if one.startswith("{")]
+    [line] = [one for one in lines if one["event"] == "database_setting_refused"]
+    assert (line["level"], line["setting"]) == ("error", "work_mem")
+    check_told(line["detail"], "work_mem", "Correct its value, or leave it out.")
+    assert "canary" not in process.output()
 
 
 @pytest.mark.parametrize("command", ["migrate", "doctor"])
