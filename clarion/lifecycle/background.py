@@ -58,8 +58,9 @@ class BackgroundTasks:
             task.cancel()
         if running:
             _, cut = await asyncio.wait(running, timeout=max(timeout_s, 0.1))
-            for task in cut:
-                log.error("background_task_cut", task=task.get_name(), timeout_s=timeout_s)
+            if cut:
+                names = sorted(task.get_name() for task in cut)
+                log.warning("background_task_cut", tasks=names, timeout_s=timeout_s)
         self._tasks.clear()
 
     async def _supervise(self, name: str, loop: Loop) -> None:

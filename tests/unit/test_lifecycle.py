@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 
 from clarion.lifecycle import BackgroundTasks, background
 from clarion.lifecycle.background import backoff_s
@@ -60,7 +61,8 @@ async def test_draining_waits_for_a_loop_to_end_by_itself() -> None:
     assert finished == ["in order"]
 
 
-async def test_stopping_does_not_wait_for_ever() -> None:
+async def test_stopping_does_not_wait_for_ever_and_says_once_what_was_cut() -> None:
+    """Nothing is wrong with the process then: it was told to stop, and stops."""
     released = asyncio.Event()
 
     async def stubborn() -> None:
@@ -70,11 +72,24 @@ async def test_stopping_does_not_wait_for_ever() -> None:
             except asyncio.CancelledError:
                 continue
 
+    async def obedient() -> None:
+        await released.wait()
+
     tasks = BackgroundTasks()
-    tasks.start("stubborn", stubborn)
+    for name, loop in {"second": stubborn, "obedient": obedient, "first": stubborn}.items():
+        tasks.start(name, loop)
     await asyncio.sleep(0)
-    await tasks.stop(0.1)
+    with structlog.testing.capture_logs() as lines:
+        await tasks.stop(0.1)
     released.set()
+    assert lines == [
+        {
+            "event": "background_task_cut",
+            "log_level": "warning",
+            "tasks": ["first", "second"],
+            "timeout_s": 0.1,
+        }
+    ]
 
 
 @pytest.mark.parametrize("failures", [1, 5, 1000])
