@@ -92,19 +92,15 @@ class Database:
                 driver: Any = raw.driver_connection
                 TRANSACTIONS.inc()
                 try:
-                    async with driver.transaction():
-                        try:
-                            if self._first is not None:
-                                await _set_first(driver, self._first, self.connector)
-                            yield driver
-                        except TimeoutError:
-                            driver.terminate()  # a rollback would wait for the same silence
-                            raise
+                    async with _begun(driver):
+                        if self._first is not None:
+                            await _set_first(driver, self._first, self.connector)
+                        yield driver
                 except BaseException as error:
                     # Whoever is cancelled at BEGIN or COMMIT cannot know what came of it: on a
                     # connection that went back to the pool with a transaction still open, all that
                     # others commit later would be savepoints of it
-                    if not isinstance(error, Exception) or isinstance(error, TimeoutError):
+                    if not isinstance(error, Exception):
                         driver.terminate()
                     # the pool does not see what the driver alone has noticed
                     if driver.is_closed() or isinstance(error, asyncpg.InternalClientError):
@@ -178,6 +174,25 @@ def open_engine(connector: Connector, **pool: Any) -> AsyncEngine:
                 raise
 
     return engine
+
+
+@asynccontextmanager
+async def _begun(driver: Driver) -> AsyncIterator[None]:
+    """A transaction. A timeout, wherever it is met, ends the connection: whatever were said on it
+    next, a rollback too, would wait for the same silence."""
+    transaction: Any = driver.transaction()
+    try:
+        await transaction.start()
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, TimeoutError):
+                await transaction.rollback()
+            raise
+        await transaction.commit()
+    except TimeoutError:
+        driver.terminate()
+        raise
 
 
 async def _set_first(driver: Driver, first: str, connector: Connector) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from chaos.ground import socket_of
 from chaos.line import Line, Streams
 from clarion.errors import StoreUnavailable
-from clarion.store.database import Database
+from clarion.store.database import Database, Driver
 from testbed.postgres import PostgresNode
 
 TIMEOUT_S = 0.5
@@ -84,3 +86,28 @@ async def test_a_commit_that_is_not_answered_fails_in_time(line: Line, distant: 
     with pytest.raises(StoreUnavailable):
         await cut_within(line, distant, statements=1)
     await ask_driver(distant)
+
+
+async def test_a_timeout_ends_the_connection_once_and_before_a_rollback(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is what the caller hears of, not that the connection is closed."""
+    done: list[str] = []
+    terminate, execute = asyncpg.Connection.terminate, asyncpg.Connection.execute
+
+    def counted(self: Driver) -> None:
+        done.append("terminate")
+        terminate(self)
+
+    async def noted(self: Driver, query: str, *given: Any, **options: Any) -> str:
+        done.append(query)
+        return await execute(self, query, *given, **options)
+
+    await ask_driver(database)
+    monkeypatch.setattr(asyncpg.Connection, "terminate", counted)
+    monkeypatch.setattr(asyncpg.Connection, "execute", noted)
+    with pytest.raises(StoreUnavailable) as told:
+        async with database.driver():
+            raise TimeoutError
+    assert done == ["BEGIN;", "terminate"]
+    assert isinstance(told.value.__cause__, TimeoutError)
