@@ -29,7 +29,7 @@ async def measure(ground: Ground) -> Report:
 
 async def _load(contender: str, server: Server) -> Figure:
     arguments = [str(one) for one in (server.port, CALLERS, WARM_S, SECONDS)]
-    async with running_client("http_load", *arguments) as client:
+    async with running_client("loads.http_load", *arguments) as client:
         await client.until("begin")
         cpu_s = server.cpu_s()
         result = await client.result()

@@ -89,7 +89,7 @@ async def main(rounds: int) -> None:
         url = settings["CLARION_AMQP_URL"]
         bus = open_bus([url], publish_timeout_s=30)
         await bus.start()
-        async with running_client("deliveries", "receive", url) as receiver:
+        async with running_client("measures.deliveries", "receive", url) as receiver:
             for key in KEYS.values():
                 await wait_until(partial(is_routed, bus, key), 30, f"a queue for {key}")
                 await seconds(receiver)

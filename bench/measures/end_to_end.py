@@ -47,7 +47,7 @@ async def measure(ground: Ground) -> Report:
 async def _measure(pipeline: Pipeline, rate: int, report: Report) -> None:
     sockets = replace(pipeline.sockets, sessions=SESSIONS)
     journey = Journey(pipeline.gateway_port, sockets, rate, SECONDS, DRAIN_S)
-    async with running_client("journey_load", argument(journey)) as client:
+    async with running_client("loads.journey_load", argument(journey)) as client:
         await client.until("open", OPEN_S)
         await client.until("begin")
         cpu_s = pipeline.cpu_s()

@@ -134,7 +134,7 @@ class Race:
         """With its clients connected, and warm. Raises `TimeoutError`."""
         runner, load = self.runner, self._load
         sockets = replace(runner.contender.sockets, sessions=runner.sessions, shared=load.shared)
-        async with running_client("socket_load", argument(sockets)) as client:
+        async with running_client("loads.socket_load", argument(sockets)) as client:
             self._client = client
             await client.until("open")
             await self._rounds(max(1, round(WARM_FRAMES * runner.share / load.frames_each)))

@@ -62,12 +62,12 @@ async def measure(ground: Ground) -> Report:
 async def _grow(contender: Contender, path: str) -> tuple[Figure, Figure]:
     """The growth from no session to `SESSIONS`, after a first few have come and gone."""
     few = replace(contender.sockets, sessions=WARM_SESSIONS)
-    async with running_client("socket_load", argument(few)) as client:
+    async with running_client("loads.socket_load", argument(few)) as client:
         await client.until("open")
     await asyncio.sleep(SETTLE_S)
     server = contender.server
     many = replace(contender.sockets, sessions=SESSIONS)
-    async with running_client("socket_load", argument(many)) as client:
+    async with running_client("loads.socket_load", argument(many)) as client:
         await client.until("prepared")
         empty, cpu_s = server.rss_kib(), server.cpu_s()
         await client.until("open", OPEN_S)

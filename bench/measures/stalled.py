@@ -55,7 +55,7 @@ async def measure(ground: Ground) -> Report:
             large_bytes=LARGE_BYTES,
             seconds=SECONDS,
         )
-        async with running_client("stalled_load", argument(crowd)) as client:
+        async with running_client("loads.stalled_load", argument(crowd)) as client:
             await client.until("open", OPEN_S)
             used = {False: Used(), True: Used()}
             for stall in TURNS:

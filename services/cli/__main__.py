@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from clarion.beginning import leave_when_asked
+from clarion.early_signals import exit_on_signal
 
 SERVING = frozenset({"dev", "gateway", "notifier", "pusher"})
 """Commands that run until they are asked to stop. Any other has failed if it is stopped."""
@@ -13,7 +13,7 @@ SERVING = frozenset({"dev", "gateway", "notifier", "pusher"})
 def main() -> None:
     """Run the command."""
     if SERVING.intersection(sys.argv[1:2]):
-        leave_when_asked()
+        exit_on_signal()
     from services.cli.app import run_command
 
     run_command()

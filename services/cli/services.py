@@ -24,7 +24,7 @@ Workers = Annotated[
 
 def gateway(host: Host = None, port: Port = None, workers: Workers = 1) -> None:
     """Take events and answer questions of services and admins (API keys)."""
-    place(host, port)
+    export_options(host, port)
     if workers == 1:
         from services.gateway.process import main
 
@@ -32,12 +32,12 @@ def gateway(host: Host = None, port: Port = None, workers: Workers = 1) -> None:
     else:
         from services.gateway.settings import GatewaySettings
 
-        several("services.gateway", GatewaySettings.read(ALL_NAMES), workers)
+        run_workers("services.gateway", GatewaySettings.read(ALL_NAMES), workers)
 
 
 def notifier(host: Host = None, port: Port = None, workers: Workers = 1) -> None:
     """Turn events into notifications and send them. The port is for health and metrics."""
-    place(host, port)
+    export_options(host, port)
     if workers == 1:
         from services.notifier.process import main
 
@@ -45,12 +45,12 @@ def notifier(host: Host = None, port: Port = None, workers: Workers = 1) -> None
     else:
         from services.notifier.settings import NotifierSettings
 
-        several("services.notifier", NotifierSettings.read(ALL_NAMES), workers)
+        run_workers("services.notifier", NotifierSettings.read(ALL_NAMES), workers)
 
 
 def pusher(host: Host = None, port: Port = None, workers: Workers = 1) -> None:
     """Serve live feeds and inboxes to subscribers (tokens)."""
-    place(host, port)
+    export_options(host, port)
     if workers == 1:
         from services.pusher.process import main
 
@@ -58,18 +58,18 @@ def pusher(host: Host = None, port: Port = None, workers: Workers = 1) -> None:
     else:
         from services.pusher.settings import PusherSettings
 
-        several("services.pusher", PusherSettings.read(ALL_NAMES), workers)
+        run_workers("services.pusher", PusherSettings.read(ALL_NAMES), workers)
 
 
-def place(host: str | None, port: int | None) -> None:
-    """Options go before the environment, for this process and its children."""
+def export_options(host: str | None, port: int | None) -> None:
+    """Put the options into the environment of this process and its children."""
     if host is not None:
         os.environ[PREFIX + "HOST"] = host
     if port is not None:
         os.environ[PREFIX + "PORT"] = str(port)
 
 
-def several(module: str, settings: SharedSettings, workers: int) -> None:
+def run_workers(module: str, settings: SharedSettings, workers: int) -> None:
     """Run `workers` processes of a service under a supervisor."""
     from clarion.settings import require_broker
     from services.cli.supervisor import supervise

@@ -29,14 +29,13 @@ from services.gateway.admin.cursors import Cursors
 from services.gateway.admin.minted_tokens import MintedTokens
 from services.gateway.admin.routes import ROUTES
 from services.gateway.api import create_api
-from services.gateway.entry import EVENTS_PATH, Entry
+from services.gateway.api_front import EVENTS_PATH, ApiFront
 from services.gateway.front.auth import Authenticator
 from services.gateway.front.bad_keys import BadKeys
 from services.gateway.front.key_watch import KeyWatch
-from services.gateway.front.memory_budget import LARGEST_BODIES, MAX_WAITING_BYTES, WaitingRoom
+from services.gateway.front.memory_budget import MemoryBudget
 from services.gateway.front.rates import RequestRates
-from services.gateway.front.request_body import BodyReader
-from services.gateway.ingest.accept import Acceptor
+from services.gateway.ingest.event_ingest import EventIngest
 from services.gateway.settings import GatewaySettings
 
 EXPOSED_HEADERS = ("Retry-After", "RateLimit", "RateLimit-Policy", "traceparent")
@@ -45,10 +44,10 @@ EXPOSED_HEADERS = ("Retry-After", "RateLimit", "RateLimit-Policy", "traceparent"
 class Gateway:
     """The gateway as one ASGI application, lifespan included."""
 
-    def __init__(self, fastapi: FastAPI, entry: ASGIApp, allowed: AllowedOrigins) -> None:
+    def __init__(self, fastapi: FastAPI, front: ASGIApp, allowed: AllowedOrigins) -> None:
         self.fastapi = fastapi
-        self._entry = entry
-        self._with_cors = _with_cors(entry, allowed)
+        self._front = front
+        self._with_cors = _with_cors(front, allowed)
         self._preflights = TraceMiddleware(SecurityHeadersMiddleware(self._with_cors))
         self._lists_origins = bool(allowed)
 
@@ -57,7 +56,7 @@ class Gateway:
         if scope.get("method") == "OPTIONS" and is_preflight(scope):
             await self._preflights(scope, receive, send)
             return
-        app = self._with_cors if self._lists_origins and _is_from_a_page(scope) else self._entry
+        app = self._with_cors if self._lists_origins and _is_from_a_page(scope) else self._front
         await app(scope, receive, send)
 
 
@@ -70,8 +69,8 @@ def create_app(
 ) -> Gateway:
     """The gateway on resources that are open; its lifespan starts and stops its own loops.
     `own_keys` are API keys that hold while this process runs."""
-    room = WaitingRoom(max(MAX_WAITING_BYTES, LARGEST_BODIES * settings.max_body_bytes))
-    acceptor = Acceptor(bus, room)
+    budget = MemoryBudget(max_body_bytes=settings.max_body_bytes)
+    ingest = EventIngest(bus, budget)
     authenticator = Authenticator(
         database, settings.api_key, BadKeys(settings.trusted_proxies), own_keys=own_keys
     )
@@ -85,7 +84,7 @@ def create_app(
         try:
             yield
         finally:
-            await acceptor.close(settings.shutdown_timeout_s)
+            await ingest.close(settings.shutdown_timeout_s)
             await tasks.stop(settings.shutdown_timeout_s)
             await minted.close(settings.database_timeout_s)
 
@@ -106,20 +105,19 @@ def create_app(
     install_problem_handlers(fastapi)
     fastapi.add_middleware(SecurityHeadersMiddleware)
     fastapi.add_middleware(TraceMiddleware)
-    entry = Entry(
+    front = ApiFront(
         fastapi,
         routes=ROUTES,
-        acceptor=acceptor,
+        ingest=ingest,
         authenticator=authenticator,
-        reader=BodyReader(room, settings.max_body_bytes),
-        room=room,
+        budget=budget,
         rates=RequestRates(settings.max_requests_per_s, settings.max_tenant_requests_per_s),
     )
 
     def methods_of(scope: Scope) -> list[str]:
         return ["POST"] if scope["path"] == EVENTS_PATH else methods_at(fastapi.routes, scope)
 
-    with_methods = MethodsMiddleware(entry, methods_of)
+    with_methods = MethodsMiddleware(front, methods_of)
     return Gateway(fastapi, with_methods, AllowedOrigins(settings.allowed_origins))
 
 

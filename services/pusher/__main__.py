@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clarion.beginning import leave_when_asked
+from clarion.early_signals import exit_on_signal
 
 if __name__ == "__main__":
-    leave_when_asked()
+    exit_on_signal()
     from clarion.lifecycle import run_service
     from services.pusher.process import main
 

@@ -12,8 +12,7 @@ import pytest
 
 from clarion.bus.group_commit import GroupCommit, PublishReceipt
 from clarion.bus.protocol import Bus, BusStatus, Message
-from clarion.errors import BusUnavailable, Problem, PublishRefused, TooMany, Unavailable
-from services.gateway.front.memory_budget import WaitingRoom
+from clarion.errors import BusUnavailable, Problem, PublishRefused, Unavailable
 
 
 @dataclass
@@ -203,29 +202,3 @@ async def test_a_publish_that_breaks_is_answered_as_unknown(
     problem = await receipt.done
     assert isinstance(problem, Problem)
     assert problem.code == "publish_unconfirmed"
-
-
-def test_a_full_room_refuses_the_newest() -> None:
-    room = WaitingRoom(20)
-    room.enter("a", 6)
-    room.enter("b", 6)
-    with pytest.raises(Unavailable) as refused:
-        room.enter("c", 5)
-    assert (refused.value.code, refused.value.retry_after_s) == ("overloaded", 1)
-    room.leave("a", 6)
-    room.leave("b", 6)
-    room.enter("c", 10)
-    assert room.held == 10
-
-
-def test_a_tenant_that_holds_its_share_is_refused_and_others_are_not() -> None:
-    room = WaitingRoom(100)
-    for tenant in "ab":
-        with pytest.raises(TooMany) as refused:  # noqa: PT012 - how many it is, is asked below
-            for _ in range(100):
-                room.enter(tenant, 1)
-        assert (refused.value.code, refused.value.retry_after_s) == ("tenant_share_used_up", 1)
-    assert (room.held_by("a"), room.held_by("b")) == (50, 25)
-    room.enter("c", 12)
-    room.leave("a", 50)
-    assert (room.held_by("a"), room.held) == (0, 37)

@@ -32,7 +32,7 @@ LAYERS = (
     ),
     ("clarion.topology",),
     ("clarion.contracts",),
-    ("clarion.errors", "clarion.beginning", "clarion.clock"),
+    ("clarion.errors", "clarion.early_signals", "clarion.clock"),
 )
 """From the top: a unit imports what stands below it, or beside it where no circle comes of it."""
 
@@ -44,7 +44,7 @@ ROOMS = {
         ("__main__",),
         ("process",),
         ("app",),
-        ("api", "entry"),
+        ("api", "api_front"),
         ("openapi",),
         ("admin", "ingest"),
         ("front",),

@@ -61,7 +61,7 @@ def allow(scope: str) -> Callable[..., ApiKey]:
     return caller
 
 
-Has = Annotated[Resources, Depends(resources_of)]
+Deps = Annotated[Resources, Depends(resources_of)]
 HistoryReader = Annotated[ApiKey, Depends(allow("history:read"))]
 EventWriter = Annotated[ApiKey, Depends(allow("events:write"))]
 DeliveryWriter = Annotated[ApiKey, Depends(allow("deliveries:write"))]

@@ -23,7 +23,7 @@ Load = Callable[[AsyncConnection, Key | None, int], Awaitable[list[Row]]]
 
 
 async def page_of(
-    has: Resources,
+    deps: Resources,
     key: ApiKey,
     page: Page,
     load: Load[Key],
@@ -37,25 +37,25 @@ async def page_of(
     filters = page.model_dump(mode="json", exclude={"cursor", "limit"})
     after: Key | None = None
     if page.cursor:
-        (last,) = has.cursors.open(page.cursor, tenant=key.tenant, of=of, filters=filters)
+        (last,) = deps.cursors.open(page.cursor, tenant=key.tenant, of=of, filters=filters)
         after = read(last)
-    rows = await has.database.run_core(lambda connection: load(connection, after, page.limit + 1))
+    rows = await deps.database.run_core(lambda connection: load(connection, after, page.limit + 1))
     if len(rows) <= page.limit:
         return {"items": rows, "next_cursor": None}
     items = rows[: page.limit]
     last = str(items[-1][by])
-    cursor = has.cursors.make([last], tenant=key.tenant, of=of, filters=filters)
+    cursor = deps.cursors.make([last], tenant=key.tenant, of=of, filters=filters)
     return {"items": items, "next_cursor": cursor}
 
 
-def known_form(identifier: str, what: str) -> str:
+def valid_id_or_404(identifier: str, what: str) -> str:
     """Raises `NotFound` for what cannot be an id."""
     if not ID.match(identifier):
-        raise missing(what)
+        raise not_found(what)
     return identifier
 
 
-def new_form(identifier: str) -> str:
+def valid_id_or_422(identifier: str) -> str:
     """Raises `Invalid` for what cannot become an id."""
     if not ID.match(identifier):
         fault = FieldError("id", f"must be {SUBSCRIBER_ID_WORDS}")
@@ -63,16 +63,16 @@ def new_form(identifier: str) -> str:
     return identifier
 
 
-def uuid_or_missing(text: str, what: str) -> UUID:
+def uuid_or_404(text: str, what: str) -> UUID:
     """Raises `NotFound` for what cannot be an id."""
     try:
         if len(text) == 36:
             return UUID(text)
     except ValueError:
         pass
-    raise missing(what)
+    raise not_found(what)
 
 
-def missing(what: str) -> NotFound:
+def not_found(what: str) -> NotFound:
     """The same answer whether it is not there or another tenant's."""
     return NotFound(f"There is no such {what}.")

@@ -8,7 +8,7 @@ import msgspec
 
 from clarion.contracts.validation import Parsed
 from clarion.errors import FieldError, Refused
-from services.gateway.ingest.request_parser import Intake
+from services.gateway.ingest.request_parser import ParsedRequest
 from services.gateway.metrics import REFUSED
 
 MAX_ERRORS_OF_ONE = 10
@@ -27,14 +27,14 @@ class Answer(NamedTuple):
 NOTHING = Answer(204, b"")
 
 
-def answer_to(intake: Intake, ids: list[str]) -> Answer:
+def answer_to(request: ParsedRequest, ids: list[str]) -> Answer:
     """`ids` are those of the events that were accepted."""
-    if intake.outcomes is None:
+    if request.outcomes is None:
         return Answer(202, b'{"accepted":%d,"ids":%b}' % (len(ids), _encode(ids)))
     remaining = iter(ids)
     items = [
         {"id": next(remaining)} if isinstance(one, Parsed) else _refusal(one)
-        for one in intake.outcomes
+        for one in request.outcomes
     ]
     return Answer(207, _encode({"accepted": len(ids), "items": items}))
 

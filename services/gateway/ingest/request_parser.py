@@ -31,7 +31,7 @@ PARTIAL = "partial"
 Headers = Mapping[bytes, bytes]
 
 
-class Intake(NamedTuple):
+class ParsedRequest(NamedTuple):
     """What one request brought. `outcomes`, where it may be accepted in part: for each event in
     the order given, that it is among `events`, or why it is not."""
 
@@ -40,7 +40,7 @@ class Intake(NamedTuple):
     outcomes: list[Parsed | Refused] | None = None
 
 
-def read_events(headers: Headers, body: bytes, *, partial: bool = False) -> Intake:
+def parse_request(headers: Headers, body: bytes, *, partial: bool = False) -> ParsedRequest:
     """The events of a request, in the order given. Raises `BadRequest`, `Invalid` and
     `UnsupportedMedia`; for a single wrong event only unless `partial`."""
     if body[:1] == BOM[:1]:
@@ -49,10 +49,10 @@ def read_events(headers: Headers, body: bytes, *, partial: bool = False) -> Inta
     if partial:
         outcomes = read_apart([body] if single else split_array(body), read)
         events = [one for one in outcomes if isinstance(one, Parsed)]
-        return Intake(events, single, outcomes)
+        return ParsedRequest(events, single, outcomes)
     if single:
-        return Intake([read(body)], single)
-    return Intake(read_each(split_array(body), read), single)
+        return ParsedRequest([read(body)], single)
+    return ParsedRequest(read_each(split_array(body), read), single)
 
 
 def _reader_of(headers: Headers, body: bytes) -> tuple[Callable[[bytes], Parsed], bool]:
@@ -82,12 +82,12 @@ def refuse_encoding(headers: Headers) -> None:
         raise UnsupportedMedia("Send the body without Content-Encoding.")
 
 
-def idempotency_key(headers: Headers, intake: Intake) -> str | None:
+def idempotency_key(headers: Headers, request: ParsedRequest) -> str | None:
     """`Idempotency-Key`, quoted or bare: another spelling of the `id` of a single event."""
     given = headers.get(b"idempotency-key")
     if given is None:
         return None
-    if not intake.single:
+    if not request.single:
         raise BadRequest(
             "Idempotency-Key names one event; give each event of an array its own id.",
             code="idempotency_key_on_array",
@@ -97,7 +97,7 @@ def idempotency_key(headers: Headers, intake: Intake) -> str | None:
         words = "must be UTF-8 of 1 to 256 characters, none of them a control character"
         fault = FieldError("Idempotency-Key", words)
         raise Invalid("The Idempotency-Key is not valid.", errors=[fault])
-    if intake.events and intake.events[0].event.id not in (None, key):
+    if request.events and request.events[0].event.id not in (None, key):
         fault = FieldError("id", "is not the same as the Idempotency-Key")
         raise Invalid(
             "Two different ids were given.", code="idempotency_key_differs", errors=[fault]

@@ -34,7 +34,6 @@ MAX_SHOWN = 1_000
 
 GONE = frozenset({State.SENDING, State.SENT, State.DELIVERED})
 
-_d = deliveries.c
 _n = notifications.c
 _s = slices.c
 _c = cancellations.c
@@ -157,21 +156,21 @@ async def _keep(
 
 async def _stop(connection: AsyncConnection, ids: Sequence[UUID], stopped: Stopped) -> None:
     lock = (
-        select(_d.id, _d.state)
-        .where(_d.notification.in_(ids), _d.state.in_([*CANCEL.sources, *GONE]))
-        .order_by(_d.id)
+        select(deliveries.c.id, deliveries.c.state)
+        .where(deliveries.c.notification.in_(ids), deliveries.c.state.in_([*CANCEL.sources, *GONE]))
+        .order_by(deliveries.c.id)
         .with_for_update()
     )
     found = (await connection.execute(lock)).all()
     stoppable = [row.id for row in found if row.state in CANCEL.sources]
     ended = {"state": State.CANCELLED, "reason": BY_CALLER, "due_at": None, "leased_until": None}
     if stoppable:
-        change = update(deliveries).where(_d.id.in_(stoppable))
+        change = update(deliveries).where(deliveries.c.id.in_(stoppable))
         await connection.execute(change.values(**ended, updated_at=func.now()))
     sending = [row.id for row in found if row.state == State.SENDING]
     if sending:
-        last = update(deliveries).where(_d.id.in_(sending))
-        no_later = func.least(_d.expires_at, func.now())
+        last = update(deliveries).where(deliveries.c.id.in_(sending))
+        no_later = func.least(deliveries.c.expires_at, func.now())
         await connection.execute(last.values(expires_at=no_later, reason=BY_CALLER))
     held = await connection.execute(HELD_BACK, {"ids": list(ids), "reason": BY_CALLER})
     stopped.cancelled += len(stoppable) + held.rowcount

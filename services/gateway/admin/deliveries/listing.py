@@ -13,8 +13,6 @@ from clarion.store.tables import deliveries, notifications
 from services.gateway.admin.deliveries.schemas import DeliveryPage, Filters
 from services.gateway.admin.history.schemas import CLOCKS_DIFFER, EARLIEST
 
-_d = deliveries.c
-
 
 def list_statement(
     tenant: str, filters: DeliveryPage, after: UUID | None, limit: int
@@ -22,14 +20,14 @@ def list_statement(
     """The newest `limit` that pass, older than `after`."""
     found = (
         select(deliveries)
-        .where(_d.tenant == tenant, *conditions(filters))
-        .order_by(_d.id.desc())
+        .where(deliveries.c.tenant == tenant, *conditions(filters))
+        .order_by(deliveries.c.id.desc())
         .limit(limit)
     )
     if filters.state is not None:
-        found = found.where(_d.state == filters.state)
+        found = found.where(deliveries.c.state == filters.state)
     if after is not None:
-        found = found.where(_d.id < after)
+        found = found.where(deliveries.c.id < after)
     one = found.subquery("d")
     return (
         select(one, notifications.c.subscriber)
@@ -53,16 +51,16 @@ async def list_deliveries(
 def conditions(filters: Filters) -> list[ColumnElement[bool]]:
     """What a delivery must meet; its state apart."""
     given: tuple[tuple[ColumnElement[Any], object], ...] = (
-        (_d.channel, filters.channel),
-        (_d.provider, filters.provider),
-        (_d.reason, filters.reason),
-        (_d.notification, filters.notification),
+        (deliveries.c.channel, filters.channel),
+        (deliveries.c.provider, filters.provider),
+        (deliveries.c.reason, filters.reason),
+        (deliveries.c.notification, filters.notification),
     )
     found = [column == value for column, value in given if value is not None]
     if filters.since is not None:
         lowest = lowest_id_at(max(filters.since - CLOCKS_DIFFER, EARLIEST))
-        found += [_d.id >= lowest, _d.created_at >= filters.since]
+        found += [deliveries.c.id >= lowest, deliveries.c.created_at >= filters.since]
     if filters.until is not None:
         highest = lowest_id_at(filters.until + CLOCKS_DIFFER)
-        found += [_d.id < highest, _d.created_at < filters.until]
+        found += [deliveries.c.id < highest, deliveries.c.created_at < filters.until]
     return found

@@ -34,9 +34,7 @@ from services.gateway.admin.audit.record import record_changes
 from services.gateway.admin.deliveries.listing import conditions
 from services.gateway.admin.deliveries.schemas import MAX_REDRIVEN, Redrive
 
-_d = deliveries.c
-
-IN_TIME = or_(_d.expires_at.is_(None), _d.expires_at > func.now())
+IN_TIME = or_(deliveries.c.expires_at.is_(None), deliveries.c.expires_at > func.now())
 
 _e = events.c
 _n = notifications.c
@@ -54,7 +52,10 @@ CANCELLED = exists(
             (_e.accepted_at <= _c.accepted_before).is_not(False),
         ),
     )
-    .where(_n.id == _d.notification, or_(_n.cancelled_at.is_not(None), _c.tenant.is_not(None)))
+    .where(
+        _n.id == deliveries.c.notification,
+        or_(_n.cancelled_at.is_not(None), _c.tenant.is_not(None)),
+    )
     .correlate(deliveries)
 )
 """As `clarion.records.cancellations` has it: of a delivery, its notification or the event."""
@@ -67,7 +68,7 @@ NEVER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Driven:
+class RedrivenDelivery:
     """One delivery that is scheduled again."""
 
     id: UUID
@@ -82,18 +83,18 @@ async def retry(connection: AsyncConnection, key: ApiKey, delivery: UUID) -> dic
     One that is on its way or sent is answered as it is, so that a repeated call does no harm.
     Raises `Conflict` (`delivery_skipped`, `delivery_cancelled`, `delivery_expired`).
     """
-    wanted = (_d.id == delivery, _d.tenant == key.tenant, IN_TIME, ~CANCELLED)
-    driven = await _drive(connection, wanted, limit=1, rate_per_s=1)
-    await _record(connection, key, "delivery.retry", driven)
+    wanted = (deliveries.c.id == delivery, deliveries.c.tenant == key.tenant, IN_TIME, ~CANCELLED)
+    redriven = await _redrive(connection, wanted, limit=1, rate_per_s=1)
+    await _record(connection, key, "delivery.retry", redriven)
     now = (
         await connection.execute(
             select(
-                _d.id,
-                _d.state,
-                _d.due_at,
-                (_d.expires_at <= func.now()).label("late"),
+                deliveries.c.id,
+                deliveries.c.state,
+                deliveries.c.due_at,
+                (deliveries.c.expires_at <= func.now()).label("late"),
                 CANCELLED.label("cancelled"),
-            ).where(_d.id == delivery, _d.tenant == key.tenant)
+            ).where(deliveries.c.id == delivery, deliveries.c.tenant == key.tenant)
         )
     ).one_or_none()
     if now is None:
@@ -106,7 +107,7 @@ async def retry(connection: AsyncConnection, key: ApiKey, delivery: UUID) -> dic
             f"{NEVER[state]} Send a new event instead.",
             code=f"delivery_{state}",
         )
-    return {"id": now.id, "state": now.state, "due_at": now.due_at, "retried": bool(driven)}
+    return {"id": now.id, "state": now.state, "due_at": now.due_at, "retried": bool(redriven)}
 
 
 async def count_drivable(connection: AsyncConnection, tenant: str, given: Redrive) -> int:
@@ -117,34 +118,40 @@ async def count_drivable(connection: AsyncConnection, tenant: str, given: Redriv
 
 async def redrive(connection: AsyncConnection, key: ApiKey, given: Redrive) -> dict[str, Any]:
     """Schedule up to `MAX_REDRIVEN`, the oldest first, `rate_per_s` of them due each second."""
-    driven = await _drive(
+    redriven = await _redrive(
         connection,
         _chosen_by(key.tenant, given),
         limit=MAX_REDRIVEN,
         rate_per_s=given.rate_per_s,
     )
-    await _record(connection, key, "delivery.redrive", driven)
-    until = max((one.due_at for one in driven), default=None)
-    return {"redriven": len(driven), "until": until}
+    await _record(connection, key, "delivery.redrive", redriven)
+    until = max((one.due_at for one in redriven), default=None)
+    return {"redriven": len(redriven), "until": until}
 
 
 def _chosen_by(tenant: str, given: Redrive) -> list[ColumnElement[bool]]:
     state = State(given.state)
     move(REDRIVE, state, State.SCHEDULED)
-    return [_d.tenant == tenant, _d.state == state, IN_TIME, ~CANCELLED, *conditions(given)]
+    return [
+        deliveries.c.tenant == tenant,
+        deliveries.c.state == state,
+        IN_TIME,
+        ~CANCELLED,
+        *conditions(given),
+    ]
 
 
-async def _drive(
+async def _redrive(
     connection: AsyncConnection,
     wanted: Sequence[ColumnElement[bool]],
     *,
     limit: int,
     rate_per_s: float,
-) -> list[Driven]:
+) -> list[RedrivenDelivery]:
     taken = (
-        select(_d.id, _d.state, _d.reason)
-        .where(_d.state.in_([*REDRIVE.sources]), *wanted)
-        .order_by(_d.id)
+        select(deliveries.c.id, deliveries.c.state, deliveries.c.reason)
+        .where(deliveries.c.state.in_([*REDRIVE.sources]), *wanted)
+        .order_by(deliveries.c.id)
         .limit(limit)
         .with_for_update()
         .cte("taken")
@@ -154,7 +161,7 @@ async def _drive(
     wait = func.make_interval(0, 0, 0, 0, 0, 0, numbered.c.place / literal(rate_per_s, Double))
     statement = (
         update(deliveries)
-        .where(_d.id == numbered.c.id)
+        .where(deliveries.c.id == numbered.c.id)
         .values(
             state=State.SCHEDULED,
             reason=None,
@@ -163,13 +170,15 @@ async def _drive(
             leased_until=None,
             updated_at=func.now(),
         )
-        .returning(_d.id, _d.due_at, numbered.c.state, numbered.c.reason)
+        .returning(deliveries.c.id, deliveries.c.due_at, numbered.c.state, numbered.c.reason)
     )
-    return [Driven(*row) for row in await connection.execute(statement)]
+    return [RedrivenDelivery(*row) for row in await connection.execute(statement)]
 
 
 async def _record(
-    connection: AsyncConnection, key: ApiKey, action: str, driven: Sequence[Driven]
+    connection: AsyncConnection, key: ApiKey, action: str, redriven: Sequence[RedrivenDelivery]
 ) -> None:
-    changes = ((one.id, {"state": one.state_before, "reason": one.reason_before}) for one in driven)
+    changes = (
+        (one.id, {"state": one.state_before, "reason": one.reason_before}) for one in redriven
+    )
     await record_changes(connection, key, action, changes)

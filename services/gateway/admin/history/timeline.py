@@ -35,8 +35,8 @@ def timeline(
     channels = {str(delivery["id"]): delivery["channel"] for delivery in deliveries}
     entries += [said(one, channels.get(one["subject"])) for one in changes]
     for delivery in deliveries:
-        driven = [one["at"] for one in changes if one["subject"] == str(delivery["id"])]
-        entries.extend(_delivery(delivery, driven))
+        redriven = [one["at"] for one in changes if one["subject"] == str(delivery["id"])]
+        entries.extend(_delivery(delivery, redriven))
     entries += [*given(row, receipts), *done(row)]
     return in_order(entries)
 
@@ -80,7 +80,7 @@ def _decisions(row: Row) -> Iterator[Entry]:
         yield entry_of(row["created_at"], "decided", detail, one["channel"])
 
 
-def _delivery(delivery: Row, driven: Sequence[datetime]) -> Iterator[Entry]:
+def _delivery(delivery: Row, redriven: Sequence[datetime]) -> Iterator[Entry]:
     channel, attempts = delivery["channel"], delivery["attempts"]
     due_at = delivery["due_at"]
     if delivery["state"] == "scheduled" and due_at is not None and not attempts:
@@ -92,7 +92,7 @@ def _delivery(delivery: Row, driven: Sequence[datetime]) -> Iterator[Entry]:
         detail = f"The directory has another address now: {change['to']} (was {change['from']})"
         yield entry_of(datetime.fromisoformat(change["at"]), "readdressed", detail, channel)
     for attempt in attempts:
-        yield _attempt(attempt, delivery, driven)
+        yield _attempt(attempt, delivery, redriven)
     if delivery["state"] == "scheduled" and attempts and due_at is not None:
         detail = f"To be tried again at {rfc3339(due_at)}"
         yield entry_of(delivery["updated_at"], "scheduled", detail, channel)
@@ -101,28 +101,28 @@ def _delivery(delivery: Row, driven: Sequence[datetime]) -> Iterator[Entry]:
         yield entry_of(delivery["updated_at"], delivery["state"], f"Ended: {reason}", channel)
 
 
-def _attempt(attempt: Row, delivery: Row, driven: Sequence[datetime]) -> Entry:
+def _attempt(attempt: Row, delivery: Row, redriven: Sequence[datetime]) -> Entry:
     ended_at: datetime = attempt["started_at"] + timedelta(milliseconds=attempt["duration_ms"])
     answer = ", ".join(
         str(part) for part in (attempt["code"], attempt["detail"]) if part is not None
     )
     detail = (
         f"Attempt {attempt['n']} at {attempt['provider']}, {attempt['duration_ms']} ms: "
-        f"{_outcome(attempt, ended_at, delivery, driven)}"
+        f"{_outcome(attempt, ended_at, delivery, redriven)}"
     )
     detail = f"{detail} ({answer})" if answer else detail
     return entry_of(ended_at, "attempted", detail, delivery["channel"])
 
 
-def _outcome(attempt: Row, ended_at: datetime, delivery: Row, driven: Sequence[datetime]) -> str:
+def _outcome(attempt: Row, ended_at: datetime, delivery: Row, redriven: Sequence[datetime]) -> str:
     """What it came to. A refusal was for good only where it ended the delivery, which may have
-    been `driven` again since: a provider may refuse what the next one takes."""
+    been `redriven` again since: a provider may refuse what the next one takes."""
     if attempt["outcome"] != "failed":
         return OUTCOMES.get(attempt["outcome"]) or str(attempt["outcome"])
     later = next((one for one in delivery["attempts"] if one["n"] > attempt["n"]), None)
     until = later["started_at"] if later else datetime.max.replace(tzinfo=UTC)
     was_ended = later is None and delivery["state"] in ENDS
-    if was_ended or any(ended_at <= at <= until for at in driven):
+    if was_ended or any(ended_at <= at <= until for at in redriven):
         return OUTCOMES["failed"]
     if later is not None and later["provider"] != attempt["provider"]:
         return "Refused by this provider; the next one is asked"

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.http.problems import problem_responses
-from services.gateway.admin.access import Admin, Has
+from services.gateway.admin.access import Admin, Deps
 from services.gateway.admin.audit.listing import AuditPage, Changed, list_changes
 from services.gateway.admin.paging import page_of
 from services.gateway.admin.schemas import Items
@@ -23,10 +23,10 @@ router = APIRouter(prefix="/v1/audit", tags=["operations"])
     responses=problem_responses(400, 401, 403, 422, 503),
     summary="Changes that holders of keys asked for, newest first",
 )
-async def get_audit(page: Annotated[AuditPage, Query()], has: Has, key: Admin) -> dict[str, Any]:
-    await has.minted.flush()
+async def get_audit(page: Annotated[AuditPage, Query()], deps: Deps, key: Admin) -> dict[str, Any]:
+    await deps.minted.flush()
 
     async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
         return await list_changes(connection, key.tenant, page, after, limit)
 
-    return await page_of(has, key, page, load, of="audit", read=UUID)
+    return await page_of(deps, key, page, load, of="audit", read=UUID)

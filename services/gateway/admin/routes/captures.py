@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.http.problems import problem_responses
-from services.gateway.admin.access import Has, HistoryReader
+from services.gateway.admin.access import Deps, HistoryReader
 from services.gateway.admin.history.operations import list_captures
 from services.gateway.admin.history.schemas import Capture, CapturePage
 from services.gateway.admin.paging import page_of
@@ -25,9 +25,9 @@ router = APIRouter(prefix="/v1/captures", tags=["history"])
     summary="Captured messages, newest first",
 )
 async def get_captures(
-    page: Annotated[CapturePage, Query()], has: Has, key: HistoryReader
+    page: Annotated[CapturePage, Query()], deps: Deps, key: HistoryReader
 ) -> dict[str, Any]:
     async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
         return await list_captures(connection, key.tenant, page, after, limit)
 
-    return await page_of(has, key, page, load, of="captures", read=UUID)
+    return await page_of(deps, key, page, load, of="captures", read=UUID)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.http.problems import problem_responses
-from services.gateway.admin.access import DeliveryWriter, Has, HistoryReader
+from services.gateway.admin.access import DeliveryWriter, Deps, HistoryReader
 from services.gateway.admin.deliveries import redrive
 from services.gateway.admin.deliveries.listing import list_deliveries
 from services.gateway.admin.deliveries.schemas import (
@@ -20,7 +20,7 @@ from services.gateway.admin.deliveries.schemas import (
     RedrivePreview,
     Retried,
 )
-from services.gateway.admin.paging import missing, page_of, uuid_or_missing
+from services.gateway.admin.paging import not_found, page_of, uuid_or_404
 from services.gateway.admin.schemas import Items
 
 router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
@@ -33,12 +33,12 @@ router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
     summary="Deliveries, newest first",
 )
 async def get_deliveries(
-    page: Annotated[DeliveryPage, Query()], has: Has, key: HistoryReader
+    page: Annotated[DeliveryPage, Query()], deps: Deps, key: HistoryReader
 ) -> dict[str, Any]:
     async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
         return await list_deliveries(connection, key.tenant, page, after, limit)
 
-    return await page_of(has, key, page, load, of="deliveries", read=UUID)
+    return await page_of(deps, key, page, load, of="deliveries", read=UUID)
 
 
 @router.post(
@@ -47,7 +47,7 @@ async def get_deliveries(
     responses=problem_responses(400, 401, 403, 413, 415, 422, 503),
     summary="Send again all that match, spread over time",
 )
-async def post_redrive(given: Redrive, has: Has, key: DeliveryWriter) -> dict[str, Any]:
+async def post_redrive(given: Redrive, deps: Deps, key: DeliveryWriter) -> dict[str, Any]:
     """At most 10,000 a call, the oldest first; what has passed its `expires_at` is left alone.
     A repeated call finds what the first has scheduled no longer in `state`, and leaves it alone.
     """
@@ -57,7 +57,7 @@ async def post_redrive(given: Redrive, has: Has, key: DeliveryWriter) -> dict[st
             return {"count": await redrive.count_drivable(connection, key.tenant, given)}
         return await redrive.redrive(connection, key, given)
 
-    return await has.database.run_core(change)
+    return await deps.database.run_core(change)
 
 
 @router.post(
@@ -66,12 +66,14 @@ async def post_redrive(given: Redrive, has: Has, key: DeliveryWriter) -> dict[st
     responses=problem_responses(401, 403, 404, 409, 413, 415, 503),
     summary="Send one again, now",
 )
-async def post_retry(delivery_id: str, has: Has, key: DeliveryWriter) -> dict[str, Any]:
+async def post_retry(delivery_id: str, deps: Deps, key: DeliveryWriter) -> dict[str, Any]:
     """For what is `failed`, `dead`, `bounced`, or `expired` before its `expires_at`. One that is on
     its way or sent is answered as it is. `409` (`delivery_skipped`, `delivery_cancelled`,
     `delivery_expired`) where it is not to be sent."""
-    identifier = uuid_or_missing(delivery_id, "delivery")
-    now = await has.database.run_core(lambda connection: redrive.retry(connection, key, identifier))
+    identifier = uuid_or_404(delivery_id, "delivery")
+    now = await deps.database.run_core(
+        lambda connection: redrive.retry(connection, key, identifier)
+    )
     if now is None:
-        raise missing("delivery")
+        raise not_found("delivery")
     return now

@@ -13,13 +13,13 @@ from clarion.errors import NotFound
 from clarion.http.problems import problem_responses
 from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey
-from services.gateway.admin.access import EventWriter, Has, HistoryReader, snapshot
+from services.gateway.admin.access import Deps, EventWriter, HistoryReader, snapshot
 from services.gateway.admin.answers import answer
 from services.gateway.admin.deliveries.cancel import cancel_event, cancel_unknown
 from services.gateway.admin.deliveries.schemas import Cancelled
 from services.gateway.admin.history.events import find_event, newest_event
 from services.gateway.admin.history.schemas import EventRecord
-from services.gateway.admin.paging import missing
+from services.gateway.admin.paging import not_found
 from services.gateway.admin.schemas import NO_NUL, Identifier
 
 router = APIRouter(prefix="/v1/events", tags=["history"])
@@ -44,7 +44,7 @@ Source = Annotated[
 )
 async def get_event(
     event_id: str,
-    has: Has,
+    deps: Deps,
     key: HistoryReader,
     source: Source = None,
     subscriber: Annotated[
@@ -55,10 +55,10 @@ async def get_event(
     recipient in the answer, the event was not for that one."""
     found = None
     if _can_be(event_id):
-        async with snapshot(has.database) as connection:
+        async with snapshot(deps.database) as connection:
             found = await find_event(connection, key.tenant, event_id, source, subscriber)
     if found is None:
-        raise missing("event")
+        raise not_found("event")
     return answer(EventRecord, found)
 
 
@@ -70,22 +70,22 @@ async def get_event(
     tags=["deliveries"],
 )
 async def post_cancel(
-    event_id: str, has: Has, key: EventWriter, source: Source = None
+    event_id: str, deps: Deps, key: EventWriter, source: Source = None
 ) -> dict[str, Any]:
     """As for one notification; members of a topic who are not planned yet will not be. 404 until
     the event is planned, and the cancellation is kept all the same: what was accepted under this id
     before it is not told, whenever it is planned. A large audience is gone through in steps, which
     are kept where a later one fails: repeat the call after a 503."""
     if not _can_be(event_id):
-        raise missing("event")
+        raise not_found("event")
     moment = datetime.now(UTC)
-    found = await _newest(has.database, key, event_id, source)
+    found = await _newest(deps.database, key, event_id, source)
     if found is None:
-        await cancel_unknown(has.database, key, event_id, source, moment)
-        found = await _newest(has.database, key, event_id, source)  # planned meanwhile
+        await cancel_unknown(deps.database, key, event_id, source, moment)
+        found = await _newest(deps.database, key, event_id, source)  # planned meanwhile
     if found is None:
         raise NotFound(NOT_YET)
-    return await cancel_event(has.database, key, found)
+    return await cancel_event(deps.database, key, found)
 
 
 async def _newest(

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from clarion.http.problems import problem_responses
-from services.gateway.admin.access import EventWriter, Has, HistoryReader, snapshot
+from services.gateway.admin.access import Deps, EventWriter, HistoryReader, snapshot
 from services.gateway.admin.answers import answer
 from services.gateway.admin.deliveries.cancel import cancel_notification
 from services.gateway.admin.deliveries.schemas import Cancelled
@@ -20,7 +20,7 @@ from services.gateway.admin.history.schemas import (
     NotificationRecord,
     NotificationSummary,
 )
-from services.gateway.admin.paging import missing, page_of, uuid_or_missing
+from services.gateway.admin.paging import not_found, page_of, uuid_or_404
 from services.gateway.admin.schemas import Items
 
 router = APIRouter(prefix="/v1/notifications", tags=["history"])
@@ -33,12 +33,12 @@ router = APIRouter(prefix="/v1/notifications", tags=["history"])
     summary="Notifications, newest first",
 )
 async def get_notifications(
-    page: Annotated[NotificationPage, Query()], has: Has, key: HistoryReader
+    page: Annotated[NotificationPage, Query()], deps: Deps, key: HistoryReader
 ) -> Response:
     async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
         return await list_notifications(connection, key.tenant, page, after, limit)
 
-    found = await page_of(has, key, page, load, of="notifications", read=UUID)
+    found = await page_of(deps, key, page, load, of="notifications", read=UUID)
     return answer(Items[NotificationSummary], found)
 
 
@@ -48,12 +48,12 @@ async def get_notifications(
     responses=problem_responses(401, 403, 404, 503),
     summary="One notification with deliveries, attempts and timeline",
 )
-async def get_notification(notification_id: str, has: Has, key: HistoryReader) -> Response:
-    identifier = uuid_or_missing(notification_id, "notification")
-    async with snapshot(has.database) as connection:
+async def get_notification(notification_id: str, deps: Deps, key: HistoryReader) -> Response:
+    identifier = uuid_or_404(notification_id, "notification")
+    async with snapshot(deps.database) as connection:
         found = await find_notification(connection, key.tenant, identifier)
     if found is None:
-        raise missing("notification")
+        raise not_found("notification")
     return answer(NotificationRecord, found)
 
 
@@ -64,11 +64,11 @@ async def get_notification(notification_id: str, has: Has, key: HistoryReader) -
     summary="Stop what is not sent yet of one notification",
     tags=["deliveries"],
 )
-async def post_cancel(notification_id: str, has: Has, key: EventWriter) -> dict[str, Any]:
+async def post_cancel(notification_id: str, deps: Deps, key: EventWriter) -> dict[str, Any]:
     """Deliveries that wait, and an item that is held back from its inbox. What is being sent cannot
     be stopped and is named in `not_stopped`; an item in an inbox stays there. Safe to repeat."""
-    identifier = uuid_or_missing(notification_id, "notification")
-    answer = await cancel_notification(has.database, key, identifier)
+    identifier = uuid_or_404(notification_id, "notification")
+    answer = await cancel_notification(deps.database, key, identifier)
     if answer is None:
-        raise missing("notification")
+        raise not_found("notification")
     return answer

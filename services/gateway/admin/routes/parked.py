@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.http.problems import problem_responses
-from services.gateway.admin.access import Admin, Has
+from services.gateway.admin.access import Admin, Deps
 from services.gateway.admin.history.operations import list_parked
 from services.gateway.admin.history.schemas import Parked, ParkedRedriven, ParkedWhole
-from services.gateway.admin.paging import missing, page_of, uuid_or_missing
+from services.gateway.admin.paging import not_found, page_of, uuid_or_404
 from services.gateway.admin.parked.reading import read_parked
 from services.gateway.admin.parked.redrive import delete_parked, redrive_parked
 from services.gateway.admin.schemas import Items, Page
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/parked", tags=["operations"])
     responses=problem_responses(400, 401, 403, 422, 503),
     summary="Parked messages, newest first",
 )
-async def get_parked(page: Annotated[Page, Query()], has: Has, key: Admin) -> dict[str, Any]:
+async def get_parked(page: Annotated[Page, Query()], deps: Deps, key: Admin) -> dict[str, Any]:
     """Messages that do not tell their tenant are shown to the key of the settings only: that is
     who runs the installation."""
 
@@ -40,7 +40,7 @@ async def get_parked(page: Annotated[Page, Query()], has: Has, key: Admin) -> di
             limit=limit,
         )
 
-    return await page_of(has, key, page, load, of="parked", read=UUID)
+    return await page_of(deps, key, page, load, of="parked", read=UUID)
 
 
 @router.get(
@@ -49,11 +49,13 @@ async def get_parked(page: Annotated[Page, Query()], has: Has, key: Admin) -> di
     responses=problem_responses(401, 403, 404, 503),
     summary="One parked message with its body",
 )
-async def get_one_parked(parked_id: str, has: Has, key: Admin) -> dict[str, Any]:
-    identifier = uuid_or_missing(parked_id, "parked message")
-    found = await has.database.run_core(lambda connection: read_parked(connection, key, identifier))
+async def get_one_parked(parked_id: str, deps: Deps, key: Admin) -> dict[str, Any]:
+    identifier = uuid_or_404(parked_id, "parked message")
+    found = await deps.database.run_core(
+        lambda connection: read_parked(connection, key, identifier)
+    )
     if found is None:
-        raise missing("parked message")
+        raise not_found("parked message")
     return found
 
 
@@ -63,15 +65,15 @@ async def get_one_parked(parked_id: str, has: Has, key: Admin) -> dict[str, Any]
     responses=problem_responses(401, 403, 404, 409, 413, 415, 503),
     summary="Publish a parked message again",
 )
-async def post_redrive(parked_id: str, has: Has, key: Admin) -> dict[str, Any]:
+async def post_redrive(parked_id: str, deps: Deps, key: Admin) -> dict[str, Any]:
     """It is published to where it came from, and once the broker has confirmed it, its row is
     deleted. What still cannot be worked on is parked again, as a new row. A repeated call does no
     harm. `409`: `no_queue`, `no_tenant`, `no_event`, `not_allowed`, `headers_cut`,
     `still_malformed`."""
-    identifier = uuid_or_missing(parked_id, "parked message")
-    done = await redrive_parked(has.database, has.bus, key, identifier)
+    identifier = uuid_or_404(parked_id, "parked message")
+    done = await redrive_parked(deps.database, deps.bus, key, identifier)
     if done is None:
-        raise missing("parked message")
+        raise not_found("parked message")
     return done
 
 
@@ -82,7 +84,7 @@ async def post_redrive(parked_id: str, has: Has, key: Admin) -> dict[str, Any]:
     responses=problem_responses(401, 403, 404, 503),
     summary="Throw a parked message away",
 )
-async def delete_one_parked(parked_id: str, has: Has, key: Admin) -> Response:
-    if not await delete_parked(has.database, key, uuid_or_missing(parked_id, "parked message")):
-        raise missing("parked message")
+async def delete_one_parked(parked_id: str, deps: Deps, key: Admin) -> Response:
+    if not await delete_parked(deps.database, key, uuid_or_404(parked_id, "parked message")):
+        raise not_found("parked message")
     return Response(status_code=204)

@@ -14,11 +14,11 @@ from clarion.errors import FieldError, Invalid
 from clarion.http.problems import problem_responses
 from clarion.records.revocations import revoke
 from clarion.tokens.subscriber import CLOCK_SKEW_S, MAX_LIFE_S
-from services.gateway.admin.access import Has, TokenWriter
+from services.gateway.admin.access import Deps, TokenWriter
 from services.gateway.admin.audit.record import record_changes
-from services.gateway.admin.control import tell_pushers
 from services.gateway.admin.directory.schemas import RevocationQuery, RevocationRecord
-from services.gateway.admin.paging import known_form
+from services.gateway.admin.paging import valid_id_or_404
+from services.gateway.admin.revocation_broadcast import broadcast_revocation
 
 router = APIRouter(prefix="/v1/subscribers", tags=["tokens"])
 
@@ -30,12 +30,12 @@ router = APIRouter(prefix="/v1/subscribers", tags=["tokens"])
     summary="Revoke tokens of a subscriber and close their sessions",
 )
 async def delete(
-    subscriber_id: str, query: Annotated[RevocationQuery, Query()], has: Has, key: TokenWriter
+    subscriber_id: str, query: Annotated[RevocationQuery, Query()], deps: Deps, key: TokenWriter
 ) -> dict[str, Any]:
     """All tokens issued until now, or before `issued_before`, or the one with this `jti`. Its
     sessions are closed on every pusher, with 4401 `token_revoked`; tokens minted from now on hold.
     The subscriber need not be in the directory."""
-    subscriber = known_form(subscriber_id, "subscriber")
+    subscriber = valid_id_or_404(subscriber_id, "subscriber")
     wanted = wanted_revocation(key.tenant, subscriber, query, round(time.time(), 6))
 
     async def change(connection: AsyncConnection) -> Revocation:
@@ -47,8 +47,8 @@ async def delete(
         await record_changes(connection, key, "subscriber.revoke_sessions", [(subscriber, detail)])
         return stored
 
-    stored = await has.database.run_core(change)
-    await tell_pushers(has.bus, stored)
+    stored = await deps.database.run_core(change)
+    await broadcast_revocation(deps.bus, stored)
     return record_of(stored)
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from clarion.contracts.media import MERGE_PATCH
 from clarion.http.problems import problem_responses
-from services.gateway.admin.access import DirectoryWriter, Has
+from services.gateway.admin.access import Deps, DirectoryWriter
 from services.gateway.admin.answers import answer
 from services.gateway.admin.audit.record import record_changes
 from services.gateway.admin.directory import attributes
@@ -22,7 +22,7 @@ from services.gateway.admin.directory.subscribers import (
     list_subscribers,
     put_subscriber,
 )
-from services.gateway.admin.paging import known_form, missing, new_form, page_of
+from services.gateway.admin.paging import not_found, page_of, valid_id_or_404, valid_id_or_422
 from services.gateway.admin.schemas import Items, Page
 
 BODY = {"$ref": "#/components/schemas/SubscriberBody"}
@@ -37,12 +37,12 @@ router = APIRouter(prefix="/v1/subscribers", tags=["directory"])
     summary="Subscribers by id",
 )
 async def get_subscribers(
-    page: Annotated[Page, Query()], has: Has, key: DirectoryWriter
+    page: Annotated[Page, Query()], deps: Deps, key: DirectoryWriter
 ) -> Response:
     async def load(connection: AsyncConnection, after: str | None, limit: int) -> list[Any]:
         return await list_subscribers(connection, key.tenant, after, limit)
 
-    found = await page_of(has, key, page, load, of="subscribers", read=str)
+    found = await page_of(deps, key, page, load, of="subscribers", read=str)
     return answer(Items[Subscriber], found)
 
 
@@ -53,10 +53,10 @@ async def get_subscribers(
     summary="Create a subscriber, or replace its description",
 )
 async def put(
-    request: Request, subscriber_id: str, body: SubscriberBody, has: Has, key: DirectoryWriter
+    request: Request, subscriber_id: str, body: SubscriberBody, deps: Deps, key: DirectoryWriter
 ) -> Response:
     """What is left out is cleared; to change some of it, `PATCH`."""
-    identifier = new_form(subscriber_id)
+    identifier = valid_id_or_422(subscriber_id)
     text = attributes.text_of(attributes.given_in(await request.body()))
     described = body.model_dump() | {"attributes": text}
     detail = {"fields": sorted(body.model_fields_set)}
@@ -66,7 +66,7 @@ async def put(
         await record_changes(connection, key, "subscriber.put", [(identifier, detail)])
         return found
 
-    return answer(Subscriber, await has.database.run_core(change))
+    return answer(Subscriber, await deps.database.run_core(change))
 
 
 @router.patch(
@@ -77,18 +77,18 @@ async def put(
     openapi_extra={"requestBody": {"content": {MERGE_PATCH: {"schema": BODY}}}},
 )
 async def patch(
-    request: Request, subscriber_id: str, body: SubscriberBody, has: Has, key: DirectoryWriter
+    request: Request, subscriber_id: str, body: SubscriberBody, deps: Deps, key: DirectoryWriter
 ) -> Response:
     """A merge (RFC 7386): what is left out stays, `null` clears. Attributes are merged member by
     member. 404 where there is no such subscriber; `PUT` creates one."""
-    identifier = known_form(subscriber_id, "subscriber")
+    identifier = valid_id_or_404(subscriber_id, "subscriber")
     changed = body.model_dump(exclude_unset=True)
     given = attributes.given_in(await request.body()) if "attributes" in changed else None
 
     async def change(connection: AsyncConnection) -> Any:
         found = await find_subscriber(connection, key.tenant, identifier, hold=True)
         if found is None:
-            raise missing("subscriber")
+            raise not_found("subscriber")
         if "attributes" in changed:
             stored: attributes.Attributes = found["attributes"] or {}
             merged = None if given is None else attributes.merged(stored, given)
@@ -99,7 +99,7 @@ async def patch(
             await record_changes(connection, key, "subscriber.patch", [(identifier, detail)])
         return found
 
-    return answer(Subscriber, await has.database.run_core(change))
+    return answer(Subscriber, await deps.database.run_core(change))
 
 
 @router.get(
@@ -108,13 +108,13 @@ async def patch(
     responses=problem_responses(401, 403, 404, 503),
     summary="One subscriber",
 )
-async def get(subscriber_id: str, has: Has, key: DirectoryWriter) -> Response:
-    identifier = known_form(subscriber_id, "subscriber")
-    found = await has.database.run_core(
+async def get(subscriber_id: str, deps: Deps, key: DirectoryWriter) -> Response:
+    identifier = valid_id_or_404(subscriber_id, "subscriber")
+    found = await deps.database.run_core(
         lambda connection: find_subscriber(connection, key.tenant, identifier)
     )
     if found is None:
-        raise missing("subscriber")
+        raise not_found("subscriber")
     return answer(Subscriber, found)
 
 
@@ -124,8 +124,8 @@ async def get(subscriber_id: str, has: Has, key: DirectoryWriter) -> Response:
     responses=problem_responses(401, 403, 404, 503),
     summary="Take a subscriber out of the directory and of all topics",
 )
-async def delete(subscriber_id: str, has: Has, key: DirectoryWriter) -> None:
-    identifier = known_form(subscriber_id, "subscriber")
+async def delete(subscriber_id: str, deps: Deps, key: DirectoryWriter) -> None:
+    identifier = valid_id_or_404(subscriber_id, "subscriber")
 
     async def change(connection: AsyncConnection) -> bool:
         was_there = await delete_subscriber(connection, key.tenant, identifier)
@@ -133,5 +133,5 @@ async def delete(subscriber_id: str, has: Has, key: DirectoryWriter) -> None:
             await record_changes(connection, key, "subscriber.delete", [(identifier, {})])
         return was_there
 
-    if not await has.database.run_core(change):
-        raise missing("subscriber")
+    if not await deps.database.run_core(change):
+        raise not_found("subscriber")

@@ -11,7 +11,7 @@ from clarion.errors import Conflict
 from clarion.http.problems import problem_responses
 from clarion.tokens.subscriber import mint_token
 from clarion.topology import shard_of
-from services.gateway.admin.access import Has, TokenWriter
+from services.gateway.admin.access import Deps, TokenWriter
 from services.gateway.admin.directory.schemas import Token, TokenBody
 
 router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
@@ -25,9 +25,9 @@ router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
     responses=problem_responses(400, 401, 403, 409, 413, 415, 422, 503),
     summary="Mint a token that opens one subscriber's feed",
 )
-async def post_token(body: TokenBody, has: Has, key: TokenWriter) -> dict[str, Any]:
+async def post_token(body: TokenBody, deps: Deps, key: TokenWriter) -> dict[str, Any]:
     """409 `tokens_signed_elsewhere` where the installation trusts a JWKS instead of a secret."""
-    secret = has.settings.token_secret
+    secret = deps.settings.token_secret
     if secret is None:
         raise Conflict(
             "Tokens are signed elsewhere: this installation holds no CLARION_TOKEN_SECRET.",
@@ -37,10 +37,10 @@ async def post_token(body: TokenBody, has: Has, key: TokenWriter) -> dict[str, A
         secret,
         tenant=key.tenant,
         subscriber=body.subscriber,
-        ttl_s=body.ttl_s or has.settings.token_ttl_s,
+        ttl_s=body.ttl_s or deps.settings.token_ttl_s,
         publish=body.publish,
     )
-    has.minted.note(key, body.subscriber, expires_at, list(body.publish))
-    shards = has.settings.live_shards
+    deps.minted.note(key, body.subscriber, expires_at, list(body.publish))
+    shards = deps.settings.live_shards
     placed = {"shard": shard_of(feed_key(key.tenant, body.subscriber), shards)}
     return {"token": token, "expires_at": expires_at} | (placed if shards > 1 else {})

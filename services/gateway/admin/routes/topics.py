@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.http.problems import problem_responses
-from services.gateway.admin.access import DirectoryWriter, Has
+from services.gateway.admin.access import Deps, DirectoryWriter
 from services.gateway.admin.audit.record import record_changes
 from services.gateway.admin.directory import topics
 from services.gateway.admin.directory.schemas import Added, Member, MembersBody, Topic, TopicBody
-from services.gateway.admin.paging import known_form, missing, new_form, page_of
+from services.gateway.admin.paging import not_found, page_of, valid_id_or_404, valid_id_or_422
 from services.gateway.admin.schemas import Items, Page
 
 router = APIRouter(prefix="/v1/topics", tags=["directory"])
@@ -24,33 +24,33 @@ WRITE = problem_responses(400, 401, 403, 413, 415, 422, 503)
 
 @router.get("", response_model=Items[Topic], responses=LIST, summary="Topics by id")
 async def get_topics(
-    page: Annotated[Page, Query()], has: Has, key: DirectoryWriter
+    page: Annotated[Page, Query()], deps: Deps, key: DirectoryWriter
 ) -> dict[str, Any]:
     async def load(connection: AsyncConnection, after: str | None, limit: int) -> list[Any]:
         return await topics.list_topics(connection, key.tenant, after, limit)
 
-    return await page_of(has, key, page, load, of="topics", read=str)
+    return await page_of(deps, key, page, load, of="topics", read=str)
 
 
 @router.put(
     "/{topic_id}", response_model=Topic, responses=WRITE, summary="Create or rename a topic"
 )
 async def put_topic(
-    topic_id: str, body: TopicBody, has: Has, key: DirectoryWriter
+    topic_id: str, body: TopicBody, deps: Deps, key: DirectoryWriter
 ) -> dict[str, Any]:
-    identifier = new_form(topic_id)
+    identifier = valid_id_or_422(topic_id)
 
     async def change(connection: AsyncConnection) -> dict[str, Any]:
         found = await topics.put_topic(connection, key.tenant, identifier, body.name)
         await record_changes(connection, key, "topic.put", [(identifier, {})])
         return found
 
-    return await has.database.run_core(change)
+    return await deps.database.run_core(change)
 
 
 @router.get("/{topic_id}", response_model=Topic, responses=READ, summary="One topic")
-async def get_topic(topic_id: str, has: Has, key: DirectoryWriter) -> dict[str, Any]:
-    return await has.database.run_core(
+async def get_topic(topic_id: str, deps: Deps, key: DirectoryWriter) -> dict[str, Any]:
+    return await deps.database.run_core(
         lambda connection: _present(connection, key.tenant, topic_id)
     )
 
@@ -58,8 +58,8 @@ async def get_topic(topic_id: str, has: Has, key: DirectoryWriter) -> dict[str, 
 @router.delete(
     "/{topic_id}", status_code=204, responses=READ, summary="Delete a topic with its members"
 )
-async def delete_topic(topic_id: str, has: Has, key: DirectoryWriter) -> None:
-    identifier = known_form(topic_id, "topic")
+async def delete_topic(topic_id: str, deps: Deps, key: DirectoryWriter) -> None:
+    identifier = valid_id_or_404(topic_id, "topic")
 
     async def change(connection: AsyncConnection) -> bool:
         was_there = await topics.delete_topic(connection, key.tenant, identifier)
@@ -67,8 +67,8 @@ async def delete_topic(topic_id: str, has: Has, key: DirectoryWriter) -> None:
             await record_changes(connection, key, "topic.delete", [(identifier, {})])
         return was_there
 
-    if not await has.database.run_core(change):
-        raise missing("topic")
+    if not await deps.database.run_core(change):
+        raise not_found("topic")
 
 
 @router.get(
@@ -78,14 +78,14 @@ async def delete_topic(topic_id: str, has: Has, key: DirectoryWriter) -> None:
     summary="Members by id",
 )
 async def get_members(
-    topic_id: str, page: Annotated[Page, Query()], has: Has, key: DirectoryWriter
+    topic_id: str, page: Annotated[Page, Query()], deps: Deps, key: DirectoryWriter
 ) -> dict[str, Any]:
     async def load(connection: AsyncConnection, after: str | None, limit: int) -> list[Any]:
         await _present(connection, key.tenant, topic_id)
         return await topics.list_members(connection, key.tenant, topic_id, after, limit)
 
     of = f"members of {topic_id}"
-    return await page_of(has, key, page, load, of=of, by="subscriber", read=str)
+    return await page_of(deps, key, page, load, of=of, by="subscriber", read=str)
 
 
 @router.post(
@@ -95,7 +95,7 @@ async def get_members(
     summary="Add up to 1,000 members",
 )
 async def add_members(
-    topic_id: str, body: MembersBody, has: Has, key: DirectoryWriter
+    topic_id: str, body: MembersBody, deps: Deps, key: DirectoryWriter
 ) -> dict[str, int]:
 
     async def change(connection: AsyncConnection) -> int:
@@ -106,7 +106,7 @@ async def add_members(
             await record_changes(connection, key, "topic.add_members", [(topic_id, detail)])
         return added
 
-    return {"added": await has.database.run_core(change)}
+    return {"added": await deps.database.run_core(change)}
 
 
 @router.put(
@@ -115,8 +115,8 @@ async def add_members(
     responses=problem_responses(400, 401, 403, 404, 413, 415, 422, 503),
     summary="Add a member",
 )
-async def put_member(topic_id: str, subscriber_id: str, has: Has, key: DirectoryWriter) -> None:
-    subscriber = new_form(subscriber_id)
+async def put_member(topic_id: str, subscriber_id: str, deps: Deps, key: DirectoryWriter) -> None:
+    subscriber = valid_id_or_422(subscriber_id)
 
     async def change(connection: AsyncConnection) -> None:
         await _present(connection, key.tenant, topic_id, hold=True)
@@ -124,7 +124,7 @@ async def put_member(topic_id: str, subscriber_id: str, has: Has, key: Directory
             detail = {"subscriber": subscriber}
             await record_changes(connection, key, "topic.add_members", [(topic_id, detail)])
 
-    await has.database.run_core(change)
+    await deps.database.run_core(change)
 
 
 @router.delete(
@@ -133,8 +133,10 @@ async def put_member(topic_id: str, subscriber_id: str, has: Has, key: Directory
     responses=READ,
     summary="Remove a member",
 )
-async def delete_member(topic_id: str, subscriber_id: str, has: Has, key: DirectoryWriter) -> None:
-    topic, subscriber = known_form(topic_id, "topic"), known_form(subscriber_id, "member")
+async def delete_member(
+    topic_id: str, subscriber_id: str, deps: Deps, key: DirectoryWriter
+) -> None:
+    topic, subscriber = valid_id_or_404(topic_id, "topic"), valid_id_or_404(subscriber_id, "member")
 
     async def change(connection: AsyncConnection) -> bool:
         was_member = await topics.remove_member(connection, key.tenant, topic, subscriber)
@@ -143,15 +145,15 @@ async def delete_member(topic_id: str, subscriber_id: str, has: Has, key: Direct
             await record_changes(connection, key, "topic.remove_member", [(topic, detail)])
         return was_member
 
-    if not await has.database.run_core(change):
-        raise missing("member")
+    if not await deps.database.run_core(change):
+        raise not_found("member")
 
 
 async def _present(
     connection: AsyncConnection, tenant: str, topic_id: str, *, hold: bool = False
 ) -> dict[str, Any]:
-    identifier = known_form(topic_id, "topic")
+    identifier = valid_id_or_404(topic_id, "topic")
     found = await topics.find_topic(connection, tenant, identifier, hold=hold)
     if found is None:
-        raise missing("topic")
+        raise not_found("topic")
     return found

@@ -19,9 +19,14 @@ from clarion.contracts.validation import Parsed
 from clarion.errors import BusUnavailable, Problem
 from clarion.telemetry.trace import continue_trace
 from clarion.tokens.api_keys import ApiKey
-from services.gateway.front.memory_budget import WaitingRoom
+from services.gateway.front.memory_budget import MemoryBudget
 from services.gateway.ingest.accepted import Answer, answer_to
-from services.gateway.ingest.request_parser import Headers, Intake, idempotency_key, read_events
+from services.gateway.ingest.request_parser import (
+    Headers,
+    ParsedRequest,
+    idempotency_key,
+    parse_request,
+)
 
 _encode = msgspec.json.encode
 
@@ -32,12 +37,12 @@ RETRY_MANY = (
 )
 
 
-class Acceptor:
+class EventIngest:
     """Takes events into the broker."""
 
-    def __init__(self, bus: Bus, room: WaitingRoom) -> None:
+    def __init__(self, bus: Bus, budget: MemoryBudget) -> None:
         self._bus = bus
-        self._room = room
+        self._budget = budget
         self._lanes = {lane: GroupCommit(bus, lane) for lane in LANES}
 
     def refuse_if_away(self) -> None:
@@ -59,20 +64,20 @@ class Acceptor:
 
         Raises `Refused` for what the caller must change, and `Unavailable`.
         """
-        intake = read_events(headers, body, partial=partial)
-        given_id = idempotency_key(headers, intake)
-        ids = [given_id or parsed.event.id or new_id() for parsed in intake.events]
+        request = parse_request(headers, body, partial=partial)
+        given_id = idempotency_key(headers, request)
+        ids = [given_id or parsed.event.id or new_id() for parsed in request.events]
         problem = None
         if ids:
-            problem = await self._publish(key.tenant, self._entries(key, traceparent, intake, ids))
-        return answer_to(intake, ids), problem and _explained(problem, intake)
+            problem = await self._publish(key.tenant, self._entries(key, traceparent, request, ids))
+        return answer_to(request, ids), problem and _explained(problem, request)
 
     async def close(self, timeout_s: float) -> None:
         """Finish what is accepted, refuse what is new."""
         await asyncio.gather(*(lane.close(timeout_s) for lane in self._lanes.values()))
 
     def _entries(
-        self, key: ApiKey, traceparent: str, intake: Intake, ids: list[str]
+        self, key: ApiKey, traceparent: str, request: ParsedRequest, ids: list[str]
     ) -> dict[str, list[bytes]]:
         accepted_at = datetime.now(UTC).isoformat().encode()
         shared = b',"tenant":%b,"accepted_at":"%b","traceparent":"' % (
@@ -80,21 +85,18 @@ class Acceptor:
             accepted_at,
         )
         by_lane: dict[str, list[bytes]] = {}
-        for identifier, parsed in zip(ids, intake.events, strict=True):
+        for identifier, parsed in zip(ids, request.events, strict=True):
             entry = _entry(identifier, parsed, shared, traceparent)
             by_lane.setdefault(parsed.event.lane or "normal", []).append(entry)
         return by_lane
 
     async def _publish(self, tenant: str, by_lane: dict[str, list[bytes]]) -> Problem | None:
         size = sum(len(entry) for entries in by_lane.values() for entry in entries)
-        self._room.enter(tenant, size)
-        try:
+        with self._budget.holding(tenant, size):
             receipt = PublishReceipt(asyncio.get_running_loop(), len(by_lane))
             for lane, entries in by_lane.items():
                 self._lanes[lane].add(entries, receipt)
             return await receipt.done
-        finally:
-            self._room.leave(tenant, size)
 
 
 def _entry(identifier: str, parsed: Parsed, shared: bytes, traceparent: str) -> bytes:
@@ -108,6 +110,6 @@ def _entry(identifier: str, parsed: Parsed, shared: bytes, traceparent: str) -> 
     )
 
 
-def _explained(problem: Problem, intake: Intake) -> Problem:
-    said = problem.detail + (RETRY_ONE if intake.single else RETRY_MANY)
+def _explained(problem: Problem, request: ParsedRequest) -> Problem:
+    said = problem.detail + (RETRY_ONE if request.single else RETRY_MANY)
     return BusUnavailable(said, code=problem.code, retry_after_s=problem.retry_after_s or 2)

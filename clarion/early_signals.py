@@ -11,7 +11,7 @@ import signal
 from types import FrameType
 
 
-def leave_when_asked() -> None:
+def exit_on_signal() -> None:
     """End at once with status 0 on SIGTERM or SIGINT, until `clarion.lifecycle.run` takes over."""
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, _leave)

@@ -7,6 +7,7 @@ through to the routes once its key is known and its body is sane JSON within the
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from contextlib import AsyncExitStack
 from types import SimpleNamespace
 
 import structlog
@@ -27,11 +28,10 @@ from clarion.telemetry.metrics import UNEXPECTED_ERRORS
 from clarion.telemetry.trace import continue_trace, set_current_trace, trace_id_of
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.front.auth import Authenticator, require_scope
-from services.gateway.front.memory_budget import WaitingRoom
+from services.gateway.front.memory_budget import MemoryBudget
 from services.gateway.front.rates import RequestRates, sending_fields, with_fields
-from services.gateway.front.request_body import BodyReader
-from services.gateway.ingest.accept import Acceptor
 from services.gateway.ingest.accepted import NOTHING, Answer
+from services.gateway.ingest.event_ingest import EventIngest
 from services.gateway.ingest.request_parser import Headers, refuse_encoding, wants_partial
 from services.gateway.metrics import REFUSED
 
@@ -43,7 +43,7 @@ HEADERS_OF_ACCEPTED = ((b"content-type", b"application/json"), NO_STORE, *SECURI
 log = structlog.get_logger("clarion.gateway")
 
 
-class Entry:
+class ApiFront:
     """An ASGI application in front of another."""
 
     def __init__(
@@ -51,18 +51,16 @@ class Entry:
         inner: ASGIApp,
         *,
         routes: Sequence[BaseRoute],
-        acceptor: Acceptor,
+        ingest: EventIngest,
         authenticator: Authenticator,
-        reader: BodyReader,
-        room: WaitingRoom,
+        budget: MemoryBudget,
         rates: RequestRates,
     ) -> None:
         self._inner = inner
         self._routes = routes
-        self._acceptor = acceptor
+        self._ingest = ingest
         self._authenticator = authenticator
-        self._reader = reader
-        self._room = room
+        self._budget = budget
         self._rates = rates
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -100,44 +98,32 @@ class Entry:
         self._rates.charge(scope, key)
         require_scope(key, "events:write")
         partial = wants_partial(scope["query_string"])
-        self._acceptor.refuse_if_away()
-        body = await self._reader.read(key.tenant, headers, receive)
-        try:
-            return await self._acceptor.accept(key, traceparent, headers, body, partial=partial)
-        finally:
-            self._room.leave(key.tenant, len(body))
+        self._ingest.refuse_if_away()
+        async with self._budget.body(key.tenant, headers, receive) as body:
+            return await self._ingest.accept(key, traceparent, headers, body, partial=partial)
 
     async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = dict(scope["headers"])
         traceparent = _continue(scope, headers)
-        body = b""
-        try:
-            refuse_repeated(scope["headers"])
-            key = await self._authenticator.identify(scope, headers.get(b"authorization"))
-            self._rates.charge(scope, key)
-            if scope["method"] in METHODS_WITH_BODY:
-                body = await self._read_json(key.tenant, headers, receive)
-        except ClientDisconnect:
-            return
-        except Exception as error:
-            find_route(self._routes, scope)
-            await _answer_problem(_problem_of(error), traceparent, scope, receive, send)
-            return
-        try:
+        async with AsyncExitStack() as until_answered:
+            body = b""
+            try:
+                refuse_repeated(scope["headers"])
+                key = await self._authenticator.identify(scope, headers.get(b"authorization"))
+                self._rates.charge(scope, key)
+                if scope["method"] in METHODS_WITH_BODY:
+                    refuse_encoding(headers)
+                    held = self._budget.body(key.tenant, headers, receive)
+                    body = await until_answered.enter_async_context(held)
+                    sound_json(headers.get(b"content-type", b"").decode("latin-1"), body)
+            except ClientDisconnect:
+                return
+            except Exception as error:
+                find_route(self._routes, scope)
+                await _answer_problem(_problem_of(error), traceparent, scope, receive, send)
+                return
             replay = _Replay(without_bom(body), receive)
             await self._inner(with_key(scope, key), replay, sending_fields(scope, send))
-        finally:
-            self._room.leave(key.tenant, len(body))
-
-    async def _read_json(self, tenant: str, headers: Headers, receive: Receive) -> bytes:
-        refuse_encoding(headers)
-        body = await self._reader.read(tenant, headers, receive)
-        try:
-            sound_json(headers.get(b"content-type", b"").decode("latin-1"), body)
-        except BaseException:
-            self._room.leave(tenant, len(body))
-            raise
-        return body
 
 
 class _Replay:

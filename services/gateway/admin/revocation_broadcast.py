@@ -13,7 +13,7 @@ from clarion.topology import LIVE, LIVE_ALL
 log = structlog.get_logger("clarion.gateway")
 
 
-async def tell_pushers(bus: Bus, revocation: Revocation) -> None:
+async def broadcast_revocation(bus: Bus, revocation: Revocation) -> None:
     """Publish a stored revocation, so that it holds at once. Where the broker is away pushers find
     it in the store, some seconds later."""
     body = msgspec.msgpack.encode(revocation)
