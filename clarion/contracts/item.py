@@ -30,6 +30,18 @@ class Item(Struct, frozen=True):
     image: str | None = None
     actor: str | None = None
 
+    @property
+    def state(self) -> ItemState:
+        """The part that commands change."""
+        return ItemState(
+            id=self.id,
+            version=self.version,
+            seen_at=self.seen_at,
+            read_at=self.read_at,
+            archived_at=self.archived_at,
+            snoozed_until=self.snoozed_until,
+        )
+
 
 class ItemState(Struct, frozen=True):
     """What a command changed of an item."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import structlog
 
 from clarion.contracts.frames import ChangedFrame, NotificationFrame
-from clarion.contracts.item import Item, ItemState
+from clarion.contracts.item import Item
 from clarion.errors import StoreUnavailable
 from services.pusher.feed.epochs import Epochs
 from services.pusher.feed.feed import Feed
@@ -135,17 +135,5 @@ def _live_frame(
     version: int, page: FeedPage, items: list[Item]
 ) -> NotificationFrame | ChangedFrame:
     entered = items if all(item.id in page.entered for item in items) else []
-    states = [state_of(item) for item in items]
+    states = [item.state for item in items]
     return live_frame(version, page.unread, states, entered, page.traces.get(items[0].id))
-
-
-def state_of(item: Item) -> ItemState:
-    """The part of an item that commands change."""
-    return ItemState(
-        id=item.id,
-        version=item.version,
-        seen_at=item.seen_at,
-        read_at=item.read_at,
-        archived_at=item.archived_at,
-        snoozed_until=item.snoozed_until,
-    )

@@ -9,22 +9,19 @@ continues from there. Keys are kept for `RETENTION`, at most the newest `MAX_KEY
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-import msgspec
 import structlog
 
 from clarion.contracts.frames import MAX_KEY_CHARACTERS
 from clarion.contracts.ids import holds_control
 from clarion.errors import FieldError, Invalid, StoreUnavailable
 from clarion.store.database import Database, Driver
-from services.pusher.inbox.commands import Change, InboxCommand, Outcome, take_step
+from services.pusher.inbox.command import InboxCommand
+from services.pusher.inbox.commands import Change, Outcome, take_step
 from services.pusher.inbox.snooze import check_until
 
 log = structlog.get_logger("clarion.pusher")
@@ -80,14 +77,13 @@ class KeyedCommands:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def apply(
-        self, deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int | None, key: str
-    ) -> Outcome:
-        """As `InboxCommands.apply`, once. `changes` has those of this call only. Raises `Invalid`
-        for a key of another command, and, unless it is a repeat, for the end of a snooze."""
+    async def apply(self, command: InboxCommand, key: str) -> Outcome:
+        """As `InboxCommands.apply`, once for this key. `changes` has those of this call only.
+        Raises `Invalid` for a key of another command, and, unless it is a repeat, for the end of a
+        snooze."""
         outcome = Outcome()
         while True:
-            step = await self._database.run(lambda tx: _step(tx, deed, ids, up_to, key))
+            step = await self._database.run(lambda tx: _step(tx, command, key))
             progress, change = step
             if change is not None:
                 outcome.changes.append(change)
@@ -114,26 +110,22 @@ class KeyedCommands:
             deleted = int(status.rpartition(" ")[2])
 
 
-async def _step(
-    tx: Driver, deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int | None, key: str
-) -> tuple[Progress, Change | None]:
-    progress = await _claim(tx, deed, key, _digest(deed, ids, up_to))
+async def _step(tx: Driver, command: InboxCommand, key: str) -> tuple[Progress, Change | None]:
+    progress = await _claim(tx, command, key)
     if progress.is_done:
         return progress, None
-    part = None if ids is None else ids[progress.taken :][: deed.limit]
-    step = await take_step(tx, deed, part, up_to or 0)
+    step = await take_step(tx, command, progress.taken)
     if step is None:  # the subscriber has no inbox
         progress.is_done = True
     else:
         progress.version, progress.unread = step.version, step.unread
         progress.changed += len(step.change.items) if step.change is not None else 0
         progress.taken += step.chosen
-        is_last = step.chosen < deed.limit if ids is None else progress.taken >= len(ids)
-        progress.is_done = is_last
+        progress.is_done = step.is_last
     await tx.execute(
         SAVE,
-        deed.tenant,
-        deed.subscriber,
+        command.tenant,
+        command.subscriber,
         key,
         progress.is_done,
         progress.taken,
@@ -144,11 +136,12 @@ async def _step(
     return progress, step.change if step is not None else None
 
 
-async def _claim(tx: Driver, deed: InboxCommand, key: str, request: bytes) -> Progress:
-    whose = (deed.tenant, deed.subscriber)
+async def _claim(tx: Driver, command: InboxCommand, key: str) -> Progress:
+    request = command.digest()
+    whose = (command.tenant, command.subscriber)
     await tx.execute(MAKE_ROOM, *whose, RETENTION, MAX_KEYS - 2)  # with the new one MAX_KEYS
-    if deed.verb == "snooze" and not await tx.fetchval(KNOWN, *whose, key):
-        check_until(*deed.more)
+    if command.verb == "snooze" and not await tx.fetchval(KNOWN, *whose, key):
+        check_until(command.until)
     row: Any = await tx.fetchrow(CLAIM, *whose, key, request)
     if row["request"] != request:
         fault = FieldError("Idempotency-Key", "was used with another command: use a new one")
@@ -156,12 +149,3 @@ async def _claim(tx: Driver, deed: InboxCommand, key: str, request: bytes) -> Pr
             "The Idempotency-Key was used already.", code="idempotency_key_reused", errors=[fault]
         )
     return Progress(row["is_done"], row["taken"], row["version"], row["unread"], row["changed"])
-
-
-def _digest(deed: InboxCommand, ids: Sequence[UUID] | None, up_to: int | None) -> bytes:
-    """Distinguishes commands."""
-    more = [
-        value and value.timestamp() for value in deed.more
-    ]  # equal for every spelling of the time
-    identity = (deed.verb, more, ids, up_to)
-    return hashlib.sha256(msgspec.json.encode(identity)).digest()

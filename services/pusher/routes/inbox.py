@@ -13,7 +13,7 @@ from starlette.responses import Response
 from clarion.contracts.error_words import ID_WORDS, described
 from clarion.contracts.item import Item
 from services.pusher.engine import Engine
-from services.pusher.inbox.commands import Verb
+from services.pusher.inbox.command import InboxCommand, Verb
 from services.pusher.inbox.cursors import MAX_CHARACTERS, Place, read_cursor, write_cursor
 from services.pusher.inbox.history import MAX_ID, PAGE_SIZE, FeedPage, FeedPosition
 from services.pusher.inbox.listing import InboxFilter, list_inbox
@@ -158,15 +158,16 @@ async def execute(
     until: datetime | None = None,
 ) -> Response:
     """Apply a command and announce it to every device of the subscriber."""
-    outcome = await engine_of(request).commands.apply_and_announce(
+    command = InboxCommand(
         subscriber.tenant,
         subscriber.subscriber,
         verb,
-        ids=selection.ids,
+        ids=None if selection.ids is None else tuple(selection.ids),
         up_to=selection.up_to,
         until=until,
-        key=key,
+        idempotency_key=key,
     )
+    outcome = await engine_of(request).commands.apply_and_announce(command)
     return answer(OutcomeAnswer(outcome.version, outcome.unread, outcome.changed))
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
-from uuid import UUID
 
 from clarion.contracts.announcement import FeedFrame, feed_key
 from clarion.errors import StoreUnavailable
@@ -14,7 +11,8 @@ from services.pusher.feed.announcer import Announcer
 from services.pusher.feed.epochs import Epochs
 from services.pusher.feed.hub import Hub
 from services.pusher.feed.live_frames import live_frame
-from services.pusher.inbox.commands import REST, Change, InboxCommands, Outcome, Verb, deed_of
+from services.pusher.inbox.command import InboxCommand
+from services.pusher.inbox.commands import Change, InboxCommands, Outcome
 from services.pusher.inbox.keyed_commands import KeyedCommands
 from services.pusher.metrics import COMMANDS
 from services.pusher.wire import frames
@@ -30,32 +28,18 @@ class CommandExecutor:
         self._epochs = epochs
         self._announcer = announcer
 
-    async def apply_and_announce(
-        self,
-        tenant: str,
-        subscriber: str,
-        verb: Verb,
-        *,
-        ids: Sequence[UUID] | None,
-        up_to: int | None,
-        until: datetime | None = None,
-        by: str = REST,
-        key: str | None = None,
-    ) -> Outcome:
+    async def apply_and_announce(self, command: InboxCommand) -> Outcome:
         """Apply a command and announce it; local sessions get the change before this returns. With
         a key it is applied once, by socket or by REST. Raises `Invalid` for a key of another
         command and for an `until` that is not allowed, and `StoreUnavailable`."""
-        COMMANDS.labels(verb).inc()
-        name = feed_key(tenant, subscriber)
+        COMMANDS.labels(command.verb).inc()
+        name = feed_key(command.tenant, command.subscriber)
         feed = self._hub.feeds.get(name)
         before = self._epochs.last_delivered(feed) if feed is not None else None
-        if key is None:
-            outcome = await self._commands.apply(
-                tenant, subscriber, verb, ids=ids, up_to=up_to, until=until, by=by
-            )
+        if command.idempotency_key is None:
+            outcome = await self._commands.apply(command)
         else:
-            deed = deed_of(tenant, subscriber, verb, until, by)
-            outcome = await self._keyed.apply(deed, ids, up_to, key)
+            outcome = await self._keyed.apply(command, command.idempotency_key)
         if before is not None and outcome.changes:
             # The command is committed: another epoch is found by the next reconciliation
             with suppress(StoreUnavailable):

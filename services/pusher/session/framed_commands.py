@@ -14,7 +14,8 @@ from clarion.contracts.frames import (
 )
 from clarion.errors import Invalid
 from services.pusher.feed.feed import Feed
-from services.pusher.inbox.commands import Outcome, Verb
+from services.pusher.inbox.command import InboxCommand, Verb
+from services.pusher.inbox.commands import Outcome
 from services.pusher.session.command_executor import CommandExecutor
 from services.pusher.session.session import Session
 
@@ -34,18 +35,22 @@ async def execute(
 ) -> Outcome | ErrorFrame:
     """The outcome, or the error to answer with. Raises `StoreUnavailable`."""
     try:
-        return await commands.apply_and_announce(
-            feed.tenant,
-            feed.subscriber,
-            VERBS[type(command)],
-            ids=command.ids,
-            up_to=command.up_to,
-            until=command.until if isinstance(command, Snooze) else None,
-            by=f"session {session.id}",
-            key=command.key,
-        )
+        return await commands.apply_and_announce(_inbox_command(session, feed, command))
     except Invalid as refusal:
         words = [
             f"`{FIELDS.get(error.field, error.field)}` {error.message}." for error in refusal.errors
         ]
         return ErrorFrame(code=refusal.code, detail=" ".join(words), ref=command.ref)
+
+
+def _inbox_command(session: Session, feed: Feed, command: Command) -> InboxCommand:
+    return InboxCommand(
+        feed.tenant,
+        feed.subscriber,
+        VERBS[type(command)],
+        ids=None if command.ids is None else tuple(command.ids),
+        up_to=command.up_to,
+        until=command.until if isinstance(command, Snooze) else None,
+        by=f"session {session.id}",
+        idempotency_key=command.key,
+    )

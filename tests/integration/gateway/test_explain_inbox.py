@@ -18,6 +18,7 @@ from clarion.topology import events_queue
 from services.notifier.plan.batch import Batch, Planner
 from services.notifier.schedule.due_rows import Portion
 from services.notifier.schedule.snooze_returns import unsnooze_due
+from services.pusher.inbox.command import InboxCommand, Verb
 from services.pusher.inbox.commands import InboxCommands
 from tests.support.gateway import gateway_client
 from tests.support.notifier import rows
@@ -97,16 +98,19 @@ async def test_a_snooze_and_its_end_are_told(memory_bus: Bus, database: Database
     await plan(database, "o-1")
     commands = InboxCommands(database)
     until = datetime.now(UTC) + timedelta(hours=1)
-    snooze: dict[str, Any] = {"ids": None, "up_to": 99}
-    await commands.apply("default", "42", "snooze", until=until, **snooze)
+
+    async def apply(verb: Verb, until: datetime | None = None) -> None:
+        await commands.apply(InboxCommand("default", "42", verb, up_to=99, until=until))
+
+    await apply("snooze", until)
     async with database.driver() as tx:
         await tx.execute("UPDATE notifications SET due_at = now()")
     async with database.driver() as tx:
         assert (await unsnooze_due(tx, Portion(10))).taken == 1
-    await commands.apply("default", "42", "snooze", until=until, **snooze)
-    await commands.apply("default", "42", "snooze", until=None, **snooze)
-    await commands.apply("default", "42", "archive", ids=None, up_to=99)
-    await commands.apply("default", "42", "unarchive", ids=None, up_to=99)
+    await apply("snooze", until)
+    await apply("snooze")
+    await apply("archive")
+    await apply("unarchive")
     async with gateway_client(memory_bus, database) as gateway:
         record = await story(gateway)
     then = until.isoformat().replace("+00:00", "Z")
@@ -129,7 +133,7 @@ async def test_what_is_kept_of_an_item_is_bounded_and_its_first_version_known(
     (first, second) = await rows(database, "SELECT id FROM notifications ORDER BY version")
     for _ in range(MAX_KEPT):
         for verb in ("read", "unread"):
-            await commands.apply("default", "42", verb, ids=[second["id"]], up_to=None)
+            await commands.apply(InboxCommand("default", "42", verb, ids=(second["id"],)))
     async with gateway_client(memory_bus, database) as gateway:
         record = await story(gateway, "o-2")
     changed = [one for one in told(record) if one[0] in ("read", "unread")]

@@ -9,7 +9,8 @@ import pytest
 
 from clarion.bus.protocol import Bus
 from clarion.store.database import Database
-from services.pusher.inbox.commands import InboxCommands, Verb
+from services.pusher.inbox.command import InboxCommand, Verb
+from services.pusher.inbox.commands import InboxCommands
 from tests.support.notifier import (
     envelope,
     event,
@@ -39,7 +40,7 @@ async def test_an_item_that_was_touched_is_not_announced_as_new(
         first = await take_frames(live, 2)
         item = UUID(str((await rows(database, ITEM))[0]["id"]))
         for verb in verbs:
-            await commands.apply("default", "touched", verb, ids=[item], up_to=None)
+            await commands.apply(InboxCommand("default", "touched", verb, ids=(item,)))
         await publish(memory_bus, sent)
         await publish(memory_bus, envelope(event(to="user:later")))
         second = await take_frames(live, 2)

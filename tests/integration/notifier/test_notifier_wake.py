@@ -10,6 +10,7 @@ from clarion.bus.protocol import Bus, Message
 from clarion.errors import BusUnavailable
 from clarion.store.database import Database
 from clarion.topology import LIVE
+from services.pusher.inbox.command import InboxCommand
 from services.pusher.inbox.commands import InboxCommands
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.notifier import rows, running_notifiers, take_frames, wait_for_rows
@@ -33,7 +34,7 @@ async def snooze(database: Database, subscriber: str, **ahead: float) -> None:
     """Everything of this inbox, for so long."""
     until = datetime.now(UTC) + timedelta(**ahead)
     await InboxCommands(database).apply(
-        TENANT, subscriber, "snooze", ids=None, up_to=1000, until=until
+        InboxCommand(TENANT, subscriber, "snooze", up_to=1000, until=until)
     )
 
 
@@ -42,7 +43,7 @@ async def test_what_is_due_comes_back_unread_live_and_by_resume(
 ) -> None:
     writer = InboxWriter(database, memory_bus)
     await writer.write("user-1", "1", "2")
-    await InboxCommands(database).apply(TENANT, "user-1", "read", ids=None, up_to=1)
+    await InboxCommands(database).apply(InboxCommand(TENANT, "user-1", "read", up_to=1))
     async with running_pusher(memory_bus, database) as pusher, pusher.feed("user-1") as live:
         until = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         await live.send({"type": "snooze", "up_to": 1000, "until": until, "ref": 1})

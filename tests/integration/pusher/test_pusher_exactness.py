@@ -11,6 +11,7 @@ from clarion.bus import Bus
 from clarion.contracts.announcement import FeedFrame
 from clarion.store.database import Database
 from services.pusher.feed.announcement_subscriber import AnnouncementSubscriber
+from services.pusher.inbox.command import InboxCommand
 from testbed.processes import wait_until
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Client, Frame, Pusher, running_pusher
@@ -127,7 +128,7 @@ async def test_a_lost_change_is_read_from_the_store(
     await writer.write("user-1", "one", "two")
     async with pusher.feed("user-1") as client:
         commands = pusher.engine.commands._commands  # pyright: ignore[reportPrivateUsage] # a pusher that died before it announced
-        await commands.apply("default", "user-1", "read", ids=None, up_to=1)
+        await commands.apply(InboxCommand("default", "user-1", "read", up_to=1))
         await writer.write("user-1", "three")
         changed, new = await client.next(), await client.next()
 
@@ -142,7 +143,7 @@ async def test_what_the_store_no_longer_tells_one_by_one_comes_as_a_replay(
     async with pusher.feed("user-1") as client:
         commands = pusher.engine.commands._commands  # pyright: ignore[reportPrivateUsage] # a pusher that died before it announced
         await writer.store("user-1", ["one", "two"])
-        await commands.apply("default", "user-1", "read", ids=None, up_to=1)
+        await commands.apply(InboxCommand("default", "user-1", "read", up_to=1))
         await writer.write("user-1", "three")
         frames = await client.until("caught_up")
         await writer.write("user-1", "four")

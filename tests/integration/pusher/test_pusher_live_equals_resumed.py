@@ -13,7 +13,7 @@ import pytest
 from clarion.store.database import Database
 from services.notifier.schedule.due_rows import Portion
 from services.notifier.schedule.snooze_returns import unsnooze_due
-from services.pusher.inbox.commands import Verb
+from services.pusher.inbox.command import InboxCommand, Verb
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.pusher import Client, Frame, Pusher
 
@@ -183,14 +183,16 @@ async def _act(
         until = None if choice.random() < 0.6 else datetime.now(UTC) + timedelta(hours=1)
         verb = choice.choices(VERBS, [1, 1, 1, 1, 2, 6])[0]
         is_wide = verb != "archive" and choice.random() < 0.2
-        chosen = None if is_wide else choice.sample(ids, choice.randint(1, 2))
+        chosen = None if is_wide else tuple(choice.sample(ids, choice.randint(1, 2)))
         await make(
-            TENANT,
-            "user-1",
-            verb,
-            ids=chosen,
-            up_to=choice.randint(0, 60),
-            until=until,
+            InboxCommand(
+                TENANT,
+                "user-1",
+                verb,
+                ids=chosen,
+                up_to=choice.randint(0, 60),
+                until=until,
+            )
         )
 
 

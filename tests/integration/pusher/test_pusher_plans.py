@@ -9,6 +9,7 @@ import pytest
 
 from clarion.store.database import Database
 from services.pusher.inbox import commands, history, listing
+from services.pusher.inbox.command import COMMAND_SPECS
 
 FEED = (["acme"], ["ada"], [7], [history.MAX_ID])
 ALL_STATES = {
@@ -22,7 +23,7 @@ READS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "after": (history.AFTER, (*FEED, 501)),
     "newest": (history.NEWEST, FEED),
     "up to": (
-        commands.UP_TO.format(concerns=commands.COMMAND_SPECS["read"].concerns),
+        commands.UP_TO.format(concerns=COMMAND_SPECS["read"].concerns),
         ("acme", "ada", 7, 100),
     ),
     **ALL_STATES,

@@ -12,7 +12,7 @@ import pytest
 
 from clarion.bus import Bus
 from clarion.store.database import Database
-from services.pusher.inbox import commands, keyed_commands, snooze
+from services.pusher.inbox import command, keyed_commands, snooze
 from services.pusher.inbox.keyed_commands import KeyedCommands
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Client, Pusher, running_pusher, token
@@ -218,7 +218,7 @@ async def test_what_broke_off_between_two_transactions_goes_on_where_it_was(
     assert len(frames) == 10
     page = (await http.get("/v1/inbox")).json()["items"]
     ids = [item["id"] for item in page]
-    monkeypatch.setattr(commands, "MAX_CHANGED", 4)
+    monkeypatch.setattr(command, "MAX_CHANGED", 4)
     take, left = keyed_commands.take_step, 2
 
     async def breaks_off(*arguments: Any) -> Any:

@@ -14,7 +14,8 @@ import pytest
 from clarion.store.database import Database
 from services.notifier.schedule.due_rows import Portion
 from services.notifier.schedule.snooze_returns import unsnooze_due
-from services.pusher.inbox.commands import InboxCommands, Verb
+from services.pusher.inbox.command import InboxCommand, Verb
+from services.pusher.inbox.commands import InboxCommands
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.pusher import Client, Pusher, token
 
@@ -226,9 +227,9 @@ async def _do_something(
             )
             await unsnooze_due(tx, Portion(choice.randint(1, 5)))
         return
-    chosen = choice.sample(ids, choice.randint(1, 4)) if choice.random() < 0.8 else None
+    chosen = tuple(choice.sample(ids, choice.randint(1, 4))) if choice.random() < 0.8 else None
     until = None if choice.random() < 0.3 else datetime.now(UTC) + timedelta(hours=1)
-    await commands.apply(
+    command = InboxCommand(
         TENANT,
         "user-1",
         choice.choice(VERBS),
@@ -236,3 +237,4 @@ async def _do_something(
         up_to=choice.randint(0, 40),
         until=until,
     )
+    await commands.apply(command)

@@ -20,6 +20,7 @@ from clarion.bus import open_bus
 from clarion.contracts.announcement import FeedFrame
 from services.notifier.schedule.due_rows import Portion
 from services.notifier.schedule.snooze_returns import unsnooze_due
+from services.pusher.inbox.command import InboxCommand
 from services.pusher.inbox.commands import InboxCommands
 from testbed.postgres import Databases
 from tests.support.inbox_writer import TENANT, InboxWriter
@@ -186,7 +187,7 @@ class ResumeMachine(Machine):
     async def _act(self, verb: Any, chosen: list[UUID], heard: bool) -> None:
         until = _tomorrow() if verb == "snooze" else None
         make = self.pusher.engine.commands.apply_and_announce if heard else self.commands.apply
-        await make(TENANT, self.name, verb, ids=chosen, up_to=None, until=until)
+        await make(InboxCommand(TENANT, self.name, verb, ids=tuple(chosen), until=until))
 
     async def _command(self, verb: str, up_to: int) -> None:
         """What was under way before the answer is handled first: none of it runs on by itself."""

@@ -14,6 +14,7 @@ from clarion.errors import StoreUnavailable
 from clarion.store.database import Database, Driver
 from services.notifier.schedule.due_rows import Portion
 from services.notifier.schedule.release import release_scheduled
+from services.pusher.inbox.command import InboxCommand
 from services.pusher.inbox.commands import InboxCommands
 from testbed.processes import wait_until
 from tests.support.notifier import envelope, event, publish, rows, running_notifiers, wait_for_rows
@@ -74,7 +75,7 @@ async def test_releases_and_commands_at_once_all_go_through(
 
     async def read_all(person: str) -> None:
         for verb in ("read", "unread", "seen", "read") * 3:
-            await commands.apply("default", person, verb, ids=None, up_to=10)
+            await commands.apply(InboxCommand("default", person, verb, up_to=10))
 
     async def release_all() -> None:
         for _ in range(20):

@@ -14,6 +14,7 @@ from clarion.store.database import Database
 from clarion.store.migrate import migrate, migration_config
 from clarion.store.tables import metadata
 from services.notifier.settings import NotifierSettings
+from services.pusher.inbox.command import InboxCommand
 from services.pusher.inbox.commands import InboxCommands
 from services.pusher.inbox.history import FeedPosition, History
 from services.pusher.inbox.listing import list_inbox
@@ -73,7 +74,7 @@ async def work(bus: Bus, database: Database, number: int) -> None:
     )
     assert (len(page.items), len(listed.items)) == (number, number)
     done = await InboxCommands(database).apply(
-        "default", "ann", "read", ids=[listed.items[0].id], up_to=None
+        InboxCommand("default", "ann", "read", ids=(listed.items[0].id,))
     )
     assert done.changed == 1
 
