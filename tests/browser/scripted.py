@@ -27,10 +27,10 @@ QUICK = "/quick"
 """Before `/web/...`: the same, but these limits are short."""
 
 QUICK_LIMITS = {
-    "TOKEN_WITHIN_MS": 300,
-    "LEADER_ANSWERS_WITHIN_MS": 1_500,
-    "LEADER_QUIET_MS": 300,
-    "RENEW_AGAIN_MS": 10,
+    "TOKEN_TIMEOUT_MS": 300,
+    "LEADER_TIMEOUT_MS": 1_500,
+    "LEADER_SILENCE_MS": 300,
+    "RENEW_RETRY_MS": 10,
 }
 
 START = """async ({ tokens, backoff, share }) => {

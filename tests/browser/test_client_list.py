@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, Route
 
 from testbed.browser import open_page
 from tests.browser.scripted import ScriptedServer, item, replay, start_live, until
-from tests.browser.test_client_hopes import AT, state
+from tests.browser.test_client_optimistic import AT, state
 
 pytestmark = pytest.mark.both_browsers
 

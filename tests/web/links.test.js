@@ -6,9 +6,9 @@ globalThis.document = { baseURI: "https://shop.example/inbox/" };
 globalThis.location = new URL("https://shop.example/inbox/");
 
 test("a link leads to this site, to https or to mail", () => {
-  assert.deepEqual(safeLink("/orders/1"), { href: "https://shop.example/orders/1", elsewhere: false });
-  assert.deepEqual(safeLink("https://post.example/1"), { href: "https://post.example/1", elsewhere: true });
-  assert.deepEqual(safeLink("mailto:a@b.example"), { href: "mailto:a@b.example", elsewhere: false });
+  assert.deepEqual(safeLink("/orders/1"), { href: "https://shop.example/orders/1", isExternal: false });
+  assert.deepEqual(safeLink("https://post.example/1"), { href: "https://post.example/1", isExternal: true });
+  assert.deepEqual(safeLink("mailto:a@b.example"), { href: "mailto:a@b.example", isExternal: false });
 });
 
 for (const text of [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { heartbeat } from "../../web/client/heartbeat.js";
-import { LONGEST_TIMER_MS, LOOK_EVERY_MS, PONG_WITHIN_MS } from "../../web/client/limits.js";
+import { MAX_TIMER_MS, CHECK_EVERY_MS, PONG_TIMEOUT_MS } from "../../web/client/limits.js";
 import { timer } from "../../web/client/timer.js";
 
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"] }));
@@ -26,7 +26,7 @@ test("a call with nothing stops it, and what no browser can wait is not set", ()
   const next = timer();
   next(100, () => done.push("stopped"));
   next();
-  next(LONGEST_TIMER_MS, () => done.push("too long"));
+  next(MAX_TIMER_MS, () => done.push("too long"));
   mock.timers.tick(1000);
   assert.deepEqual(done, []);
 });
@@ -39,11 +39,11 @@ test("a silence of one and a half heartbeats is asked about, and no answer is th
     () => told.push("dead"),
   );
   heard(20);
-  pass(LOOK_EVERY_MS * 2);
+  pass(CHECK_EVERY_MS * 2);
   assert.deepEqual(told, []);
-  pass(LOOK_EVERY_MS);
+  pass(CHECK_EVERY_MS);
   assert.deepEqual(told, ["ping"]);
-  pass(PONG_WITHIN_MS);
+  pass(PONG_TIMEOUT_MS);
   assert.deepEqual(told, ["ping", "dead"]);
 });
 
@@ -56,8 +56,8 @@ test("an answer begins the silence anew", () => {
   );
   heard(20);
   probe();
-  pass(PONG_WITHIN_MS - 1_000);
+  pass(PONG_TIMEOUT_MS - 1_000);
   heard(20);
-  pass(LOOK_EVERY_MS * 2);
+  pass(CHECK_EVERY_MS * 2);
   assert.deepEqual(told, ["ping"]);
 });

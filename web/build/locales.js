@@ -10,7 +10,7 @@ import { join, resolve } from "node:path";
 import { argv } from "node:process";
 import { pathToFileURL } from "node:url";
 
-import { words } from "../inbox/words.js";
+import { words } from "../inbox/messages.js";
 import { WEB } from "./places.js";
 
 /** @typedef {{[name: string]: string | Table}} Table */

@@ -7,12 +7,15 @@ import { WEB } from "./places.js";
  * Properties that only our own modules use with each other: the bundle calls them by shorter names.
  * None is a page's, a browser's, a server's or another tab's, and none is made out of a string.
  */
-const INNER = `admit arrange between choose clamped elsewhere focusNewest fold follows holds isOn isRefused
-  isTurnOf issue keep known leads menuButton newest note openAll post reachedTop refusal refuse renewInMs
-  renewed resign say shown soon stopAll stretches tick turnTo unfold visit watchEnd`.split(/\s+/);
+const INNER = `adopt all announce apply arrange attachTo canReadAll categories changeView clampedElements
+  current dismiss elect errorState fail focusNewest followItems follows gapsBetween hasMore hint includesIndex
+  isExternal isKnown isLeader isLeading isLoading isOn isRefused issue itemCount loadOlder menuButton moveTo
+  observeEnd observeGaps onAction onEmptied onOpen onSeen onTop openActions openAll ownFeed page post refusal
+  refuse register renew renewInMs reorderChildren resign restart sentinel setPosition showArrivals startOnce
+  stopAll tick toggleExpanded tokens track updateMoreButton updateTimes viewModel visibleRanges`.split(/\s+/);
 
 /** What is said to servers, pages and translators. */
-const TOLD = ["client/frames.js", "inbox/words.js", "inbox/elements.d.ts"];
+const TOLD = ["client/frames.js", "inbox/messages.js", "inbox/elements.d.ts"];
 /** What a page holds in its hands. */
 const PUBLIC = ["client/clarion.js", "client/errors.js", "inbox/feed-element.js", "inbox/bell.js", "inbox/inbox.js"];
 

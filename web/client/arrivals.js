@@ -23,31 +23,31 @@ export async function* arrivals(client, { limit = 256, whenFull = "drop-oldest" 
   /** @type {Arrival[]} */
   const waiting = [];
   let wake = () => {};
-  let full = false;
-  const leave = client.on("notification", (arrival) => {
-    full ||= waiting.length >= limit && whenFull === "throw";
+  let isOverflowing = false;
+  const unsubscribe = client.on("notification", (arrival) => {
+    isOverflowing ||= waiting.length >= limit && whenFull === "throw";
     if (waiting.length < limit || whenFull === "drop-oldest") waiting.push(arrival);
     if (waiting.length > limit) waiting.shift();
     wake();
   });
-  const left = client.on("state", () => wake());
+  const unsubscribeState = client.on("state", () => wake());
   try {
     for (;;) {
       if (isShut(client.state)) waiting.length = 0;
       const next = waiting.shift();
       if (next) yield next;
-      else if (full) throw new ClarionError("too_slow", "The loop is too slow for the feed.");
-      else if (client.state.state === "refused") throw refusal(client.state);
+      else if (isOverflowing) throw new ClarionError("too_slow", "The loop is too slow for the feed.");
+      else if (client.state.state === "refused") throw refusalError(client.state);
       else if (client.state.state === "closed") return;
       else await new Promise((resolve) => (wake = () => resolve(undefined)));
     }
   } finally {
-    leave();
-    left();
+    unsubscribe();
+    unsubscribeState();
   }
 }
 
 /** @param {import("./connection.js").StateChange} change */
-function refusal({ code = "", detail }) {
+function refusalError({ code = "", detail }) {
   return new ClarionError(code, detail);
 }

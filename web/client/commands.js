@@ -22,7 +22,7 @@ let lastRef = Math.floor(Math.random() * 1e15);
  * @param {(error: ClarionError | false) => void} settle  called with its answer
  * @returns {CommandFrame}  to be sent
  */
-export function given(pending, command, settle) {
+export function registerCommand(pending, command, settle) {
   if (pending.size >= MAX_PENDING_COMMANDS) throw new ClarionError("too_many_commands");
   const frame = /** @type {CommandFrame} */ ({ ...command, ref: ++lastRef });
   if (frame.type !== "publish") frame.key = `${lastRef}`; // that has an id
@@ -36,7 +36,7 @@ export function given(pending, command, settle) {
  * @param {ClarionError | false} error  where it was refused
  * @returns {boolean | void}  whether it is a command of ours
  */
-export function answer(pending, ref, error) {
+export function settleCommand(pending, ref, error) {
   for (const [frame, settle] of pending) {
     if (frame.ref !== ref) continue;
     settle(error);

@@ -1,18 +1,18 @@
 import { ClarionError } from "./errors.js";
 import { heartbeat } from "./heartbeat.js";
 import {
-  CALM_DOWN_MS,
-  FIRST_SOCKET_WITHIN_MS,
-  RENEW_AGAIN_MS,
+  RATE_LIMIT_BACKOFF_MS,
+  FIRST_SOCKET_TIMEOUT_MS,
+  RENEW_RETRY_MS,
   SLOW_RETRY_MS,
   SOCKETS_BEFORE_STREAM,
-  STEADY_AFTER_MS,
-  WELCOME_WITHIN_MS,
+  STABLE_AFTER_MS,
+  WELCOME_TIMEOUT_MS,
 } from "./limits.js";
 import { isHidden, isOffline, openSocket } from "./platform.js";
 import {
   ABNORMAL,
-  FINAL,
+  TERMINAL_CODES,
   NO_ADDRESS,
   NOT_A_TOKEN,
   REVOKED,
@@ -20,8 +20,8 @@ import {
   TOKEN_REFUSED,
   TOO_MANY_FRAMES,
   TOO_MANY_SESSIONS,
-  json,
-  parsed,
+  serialize,
+  parseFrame,
 } from "./protocol.js";
 import { openStream } from "./stream.js";
 import { now, timer } from "./timer.js";
@@ -50,149 +50,154 @@ import { now, timer } from "./timer.js";
  * @property {import("./tokens.js").TokenSource} tokens
  * @property {Backoff} [backoff]
  * @property {Pick<ReturnType<typeof import("./tabs.js").tabs>,
- *   "admit" | "join" | "resign" | "follows" | "isRefused">} others  say when it is ours to connect
+ *   "elect" | "sync" | "resign" | "follows" | "isRefused">} group  say when it is ours to connect
  */
 
-const slowly = () => (SLOW_RETRY_MS * (1 + Math.random())) / 2;
+const slowRetryMs = () => (SLOW_RETRY_MS * (1 + Math.random())) / 2;
 
-const WAKING = ["online", "offline", "pageshow", "visibilitychange"];
+const WAKE_EVENTS = ["online", "offline", "pageshow", "visibilitychange"];
 
 /**
  * One link after the other to the same feed, until `end()` or the server says not to return.
  *
  * @param {ConnectionOptions} options
- * @param {() => void} ask  the token has been sent; say hello
- * @param {(frame: ServerFrame) => void} hear
- * @param {(change: StateChange) => void} enter
+ * @param {() => void} sayHello  the token has been sent; say hello
+ * @param {(frame: ServerFrame) => void} onFrame
+ * @param {(change: StateChange) => void} setState
  */
-export function connection({ url, tokens, backoff: { baseMs = 500, capMs = 30_000 } = {}, others }, ask, hear, enter) {
+export function connection(
+  { url, tokens, backoff: { baseMs = 500, capMs = 30_000 } = {}, group },
+  sayHello,
+  onFrame,
+  setState,
+) {
   /** @type {Link | null} */
   let link = null;
   /** From `start()` to `end()`. @type {AbortController | null} */
-  let listening = null;
+  let lifetime = null;
   let attempt = 0;
   let failures = 0;
-  let unopened = 0;
+  let failedSockets = 0;
   let notBefore = 0;
   /** As the welcome says; none before. */
   let heartbeatS = 0;
-  let isResting = false;
+  let isWaiting = false;
   let isSignedOut = false;
   /** What comes by itself if nothing else does. */
-  const next = timer();
-  const renewal = timer();
-  const silence = timer();
-  const [beat, probe] = heartbeat(silence, () => send({ type: "ping" }), lost);
+  const nextTimer = timer();
+  const renewalTimer = timer();
+  const silenceTimer = timer();
+  const [onHeartbeat, probe] = heartbeat(silenceTimer, () => send({ type: "ping" }), onLost);
 
   /** @param {ClientFrame} frame */
-  const send = (frame) => link?.send(json(frame));
-  const begin = () => enter({ state: "connecting" });
+  const send = (frame) => link?.send(serialize(frame));
+  const enterConnecting = () => setState({ state: "connecting" });
 
   async function connect() {
-    const ours = drop();
-    if (!isSignedOut && !others.follows()) begin();
+    const ours = closeLink();
+    if (!isSignedOut && !group.follows()) enterConnecting();
     try {
       if (!url) throw new ClarionError("no_address", NO_ADDRESS);
       await tokens.current(); // says whose feed it is
       if (ours !== attempt) return;
-      await others.admit(tokens.feed(), /** @type {AbortController} */ (listening), connect);
+      await group.elect(tokens.feed(), /** @type {AbortController} */ (lifetime), connect);
       const token = await tokens.current();
       if (ours !== attempt) return;
       if (tokens.refusal()) return tokenRefused(tokens.refusal());
       isSignedOut = false;
-      begin(); // where another tab has led until now, this is news
-      const isSocket = unopened % (SOCKETS_BEFORE_STREAM + 1) < SOCKETS_BEFORE_STREAM;
-      if (isSocket && !unopened) next(FIRST_SOCKET_WITHIN_MS, swallowed);
-      else next(WELCOME_WITHIN_MS, lost);
-      link = /** @type {Link | undefined} */ (isSocket && openSocket(url)) || openStream(url, !others.isRefused());
+      enterConnecting(); // where another tab has led until now, this is news
+      const isSocket = failedSockets % (SOCKETS_BEFORE_STREAM + 1) < SOCKETS_BEFORE_STREAM;
+      if (isSocket && !failedSockets) nextTimer(FIRST_SOCKET_TIMEOUT_MS, onFirstSocketTimeout);
+      else nextTimer(WELCOME_TIMEOUT_MS, onLost);
+      link = /** @type {Link | undefined} */ (isSocket && openSocket(url)) || openStream(url, !group.isRefused());
       link.onopen = () => renew(token);
-      link.onmessage = ({ data }) => heard(parsed(data));
-      link.onclose = ({ code, reason }) => ours === attempt && lost(code, reason);
+      link.onmessage = ({ data }) => onMessage(parseFrame(data));
+      link.onclose = ({ code, reason }) => ours === attempt && onLost(code, reason);
     } catch (error) {
-      if (ours === attempt) noToken(error);
+      if (ours === attempt) onTokenError(error);
     }
   }
 
   /** Tell the token, a newer one each time but the first. @param {string} [first] */
   async function renew(first) {
     const ours = attempt;
-    let again = RENEW_AGAIN_MS;
+    let again = RENEW_RETRY_MS;
     try {
-      const token = first ?? (await tokens.renewed());
+      const token = first ?? (await tokens.renew());
       if (ours !== attempt) return;
       again = tokens.renewInMs();
       send({ type: "auth", token });
-      if (first) ask();
+      if (first) sayHello();
     } catch {
       // The old token may be good for a while yet; when it is not, the server says 4401. Where the
       // page says that it is over, it has been judged
     }
-    if (ours === attempt) renewal(again, () => renew());
+    if (ours === attempt) renewalTimer(again, () => renew());
   }
 
   /** @param {unknown} error  of the page, or of what is loaded when it is needed */
-  function noToken(error) {
+  function onTokenError(error) {
     const { code, message } = /** @type {ClarionError} */ (error ?? {});
-    if (!(error instanceof ClarionError)) comeBack("no_token", message, true);
-    else if (code === SIGNED_OUT || code === NOT_A_TOKEN) signedOut(code, message);
-    else refused(code, message);
+    if (!(error instanceof ClarionError)) scheduleReconnect("no_token", message, true);
+    else if (code === SIGNED_OUT || code === NOT_A_TOKEN) enterSignedOut(code, message);
+    else endAsRefused(code, message);
   }
 
   /** Such a page is asked again, but slowly. @param {string} code @param {string} detail */
-  function signedOut(code, detail) {
-    drop();
-    isResting = isSignedOut = true;
-    next(slowly(), connect);
-    enter({ state: "signed-out", code, detail });
+  function enterSignedOut(code, detail) {
+    closeLink();
+    isWaiting = isSignedOut = true;
+    nextTimer(slowRetryMs(), connect);
+    setState({ state: "signed-out", code, detail });
   }
 
   /** @param {ServerFrame} frame */
-  function heard(frame) {
+  function onMessage(frame) {
     if (frame.type === "welcome") {
-      if (!heartbeatS) next(STEADY_AFTER_MS, () => (failures = 0));
+      if (!heartbeatS) nextTimer(STABLE_AFTER_MS, () => (failures = 0));
       heartbeatS = frame.heartbeat_s;
-      tokens.forget();
+      tokens.reset();
     } else if (frame.type === "reconnect") {
       const { after_ms = 0 } = frame;
       notBefore = now() + after_ms;
-      next(after_ms, connect);
+      nextTimer(after_ms, connect);
     }
-    if (heartbeatS) beat(heartbeatS);
-    else if (frame.type === "pong") next(WELCOME_WITHIN_MS, lost); // something comes through
-    hear(frame);
+    if (heartbeatS) onHeartbeat(heartbeatS);
+    else if (frame.type === "pong") nextTimer(WELCOME_TIMEOUT_MS, onLost); // something comes through
+    onFrame(frame);
   }
 
-  function lost(closeCode = ABNORMAL, code = "") {
+  function onLost(closeCode = ABNORMAL, code = "") {
     if (closeCode === ABNORMAL && !heartbeatS && !isOffline()) {
-      unopened += 1;
+      failedSockets += 1;
     }
-    if (closeCode === TOO_MANY_FRAMES) notBefore = now() + CALM_DOWN_MS;
-    if (closeCode === TOO_MANY_SESSIONS) notBefore = now() + slowly();
+    if (closeCode === TOO_MANY_FRAMES) notBefore = now() + RATE_LIMIT_BACKOFF_MS;
+    if (closeCode === TOO_MANY_SESSIONS) notBefore = now() + slowRetryMs();
     if (closeCode === TOKEN_REFUSED && code !== REVOKED) return void tokenRefused(code || "lost");
-    const detail = FINAL[code] ?? FINAL[closeCode];
+    const detail = TERMINAL_CODES[code] ?? TERMINAL_CODES[closeCode];
     code ||= "lost";
-    if (!detail) return comeBack(code);
-    tokens.drop();
-    refused(code, detail);
+    if (!detail) return scheduleReconnect(code);
+    tokens.clear();
+    endAsRefused(code, detail);
   }
 
   /** Neither welcome nor end: there may be a proxy between that knows no sockets. */
-  function swallowed() {
-    unopened = SOCKETS_BEFORE_STREAM - 1;
-    lost();
+  function onFirstSocketTimeout() {
+    failedSockets = SOCKETS_BEFORE_STREAM - 1;
+    onLost();
   }
 
   /** @param {string} code */
   function tokenRefused(code) {
-    const detail = /** @type {string} */ (FINAL[TOKEN_REFUSED]);
+    const detail = /** @type {string} */ (TERMINAL_CODES[TOKEN_REFUSED]);
     const again = tokens.refuse(code);
     if (again === "now") connect();
-    else if (again === "later") comeBack(code, detail, true);
-    else refused(code, detail);
+    else if (again === "later") scheduleReconnect(code, detail, true);
+    else endAsRefused(code, detail);
   }
 
   /** @param {string} code @param {string} detail */
-  function refused(code, detail) {
+  function endAsRefused(code, detail) {
     end({ state: "refused", code, detail });
   }
 
@@ -204,15 +209,15 @@ export function connection({ url, tokens, backoff: { baseMs = 500, capMs = 30_00
    * @param {string} [detail]
    * @param {boolean} [isOurs]  another tab may do better, by its own token
    */
-  function comeBack(code, detail, isOurs) {
-    drop();
-    if (isOurs) others.resign();
-    isResting = true;
+  function scheduleReconnect(code, detail, isOurs) {
+    closeLink();
+    if (isOurs) group.resign();
+    isWaiting = true;
     const jittered = Math.random() * Math.min(capMs, baseMs * 2 ** ++failures);
     const retryInMs = jittered + Math.max(0, notBefore - now());
-    next(retryInMs, connect);
-    if (others.follows()) return;
-    enter({ state: isOffline() ? "offline" : "waiting", code, detail, retryInMs });
+    nextTimer(retryInMs, connect);
+    if (group.follows()) return;
+    setState({ state: isOffline() ? "offline" : "waiting", code, detail, retryInMs });
   }
 
   /**
@@ -220,34 +225,34 @@ export function connection({ url, tokens, backoff: { baseMs = 500, capMs = 30_00
    *
    * @param {Event & {persisted?: boolean}} event
    */
-  function wake({ persisted }) {
+  function onWake({ persisted }) {
     if (persisted) {
-      tokens.drop(); // whoever came back to this page may be somebody else
-      if (!isResting) connect();
+      tokens.clear(); // whoever came back to this page may be somebody else
+      if (!isWaiting) connect();
     }
     if (isHidden()) return;
     if (heartbeatS) probe();
-    else if (!isResting) others.join();
+    else if (!isWaiting) group.sync();
     else if (!isOffline() && now() >= notBefore) connect();
   }
 
   /** @param {StateChange} change  `closed` or `refused` */
   function end(change) {
-    drop();
+    closeLink();
     isSignedOut = false;
-    for (const name of WAKING) globalThis.removeEventListener?.(name, wake);
-    listening?.abort();
-    listening = null;
-    enter(change);
+    for (const name of WAKE_EVENTS) globalThis.removeEventListener?.(name, onWake);
+    lifetime?.abort();
+    lifetime = null;
+    setState(change);
   }
 
   /** Whatever is under way is over. @returns {number}  of the next attempt */
-  function drop() {
-    next();
-    renewal();
-    silence();
+  function closeLink() {
+    nextTimer();
+    renewalTimer();
+    silenceTimer();
     heartbeatS = 0;
-    isResting = false;
+    isWaiting = false;
     link?.close();
     link = null;
     return ++attempt;
@@ -255,17 +260,17 @@ export function connection({ url, tokens, backoff: { baseMs = 500, capMs = 30_00
 
   return {
     start() {
-      if (listening && !isSignedOut) return;
-      listening?.abort();
-      listening = new AbortController();
-      for (const name of WAKING) globalThis.addEventListener?.(name, wake);
+      if (lifetime && !isSignedOut) return;
+      lifetime?.abort();
+      lifetime = new AbortController();
+      for (const name of WAKE_EVENTS) globalThis.addEventListener?.(name, onWake);
       isSignedOut = false;
-      tokens.forget();
+      tokens.reset();
       connect();
     },
 
     /** Between `start()` and `end()`, but not while nobody is signed in. */
-    isOn: () => !!listening && !isSignedOut,
+    isOn: () => !!lifetime && !isSignedOut,
 
     /**
      * Where the page was asked for a token, by whomever: nobody is signed in any more, or somebody else.
@@ -273,8 +278,8 @@ export function connection({ url, tokens, backoff: { baseMs = 500, capMs = 30_00
      * @param {unknown} error
      * @returns {never}
      */
-    judge(error) {
-      if (listening && error instanceof ClarionError && error.code !== NOT_A_TOKEN) noToken(error);
+    fail(error) {
+      if (lifetime && error instanceof ClarionError && error.code !== NOT_A_TOKEN) onTokenError(error);
       throw error;
     },
 

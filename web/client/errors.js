@@ -6,11 +6,11 @@ export class ClarionError extends Error {
   /**
    * @param {string} code
    * @param {string} [detail]  where there is more to say
-   * @param {number} [againInMs]  where it is of use to ask the same again: not before
+   * @param {number} [retryAfterMs]  where it is of use to ask the same again: not before
    */
-  constructor(code, detail = code, againInMs) {
+  constructor(code, detail = code, retryAfterMs) {
     super(detail);
     this.code = code;
-    this.againInMs = againInMs;
+    this.againInMs = retryAfterMs;
   }
 }

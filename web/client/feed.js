@@ -1,10 +1,10 @@
 import { MAX_ITEMS } from "./limits.js";
-import { isOfFeed } from "./protocol.js";
+import { isFeedFrame } from "./protocol.js";
 
 /**
  * @typedef {import("./frames.js").Item} Item
  * @typedef {import("./frames.js").ItemState} ItemState
- * @typedef {{item?: Item, items: (Item | ItemState)[]}} Told  a new item, or what was changed
+ * @typedef {{item?: Item, items: (Item | ItemState)[]}} ItemsFrame  a new item, or what was changed
  * @typedef {import("./frames.js").FeedFrame} FeedFrame
  *
  * @typedef {object} FeedState
@@ -19,9 +19,9 @@ import { isOfFeed } from "./protocol.js";
 /**
  * A subscriber's feed as this client knows it: frames go in, what is new comes out.
  *
- * @param {() => void} ask  something is missing: say `hello()` again
+ * @param {() => void} requestResync  something is missing: say `hello()` again
  */
-export function feed(ask) {
+export function feed(requestResync) {
   /** @type {Map<string, Item>} */
   let items = new Map();
   /** @type {number | undefined} */
@@ -35,27 +35,27 @@ export function feed(ask) {
    * Where frames go to: the items, or a snapshot that takes their place at once when it is complete;
    * nowhere from `hello()` to its welcome. @type {Map<string, Item> | null | undefined}
    */
-  let filling;
+  let target;
   /** Versions have no gaps from here on. */
   let isLive = false;
   /** Known by lists only. @type {Map<string, Item>} */
-  const listed = new Map();
+  const listedItems = new Map();
 
   /**
    * Answers `hello()`, or comes unasked from a server that goes on after leaving something out.
    *
    * @param {import("./frames.js").Welcome} frame
    */
-  function welcome(frame) {
+  function onWelcome(frame) {
     const { time = "" } = frame; // an older server does not tell
     aheadMs = (/^\d{4}-/.test(time) && Date.parse(time) - Date.now()) || 0;
-    if (frame.reset) filling = version = undefined;
+    if (frame.reset) target = version = undefined;
     else if (frame.version < (version ?? 0)) {
       // A server that is behind us has another history: start from nothing
       version = undefined;
-      return void ask();
+      return void requestResync();
     }
-    filling = version === undefined ? (filling ?? new Map()) : items;
+    target = version === undefined ? (target ?? new Map()) : items;
     epoch = frame.epoch ?? epoch;
     unread = frame.unread;
     isLive = false;
@@ -63,16 +63,16 @@ export function feed(ask) {
   }
 
   /** What is whole is held from now on; a state is for what is. @param {ItemState | Item} state */
-  function change(state) {
-    if ("title" in state) filling?.set(state.id, state);
-    for (const known of [filling, listed]) {
+  function applyState(state) {
+    if ("title" in state) target?.set(state.id, state);
+    for (const known of [target, listedItems]) {
       const item = known?.get(state.id);
       if (item) known?.set(item.id, { ...item, ...state });
     }
   }
 
   /** @param {string} id */
-  const find = (id) => items.get(id) ?? listed.get(id);
+  const find = (id) => items.get(id) ?? listedItems.get(id);
 
   return {
     /** @returns {FeedState} */
@@ -82,19 +82,19 @@ export function feed(ask) {
     item: find,
 
     /** All that is held. */
-    held: () => [...new Map([...listed, ...items]).values()],
+    all: () => [...new Map([...listedItems, ...items]).values()],
 
     /** All of it: whose it was may see it no more. */
-    forget() {
+    clear() {
       items = new Map();
-      listed.clear();
-      filling = version = undefined;
+      listedItems.clear();
+      target = version = undefined;
       unread = 0;
     },
 
     /** Follow what becomes of this one too, which a list has brought. @param {Item} item */
-    keep(item) {
-      if ((listed.get(item.id)?.version ?? 0) <= item.version) listed.set(item.id, item);
+    track(item) {
+      if ((listedItems.get(item.id)?.version ?? 0) <= item.version) listedItems.set(item.id, item);
     },
 
     /**
@@ -104,7 +104,7 @@ export function feed(ask) {
      * @returns {import("./frames.js").Hello}
      */
     hello(isOld) {
-      filling = null;
+      target = null;
       isLive = false;
       if (isOld) epoch = undefined;
       return { type: "hello", since: version, epoch };
@@ -115,30 +115,30 @@ export function feed(ask) {
      * @returns {Item[] | undefined}  those that were not here before, oldest first; nothing where
      *   nothing has changed
      */
-    take(frame) {
-      if (frame.type === "welcome") return welcome(frame);
-      if (!isOfFeed(frame)) return; // of a newer server
+    apply(frame) {
+      if (frame.type === "welcome") return onWelcome(frame);
+      if (!isFeedFrame(frame)) return; // of a newer server
       const ahead = frame.version - (version ?? 0);
       // Twice, or without a version
-      if (!filling || !(ahead > (isLive ? 0 : -Infinity))) return;
-      if (isLive && ahead > 1) return void ask();
-      const isResumed = filling === items;
+      if (!target || !(ahead > (isLive ? 0 : -Infinity))) return;
+      if (isLive && ahead > 1) return void requestResync();
+      const isResumed = target === items;
       if (isResumed) version = frame.version;
       if (frame.type === "caught_up") {
-        if (!isResumed) listed.clear();
-        items = filling;
+        if (!isResumed) listedItems.clear();
+        items = target;
         version = frame.version;
         isLive = true;
         return [];
       }
       unread = frame.unread ?? unread;
-      const { item, items: states } = /** @type {Told} */ (frame);
+      const { item, items: states } = /** @type {ItemsFrame} */ (frame);
       // Live, what comes back from a snooze in time is unseen and so is new; where somebody ended the
       // snooze, or took it out of the archive, it is not
       const isKnown = item && (isLive ? item.seen_at || find(item.id)?.archived_at : items.has(item.id));
       const isNew = item && isResumed && !isKnown;
-      (item ? [item] : (states ?? [])).forEach(change);
-      for (const id of filling.keys()) if (filling.size > MAX_ITEMS) filling.delete(id);
+      (item ? [item] : (states ?? [])).forEach(applyState);
+      for (const id of target.keys()) if (target.size > MAX_ITEMS) target.delete(id);
       return isNew ? [item] : [];
     },
 
@@ -146,20 +146,20 @@ export function feed(ask) {
      * Go on with what the leader's tab has. What is not complete says nothing new to a feed that
      * was, and the rest of it is not waited for: it comes whole.
      *
-     * @param {FeedState} theirs
+     * @param {FeedState} leaderState
      * @param {boolean} isComplete
      * @returns {Item[]}  what was not here before; nothing where nothing was
      */
-    adopt(theirs, isComplete) {
+    adopt(leaderState, isComplete) {
       const before = items;
-      const isSame = epoch === theirs.epoch;
+      const isSame = epoch === leaderState.epoch;
       const seen = (isSame ? version : undefined) ?? Infinity;
       if (isComplete || version === undefined) {
-        if (!isSame) listed.clear();
-        ({ items, version, epoch, unread } = theirs);
+        if (!isSame) listedItems.clear();
+        ({ items, version, epoch, unread } = leaderState);
       }
-      aheadMs = theirs.aheadMs ?? 0;
-      filling = isComplete ? items : null;
+      aheadMs = leaderState.aheadMs ?? 0;
+      target = isComplete ? items : null;
       isLive = isComplete;
       return [...items.values()].filter((item) => item.version > seen && !before.has(item.id));
     },

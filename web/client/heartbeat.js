@@ -1,4 +1,4 @@
-import { LOOK_EVERY_MS, PONG_WITHIN_MS, QUIET_MS_A_HEARTBEAT_S, SLEPT_MS } from "./limits.js";
+import { CHECK_EVERY_MS, PONG_TIMEOUT_MS, SILENCE_MS_PER_HEARTBEAT_S, SLEEP_THRESHOLD_MS } from "./limits.js";
 
 /**
  * Notices a connection that died without a word: a silence of one and a half heartbeats is asked
@@ -8,33 +8,33 @@ import { LOOK_EVERY_MS, PONG_WITHIN_MS, QUIET_MS_A_HEARTBEAT_S, SLEPT_MS } from 
  *
  * @param {ReturnType<typeof import("./timer.js").timer>} next  for this alone, stopped by its giver
  * @param {() => void} ping
- * @param {() => void} dead
+ * @param {() => void} onDead
  * @returns what to call when something came, and when there is reason to doubt
  */
-export function heartbeat(next, ping, dead) {
-  let quietMs = 0;
+export function heartbeat(next, ping, onDead) {
+  let silenceLimitMs = 0;
   let heardAt = 0;
 
-  function look(due = Infinity) {
+  function check(due = Infinity) {
     const now = Date.now();
-    const left = heardAt + quietMs - now;
-    const wait = Math.min(left, LOOK_EVERY_MS);
-    if (left <= 0 || left > quietMs || now - due > SLEPT_MS) probe();
-    else next(wait, () => look(now + wait));
+    const left = heardAt + silenceLimitMs - now;
+    const wait = Math.min(left, CHECK_EVERY_MS);
+    if (left <= 0 || left > silenceLimitMs || now - due > SLEEP_THRESHOLD_MS) probe();
+    else next(wait, () => check(now + wait));
   }
 
   /** Ask now: there is reason to doubt. */
   function probe() {
-    next(PONG_WITHIN_MS, dead);
+    next(PONG_TIMEOUT_MS, onDead);
     ping();
   }
 
   /** Something came. @param {number} heartbeatS  as the server's `welcome` says */
-  function heard(heartbeatS) {
-    quietMs = heartbeatS * QUIET_MS_A_HEARTBEAT_S;
+  function onHeartbeat(heartbeatS) {
+    silenceLimitMs = heartbeatS * SILENCE_MS_PER_HEARTBEAT_S;
     heardAt = Date.now();
-    look();
+    check();
   }
 
-  return /** @type {const} */ ([heard, probe]);
+  return /** @type {const} */ ([onHeartbeat, probe]);
 }

@@ -1,8 +1,8 @@
-import { answer, given } from "./commands.js";
+import { settleCommand, registerCommand } from "./commands.js";
 import { connection } from "./connection.js";
 import { ClarionError } from "./errors.js";
 import { feed } from "./feed.js";
-import { hoped, hopedCount } from "./hopes.js";
+import { withPending, pendingUnreadCount } from "./optimistic.js";
 import { ACKNOWLEDGE_AFTER_MS } from "./limits.js";
 import { liveUrl } from "./platform.js";
 import { isShut, REVOKED } from "./protocol.js";
@@ -33,42 +33,43 @@ const RESTORED = "The inbox was restored from a backup.";
  */
 export function live({ token, url: place = "/v1/live", share = true, backoff }, emit) {
   const url = liveUrl(place);
-  const tokens = tokenSource(token, url, (error) => link.judge(error));
-  const ours = feed(ask);
+  const tokens = tokenSource(token, url, (error) => link.fail(error));
+  const ownFeed = feed(sayHello);
   /** @type {import("./commands.js").Pending} */
   const pending = new Map();
   /** @type {StateChange} */
   let state = { state: "idle" };
   /** @type {unknown} */
-  let acknowledging;
+  let acknowledgeTimer;
   /** @type {string | undefined} */
   let epoch;
 
-  const others = tabs(share, handle, (frame) => (frame.type === "hello" ? sync() : send(frame)));
-  const link = connection({ url, tokens, backoff, others }, ask, hear, enter);
+  const group = tabs(share, applyFrame, (frame) => (frame.type === "hello" ? postSync() : send(frame)));
+  const link = connection({ url, tokens, backoff, group }, sayHello, onServerFrame, setState);
 
-  const publish = publisher({ url, tokens, backoff }, unpublished, handle);
+  const publish = publisher({ url, tokens, backoff }, pendingPublishes, applyFrame);
 
-  const changed = () => emit("change");
+  const emitChange = () => emit("change");
   const isLive = () => state.state === "live";
-  const sync = () => others.post({ type: "sync", feed: ours.state(), change: state, issuedAt: tokens.issuedAt() });
-  const hope = (/** @type {Item} */ item) => hoped(item, pending);
-  const over = () => new ClarionError(state.code ?? "disconnected", state.detail ?? "Not connected.");
+  const postSync = () =>
+    group.post({ type: "sync", feed: ownFeed.state(), change: state, issuedAt: tokens.issuedAt() });
+  const withPendingCommands = (/** @type {Item} */ item) => withPending(item, pending);
+  const closedError = () => new ClarionError(state.code ?? "disconnected", state.detail ?? "Not connected.");
 
   /**
    * Say what we have, and hear what we miss: from the server or the leader, whichever is there.
    *
-   * @param {boolean} [isOld]  as `feed.hello`
+   * @param {boolean} [isOld]  as in `feed.hello`
    */
-  function ask(isOld) {
-    link.send(ours.hello(isOld));
-    others.join();
+  function sayHello(isOld) {
+    link.send(ownFeed.hello(isOld));
+    group.sync();
   }
 
   /** In a history that was restored, up to a version means other items. */
-  function compare() {
+  function checkEpoch() {
     const known = epoch;
-    ({ epoch } = ours.state());
+    ({ epoch } = ownFeed.state());
     if (!known || !epoch || known === epoch) return;
     for (const [frame, settle] of pending) {
       if ("up_to" in frame && frame.up_to && pending.delete(frame)) settle(new ClarionError("reset", RESTORED));
@@ -76,35 +77,35 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
   }
 
   /** A replay is told whole, when it is over. @param {import("./frames.js").ServerFrame} frame */
-  function hear(frame) {
+  function onServerFrame(frame) {
     if (/** @type {TabFrame} */ (frame).type === "sync") return; // is among tabs
-    if (isLive()) others.post(frame);
-    handle(frame);
+    if (isLive()) group.post(frame);
+    applyFrame(frame);
   }
 
   /** From the server, or from the leader. @param {TabFrame} frame */
-  function handle(frame) {
+  function applyFrame(frame) {
     if (frame.type === "sync") {
       const { feed, change, issuedAt } = frame;
-      if (change.state === "refused") return concerns(change, issuedAt) && link.end(change);
-      const arrived = ours.adopt(feed, change.state === "live");
-      compare();
-      enter(change);
-      tell(arrived, true);
+      if (change.state === "refused") return isConcerned(change, issuedAt) && link.end(change);
+      const arrived = ownFeed.adopt(feed, change.state === "live");
+      checkEpoch();
+      setState(change);
+      emitArrivals(arrived, true);
     } else if (frame.type === "ok" || frame.type === "error") {
       const error = frame.type === "error" && new ClarionError(frame.code, frame.detail);
-      if (answer(pending, frame.ref, error)) changed();
+      if (settleCommand(pending, frame.ref, error)) emitChange();
       else if (error && frame.ref == null) {
-        if (error.code === "invalid" && epoch && !isLive()) ask(true);
+        if (error.code === "invalid" && epoch && !isLive()) sayHello(true);
         else emit("error", error);
       }
     } else {
-      const arrived = ours.take(/** @type {FeedFrame} */ (frame));
+      const arrived = ownFeed.apply(/** @type {FeedFrame} */ (frame));
       if (!arrived) return;
-      compare();
-      tell(arrived, !isLive());
-      if (frame.type === "caught_up") enter({ state: "live" });
-      if (others.leads()) acknowledging ||= setTimeout(acknowledge, ACKNOWLEDGE_AFTER_MS);
+      checkEpoch();
+      emitArrivals(arrived, !isLive());
+      if (frame.type === "caught_up") setState({ state: "live" });
+      if (group.isLeader()) acknowledgeTimer ||= setTimeout(acknowledge, ACKNOWLEDGE_AFTER_MS);
     }
   }
 
@@ -115,52 +116,52 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
    * @param {StateChange} change
    * @param {number} [issuedAt]
    */
-  function concerns({ code }, issuedAt) {
+  function isConcerned({ code }, issuedAt) {
     return code === REVOKED && !((tokens.issuedAt() ?? 0) > (issuedAt ?? Infinity));
   }
 
   /** @param {Item[]} arrived @param {boolean} replayed */
-  function tell(arrived, replayed) {
+  function emitArrivals(arrived, replayed) {
     for (const item of arrived) emit("notification", { item, replayed });
-    changed();
+    emitChange();
   }
 
   /** What this page has handled, for the history: the last version only. */
   function acknowledge() {
-    acknowledging = 0;
-    const { version } = ours.state();
+    acknowledgeTimer = 0;
+    const { version } = ownFeed.state();
     if (version) send({ type: "ack", version });
   }
 
   /** What cannot be sent now is sent when the feed is live. @param {ClientFrame} frame */
   function send(frame) {
-    if (others.leads()) isLive() && link.send(frame);
-    else if (frame.type !== "publish") others.post(frame);
+    if (group.isLeader()) isLive() && link.send(frame);
+    else if (frame.type !== "publish") group.post(frame);
     else if (isLive()) publish(frame);
   }
 
   /** What waits for an answer, where another tab's connection is there for all else. */
-  function unpublished() {
-    const frames = others.leads() ? [] : [...pending.keys()];
+  function pendingPublishes() {
+    const frames = group.isLeader() ? [] : [...pending.keys()];
     return /** @type {PublishFrame[]} */ (frames.filter(({ type }) => type === "publish"));
   }
 
   /** @param {StateChange} change */
-  function enter(change) {
+  function setState(change) {
     const isNew = change.state !== state.state;
     state = change;
     if (isShut(change)) {
-      ours.forget();
-      changed();
+      ownFeed.clear();
+      emitChange();
     }
-    if (others.leads() && (link.isOn() || change.code === REVOKED)) sync();
+    if (group.isLeader() && (link.isOn() || change.code === REVOKED)) postSync();
     if (!isNew) return;
     if (isLive()) pending.forEach((_, frame) => send(frame));
     if (!link.isOn()) {
-      others.leave();
-      pending.forEach((settle) => settle(over()));
+      group.leave();
+      pending.forEach((settle) => settle(closedError()));
       pending.clear();
-      changed();
+      emitChange();
     }
     emit("state", change);
     if (isShut(change)) emit(/** @type {"refused"} */ (change.state), change);
@@ -170,19 +171,19 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
     url,
     tokens,
     link,
-    feed: ours,
+    feed: ownFeed,
     state: () => state,
 
     /** Items, the newest first, with what commands will have done. */
-    items: () => [...ours.state().items.values()].map(hope).sort(newestFirst),
+    items: () => [...ownFeed.state().items.values()].map(withPendingCommands).sort(newestFirst),
 
     /** @param {string} id */
     item(id) {
-      const item = ours.item(id);
-      return item && hope(item);
+      const item = ownFeed.item(id);
+      return item && withPendingCommands(item);
     },
 
-    unread: () => hopedCount(ours.state(), ours.held(), pending),
+    unread: () => pendingUnreadCount(ownFeed.state(), ownFeed.all(), pending),
 
     /**
      * @param {Command} command
@@ -190,9 +191,9 @@ export function live({ token, url: place = "/v1/live", share = true, backoff }, 
      */
     issue: (command) =>
       new Promise((resolve, reject) => {
-        if (!link.isOn()) throw over();
-        send(given(pending, command, (error) => (error ? reject(error) : resolve())));
-        changed();
+        if (!link.isOn()) throw closedError();
+        send(registerCommand(pending, command, (error) => (error ? reject(error) : resolve())));
+        emitChange();
       }),
   };
 }

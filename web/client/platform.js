@@ -5,30 +5,30 @@
 
 /**
  * @template T
- * @param {() => T} look  may throw
+ * @param {() => T} read  may throw
  * @returns {T | undefined}
  */
-function attempt(look) {
+function tryOrUndefined(read) {
   try {
-    return look();
+    return read();
   } catch {
     return undefined;
   }
 }
 
 /** Only where it says so. */
-export const isOffline = () => attempt(() => navigator.onLine) === false;
+export const isOffline = () => tryOrUndefined(() => navigator.onLine) === false;
 
-export const isHidden = () => attempt(() => document.hidden) === true;
+export const isHidden = () => tryOrUndefined(() => document.hidden) === true;
 
 /** None in pages that are not secure. */
-export const locks = () => attempt(() => navigator.locks);
+export const locks = () => tryOrUndefined(() => navigator.locks);
 
 /** @param {string} name */
-export const openChannel = (name) => attempt(() => new BroadcastChannel(name));
+export const openChannel = (name) => tryOrUndefined(() => new BroadcastChannel(name));
 
 /** @param {string} url */
-export const openSocket = (url) => attempt(() => new WebSocket(url, "clarion.v1"));
+export const openSocket = (url) => tryOrUndefined(() => new WebSocket(url, "clarion.v1"));
 
 /**
  * The live endpoint as a WebSocket's address; nothing where a page has no address to start from, as
@@ -38,7 +38,7 @@ export const openSocket = (url) => attempt(() => new WebSocket(url, "clarion.v1"
  */
 export function liveUrl(place) {
   for (const base of [() => location.href, () => document.baseURI, () => location.origin]) {
-    const url = attempt(() => new URL(place, attempt(base)).href) ?? "";
+    const url = tryOrUndefined(() => new URL(place, tryOrUndefined(base)).href) ?? "";
     if (/^(http|ws)s?:/.test(url)) return url.replace(/^http/, "ws");
   }
   return "";
@@ -46,7 +46,7 @@ export function liveUrl(place) {
 
 /** A random UUID; `crypto.randomUUID` is for secure pages only. */
 export function uuid() {
-  const byte = () => attempt(() => crypto.getRandomValues(new Uint8Array(1))[0]) ?? Math.random() * 256;
+  const byte = () => tryOrUndefined(() => crypto.getRandomValues(new Uint8Array(1))[0]) ?? Math.random() * 256;
   /** @param {any} digit */
   const drawn = (digit) => (digit ^ (byte() & (15 >> (digit / 4)))).toString(16);
   return "10000000-1000-4000-8000-100000000000".replace(/[018]/g, drawn);

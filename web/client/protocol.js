@@ -4,10 +4,10 @@
 export const isShut = ({ state }) => state === "refused" || state === "signed-out";
 
 /** Of those that bear versions, the ones that this client knows. @param {{type: string}} frame */
-export const isOfFeed = ({ type }) => ["notification", "changed", "caught_up"].includes(type);
+export const isFeedFrame = ({ type }) => ["notification", "changed", "caught_up"].includes(type);
 
 /** What is no frame is passed over, as one of a type that is not known. @param {string} data */
-export function parsed(data) {
+export function parseFrame(data) {
   try {
     return JSON.parse(data) ?? {};
   } catch {
@@ -21,7 +21,7 @@ export function parsed(data) {
  *
  * @param {unknown} value
  */
-export const json = (value) =>
+export const serialize = (value) =>
   JSON.stringify(
     value,
     /** @this {any} */ function (key, said) {
@@ -51,7 +51,7 @@ const REFUSED = "The server refuses this page.";
  * Where it is of no use to come back as before: a sentence, by the server's word or else the close
  * code. @type {Record<string | number, string>}
  */
-export const FINAL = {
+export const TERMINAL_CODES = {
   1002: REFUSED,
   1003: REFUSED,
   1007: REFUSED,

@@ -11,15 +11,15 @@ import { tabs } from "./tabs.js";
  * Publishes where another tab leads: the right to is this tab's, so is the connection, for as long as
  * it takes. What is not answered is sent again; it bears an id.
  *
- * @param {Omit<import("./connection.js").ConnectionOptions, "others">} options
+ * @param {Omit<import("./connection.js").ConnectionOptions, "group">} options
  * @param {() => PublishFrame[]} waiting  what has no answer and is not another connection's to send
  * @param {(answer: Answer) => void} answer
  * @returns {(frame: PublishFrame) => void}
  */
 export function publisher(options, waiting, answer) {
   let isOpen = false;
-  const others = tabs(false, Boolean, Boolean); // of no other tab's concern
-  const link = connection({ ...options, others }, sendAll, hear, enter);
+  const group = tabs(false, Boolean, Boolean); // of no other tab's concern
+  const link = connection({ ...options, group }, sendAll, onFrame, setState);
   const end = () => link.end({ state: "closed" });
 
   function sendAll() {
@@ -34,13 +34,13 @@ export function publisher(options, waiting, answer) {
   }
 
   /** @param {import("./frames.js").ServerFrame} frame */
-  function hear(frame) {
+  function onFrame(frame) {
     if (frame.type === "ok" || frame.type === "error") answer(frame);
     endWhenDone();
   }
 
   /** @param {import("./connection.js").StateChange} change */
-  function enter({ state, code = state, detail = code }) {
+  function setState({ state, code = state, detail = code }) {
     isOpen = false;
     if (!isShut({ state })) return;
     for (const { ref } of waiting()) answer({ type: "error", ref, code, detail });

@@ -1,12 +1,12 @@
 import { ClarionError } from "./errors.js";
-import { ANSWER_WITHIN_MS } from "./limits.js";
-import { isShut, json, NO_ADDRESS } from "./protocol.js";
+import { RESPONSE_TIMEOUT_MS } from "./limits.js";
+import { isShut, serialize, NO_ADDRESS } from "./protocol.js";
 
 /**
  * A call beside the live feed, with the page's token; a token that is refused is replaced once.
  *
  * @param {string} url  of the live endpoint; the others are its neighbours
- * @param {Pick<import("./tokens.js").TokenSource, "current" | "drop">} tokens
+ * @param {Pick<import("./tokens.js").TokenSource, "current" | "clear">} tokens
  * @param {string} path  beside the live endpoint
  * @param {unknown} [body]  to post; what has none is a GET
  * @param {string} [key]  of a command, which is carried out once however often it is sent
@@ -15,15 +15,15 @@ import { isShut, json, NO_ADDRESS } from "./protocol.js";
 export async function call(url, tokens, path, body, key) {
   if (!url) throw new ClarionError("no_address", NO_ADDRESS);
   const address = new URL(path, url.replace(/^ws/, "http"));
-  let answer = await ask(address, await tokens.current(), body, key);
+  let answer = await request(address, await tokens.current(), body, key);
   if (answer.status === 401) {
-    tokens.drop();
-    answer = await ask(address, await tokens.current(), body, key);
+    tokens.clear();
+    answer = await request(address, await tokens.current(), body, key);
   }
   const said = await answer.json().catch(() => (answer.ok ? unreachable() : {}));
   if (answer.ok) return said;
   const detail = said.detail ?? `The server answered ${answer.status}.`;
-  throw new ClarionError(said.code ?? "failed", detail, againInMs(answer));
+  throw new ClarionError(said.code ?? "failed", detail, retryAfterMs(answer));
 }
 
 /**
@@ -32,7 +32,7 @@ export async function call(url, tokens, path, body, key) {
  *
  * @param {Response} answer
  */
-function againInMs({ status, headers }) {
+function retryAfterMs({ status, headers }) {
   if (status < 500 && ![408, 425, 429].includes(status)) return;
   const said = headers.get("retry-after") ?? "";
   return Math.max(0, +said * 1_000 || Date.parse(said) - Date.now() || 0);
@@ -49,15 +49,15 @@ export async function list(live, { state = "inbox", category, cursor, limit = 50
   const query = new URLSearchParams({ state, limit: `${limit}` });
   if (category) query.set("category", category);
   if (cursor) query.set("cursor", cursor);
-  const ask = () => call(live.url, live.tokens, `inbox?${query}`);
-  let page = await ask();
+  const request = () => call(live.url, live.tokens, `inbox?${query}`);
+  let page = await request();
   // One of another history may be older than ours, and what it has may be gone
   const { epoch } = live.feed.state();
-  if (epoch && page.epoch !== epoch) page = await ask();
+  if (epoch && page.epoch !== epoch) page = await request();
   const { code = "closed", detail } = live.state();
   if (isShut(live.state())) throw new ClarionError(code, detail); // while it was under way
   const { items, next_cursor } = page;
-  items.forEach(live.feed.keep);
+  items.forEach(live.feed.track);
   return { items, next_cursor };
 }
 
@@ -67,14 +67,14 @@ export async function list(live, { state = "inbox", category, cursor, limit = 50
  * @param {unknown} body
  * @param {string} [key]
  */
-function ask(address, token, body, key) {
+function request(address, token, body, key) {
   /** @type {Record<string, string>} */
   const headers = { authorization: `Bearer ${token}` };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (key) headers["idempotency-key"] = key;
   const method = body === undefined ? "GET" : "POST";
-  const signal = AbortSignal.timeout?.(ANSWER_WITHIN_MS);
-  return fetch(address, { method, headers, body: json(body), signal }).catch(unreachable);
+  const signal = AbortSignal.timeout?.(RESPONSE_TIMEOUT_MS);
+  return fetch(address, { method, headers, body: serialize(body), signal }).catch(unreachable);
 }
 
 /** @returns {never} */

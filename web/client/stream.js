@@ -1,14 +1,14 @@
 import { ClarionError } from "./errors.js";
 import {
-  COMMAND_AGAIN_MS,
-  COMMAND_AGAIN_WITHIN_MS,
+  COMMAND_RETRY_MS,
+  COMMAND_RETRY_WITHIN_MS,
   COMMAND_ATTEMPTS,
-  POLLS_SOON,
+  FAST_POLLS,
   POLL_EVERY_MS,
-  POLL_SOON_MS,
-  QUIET_MS_A_HEARTBEAT_S,
+  FAST_POLL_MS,
+  SILENCE_MS_PER_HEARTBEAT_S,
 } from "./limits.js";
-import { ABNORMAL, TOKEN_REFUSED, isOfFeed, json, parsed } from "./protocol.js";
+import { ABNORMAL, TOKEN_REFUSED, isFeedFrame, serialize, parseFrame } from "./protocol.js";
 import { call } from "./rest.js";
 import { timer } from "./timer.js";
 
@@ -17,7 +17,7 @@ import { timer } from "./timer.js";
  * @typedef {import("./frames.js").ServerFrame} ServerFrame
  */
 
-const CHANGE_WITHIN_MS = 2_000;
+const CHANGE_TIMEOUT_MS = 2_000;
 
 /**
  * What a WebSocket would be where none comes through: server-sent events one way, REST the other. An
@@ -27,27 +27,27 @@ const CHANGE_WITHIN_MS = 2_000;
  * stream must not hold one each: they look in turns what is new.
  *
  * @param {string} url
- * @param {boolean} isHeld  else it is closed when all is told, and opened again after a while
+ * @param {boolean} isPersistent  else it is closed when all is told, and opened again after a while
  * @returns {Link}
  */
-export function openStream(url, isHeld) {
+export function openStream(url, isPersistent) {
   /** @type {EventSource | undefined} */
-  let source;
+  let eventSource;
   let token = "";
-  let isOver = false;
-  let reached = 0;
+  let isClosed = false;
+  let lastVersion = 0;
   let heardAt = 0;
-  let quietMs = Infinity;
+  let silenceLimitMs = Infinity;
   /** @type {string | undefined} */
-  let history;
-  let isResting = false;
-  let soon = 0;
-  const next = timer();
+  let lastEpoch;
+  let isPolling = false;
+  let fastPollsLeft = 0;
+  const pollTimer = timer();
   /** Answers that wait for what they have changed. @type {Map<() => void, number>} */
-  const early = new Map();
+  const waitingAnswers = new Map();
   /** Of the commands, which are carried out one after the other. @type {Promise<void>} */
-  let last = Promise.resolve();
-  const tokens = { current: async () => token, drop() {} };
+  let commandQueue = Promise.resolve();
+  const tokens = { current: async () => token, clear() {} };
 
   /** @type {Link} */
   const link = {
@@ -57,91 +57,91 @@ export function openStream(url, isHeld) {
     send(text) {
       /** @type {import("./frames.js").ClientFrame} */
       const frame = JSON.parse(text);
-      if ("ref" in frame) soon = POLLS_SOON;
-      if ("ref" in frame && isResting) rest();
-      if (frame.type === "hello") void listen(frame);
+      if ("ref" in frame) fastPollsLeft = FAST_POLLS;
+      if ("ref" in frame && isPolling) closeUntilNextPoll();
+      if (frame.type === "hello") void openEventSource(frame);
       else if (frame.type === "auth") token = frame.token;
-      else if (frame.type === "ping") answerPing();
-      else if (frame.type !== "ack") last = last.then(() => carryOut(frame));
+      else if (frame.type === "ping") onPing();
+      else if (frame.type !== "ack") commandQueue = commandQueue.then(() => execute(frame));
     },
     close() {
-      isOver = true;
-      next();
-      source?.close();
+      isClosed = true;
+      pollTimer();
+      eventSource?.close();
     },
   };
 
   /** As from the server. @param {ServerFrame} frame */
-  function say(frame) {
-    if (!isOver) link.onmessage?.({ data: json(frame) });
+  function emitFrame(frame) {
+    if (!isClosed) link.onmessage?.({ data: serialize(frame) });
   }
 
   /** @param {number} code @param {string} reason */
-  function end(code, reason) {
-    if (!isOver) link.onclose?.({ code, reason });
+  function emitClose(code, reason) {
+    if (!isClosed) link.onclose?.({ code, reason });
   }
 
   /** Where it was the token, this link is over and says nothing more. @param {any} error */
-  function failed({ code }) {
-    if (/^token_/.test(code)) end(TOKEN_REFUSED, code);
+  function onCallError({ code }) {
+    if (/^token_/.test(code)) emitClose(TOKEN_REFUSED, code);
   }
 
   /** The server cannot be asked this way: it counts what it has said by itself. */
-  function answerPing() {
-    if (Math.abs(Date.now() - heardAt) < quietMs) say({ type: "pong" });
+  function onPing() {
+    if (Math.abs(Date.now() - heardAt) < silenceLimitMs) emitFrame({ type: "pong" });
   }
 
-  function beat() {
+  function onHeartbeat() {
     heardAt = Date.now();
-    say({ type: "pong" });
+    emitFrame({ type: "pong" });
   }
 
   /** @param {string} data */
-  function hear(data) {
+  function onEvent(data) {
     heardAt = Date.now();
     link.onmessage?.({ data });
-    const frame = parsed(data);
+    const frame = parseFrame(data);
     if (frame.type === "welcome") {
-      quietMs = frame.heartbeat_s * QUIET_MS_A_HEARTBEAT_S;
-      reached = 0;
-      history = frame.epoch;
-    } else if (isOfFeed(frame)) reached = Math.max(reached, frame.version ?? 0);
-    for (const [answer, version] of early) if (version <= reached) answer();
-    if (frame.type === "caught_up" && !isHeld) rest();
+      silenceLimitMs = frame.heartbeat_s * SILENCE_MS_PER_HEARTBEAT_S;
+      lastVersion = 0;
+      lastEpoch = frame.epoch;
+    } else if (isFeedFrame(frame)) lastVersion = Math.max(lastVersion, frame.version ?? 0);
+    for (const [answer, version] of waitingAnswers) if (version <= lastVersion) answer();
+    if (frame.type === "caught_up" && !isPersistent) closeUntilNextPoll();
   }
 
-  function rest() {
-    source?.close();
-    isResting = true;
-    const again = () => void listen({ type: "hello", since: reached, epoch: history });
-    next(soon-- > 0 ? POLL_SOON_MS : POLL_EVERY_MS, again);
+  function closeUntilNextPoll() {
+    eventSource?.close();
+    isPolling = true;
+    const again = () => void openEventSource({ type: "hello", since: lastVersion, epoch: lastEpoch });
+    pollTimer(fastPollsLeft-- > 0 ? FAST_POLL_MS : POLL_EVERY_MS, again);
   }
 
   /** @param {import("./frames.js").Hello} hello */
-  async function listen({ since, epoch }) {
-    source?.close();
-    next();
-    isResting = false;
+  async function openEventSource({ since, epoch }) {
+    eventSource?.close();
+    pollTimer();
+    isPolling = false;
     try {
       const { ticket } = await call(url, tokens, "tickets", {});
-      if (isOver) return;
+      if (isClosed) return;
       const { search } = new URL(url);
       const address = new URL(`live/sse${search}`, url.replace(/^ws/, "http"));
       address.searchParams.set("ticket", ticket);
       if (since !== undefined) address.searchParams.set("since", `${since}`);
       if (epoch) address.searchParams.set("epoch", epoch);
-      source = new EventSource(address);
-      source.onmessage = ({ data }) => hear(data);
-      source.addEventListener("heartbeat", beat);
-      source.addEventListener("close", ({ data }) => {
+      eventSource = new EventSource(address);
+      eventSource.onmessage = ({ data }) => onEvent(data);
+      eventSource.addEventListener("heartbeat", onHeartbeat);
+      eventSource.addEventListener("close", ({ data }) => {
         const { code, reason } = JSON.parse(data);
-        end(code, reason);
+        emitClose(code, reason);
       });
       // By itself it would come back with a ticket that is spent
-      source.onerror = () => end(ABNORMAL, "");
+      eventSource.onerror = () => emitClose(ABNORMAL, "");
     } catch (error) {
-      failed(error);
-      end(ABNORMAL, "");
+      onCallError(error);
+      emitClose(ABNORMAL, "");
     }
   }
 
@@ -151,19 +151,19 @@ export function openStream(url, isHeld) {
    *
    * @param {import("./frames.js").CommandFrame} frame
    */
-  async function carryOut({ ref, type, key, ...body }) {
-    for (let attempt = 1; !isOver; attempt++) {
+  async function execute({ ref, type, key, ...body }) {
+    for (let attempt = 1; !isClosed; attempt++) {
       try {
         if (type === "publish") throw new ClarionError("unsupported", "Publishing needs a WebSocket.");
         const { version = 0 } = await call(url, tokens, `inbox/${type}`, body, key);
         return answerAfter(version, { type: "ok", ref });
       } catch (error) {
-        failed(error);
+        onCallError(error);
         const { code, message, againInMs = Infinity } = /** @type {ClarionError} */ (error);
-        if (againInMs > COMMAND_AGAIN_WITHIN_MS || attempt >= COMMAND_ATTEMPTS) {
-          return say({ type: "error", ref, code, detail: message });
+        if (againInMs > COMMAND_RETRY_WITHIN_MS || attempt >= COMMAND_ATTEMPTS) {
+          return emitFrame({ type: "error", ref, code, detail: message });
         }
-        const waitMs = Math.max(againInMs, COMMAND_AGAIN_MS * 2 ** (attempt - 1));
+        const waitMs = Math.max(againInMs, COMMAND_RETRY_MS * 2 ** (attempt - 1));
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
@@ -172,13 +172,13 @@ export function openStream(url, isHeld) {
   /** The answer comes after what it has changed. @param {number} version @param {ServerFrame} ok */
   function answerAfter(version, ok) {
     const answer = () => {
-      if (early.delete(answer)) say(ok);
+      if (waitingAnswers.delete(answer)) emitFrame(ok);
     };
-    early.set(answer, version);
-    if (version <= reached) answer();
-    else setTimeout(answer, CHANGE_WITHIN_MS);
+    waitingAnswers.set(answer, version);
+    if (version <= lastVersion) answer();
+    else setTimeout(answer, CHANGE_TIMEOUT_MS);
   }
 
-  queueMicrotask(() => isOver || link.onopen?.({}));
+  queueMicrotask(() => isClosed || link.onopen?.({}));
   return link;
 }

@@ -1,4 +1,4 @@
-import { LAST_WORDS_MS, LEADER_ANSWERS_WITHIN_MS, LEADER_QUIET_MS } from "./limits.js";
+import { LOCK_RELEASE_DELAY_MS, LEADER_TIMEOUT_MS, LEADER_SILENCE_MS } from "./limits.js";
 import { isHidden, locks, openChannel } from "./platform.js";
 import { timer } from "./timer.js";
 
@@ -14,43 +14,43 @@ import { timer } from "./timer.js";
  * it up; one that a person's visible tab cannot reach, because its page is frozen, loses it. Where a
  * browser has no locks or refuses what tabs agree by, each tab has a connection of its own.
  *
- * @param {boolean} share  else this tab leads nobody but itself
- * @param {(frame: TabFrame) => void} onTold  by the leader, from its first `sync` on
+ * @param {boolean} isShared  else this tab leads nobody but itself
+ * @param {(frame: TabFrame) => void} onLeaderFrame  by the leader, from its first `sync` on
  * @param {(frame: ClientFrame) => void} onRequest  of a follower
  */
-export function tabs(share, onTold, onRequest) {
+export function tabs(isShared, onLeaderFrame, onRequest) {
   /** @type {BroadcastChannel | null} */
   let channel = null;
   let name = "";
-  let leads = false;
+  let isLeader = false;
   let isCandidate = false;
-  let isTold = false;
+  let isFollowing = false;
   let isRefused = false;
   /** Of the leader that is followed; each has a higher one than those before. */
   let term = 0;
   /** Of a leader that was told of a higher one. */
-  let told = 0;
+  let notifiedTerm = 0;
   /** Lets go of the lock. @type {(nothing: void) => void} */
   let release = () => {};
   /** @type {(nothing: void) => void} */
-  let admitted;
+  let onLeadership;
   /** @type {() => void} */
-  let deposed;
-  const silence = timer();
+  let onLeadershipLost;
+  const silenceTimer = timer();
 
   /** @param {TabFrame | ClientFrame} frame */
   const post = (frame) => {
     try {
-      channel?.postMessage({ frame, by: leads && term, term });
+      channel?.postMessage({ frame, by: isLeader && term, term });
     } catch (error) {
       if (/** @type {Error} */ (error).name === "DataCloneError") throw error; // the page's own data
-      alone();
+      goSolo();
     }
   };
 
   /** @param {MessageEvent<{frame: any, by: any, term?: number}>} message */
-  function heard({ data: { frame, by, term: known = 0 } }) {
-    if (!leads) return by && follow(frame, by);
+  function onMessage({ data: { frame, by, term: known = 0 } }) {
+    if (!isLeader) return by && follow(frame, by);
     if (by) return;
     if (known > term) {
       // The clock was set back since a leader before this one
@@ -63,95 +63,95 @@ export function tabs(share, onTold, onRequest) {
 
   /** @param {TabFrame} frame @param {number} by */
   function follow(frame, by) {
-    if (by < term && by !== told) {
+    if (by < term && by !== notifiedTerm) {
       // It was replaced while it was frozen and does not know yet; or its clock was set back, and with
       // this it learns of a higher term
-      told = by;
+      notifiedTerm = by;
       post({ type: "hello" });
     }
     if (frame.type === "sync" && by > term) term = by;
     if (by !== term) return;
-    isTold = true;
-    silence(LEADER_QUIET_MS, watch);
-    onTold(frame);
+    isFollowing = true;
+    silenceTimer(LEADER_SILENCE_MS, checkLeader);
+    onLeaderFrame(frame);
   }
 
   /** A hidden tab asks when it is shown. */
-  function watch() {
-    if (!isHidden()) ask({ type: "ping" });
+  function checkLeader() {
+    if (!isHidden()) askLeader({ type: "ping" });
   }
 
   /** A leader that does not answer is replaced. @param {ClientFrame} frame */
-  function ask(frame) {
+  function askLeader(frame) {
     post(frame);
-    silence(LEADER_ANSWERS_WITHIN_MS, () => {
+    silenceTimer(LEADER_TIMEOUT_MS, () => {
       if (!isCandidate) return;
-      request({ steal: true });
-      silence(LEADER_ANSWERS_WITHIN_MS, alone); // a browser that has locks and gives none
+      requestLock({ steal: true });
+      silenceTimer(LEADER_TIMEOUT_MS, goSolo); // a browser that has locks and gives none
     });
   }
 
   /** Ask the leader for all there is. */
-  function join() {
-    if (channel && !leads) ask({ type: "hello" });
+  function sync() {
+    if (channel && !isLeader) askLeader({ type: "hello" });
   }
 
   /** @param {LockOptions} options */
-  async function request(options) {
+  async function requestLock(options) {
     try {
-      await locks()?.request(name, options, lead);
+      await locks()?.request(name, options, becomeLeader);
     } catch (error) {
       if (!channel) return;
-      if (/** @type {Error} */ (error).name !== "AbortError") return leads || alone();
-      if (!leads) return;
+      if (/** @type {Error} */ (error).name !== "AbortError") return isLeader || goSolo();
+      if (!isLeader) return;
       leave();
-      deposed();
+      onLeadershipLost();
     }
   }
 
   /** Go on without the others: the browser refuses what tabs agree by. */
-  function alone() {
+  function goSolo() {
     isRefused = true;
     channel?.close();
     channel = null;
-    leads = true;
-    isCandidate = isTold = false;
-    silence();
-    admitted();
+    isLeader = true;
+    isCandidate = isFollowing = false;
+    silenceTimer();
+    onLeadership();
   }
 
   /** Until it is released; at once where this tab has left meanwhile, or leads already. */
-  function lead() {
+  function becomeLeader() {
     if (!isCandidate) return;
-    leads = true;
-    isCandidate = isTold = false;
+    isLeader = true;
+    isCandidate = isFollowing = false;
     term = Math.max(Date.now() + Math.random(), term + 1);
-    silence();
-    admitted();
+    silenceTimer();
+    onLeadership();
     return new Promise((resolve) => (release = resolve));
   }
 
   /** Goes on to follow, while another tab leads; a candidate again with `admit`. */
   function resign() {
-    if (!channel || !leads) return;
-    leads = false;
-    setTimeout(release, LAST_WORDS_MS); // what it has said last is heard before another leads
+    if (!channel || !isLeader) return;
+    isLeader = false;
+    setTimeout(release, LOCK_RELEASE_DELAY_MS); // what it has said last is heard before another leads
   }
 
   function leave() {
     resign();
-    leads = isCandidate = isTold = false;
-    silence();
+    isLeader = isCandidate = isFollowing = false;
+    silenceTimer();
     channel?.close();
     channel = null;
   }
 
   return {
     /** Whether the connection is this tab's. */
-    leads: () => leads,
+    isLeader: () => isLeader,
 
     /** Whether it goes on by what another tab hears. */
-    follows: () => isTold,
+    follows: () => isFollowing,
 
     /** Whether it would share, and cannot. */
     isRefused: () => isRefused,
@@ -159,7 +159,7 @@ export function tabs(share, onTold, onRequest) {
     /** To all followers, or to the leader. */
     post,
 
-    join,
+    sync,
     leave,
     resign,
 
@@ -169,20 +169,20 @@ export function tabs(share, onTold, onRequest) {
      * @param {() => void} onDeposed  another tab took this leader's place
      * @returns {Promise<void>}  when this tab leads: say `sync`
      */
-    admit: (feed, waiting, onDeposed) =>
+    elect: (feed, waiting, onDeposed) =>
       new Promise((resolve) => {
-        if (leads) return resolve();
-        admitted = resolve;
-        deposed = onDeposed;
-        if (!share || !feed) return resolve(void (leads = true));
-        if (!locks()) return alone();
+        if (isLeader) return resolve();
+        onLeadership = resolve;
+        onLeadershipLost = onDeposed;
+        if (!isShared || !feed) return resolve(void (isLeader = true));
+        if (!locks()) return goSolo();
         name = feed;
         channel ??= openChannel(name) ?? null;
-        if (!channel) return alone();
-        channel.onmessage = heard;
-        if (!isCandidate) request(waiting);
+        if (!channel) return goSolo();
+        channel.onmessage = onMessage;
+        if (!isCandidate) requestLock(waiting);
         isCandidate = true;
-        if (!isTold) join();
+        if (!isFollowing) sync();
       }),
   };
 }

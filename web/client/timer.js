@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS } from "./limits.js";
+import { MAX_TIMER_MS } from "./limits.js";
 
 /** By a clock that nobody sets; it may stand still while a computer sleeps. */
 export const now = () => performance.now();
@@ -14,6 +14,6 @@ export function timer() {
   let running;
   return (ms, act) => {
     clearTimeout(running);
-    if (ms < LONGEST_TIMER_MS) running = setTimeout(/** @type {any} */ (act), ms);
+    if (ms < MAX_TIMER_MS) running = setTimeout(/** @type {any} */ (act), ms);
   };
 }

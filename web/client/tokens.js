@@ -1,6 +1,6 @@
 import { ClarionError } from "./errors.js";
-import { RENEW_MS_A_LIFE_S, STALE_TOKEN_MS, TOKEN_WITHIN_MS } from "./limits.js";
-import { EXPIRED, NOT_A_TOKEN, SIGNED_OUT, json } from "./protocol.js";
+import { RENEW_MS_PER_LIFETIME_S, STALE_TOKEN_MS, TOKEN_TIMEOUT_MS } from "./limits.js";
+import { EXPIRED, NOT_A_TOKEN, SIGNED_OUT, serialize } from "./protocol.js";
 import { now } from "./timer.js";
 
 /**
@@ -20,9 +20,9 @@ const TOKEN = /^[\w.~+/=-]+$/;
  *
  * @param {TokenOption} option
  * @param {string} url  of the feed
- * @param {(error: unknown) => never} onNone  whoever has asked, for whatever, and however late
+ * @param {(error: unknown) => never} onFailure  whoever has asked, for whatever, and however late
  */
-export function tokenSource(option, url, onNone) {
+export function tokenSource(option, url, onFailure) {
   let token = "";
   /** @type {number | undefined} */
   let issuedAt;
@@ -30,50 +30,50 @@ export function tokenSource(option, url, onNone) {
   let endsAt = 0;
   /** @type {string | undefined} */
   let feed;
-  let asked = 0;
-  let answered = 0;
+  let lastRequest = 0;
+  let lastAnswered = 0;
   /** @type {Promise<string> | null} */
-  let asking = null;
+  let pendingRequest = null;
   /** What the server refused last, by which word, and since when it refuses. */
-  let bad = "";
+  let refusedToken = "";
   let refusal = "";
   let refusedAt = 0;
 
-  async function ask() {
-    const turn = ++asked;
-    const said = checked(typeof option === "function" ? await option() : option);
+  async function requestToken() {
+    const requestNumber = ++lastRequest;
+    const said = validated(typeof option === "function" ? await option() : option);
     const { iat, exp, tenant, sub } = claims(said);
     // As JSON, so that no name can be read as another tenant's
-    const theirs = sub && json(["clarion", url, tenant, sub]);
-    if ((feed ??= theirs) !== theirs) {
+    const name = sub && serialize(["clarion", url, tenant, sub]);
+    if ((feed ??= name) !== name) {
       throw new ClarionError("another_subscriber", "It is somebody else's.");
     }
     // One that comes late is good too, where no newer one is there
-    if (turn > answered) {
+    if (requestNumber > lastAnswered) {
       // A difference, so that a wrong clock on this side does no harm
       const lifeS = exp > iat ? exp - iat : Infinity;
-      answered = turn;
+      lastAnswered = requestNumber;
       token = said;
       issuedAt = iat;
-      renewAt = now() + lifeS * RENEW_MS_A_LIFE_S;
+      renewAt = now() + lifeS * RENEW_MS_PER_LIFETIME_S;
       endsAt = now() + lifeS * 1_000;
     }
     return said;
   }
 
   /** A newer one; rejects with what the callback threw, or where it does not answer in time. */
-  function renewed() {
-    return (asking ??= inTime(ask().catch(onNone)).finally(() => (asking = null)));
+  function renew() {
+    return (pendingRequest ??= withTimeout(requestToken().catch(onFailure)).finally(() => (pendingRequest = null)));
   }
 
   return {
-    renewed,
+    renew,
 
     /** One that is good for all we know. */
-    current: () => (now() < endsAt ? Promise.resolve(token) : renewed()),
+    current: () => (now() < endsAt ? Promise.resolve(token) : renew()),
 
     /** The next `current()` asks again. */
-    drop() {
+    clear() {
       renewAt = endsAt = 0;
     },
 
@@ -88,9 +88,9 @@ export function tokenSource(option, url, onNone) {
      *   come out of a cache, and soon there will be another
      */
     refuse(code) {
-      const isFirst = !bad;
-      const isAnother = bad !== token;
-      bad = token;
+      const isFirst = !refusedToken;
+      const isAnother = refusedToken !== token;
+      refusedToken = token;
       refusal = code;
       refusedAt ||= now();
       renewAt = endsAt = 0;
@@ -101,11 +101,11 @@ export function tokenSource(option, url, onNone) {
     },
 
     /** The word by which it was refused; none where it was not. */
-    refusal: () => (token === bad ? refusal : ""),
+    refusal: () => (token === refusedToken ? refusal : ""),
 
     /** One was accepted, or the page begins anew. */
-    forget() {
-      bad = "";
+    reset() {
+      refusedToken = "";
       refusedAt = 0;
     },
 
@@ -124,14 +124,14 @@ export function tokenSource(option, url, onNone) {
  */
 export function personOf(token) {
   const { tenant, sub } = claims(token ?? "");
-  return sub ? json([tenant, sub]) : (token ?? null);
+  return sub ? serialize([tenant, sub]) : (token ?? null);
 }
 
 /**
  * @param {SomeToken} said
  * @returns {string}
  */
-function checked(said) {
+function validated(said) {
   const token = typeof said === "string" ? said.trim() : said;
   if (!token) throw new ClarionError(SIGNED_OUT, "Nobody is signed in.");
   if (typeof token === "string" && TOKEN.test(token)) return token;
@@ -142,10 +142,10 @@ function checked(said) {
  * @param {Promise<string>} token
  * @returns {Promise<string>}
  */
-function inTime(token) {
+function withTimeout(token) {
   return new Promise((resolve, reject) => {
     const late = () => reject(new Error("The page's token does not come."));
-    const timer = setTimeout(late, TOKEN_WITHIN_MS);
+    const timer = setTimeout(late, TOKEN_TIMEOUT_MS);
     token.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

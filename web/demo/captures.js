@@ -9,8 +9,8 @@ const KEPT = 50;
 const REFRESH_MS = [150, 500, 1_200, 3_000];
 
 const places = {
-  email: { list: must("#emails"), count: must("#email-count"), card: envelope },
-  sms: { list: must("#texts"), count: must("#sms-count"), card: bubble },
+  email: { list: requireElement("#emails"), count: requireElement("#email-count"), card: emailCard },
+  sms: { list: requireElement("#texts"), count: requireElement("#sms-count"), card: smsCard },
 };
 
 /** What email and SMS would have gone out, the newest first. */
@@ -28,10 +28,10 @@ export class Captures {
   /** Something was sent: look now and for a while. */
   expect() {
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers = REFRESH_MS.map((ms) => setTimeout(() => void this.#lookAgain(), ms));
+    this.#timers = REFRESH_MS.map((ms) => setTimeout(() => void this.#refreshQuietly(), ms));
   }
 
-  async #lookAgain() {
+  async #refreshQuietly() {
     try {
       await this.refresh();
     } catch (error) {
@@ -54,7 +54,7 @@ export class Captures {
 }
 
 /** @param {Capture} capture */
-function envelope({ subscriber, recipient, message, captured_at: at }) {
+function emailCard({ subscriber, recipient, message, captured_at: at }) {
   return element(
     "article",
     { class: "envelope" },
@@ -62,7 +62,7 @@ function envelope({ subscriber, recipient, message, captured_at: at }) {
       "header",
       {},
       element("h4", { dir: "auto" }, message.subject ?? ""),
-      moment(at),
+      timeElement(at),
       element("p", {}, "To ", element("b", {}, nameOf(subscriber ?? "")), ` <${recipient}>`),
     ),
     element("p", { class: "text", dir: "auto" }, (message.text ?? "").trim()),
@@ -70,23 +70,23 @@ function envelope({ subscriber, recipient, message, captured_at: at }) {
 }
 
 /** @param {Capture} capture */
-function bubble({ subscriber, recipient, message, captured_at: at }) {
+function smsCard({ subscriber, recipient, message, captured_at: at }) {
   return element(
     "article",
     { class: "bubble" },
     element("p", { class: "text", dir: "auto" }, message.body ?? ""),
-    element("p", { class: "to" }, `${nameOf(subscriber ?? "")} · ${recipient} · `, moment(at)),
+    element("p", { class: "to" }, `${nameOf(subscriber ?? "")} · ${recipient} · `, timeElement(at)),
   );
 }
 
 /** @param {string} at */
-function moment(at) {
+function timeElement(at) {
   const when = new Date(at);
   const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(when);
   return element("time", { datetime: at, title: relativeTime(when, new Date(), "en") }, time);
 }
 
 /** @param {string} selector */
-function must(selector) {
+function requireElement(selector) {
   return /** @type {HTMLElement} */ (document.querySelector(selector));
 }

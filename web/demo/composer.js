@@ -3,7 +3,7 @@ import { PEOPLE } from "./people.js";
 
 /**
  * @typedef {Record<string, unknown>} Event
- * @typedef {{api: import("./api.js").Api, keyIsShown: boolean, sent: (id: string) => void}} Desk
+ * @typedef {{api: import("./api.js").Api, keyIsShown: boolean, sent: (id: string) => void}} ComposerOptions
  */
 
 const BURST = 10;
@@ -36,25 +36,25 @@ const again = /** @type {HTMLButtonElement} */ (document.querySelector("#again")
 const curl = /** @type {HTMLElement} */ (document.querySelector("#curl"));
 const copy = /** @type {HTMLButtonElement} */ (document.querySelector("#copy"));
 
-/** @param {Desk} desk */
-export function openComposer(desk) {
+/** @param {ComposerOptions} options */
+export function openComposer(options) {
   /** @type {Event | null} */
   let last = null;
   fill("shipped");
-  showCurl(desk);
-  form.addEventListener("input", () => showCurl(desk));
+  showCurl(options);
+  form.addEventListener("input", () => showCurl(options));
   form.addEventListener("submit", async (submit) => {
     submit.preventDefault();
     const many = /** @type {HTMLButtonElement | null} */ (submit.submitter)?.value === "10";
-    last = await send(desk, many ? burst() : [identified(written())]);
+    last = await send(options, many ? burst() : [withId(eventFromForm())]);
     again.disabled = last === null;
   });
-  again.addEventListener("click", () => last && send(desk, [last]));
+  again.addEventListener("click", () => last && send(options, [last]));
   copy.addEventListener("click", () => copyCurl());
   for (const button of document.querySelectorAll("[data-example]")) {
     button.addEventListener("click", () => {
       fill(/** @type {HTMLElement} */ (button).dataset["example"] ?? "");
-      showCurl(desk);
+      showCurl(options);
     });
   }
 }
@@ -70,7 +70,7 @@ function fill(example) {
 }
 
 /** The event as the form says it. @returns {Event} */
-function written() {
+function eventFromForm() {
   const data = new FormData(form);
   const text = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
   const channels = data.getAll("channels");
@@ -89,39 +89,39 @@ function written() {
 }
 
 /** With an id of ours, the very same event can be sent again. @param {Event} event @returns {Event} */
-function identified(event) {
+function withId(event) {
   const random = crypto.getRandomValues(new Uint8Array(9));
   const id = Array.from(random, (byte) => byte.toString(36).padStart(2, "0")).join("");
   return { ...event, id: `demo-${id}` };
 }
 
 function burst() {
-  const event = written();
+  const event = eventFromForm();
   const content = /** @type {Record<string, string>} */ (event["content"]);
   return Array.from({ length: BURST }, (_, n) =>
-    identified({ ...event, content: { ...content, title: `${content["title"]} (${n + 1})` } }),
+    withId({ ...event, content: { ...content, title: `${content["title"]} (${n + 1})` } }),
   );
 }
 
 /**
- * @param {Desk} desk
+ * @param {ComposerOptions} options
  * @param {Event[]} events
  * @returns {Promise<Event | null>}  the last one, if it was accepted
  */
-async function send(desk, events) {
+async function send(options, events) {
   const last = events[events.length - 1] ?? null;
   try {
     const started = performance.now();
-    const { accepted, ids } = await desk.api.send(events.length === 1 ? events[0] : events);
+    const { accepted, ids } = await options.api.send(events.length === 1 ? events[0] : events);
     const ms = Math.round(performance.now() - started);
     const id = ids[ids.length - 1] ?? "";
     const what = accepted === 1 ? `event ${id}` : `${accepted} events, the last ${id}`;
-    say(`202 Accepted in ${ms} ms: ${what}`, "accepted");
-    desk.sent(id);
+    showAnswer(`202 Accepted in ${ms} ms: ${what}`, "accepted");
+    options.sent(id);
     return last;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    say(error.status ? `${error.status}: ${error.message}` : error.message, "failed");
+    showAnswer(error.status ? `${error.status}: ${error.message}` : error.message, "failed");
     return null;
   }
 }
@@ -130,15 +130,15 @@ async function send(desk, events) {
  * @param {string} sentence
  * @param {"accepted" | "failed"} outcome
  */
-function say(sentence, outcome) {
+function showAnswer(sentence, outcome) {
   answer.textContent = sentence;
   answer.dataset["outcome"] = outcome;
 }
 
-/** @param {Desk} desk */
+/** @param {ComposerOptions} options */
 function showCurl({ api, keyIsShown }) {
   const key = keyIsShown ? api.key : "$CLARION_API_KEY";
-  const body = JSON.stringify(written(), null, 2).replaceAll("'", "'\\''");
+  const body = JSON.stringify(eventFromForm(), null, 2).replaceAll("'", "'\\''");
   curl.textContent = [
     `curl -sS ${location.origin}/v1/events \\`,
     `  -H "Authorization: Bearer ${key}" \\`,

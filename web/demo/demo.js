@@ -63,7 +63,7 @@ async function open(key, keyIsShown) {
     },
   });
   connectPeople(api, {
-    ready: (newest) => journey.begin(newest?.event_id),
+    ready: (newest) => journey.followFirst(newest?.event_id),
     arrived: (item) => {
       journey.follow(item.event_id);
       captures.expect();

@@ -1,16 +1,16 @@
 import { element } from "../inbox/element.js";
 import { ApiError } from "./api.js";
 import { nameOf } from "./people.js";
-import { stopsOf } from "./steps.js";
+import { timelineEntries } from "./timeline.js";
 
 /**
  * @typedef {import("./api.js").Story} Story
- * @typedef {import("./steps.js").Stop} Stop
+ * @typedef {import("./timeline.js").TimelineEntry} TimelineEntry
  */
 
 const POLLS_MS = [250, 250, 250, 500, 1_000, 2_000, 4_000, 8_000];
 
-const place = /** @type {HTMLElement} */ (document.querySelector("#journey"));
+const timeline = /** @type {HTMLElement} */ (document.querySelector("#journey"));
 const caption = /** @type {HTMLElement} */ (document.querySelector("#journey-event"));
 
 /** The last event, followed from its acceptance to whoever was told. */
@@ -26,7 +26,7 @@ export class Journey {
   }
 
   /** Follow this one unless another is followed. @param {string | undefined} event */
-  begin(event) {
+  followFirst(event) {
     if (event && !this.#event) this.follow(event);
   }
 
@@ -49,12 +49,12 @@ export class Journey {
     const wait = POLLS_MS[n];
     if (wait === undefined) return;
     this.#timer = setTimeout(async () => {
-      await this.#look();
+      await this.#refreshStories();
       this.#poll(n + 1);
     }, wait);
   }
 
-  async #look() {
+  async #refreshStories() {
     const event = this.#event;
     if (!event) return;
     try {
@@ -64,36 +64,36 @@ export class Journey {
       if (event === this.#event) this.#show(stories);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status !== 404) tell(error.message); // 404: accepted, not planned yet
+      if (error.status !== 404) showMessage(error.message); // 404: accepted, not planned yet
     }
   }
 
   /** @param {Story[]} stories */
   #show(stories) {
-    if (stories.length === 0) return tell("Nobody was told: the event names no one.");
-    place.replaceChildren(...stories.map(path));
+    if (stories.length === 0) return showMessage("Nobody was told: the event names no one.");
+    timeline.replaceChildren(...stories.map(recipientPath));
   }
 }
 
 /** @param {string} sentence */
-function tell(sentence) {
-  place.replaceChildren(element("p", { class: "nothing" }, sentence));
+function showMessage(sentence) {
+  timeline.replaceChildren(element("p", { class: "nothing" }, sentence));
 }
 
 /** @param {Story} story */
-function path(story) {
-  const stops = stopsOf(story);
-  const start = stops[0]?.at ?? 0;
+function recipientPath(story) {
+  const entries = timelineEntries(story);
+  const start = entries[0]?.at ?? 0;
   return element(
     "div",
     { class: "path" },
     element("h3", {}, nameOf(story.subscriber)),
-    element("ol", {}, ...stops.map((one) => line(one, start))),
+    element("ol", {}, ...entries.map((one) => line(one, start))),
   );
 }
 
 /**
- * @param {Stop} stop
+ * @param {TimelineEntry} stop
  * @param {number} start
  */
 function line({ at, title, detail, tone }, start) {
@@ -101,13 +101,13 @@ function line({ at, title, detail, tone }, start) {
     "li",
     { "data-tone": tone },
     element("span", { class: "what" }, title),
-    element("time", { datetime: new Date(at).toISOString() }, after(at - start)),
+    element("time", { datetime: new Date(at).toISOString() }, elapsed(at - start)),
     element("span", { class: "detail" }, detail),
   );
 }
 
 /** @param {number} ms */
-function after(ms) {
+function elapsed(ms) {
   if (ms <= 0) return "0 ms";
   return ms < 1_000 ? `+${Math.round(ms)} ms` : `+${(ms / 1_000).toFixed(1)} s`;
 }

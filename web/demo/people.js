@@ -23,31 +23,31 @@ export function nameOf(id) {
  *
  * @param {Api} api
  * @param {{ready: (newest: Item | undefined) => void, arrived: (item: Item) => void,
- *   changed: () => void}} told
+ *   changed: () => void}} callbacks
  */
-export function connectPeople(api, told) {
+export function connectPeople(api, callbacks) {
   for (const person of PEOPLE) {
     const client = new Clarion({ token: async () => (await api.token(person.id)).token });
     const inbox = /** @type {ClarionInbox} */ (document.querySelector(`#${person.id} clarion-inbox`));
     const line = /** @type {HTMLButtonElement} */ (document.querySelector(`#${person.id} .line`));
     inbox.client = client;
-    if (person.id === "ada") hangBell(client);
+    if (person.id === "ada") attachBell(client);
     line.addEventListener("click", () => {
       if (isOff(client)) client.connect();
       else client.disconnect();
     });
     client.on("state", () => {
-      if (client.state.state === "live") told.ready(client.items[0]);
+      if (client.state.state === "live") callbacks.ready(client.items[0]);
       line.textContent = `${isOff(client) ? "Reconnect" : "Disconnect"} ${person.name}`;
     });
-    client.on("notification", ({ item }) => told.arrived(item));
-    client.on("change", told.changed);
+    client.on("notification", ({ item }) => callbacks.arrived(item));
+    client.on("change", callbacks.changed);
     client.connect();
   }
 }
 
 /** The page is Ada's as far as its head goes. @param {Clarion} client */
-function hangBell(client) {
+function attachBell(client) {
   const bell = /** @type {import("../inbox/bell.js").ClarionBell} */ (document.querySelector("clarion-bell"));
   bell.client = client;
   bell.classList.add("hung");

@@ -8,18 +8,18 @@
  */
 
 import { isShut } from "../client/clarion.js";
-import { element, icon, write } from "./element.js";
+import { element, icon, setText } from "./element.js";
 import { FeedElement } from "./feed-element.js";
-import { giveBackFocus } from "./focus.js";
-import { Herald } from "./herald.js";
+import { restoreFocusOnClose } from "./restore-focus.js";
+import { LiveAnnouncer } from "./live-announcer.js";
 import { BELL, CROSS } from "./icons.js";
 import { ClarionInbox } from "./inbox.js";
-import { keepBeside } from "./place.js";
-import { numberIn } from "./locale.js";
-import { define, document, dress, isOpen } from "./platform.js";
+import { keepPositioned } from "./popover-position.js";
+import { formatNumber } from "./locale.js";
+import { define, document, adoptStyles, isOpen } from "./platform.js";
 import { sheets } from "./style/bell.js";
 import { Toaster } from "./toast.js";
-import { Turns } from "./turns.js";
+import { LeaderElection } from "./leader-election.js";
 
 /**
  * @typedef {import("../client/clarion.js").Clarion} Clarion
@@ -32,7 +32,7 @@ const INNER_PARTS =
   "header,badge:inbox-badge,status,all-read,filters,tab,category,notice,retry,scroll,list,day,item," +
   "avatar,image,actor,title,body,time,link,action-link,more,urgent,above,older,empty,loading,menu," +
   "menu-item";
-const toasters = new Turns();
+const toasters = new LeaderElection();
 
 export class ClarionBell extends FeedElement {
   #count = element("span", { class: "count", part: "badge", "aria-hidden": "true" });
@@ -41,27 +41,27 @@ export class ClarionBell extends FeedElement {
   #close = element("button", { class: "action", slot: "actions" });
   #popover = element("div", { class: "sheet", part: "popover", role: "dialog", popover: "auto" });
   #toaster = new Toaster();
-  #herald = new Herald(this, (items) => this.#arrived(items));
-  /** @type {import("./words.js").Words | null} */
-  #said = null;
-  #letGo = () => {};
+  #announcer = new LiveAnnouncer(this, (items) => this.#onArrivals(items));
+  /** @type {import("./messages.js").Words | null} */
+  #shownWords = null;
+  #stopPositioning = () => {};
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
-    dress(root, sheets);
+    adoptStyles(root, sheets);
     this.#button.append(icon(BELL), this.#count);
     this.#close.append(icon(CROSS));
     this.#inbox.append(this.#close);
     this.#inbox.setAttribute("exportparts", INNER_PARTS);
     this.#inbox.setAttribute("label", ""); // the popover has the name
     this.#popover.append(this.#inbox);
-    root.append(this.#button, this.#popover, this.#toaster.element, this.#herald.element);
+    root.append(this.#button, this.#popover, this.#toaster.element, this.#announcer.element);
     // Its own button must not count as outside: a press would close and open again
     this.#button.popoverTargetElement = this.#popover;
-    giveBackFocus(this.#popover, () => this.#button);
+    restoreFocusOnClose(this.#popover, () => this.#button);
     this.#close.addEventListener("click", () => this.hide());
-    this.#popover.addEventListener("toggle", (event) => this.#toggled(event.newState === "open"));
+    this.#popover.addEventListener("toggle", (event) => this.#onToggle(event.newState === "open"));
   }
 
   /** Whether the inbox is shown. */
@@ -96,8 +96,8 @@ export class ClarionBell extends FeedElement {
         if (isShut(change)) this.forget();
         this.render();
       }),
-      ...this.#herald.follow(client),
-      toasters.join(client, this),
+      ...this.#announcer.attachTo(client),
+      toasters.register(client, this),
       () => this.#toaster.clear(),
     ];
     if (this.open) this.#inbox.client = client;
@@ -108,7 +108,7 @@ export class ClarionBell extends FeedElement {
   forget() {
     this.#inbox.client = this.open ? this.client : null;
     this.#toaster.clear();
-    this.#herald.clear();
+    this.#announcer.reset();
   }
 
   /** @protected @override */
@@ -116,7 +116,7 @@ export class ClarionBell extends FeedElement {
     const { words, locale } = this;
     const count = this.client?.unreadCount ?? 0;
     const heading = this.getAttribute("label") ?? words.heading;
-    write(this.#count, count > 99 ? `${numberIn(99, locale)}+` : numberIn(count, locale));
+    setText(this.#count, count > 99 ? `${formatNumber(99, locale)}+` : formatNumber(count, locale));
     this.#count.hidden = count === 0;
     this.#button.setAttribute("aria-label", this.fill(words.bell, { heading, count }));
     this.#button.setAttribute("aria-expanded", String(this.open));
@@ -124,17 +124,17 @@ export class ClarionBell extends FeedElement {
     this.#close.setAttribute("aria-label", words.close);
     this.#popover.setAttribute("aria-label", heading);
     if (this.#inbox.lang !== locale) this.#inbox.lang = locale;
-    if (this.#said !== words) this.#inbox.words = this.#said = words;
+    if (this.#shownWords !== words) this.#inbox.words = this.#shownWords = words;
   }
 
   /** @param {boolean} open */
-  #toggled(open) {
-    this.#letGo();
-    this.#letGo = () => {};
+  #onToggle(open) {
+    this.#stopPositioning();
+    this.#stopPositioning = () => {};
     if (open) {
       this.#toaster.clear();
       this.#inbox.client = this.client; // not before it is looked at
-      if (!globalThis.matchMedia?.(NARROW).matches) this.#letGo = keepBeside(this.#popover, this.#button);
+      if (!globalThis.matchMedia?.(NARROW).matches) this.#stopPositioning = keepPositioned(this.#popover, this.#button);
       this.#inbox.focus();
     } else this.#popover.removeAttribute("style");
     this.render();
@@ -142,10 +142,10 @@ export class ClarionBell extends FeedElement {
   }
 
   /** @param {Item[]} items */
-  #arrived(items) {
+  #onArrivals(items) {
     if (this.open || this.getAttribute("toast") === "off" || !this.client) return;
-    if (!toasters.isTurnOf(this.client, this)) return;
-    this.#toaster.tell(items, this, (item) => {
+    if (!toasters.isLeading(this.client, this)) return;
+    this.#toaster.showArrivals(items, this, (item) => {
       this.show();
       this.#inbox.reveal(item);
     });

@@ -19,21 +19,21 @@ export class Commands {
   #menu = new SnoozeMenu();
   #timers = new Timers();
   /** Of the way back from the last one. @type {HTMLElement | undefined} */
-  #offer;
+  #undoToast;
 
   #owner;
   #toaster;
-  #say;
+  #announce;
 
   /**
    * @param {import("./inbox.js").ClarionInbox} owner
    * @param {import("./toast.js").Toaster} toaster  offers the way back
-   * @param {(sentence: string) => void} say  for a screen reader
+   * @param {(sentence: string) => void} announce  for a screen reader
    */
-  constructor(owner, toaster, say) {
+  constructor(owner, toaster, announce) {
     this.#owner = owner;
     this.#toaster = toaster;
-    this.#say = say;
+    this.#announce = announce;
   }
 
   get element() {
@@ -42,52 +42,52 @@ export class Commands {
 
   /** Of all that can be done with it. @param {Row} row */
   menu(row) {
-    this.#menu.openAll(row, this.#owner.manner);
+    this.#menu.openActions(row, this.#owner.formatting);
   }
 
   /** @param {Row} row */
-  visit({ item: { id, read_at } }) {
-    if (!read_at) this.#do((client) => client.read(id));
+  markRead({ item: { id, read_at } }) {
+    if (!read_at) this.#run((client) => client.read(id));
   }
 
   /** @param {Row} row */
   toggle({ item: { id, read_at } }) {
-    this.#do((client) => (read_at ? client.unread(id) : client.read(id)));
+    this.#run((client) => (read_at ? client.unread(id) : client.read(id)));
   }
 
   /** @param {string} category  all where it is empty */
   readAll(category) {
-    this.#do((client) => readAll(client, category));
+    this.#run((client) => readAll(client, category));
   }
 
   /** @param {Row} row */
   archive({ item: { id, snoozed_until } }) {
-    const back = (/** @type {Clarion} */ client) =>
+    const undo = (/** @type {Clarion} */ client) =>
       Promise.all([client.unarchive(id), snoozed_until && client.snooze(id, snoozed_until)]);
-    this.#doAndOffer(id, this.#owner.words.archived, (client) => client.archive(id), back);
+    this.#runWithUndo(id, this.#owner.words.archived, (client) => client.archive(id), undo);
   }
 
   /** @param {Row} row */
   unarchive({ item: { id } }) {
-    this.#do((client) => client.unarchive(id));
+    this.#run((client) => client.unarchive(id));
   }
 
   /** @param {Row} row */
   snooze(row) {
     const { id, snoozed_until } = row.item;
     const owner = this.#owner;
-    this.#menu.open(row, owner.manner, (until) => {
-      if (!until) return this.#do((client) => client.snooze(id, until));
+    this.#menu.open(row, owner.formatting, (until) => {
+      if (!until) return this.#run((client) => client.snooze(id, until));
       const done = owner.fill(owner.words.snoozedUntil, { time: shortTime(until, owner.locale) });
       const to = (/** @type {Date | string | null} */ time) => (/** @type {Clarion} */ client) =>
         client.snooze(id, time);
-      this.#doAndOffer(id, done, to(until), to(snoozed_until));
+      this.#runWithUndo(id, done, to(until), to(snoozed_until));
     });
   }
 
   /** Takes the last one back, where that is still offered. */
   undo() {
-    if (this.#offer?.isConnected) /** @type {HTMLElement} */ (this.#offer.children[2]).click();
+    if (this.#undoToast?.isConnected) /** @type {HTMLElement} */ (this.#undoToast.children[2]).click();
   }
 
   /** They were another person's. */
@@ -101,18 +101,18 @@ export class Commands {
    * @param {string} id
    * @param {string} title  what it says of it
    * @param {Command} command
-   * @param {Command} back
+   * @param {Command} undo
    */
-  #doAndOffer(id, title, command, back) {
+  #runWithUndo(id, title, command, undo) {
     const { words } = this.#owner;
     const act = () => {
-      this.#do(back);
+      this.#run(undo);
       this.#owner.reveal({ id });
     };
     const action = { label: words.undo, act };
-    const offer = (this.#offer = this.#toaster.show({ title, close: words.close, action, open() {} }));
-    this.#do(command, () => this.#toaster.drop(offer));
-    this.#say(title);
+    const toast = (this.#undoToast = this.#toaster.show({ title, close: words.close, action, open() {} }));
+    this.#run(command, () => this.#toaster.dismiss(toast));
+    this.#announce(title);
   }
 
   /**
@@ -121,23 +121,23 @@ export class Commands {
    * @param {Command} command
    * @param {() => void} [onFailed]
    */
-  #do(command, onFailed) {
+  #run(command, onFailed) {
     const { client } = this.#owner;
     if (!client) return;
     command(client).catch((error) => {
       if (client !== this.#owner.client || isShut(client.state)) return;
       onFailed?.();
-      this.#failed(error);
+      this.#onFailure(error);
     });
   }
 
   /** @param {unknown} error */
-  #failed(error) {
+  #onFailure(error) {
     const detail = error instanceof Error ? error.message : "";
     this.failure = this.#owner.fill(this.#owner.words.failed, { detail });
-    this.#say(this.failure);
+    this.#announce(this.failure);
     this.#owner.render();
-    this.#timers.later("failure", FAILURE_FOR_MS, () => {
+    this.#timers.restart("failure", FAILURE_FOR_MS, () => {
       this.failure = "";
       this.#owner.render();
     });

@@ -8,23 +8,23 @@ import { document } from "./platform.js";
  * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  if (tag === "button") made.setAttribute("type", tag);
-  return filled(made, attributes, ...children);
+  const node = document.createElement(tag);
+  if (tag === "button") node.setAttribute("type", tag);
+  return withAttributes(node, attributes, ...children);
 }
 
 /**
  * @template {Element} Made
- * @param {Made} made
+ * @param {Made} node
  * @param {Record<string, string>} attributes
  * @param {...(Node | string)} children
  */
-function filled(made, attributes, ...children) {
+function withAttributes(node, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
-    for (const one of name === "as" ? ["class", "part"] : [name]) made.setAttribute(one, value);
+    for (const one of name === "as" ? ["class", "part"] : [name]) node.setAttribute(one, value);
   }
-  made.append(...children);
-  return made;
+  node.append(...children);
+  return node;
 }
 
 /**
@@ -33,11 +33,11 @@ function filled(made, attributes, ...children) {
  * @param {string} path  in a box of 24 by 24
  */
 export function icon(path) {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  const line = document.createElementNS(space, "path");
+  const namespace = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(namespace, "svg");
+  const line = document.createElementNS(namespace, "path");
   line.setAttribute("d", path);
-  return filled(svg, { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" }, line);
+  return withAttributes(svg, { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" }, line);
 }
 
 /**
@@ -46,6 +46,6 @@ export function icon(path) {
  * @param {HTMLElement} where
  * @param {string} text
  */
-export function write(where, text) {
+export function setText(where, text) {
   if (where.textContent !== text) where.textContent = text;
 }

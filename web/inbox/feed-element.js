@@ -1,16 +1,16 @@
 import { Clarion, ClarionError, isShut, personOf } from "../client/clarion.js";
 import { localeOf } from "./locale.js";
 import { Base } from "./platform.js";
-import { filled, wordsOf, wordsWith } from "./words.js";
+import { formatMessage, translationFor, withOverrides } from "./messages.js";
 
 /**
- * @typedef {import("./words.js").Words} Words
- * @typedef {import("./words.js").SomeWords} SomeWords
+ * @typedef {import("./messages.js").Words} Words
+ * @typedef {import("./messages.js").SomeWords} SomeWords
  * @typedef {import("../client/tokens.js").TokenOption} TokenOption
  */
 
 /** Then whose feed it is to be is not known, and nobody's is shown. */
-const TOKEN_WITHIN_MS = 10_000;
+const TOKEN_TIMEOUT_MS = 10_000;
 
 /**
  * An element that shows a feed: that of the `client` it was given, which the page connects, or of
@@ -25,32 +25,32 @@ export class FeedElement extends Base {
   static url;
 
   /** @type {Clarion | null} */
-  #given = null;
+  #givenClient = null;
   /** @type {Clarion | null} */
-  #own = null;
+  #ownClient = null;
   /** The person of its own client, once a token has named one. @type {string | null} */
-  #whose = null;
+  #ownPerson = null;
   /** @type {Clarion | null} */
-  #shown = null;
+  #shownClient = null;
   /** @type {TokenOption | null} */
   #token = null;
   /** By the page. @type {unknown} */
-  #changed;
+  #overrides;
   /** Of its language. @type {SomeWords | undefined} */
-  #table;
+  #translation;
   /** @type {Words | null} */
   #words = null;
   /** @type {(() => void)[]} */
-  #leave = [];
+  #unsubscribes = [];
 
   /** Whose feed is shown. */
   get client() {
-    return this.#given ?? this.#own;
+    return this.#givenClient ?? this.#ownClient;
   }
 
   set client(client) {
-    if (this.#given === (client ?? null)) return;
-    this.#given = client ?? null;
+    if (this.#givenClient === (client ?? null)) return;
+    this.#givenClient = client ?? null;
     this.#restart();
   }
 
@@ -62,14 +62,14 @@ export class FeedElement extends Base {
   set token(token) {
     if (this.#token === (token ?? null)) return;
     this.#token = token ?? null;
-    this.#tokenChanged();
+    this.#onTokenChanged();
   }
 
   /** What the element says. Set some of them to say those otherwise. @returns {Words} */
   get words() {
-    const table = wordsOf(this.locale, () => this.render());
-    if (!this.#words || table !== this.#table) {
-      this.#words = wordsWith(this.#changed, (this.#table = table));
+    const table = translationFor(this.locale, () => this.render());
+    if (!this.#words || table !== this.#translation) {
+      this.#words = withOverrides(this.#overrides, (this.#translation = table));
       const direction = this.closest("[dir]") ? "" : this.#words.direction;
       for (const part of this.shadowRoot?.children ?? []) /** @type {HTMLElement} */ (part).dir = direction;
     }
@@ -78,7 +78,7 @@ export class FeedElement extends Base {
 
   /** @param {SomeWords} words */
   set words(words) {
-    this.#changed = words;
+    this.#overrides = words;
     this.#words = null;
     this.render();
   }
@@ -92,20 +92,20 @@ export class FeedElement extends Base {
   now = () => this.client?.now() ?? new Date();
 
   /** How it says what it says. */
-  get manner() {
+  get formatting() {
     return { words: this.words, locale: this.locale, now: this.now };
   }
 
   /**
-   * @param {import("./words.js").Phrase} phrase
+   * @param {import("./messages.js").Phrase} phrase
    * @param {Record<string, string | number>} values
    */
   fill(phrase, values) {
-    return filled(phrase, values, this.locale);
+    return formatMessage(phrase, values, this.locale);
   }
 
   connectedCallback() {
-    for (const name of ["client", "token", "words"]) this.#upgrade(name);
+    for (const name of ["client", "token", "words"]) this.#upgradeProperty(name);
     this.#words = null; // the page around it may be in another language
     this.#restart();
   }
@@ -113,14 +113,14 @@ export class FeedElement extends Base {
   disconnectedCallback() {
     this.#stop();
     // One that is moved comes back at once
-    queueMicrotask(() => this.isConnected || this.#own?.disconnect());
+    queueMicrotask(() => this.isConnected || this.#ownClient?.disconnect());
   }
 
   /** @param {string} name */
   attributeChangedCallback(name) {
     if (name === "words") this.words = /** @type {any} */ (this.getAttribute("words") ?? {});
-    else if (name === "token") this.#tokenChanged();
-    else if (name === "url") this.#discard();
+    else if (name === "token") this.#onTokenChanged();
+    else if (name === "url") this.#discardOwnClient();
     else if (this.isConnected) this.render();
   }
 
@@ -143,35 +143,35 @@ export class FeedElement extends Base {
 
   #restart() {
     this.#stop();
-    if (this.#given || !this.isConnected) this.#own?.disconnect();
+    if (this.#givenClient || !this.isConnected) this.#ownClient?.disconnect();
     else if (this.token) {
-      this.#own ??= this.#make();
-      this.#own.connect();
+      this.#ownClient ??= this.#createClient();
+      this.#ownClient.connect();
     }
     const client = this.client;
-    if (client !== this.#shown) {
-      this.#shown = client;
+    if (client !== this.#shownClient) {
+      this.#shownClient = client;
       this.forget();
     }
     if (!this.isConnected) return;
-    if (client) this.#leave = [...this.attend(client), client.on("state", (change) => this.#over(change))];
+    if (client) this.#unsubscribes = [...this.attend(client), client.on("state", (change) => this.#onClosed(change))];
     this.render();
   }
 
   /** Told by the outermost element only. @param {import("../client/clarion.js").StateChange} detail */
-  #over(detail) {
+  #onClosed(detail) {
     const isWithin = /** @type {Partial<ShadowRoot>} */ (this.getRootNode()).host instanceof FeedElement;
     if (isWithin || !(isShut(detail) || detail.state === "closed")) return;
     this.dispatchEvent(new CustomEvent(`clarion-${detail.state}`, { detail, bubbles: true, composed: true }));
   }
 
-  #make() {
+  #createClient() {
     const own = new Clarion({
       url: this.getAttribute("url") ?? FeedElement.url,
       token: async () => {
-        const token = await tokenOf(own === this.#own && this.token);
-        if (own !== this.#own) throw new ClarionError("closed");
-        this.#whose ??= personOf(token);
+        const token = await tokenOf(own === this.#ownClient && this.token);
+        if (own !== this.#ownClient) throw new ClarionError("closed");
+        this.#ownPerson ??= personOf(token);
         return token;
       },
     });
@@ -179,35 +179,35 @@ export class FeedElement extends Base {
   }
 
   #stop() {
-    for (const leave of this.#leave.splice(0)) leave();
+    for (const leave of this.#unsubscribes.splice(0)) leave();
   }
 
   /** Of the same person or not: a string says so at once, a function when it is asked. */
-  #tokenChanged() {
+  #onTokenChanged() {
     const { token } = this;
-    if (typeof token !== "function") return this.#belongsTo(token && personOf(token));
-    if (!this.#own) return this.#restart();
-    const late = new Promise((resolve) => setTimeout(resolve, TOKEN_WITHIN_MS, null));
+    if (typeof token !== "function") return this.#onPerson(token && personOf(token));
+    if (!this.#ownClient) return this.#restart();
+    const late = new Promise((resolve) => setTimeout(resolve, TOKEN_TIMEOUT_MS, null));
     Promise.race([tokenOf(token).then(personOf, () => null), late]).then(
-      (whose) => token === this.token && this.#belongsTo(whose),
+      (person) => token === this.token && this.#onPerson(person),
     );
   }
 
-  /** @param {string | null} whose */
-  #belongsTo(whose) {
-    if (!whose || whose !== this.#whose) this.#discard();
-    else if (this.#own && isShut(this.#own.state)) this.#restart(); // it may be good now
+  /** @param {string | null} person */
+  #onPerson(person) {
+    if (!person || person !== this.#ownPerson) this.#discardOwnClient();
+    else if (this.#ownClient && isShut(this.#ownClient.state)) this.#restart(); // it may be good now
   }
 
   /** Its feed is elsewhere now. */
-  #discard() {
-    this.#own?.disconnect();
-    this.#own = this.#whose = null;
-    if (!this.#given) this.#restart();
+  #discardOwnClient() {
+    this.#ownClient?.disconnect();
+    this.#ownClient = this.#ownPerson = null;
+    if (!this.#givenClient) this.#restart();
   }
 
   /** A property set before the element was defined hides the accessor. @param {string} name */
-  #upgrade(name) {
+  #upgradeProperty(name) {
     if (!Object.hasOwn(this, name)) return;
     const value = Reflect.get(this, name);
     Reflect.deleteProperty(this, name);

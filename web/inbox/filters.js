@@ -1,10 +1,10 @@
-import { element, icon, write } from "./element.js";
+import { element, icon, setText } from "./element.js";
 import { FUNNEL } from "./icons.js";
 import { STATES, isState } from "./view.js";
-import { labelOf } from "./words.js";
+import { labelOf } from "./messages.js";
 
 /**
- * @typedef {import("./words.js").Words} Words
+ * @typedef {import("./messages.js").Words} Words
  * @typedef {import("./view.js").View} View
  */
 
@@ -20,15 +20,15 @@ export class Filters {
   #select = element("select", { part: "category" });
   #category = element("div", { class: "category" }, icon(FUNNEL), this.#select);
   element = element("div", { as: "filters" }, this.#row, this.#category);
-  #written = "";
+  #renderedOptions = "";
   /** The one that was brought into view last, where they have no room beside each other. */
-  #inView = "";
+  #scrolledTo = "";
 
-  /** @param {(changed: Partial<View>) => void} choose */
-  constructor(choose) {
-    this.#tabs.forEach((tab, place) => tab.addEventListener("click", () => choose({ state: STATES[place] })));
-    this.#row.addEventListener("keydown", (event) => this.#pressed(event));
-    this.#select.addEventListener("change", () => choose({ category: this.#select.value }));
+  /** @param {(changed: Partial<View>) => void} changeView */
+  constructor(changeView) {
+    this.#tabs.forEach((tab, place) => tab.addEventListener("click", () => changeView({ state: STATES[place] })));
+    this.#row.addEventListener("keydown", (event) => this.#onKeydown(event));
+    this.#select.addEventListener("change", () => changeView({ category: this.#select.value }));
   }
 
   /**
@@ -36,12 +36,12 @@ export class Filters {
    * @param {View} view
    * @param {string[]} categories
    */
-  show(words, view, categories) {
+  render(words, view, categories) {
     this.#row.setAttribute("aria-label", words.filters);
     for (const tab of this.#tabs) {
       const state = tab.dataset["state"] ?? "";
       const chosen = state === view.state;
-      if (isState(state)) write(tab, words.views[state]);
+      if (isState(state)) setText(tab, words.views[state]);
       tab.setAttribute("aria-selected", String(chosen));
       tab.tabIndex = chosen ? 0 : -1;
     }
@@ -49,10 +49,10 @@ export class Filters {
     this.#category.hidden = named.length === 0;
     this.#category.toggleAttribute("data-chosen", view.category !== "");
     this.#select.setAttribute("aria-label", words.category);
-    this.#offer(words, named);
+    this.#renderOptions(words, named);
     this.#select.value = view.category;
-    if (view.state === this.#inView) return;
-    this.#inView = view.state;
+    if (view.state === this.#scrolledTo) return;
+    this.#scrolledTo = view.state;
     const [row, tab] = [this.#row, this.#tabs[STATES.indexOf(view.state)]].map((one) => one?.getBoundingClientRect());
     if (!row || !tab) return;
     this.#row.scrollLeft += Math.min(tab.left - row.left, 0) || Math.max(tab.right - row.right, 0);
@@ -62,19 +62,19 @@ export class Filters {
    * @param {Words} words
    * @param {string[]} categories
    */
-  #offer(words, categories) {
+  #renderOptions(words, categories) {
     const options = ["", ...categories].map((value) => ({
       value,
       label: value ? labelOf(words, value) : words.allCategories,
     }));
-    const written = JSON.stringify(options);
-    if (written === this.#written) return;
-    this.#written = written;
+    const serialized = JSON.stringify(options);
+    if (serialized === this.#renderedOptions) return;
+    this.#renderedOptions = serialized;
     this.#select.replaceChildren(...options.map(({ value, label }) => element("option", { value }, label)));
   }
 
   /** @param {KeyboardEvent} event */
-  #pressed(event) {
+  #onKeydown(event) {
     const step = STEPS[event.key];
     if (!step || !(event.target instanceof HTMLButtonElement)) return;
     const turn = Math.abs(step) === 1 && getComputedStyle(this.#row).direction === "rtl" ? -1 : 1;

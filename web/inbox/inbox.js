@@ -11,18 +11,18 @@
 import { isShut } from "../client/clarion.js";
 import { Commands } from "./commands.js";
 import { FeedElement } from "./feed-element.js";
-import { Frame } from "./frame.js";
-import { Herald } from "./herald.js";
+import { Shell } from "./shell.js";
+import { LiveAnnouncer } from "./live-announcer.js";
 import { List } from "./list.js";
-import { alphabet } from "./locale.js";
-import { define, dress } from "./platform.js";
-import { Shelf } from "./shelf.js";
-import { Sightings } from "./sightings.js";
+import { collatorFor } from "./locale.js";
+import { define, adoptStyles } from "./platform.js";
+import { ItemStore } from "./item-store.js";
+import { SeenTracker } from "./seen-tracker.js";
 import { sheets } from "./style/inbox.js";
 import { Timers } from "./timers.js";
 import { Toaster } from "./toast.js";
-import { troubleOf } from "./trouble.js";
-import { belongs, isState } from "./view.js";
+import { errorStateOf } from "./error-state.js";
+import { isInView, isState } from "./view.js";
 
 /**
  * @typedef {import("../client/clarion.js").Clarion} Clarion
@@ -38,40 +38,41 @@ export class ClarionInbox extends FeedElement {
   static observedAttributes = [...FeedElement.observedAttributes, "view", "category"];
 
   #timers = new Timers();
-  #shelf = new Shelf(() => this.#pageCame());
+  #store = new ItemStore(() => this.#onPage());
   /** @type {Set<string>} */
   #categories = new Set();
-  #sightings = new Sightings();
-  #above = 0;
+  #seenTracker = new SeenTracker();
+  #newAbove = 0;
   /** There was a feed, and is none now. */
-  #isLeft = false;
+  #isSignedOut = false;
   #toaster = new Toaster();
-  #herald = new Herald(this, (items) => this.#arrived(items));
-  #commands = new Commands(this, this.#toaster, (sentence) => this.#herald.say(sentence));
+  #announcer = new LiveAnnouncer(this, (items) => this.#onArrivals(items));
+  #commands = new Commands(this, this.#toaster, (sentence) => this.#announcer.announce(sentence));
 
   #list = new List(this.#commands, {
-    open: (row) => this.#used("clarion-open", row, row.item),
-    act: (row, { textContent: label, href: url }) => this.#used("clarion-action", row, { item: row.item, label, url }),
-    shown: (id) => this.#sightings.note(this.client, id),
-    emptied: () => this.#frame.scroll.focus(),
+    onOpen: (row) => this.#dispatchAction("clarion-open", row, row.item),
+    onAction: (row, { textContent: label, href: url }) =>
+      this.#dispatchAction("clarion-action", row, { item: row.item, label, url }),
+    onSeen: (id) => this.#seenTracker.track(this.client, id),
+    onEmptied: () => this.#shell.scroll.focus(),
   });
 
-  #frame = new Frame(this.#list.element, {
-    choose: (changed) => this.#choose(changed),
+  #shell = new Shell(this.#list.element, {
+    changeView: (changed) => this.#changeView(changed),
     readAll: () => this.#commands.readAll(this.category),
-    older: () => void this.#shelf.older(),
+    loadOlder: () => void this.#store.loadOlder(),
     retry: () => this.#retry(),
-    reachedTop: () => this.#seenAbove(),
-    newest: () => this.#list.focusNewest(),
+    onTop: () => this.#clearNewAbove(),
+    focusNewest: () => this.#list.focusNewest(),
   });
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
-    dress(root, sheets);
-    const section = this.#frame.element;
-    section.append(this.#commands.element, this.#herald.element, this.#toaster.element);
-    this.#frame.scroll.addEventListener("keydown", ({ key, altKey, shiftKey, repeat }) => {
+    adoptStyles(root, sheets);
+    const section = this.#shell.element;
+    section.append(this.#commands.element, this.#announcer.element, this.#toaster.element);
+    this.#shell.scroll.addEventListener("keydown", ({ key, altKey, shiftKey, repeat }) => {
       if (key === "z" && !altKey && !shiftKey && !repeat) this.#commands.undo();
     });
     root.append(section);
@@ -79,7 +80,7 @@ export class ClarionInbox extends FeedElement {
 
   /** The state of the items that are shown. Also the attribute `view`. */
   get view() {
-    return this.#shelf.view.state;
+    return this.#store.view.state;
   }
 
   set view(state) {
@@ -88,7 +89,7 @@ export class ClarionInbox extends FeedElement {
 
   /** Only of this category; all where it is empty. Also the attribute `category`. */
   get category() {
-    return this.#shelf.view.category;
+    return this.#store.view.category;
   }
 
   set category(category) {
@@ -97,7 +98,7 @@ export class ClarionInbox extends FeedElement {
 
   /** On the row that Tab would reach. @override */
   focus() {
-    if (!this.#list.focus()) this.#frame.scroll.focus();
+    if (!this.#list.focus()) this.#shell.scroll.focus();
   }
 
   /** Brings an item into view and gives it the focus, where it is shown. @param {Pick<Item, "id">} item */
@@ -112,7 +113,7 @@ export class ClarionInbox extends FeedElement {
    */
   attributeChangedCallback(name) {
     super.attributeChangedCallback(name);
-    if (["view", "category"].includes(name)) this.#look(this.#wantedView());
+    if (["view", "category"].includes(name)) this.#setView(this.#requestedView());
   }
 
   /**
@@ -121,15 +122,15 @@ export class ClarionInbox extends FeedElement {
    * @param {Clarion} client
    */
   attend(client) {
-    const ticking = setInterval(() => this.#list.tick(this.manner), TICK_MS);
-    this.#frame.watchEnd();
+    const ticking = setInterval(() => this.#list.updateTimes(this.formatting), TICK_MS);
+    this.#shell.observeEnd();
     return [
-      client.on("change", () => this.#timers.soon("render", 0, () => this.render())),
+      client.on("change", () => this.#timers.startOnce("render", 0, () => this.render())),
       client.on("state", (change) => (isShut(change) ? this.forget() : this.render())),
-      ...this.#herald.follow(client),
+      ...this.#announcer.attachTo(client),
       () => clearInterval(ticking),
       () => this.#timers.stopAll(),
-      () => this.#sightings.stop(),
+      () => this.#seenTracker.reset(),
       () => this.#toaster.clear(),
     ];
   }
@@ -138,78 +139,78 @@ export class ClarionInbox extends FeedElement {
   forget() {
     this.#commands.clear();
     this.#toaster.clear();
-    this.#herald.clear();
-    this.#sightings.stop();
+    this.#announcer.reset();
+    this.#seenTracker.reset();
     this.#timers.stopAll();
     this.#categories.clear();
-    this.#isLeft = !this.client;
-    this.#look(this.#wantedView());
+    this.#isSignedOut = !this.client;
+    this.#setView(this.#requestedView());
   }
 
   /** @override */
   render() {
     const client = this.client;
-    const items = this.#shelf.items();
+    const items = this.#store.items();
     for (const { category } of [...(client?.items ?? []), ...items]) {
       if (category) this.#categories.add(category);
     }
-    this.#list.show(items, this.manner);
+    this.#list.render(items, this.formatting);
     const connection = client?.state ?? { state: "idle" };
-    this.#frame.show({
+    this.#shell.render({
       words: this.words,
       locale: this.locale,
       label: this.getAttribute("label") ?? this.words.heading,
-      view: this.#shelf.view,
-      categories: [...this.#categories].sort(alphabet(this.locale)),
+      view: this.#store.view,
+      categories: [...this.#categories].sort(collatorFor(this.locale)),
       connection,
-      known: client?.version !== undefined,
-      shown: items.length,
+      isKnown: client?.version !== undefined,
+      itemCount: items.length,
       unread: client?.unreadCount ?? 0,
-      readable: ["inbox", "unread"].includes(this.view) && items.length > 0 && this.#anyUnread(items),
-      above: this.#above,
-      page: this.#shelf,
-      trouble: this.#isLeft
+      canReadAll: ["inbox", "unread"].includes(this.view) && items.length > 0 && this.#hasUnread(items),
+      newAbove: this.#newAbove,
+      page: this.#store,
+      errorState: this.#isSignedOut
         ? { text: this.words.states["signed-out"], retry: false }
-        : troubleOf(connection, this.words),
+        : errorStateOf(connection, this.words),
       failure: this.#commands.failure,
     });
-    if (items.length === 0 && !this.#shelf.failure) void this.#shelf.older();
+    if (items.length === 0 && !this.#store.failure) void this.#store.loadOlder();
   }
 
   /** Of a category the server does not count; what is not loaded may be. @param {Item[]} items */
-  #anyUnread(items) {
-    return !this.category || this.#shelf.more || items.some((item) => !item.read_at);
+  #hasUnread(items) {
+    return !this.category || this.#store.hasMore || items.some((item) => !item.read_at);
   }
 
   /** @returns {View} */
-  #wantedView() {
+  #requestedView() {
     const state = this.getAttribute("view");
     return { state: isState(state) ? state : "inbox", category: this.getAttribute("category") ?? "" };
   }
 
   /** @param {Partial<View>} changed */
-  #choose(changed) {
-    const view = { ...this.#shelf.view, ...changed };
-    this.#look(view);
-    this.#frame.scroll.scrollTop = 0;
+  #changeView(changed) {
+    const view = { ...this.#store.view, ...changed };
+    this.#setView(view);
+    this.#shell.scroll.scrollTop = 0;
     this.dispatchEvent(new CustomEvent("clarion-view", { detail: view, bubbles: true, composed: true }));
   }
 
   /** @param {View} view */
-  #look(view) {
-    this.#shelf.show(this.client, view);
-    this.#above = 0;
+  #setView(view) {
+    this.#store.reset(this.client, view);
+    this.#newAbove = 0;
     this.render();
   }
 
-  #pageCame() {
+  #onPage() {
     this.render();
     // The end may still be in view, or the page have held nothing that is shown
-    if (!this.#shelf.loading && !this.#shelf.failure) this.#frame.watchEnd();
+    if (!this.#store.isLoading && !this.#store.failure) this.#shell.observeEnd();
   }
 
   #retry() {
-    if (this.#shelf.failure) void this.#shelf.older();
+    if (this.#store.failure) void this.#store.loadOlder();
     this.client?.connect();
   }
 
@@ -219,23 +220,23 @@ export class ClarionInbox extends FeedElement {
    * @param {unknown} detail
    * @returns {boolean}  whether the link may be followed
    */
-  #used(name, row, detail) {
-    this.#commands.visit(row);
+  #dispatchAction(name, row, detail) {
+    this.#commands.markRead(row);
     const options = { detail, cancelable: true, bubbles: true, composed: true };
     return this.dispatchEvent(new CustomEvent(name, options));
   }
 
   /** @param {Item[]} items */
-  #arrived(items) {
-    const here = items.filter((item) => belongs(item, this.#shelf.view));
-    if (this.#frame.scroll.scrollTop >= 8) this.#above += here.length;
-    if (this.hasAttribute("toast")) this.#toaster.tell(items, this, (item) => this.reveal(item));
+  #onArrivals(items) {
+    const here = items.filter((item) => isInView(item, this.#store.view));
+    if (this.#shell.scroll.scrollTop >= 8) this.#newAbove += here.length;
+    if (this.hasAttribute("toast")) this.#toaster.showArrivals(items, this, (item) => this.reveal(item));
     this.render();
   }
 
-  #seenAbove() {
-    if (this.#above === 0) return;
-    this.#above = 0;
+  #clearNewAbove() {
+    if (this.#newAbove === 0) return;
+    this.#newAbove = 0;
     this.render();
   }
 }

@@ -3,14 +3,14 @@
 export { Clarion, ClarionError } from "../client/clarion.js";
 export { ClarionBell } from "./bell.js";
 export { ClarionInbox } from "./inbox.js";
-export { locales } from "./words.js";
+export { locales } from "./messages.js";
 
 /**
  * @typedef {import("../client/clarion.js").Item} Item
  * @typedef {import("../client/clarion.js").StateChange} StateChange
- * @typedef {import("./words.js").Phrase} Phrase
- * @typedef {import("./words.js").Words} Words
- * @typedef {import("./words.js").SomeWords} SomeWords
+ * @typedef {import("./messages.js").Phrase} Phrase
+ * @typedef {import("./messages.js").Words} Words
+ * @typedef {import("./messages.js").SomeWords} SomeWords
  * @typedef {import("./elements.js").BellAttributes} BellAttributes
  * @typedef {import("./elements.js").InboxAttributes} InboxAttributes
  * @typedef {import("./elements.js").ElementEvents} ElementEvents

@@ -2,7 +2,7 @@
  * A link that can only lead somewhere, never run anything: `https`, `mailto`, or a page of this
  * site.
  *
- * @typedef {{href: string, elsewhere: boolean}} Link  `elsewhere`: a page of another site
+ * @typedef {{href: string, isExternal: boolean}} Link  `elsewhere`: a page of another site
  * @typedef {{label: string, link: Link | null}} Action
  */
 
@@ -18,9 +18,9 @@ export function safeLink(text) {
   try {
     const url = new URL(text, document.baseURI);
     const here = url.origin === location.origin && url.protocol === location.protocol;
-    if (here && /^https?:$/.test(url.protocol)) return { href: url.href, elsewhere: false };
-    if (url.protocol === "mailto:") return { href: url.href, elsewhere: false };
-    return url.protocol === "https:" ? { href: url.href, elsewhere: true } : null;
+    if (here && /^https?:$/.test(url.protocol)) return { href: url.href, isExternal: false };
+    if (url.protocol === "mailto:") return { href: url.href, isExternal: false };
+    return url.protocol === "https:" ? { href: url.href, isExternal: true } : null;
   } catch {
     return null;
   }
@@ -34,10 +34,10 @@ export function safeLink(text) {
  * @returns {Action[]}
  */
 export function actionsOf(data) {
-  const given = isTable(data) ? data["actions"] : null;
+  const given = isRecord(data) ? data["actions"] : null;
   if (!Array.isArray(given)) return [];
   return given
-    .filter((one) => isTable(one) && typeof one["label"] === "string" && one["label"].trim())
+    .filter((one) => isRecord(one) && typeof one["label"] === "string" && one["label"].trim())
     .slice(0, MAX_ACTIONS)
     .map((one) => ({ label: one.label.trim().slice(0, MAX_LABEL), link: safeLink(one.url) }));
 }
@@ -46,6 +46,6 @@ export function actionsOf(data) {
  * @param {unknown} value
  * @returns {value is Record<string, unknown>}
  */
-function isTable(value) {
+function isRecord(value) {
   return typeof value === "object" && value !== null;
 }

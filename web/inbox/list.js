@@ -1,24 +1,24 @@
-import { Days } from "./days.js";
+import { DayGroups } from "./day-groups.js";
 import { element } from "./element.js";
-import { hold } from "./hold.js";
-import { MOST_ROWS, Nearby } from "./nearby.js";
-import { ResizeObserver, sight } from "./platform.js";
-import { presses } from "./press.js";
+import { anchorScroll } from "./scroll-anchor.js";
+import { MAX_ROWS, VirtualWindow } from "./virtual-window.js";
+import { ResizeObserver, intersectionObserver } from "./platform.js";
+import { clickFilter } from "./click-filter.js";
 import { Row } from "./row.js";
-import { words } from "./words.js";
+import { words } from "./messages.js";
 
 /**
  * @typedef {import("../client/frames.js").Item} Item
- * @typedef {import("./row.js").Manner} Manner
+ * @typedef {import("./row.js").Formatting} Formatting
  *
  * @typedef {object} ListActions
- * @property {(row: Row) => boolean} open  whether its link may be followed
- * @property {(row: Row, link: HTMLAnchorElement) => boolean} act  the same of an action's link
- * @property {(id: string) => void} shown
- * @property {() => void} emptied  the row that had the focus was the last
+ * @property {(row: Row) => boolean} onOpen  whether its link may be followed
+ * @property {(row: Row, link: HTMLAnchorElement) => boolean} onAction  the same of an action's link
+ * @property {(id: string) => void} onSeen
+ * @property {() => void} onEmptied  the row that had the focus was the last
  *
  * @typedef {Pick<import("./commands.js").Commands,
- *   "visit" | "toggle" | "archive" | "unarchive" | "snooze" | "menu">} RowCommands
+ *   "markRead" | "toggle" | "archive" | "unarchive" | "snooze" | "menu">} RowCommands
  */
 
 /** @type {Record<string, number>} */
@@ -30,20 +30,20 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 5, PageUp: -5, Home: -Infin
  */
 export class List {
   element = element("div", { as: "list" });
-  #days = new Days(this.element);
+  #days = new DayGroups(this.element);
   /** The newest first. @type {Item[]} */
   #items = [];
-  /** @type {Manner} */
-  #manner = { words, locale: "en", now: () => new Date() };
-  #nearby = new Nearby(() => this.#render());
-  #room = new ResizeObserver((entries) => {
-    for (const row of new Set(entries.map(({ target }) => this.#rowOf(target)))) row?.fold();
+  /** @type {Formatting} */
+  #formatting = { words, locale: "en", now: () => new Date() };
+  #virtualWindow = new VirtualWindow(() => this.#render());
+  #resizeObserver = new ResizeObserver((entries) => {
+    for (const row of new Set(entries.map(({ target }) => this.#rowOf(target)))) row?.updateMoreButton();
   });
   /** In the order shown. @type {Map<string, Row>} */
   #rows = new Map();
   /** The one in the tab order: it stays, wherever the view is. @type {Row | null} */
   #current = null;
-  #watch = sight((entries) => this.#seen(entries), { threshold: 0.6 });
+  #seenObserver = intersectionObserver((entries) => this.#onIntersection(entries), { threshold: 0.6 });
 
   #commands;
 
@@ -54,54 +54,54 @@ export class List {
   constructor(commands, actions) {
     this.#commands = commands;
     this.actions = actions;
-    const isPress = presses(this.element);
+    const isClick = clickFilter(this.element);
     for (const name of /** @type {const} */ (["click", "auxclick"])) {
-      this.element.addEventListener(name, (event) => this.#clicked(event, isPress(event)));
+      this.element.addEventListener(name, (event) => this.#onClick(event, isClick(event)));
     }
     this.element.addEventListener("mousedown", (event) => {
       // Some browsers begin to scroll by the pointer, but not on a link
       if (event.button === 1 && this.#rowOf(event.target)?.link) event.preventDefault();
     });
-    this.element.addEventListener("keydown", (event) => this.#pressed(event));
+    this.element.addEventListener("keydown", (event) => this.#onKeydown(event));
     this.element.addEventListener("focusin", (event) => {
       const row = this.#rowOf(event.target);
-      if (row) this.#point(row);
+      if (row) this.#setCurrent(row);
     });
   }
 
   /**
    * @param {Item[]} items  the newest first
-   * @param {Manner} manner
+   * @param {Formatting} formatting
    */
-  show(items, manner) {
+  render(items, formatting) {
     const before = this.#items;
-    const isOther = manner.words !== this.#manner.words || manner.locale !== this.#manner.locale;
+    const isOther = formatting.words !== this.#formatting.words || formatting.locale !== this.#formatting.locale;
     this.#items = items;
-    this.#manner = manner;
-    if (isOther) this.#translate();
-    this.#nearby.follow(before, items);
-    const place = this.#current && this.#placeOf(this.#current, before);
+    this.#formatting = formatting;
+    if (isOther) this.#rerenderRows();
+    this.#virtualWindow.followItems(before, items);
+    const place = this.#current && this.#indexOf(this.#current, before);
     const hadFocus = this.#current?.article.matches(":focus-within") ?? false;
-    if (this.#current && this.#placeOf(this.#current) < 0) this.#current = null;
+    if (this.#current && this.#indexOf(this.#current) < 0) this.#current = null;
     this.#render(items.findIndex(({ id }) => id === before[0]?.id));
     if (this.#current) return;
-    const next = this.#rowAt(Math.min(Math.max(place ?? 0, 0), items.length - 1));
-    if (next) this.#point(next);
+    const next = this.#rowAtIndex(Math.min(Math.max(place ?? 0, 0), items.length - 1));
+    if (next) this.#setCurrent(next);
     if (hadFocus && next) next.article.focus();
-    else if (hadFocus) this.actions.emptied();
+    else if (hadFocus) this.actions.onEmptied();
   }
 
   /** Says everything again, in other words. */
-  #translate() {
-    for (const row of this.#rows.values()) row.update(row.item, this.#manner);
-    this.#days.tick(this.#manner.now(), this.#manner);
+  #rerenderRows() {
+    for (const row of this.#rows.values()) row.update(row.item, this.#formatting);
+    this.#days.updateTimes(this.#formatting.now(), this.#formatting);
   }
 
-  /** @param {Manner} manner */
-  tick(manner) {
-    const now = manner.now();
-    for (const row of this.#rows.values()) row.tick(now, manner);
-    this.#days.tick(now, manner);
+  /** @param {Formatting} formatting */
+  updateTimes(formatting) {
+    const now = formatting.now();
+    for (const row of this.#rows.values()) row.tick(now, formatting);
+    this.#days.updateTimes(now, formatting);
   }
 
   /**
@@ -111,51 +111,51 @@ export class List {
    * @returns {boolean}  whether there was one
    */
   focus(id = "") {
-    const row = this.#rowAt(this.#items.findIndex((item) => item.id === id)) ?? this.#current;
+    const row = this.#rowAtIndex(this.#items.findIndex((item) => item.id === id)) ?? this.#current;
     row?.article.focus();
     return !!row;
   }
 
   /** On the newest. */
   focusNewest() {
-    this.#rowAt(0)?.article.focus({ preventScroll: true });
+    this.#rowAtIndex(0)?.article.focus({ preventScroll: true });
   }
 
-  /** @param {number} [fresh]  how many of the first are new */
-  #render(fresh = 0) {
+  /** @param {number} [newCount]  how many of the first are new */
+  #render(newCount = 0) {
     const items = this.#items;
-    const wanted = this.#current ? this.#placeOf(this.#current) : -1;
-    const stretches = this.#nearby.stretches(items.length, wanted);
-    const isLong = items.length > MOST_ROWS;
-    const settle =
+    const required = this.#current ? this.#indexOf(this.#current) : -1;
+    const ranges = this.#virtualWindow.visibleRanges(items.length, required);
+    const isLong = items.length > MAX_ROWS;
+    const restoreScroll =
       isLong &&
-      hold(
+      anchorScroll(
         this.element,
         [...this.#rows.values()].map((row) => row.element),
       );
-    this.#forget(new Set(stretches.flatMap(({ from, to }) => items.slice(from, to).map(({ id }) => id))));
-    const rows = stretches.flatMap(({ from, to }) =>
-      items.slice(from, to).map((item, n) => this.#row(item, from + n, from + n < fresh)),
+    this.#removeRows(new Set(ranges.flatMap(({ from, to }) => items.slice(from, to).map(({ id }) => id))));
+    const rows = ranges.flatMap(({ from, to }) =>
+      items.slice(from, to).map((item, n) => this.#ensureRow(item, from + n, from + n < newCount)),
     );
     this.#rows = new Map(rows.map((row) => [row.item.id, row]));
-    const gaps = this.#nearby.between(items.length, stretches);
-    /** @type {import("./days.js").Piece[]} */
-    const pieces = stretches.flatMap(({ from, to }) => [
+    const gaps = this.#virtualWindow.gapsBetween(items.length, ranges);
+    /** @type {import("./day-groups.js").ListEntry[]} */
+    const entries = ranges.flatMap(({ from, to }) => [
       ...gaps.filter((gap) => gap.to === from),
       ...rows.splice(0, to - from),
     ]);
-    pieces.push(...gaps.filter((gap) => gap.to === items.length));
-    this.#days.arrange(pieces, this.#manner);
-    if (settle) settle();
-    this.#nearby.watch();
+    entries.push(...gaps.filter((gap) => gap.to === items.length));
+    this.#days.arrange(entries, this.#formatting);
+    if (restoreScroll) restoreScroll();
+    this.#virtualWindow.observeGaps();
   }
 
   /** @param {Set<string>} ids  that stay */
-  #forget(ids) {
+  #removeRows(ids) {
     for (const [id, row] of this.#rows) {
       if (ids.has(id)) continue;
-      this.#watch.unobserve(row.article);
-      for (const clamped of row.clamped) this.#room.unobserve(clamped);
+      this.#seenObserver.unobserve(row.article);
+      for (const clamped of row.clampedElements) this.#resizeObserver.unobserve(clamped);
       row.element.remove();
     }
   }
@@ -165,36 +165,36 @@ export class List {
    * @param {number} place
    * @param {boolean} isNew  comes to others
    */
-  #row(item, place, isNew) {
+  #ensureRow(item, place, isNew) {
     const known = this.#rows.get(item.id);
-    if (known && known.item !== item) known.update(item, this.#manner);
-    const row = known ?? new Row(item, this.#manner);
-    row.tell(place, this.#items.length > MOST_ROWS ? this.#items.length : 0);
+    if (known && known.item !== item) known.update(item, this.#formatting);
+    const row = known ?? new Row(item, this.#formatting);
+    row.setPosition(place, this.#items.length > MAX_ROWS ? this.#items.length : 0);
     if (known) return row;
     row.current = false;
-    for (const clamped of row.clamped) this.#room.observe(clamped);
+    for (const clamped of row.clampedElements) this.#resizeObserver.observe(clamped);
     row.article.toggleAttribute("data-new", isNew);
-    if (!item.seen_at) this.#watch.observe(row.article);
+    if (!item.seen_at) this.#seenObserver.observe(row.article);
     return row;
   }
 
   /** Brings the row there where it is not. @param {number} place */
-  #rowAt(place) {
+  #rowAtIndex(place) {
     const id = this.#items[place]?.id ?? "";
     if (id && !this.#rows.has(id)) {
-      this.#nearby.turnTo(place, this.#items.length);
+      this.#virtualWindow.moveTo(place, this.#items.length);
       this.#render();
     }
     return this.#rows.get(id);
   }
 
   /** @param {Row} row @param {Item[]} [items] */
-  #placeOf({ item: { id } }, items = this.#items) {
+  #indexOf({ item: { id } }, items = this.#items) {
     return items.findIndex((item) => item.id === id);
   }
 
   /** @param {Row} row */
-  #point(row) {
+  #setCurrent(row) {
     if (this.#current && this.#current !== row) this.#current.current = false;
     this.#current = row;
     row.current = true;
@@ -208,9 +208,9 @@ export class List {
 
   /**
    * @param {MouseEvent} event
-   * @param {boolean} isPress
+   * @param {boolean} isClick
    */
-  #clicked(event, isPress) {
+  #onClick(event, isClick) {
     const row = this.#rowOf(event.target);
     const { button, shiftKey } = event;
     if (!row || button > 1) return;
@@ -218,26 +218,26 @@ export class List {
     const act = /** @type {keyof RowCommands | "more" | undefined} */ (pressed.closest("button")?.dataset["act"]);
     /** What stands above the row's own has none. @type {HTMLAnchorElement | null} */
     const link = pressed.closest("a[href]");
-    if (act) return button || (act === "more" ? row.unfold() : this.#commands[act](row));
-    if (!isPress || (shiftKey && !link))
+    if (act) return button || (act === "more" ? row.toggleExpanded() : this.#commands[act](row));
+    if (!isClick || (shiftKey && !link))
       event.preventDefault(); // text is being marked
     else if ((button || shiftKey || event.ctrlKey || event.metaKey) && (link ?? row.link)) {
       // The browser opens a link in another tab by itself; the page shall not be asked about this one
       if (!link) open(row.link?.href, "_blank", "noopener,noreferrer");
-      this.#commands.visit(row);
+      this.#commands.markRead(row);
     } else if (button) return;
     else if (!link && row.link) row.link.click();
-    else if (!(link && link !== row.link ? this.actions.act(row, link) : this.actions.open(row))) {
+    else if (!(link && link !== row.link ? this.actions.onAction(row, link) : this.actions.onOpen(row))) {
       event.preventDefault();
     }
   }
 
   /** A key that is held moves on, but does nothing more: the next row is not meant. @param {KeyboardEvent} event */
-  #pressed(event) {
+  #onKeydown(event) {
     const row = this.#rowOf(event.target);
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = STEPS[event.key];
-    if (step) this.#move(row, step);
+    if (step) this.#moveFocus(row, step);
     else if (event.repeat) {
       if (event.key !== "Enter") return;
     } else if (event.key === "Enter" && event.target === row.article) row.article.click();
@@ -252,18 +252,18 @@ export class List {
    * @param {Row} row
    * @param {number} step
    */
-  #move(row, step) {
-    const place = Math.max(this.#placeOf(row) + step, 0);
-    this.#rowAt(Math.min(place, this.#items.length - 1))?.article.focus();
+  #moveFocus(row, step) {
+    const place = Math.max(this.#indexOf(row) + step, 0);
+    this.#rowAtIndex(Math.min(place, this.#items.length - 1))?.article.focus();
   }
 
   /** @param {IntersectionObserverEntry[]} entries */
-  #seen(entries) {
+  #onIntersection(entries) {
     for (const entry of entries) {
       const row = entry.isIntersecting && this.#rowOf(entry.target);
       if (!row) continue;
-      this.#watch.unobserve(row.article);
-      if (!row.item.seen_at) this.actions.shown(row.item.id);
+      this.#seenObserver.unobserve(row.article);
+      if (!row.item.seen_at) this.actions.onSeen(row.item.id);
     }
   }
 }

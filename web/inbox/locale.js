@@ -1,7 +1,7 @@
 /** Languages as pages write them, and what `Intl` says in them; nothing here throws. */
 
 /** Costly to make, and every row needs them. @type {Map<string, any>} */
-const formats = new Map();
+const formatters = new Map();
 
 /**
  * A language that `Intl` takes: the one given, also as frameworks and systems write it (`pt_BR.UTF-8`,
@@ -10,9 +10,9 @@ const formats = new Map();
  * @param {string | null | undefined} lang
  */
 export function localeOf(lang) {
-  for (const look of [() => lang, () => navigator.language, ...browsers(), () => "en"]) {
+  for (const candidate of [() => lang, () => navigator.language, ...browserLanguages(), () => "en"]) {
     try {
-      const tag = /** @type {string} */ (look())
+      const tag = /** @type {string} */ (candidate())
         .trim()
         .replace(/[.@,;\s].*$/s, "")
         .replace(/_/g, "-");
@@ -26,7 +26,7 @@ export function localeOf(lang) {
 }
 
 /** @returns {(() => string)[]} */
-function browsers() {
+function browserLanguages() {
   try {
     return navigator.languages.map((lang) => () => lang);
   } catch {
@@ -41,18 +41,18 @@ function browsers() {
  * @param {...unknown} values
  * @returns {string}  empty where it can not be said
  */
-export function written(kind, locale, options, ...values) {
+export function formatIntl(kind, locale, options, ...values) {
   try {
     const key = kind + locale + JSON.stringify(options);
-    if (!formats.has(key)) formats.set(key, new /** @type {any} */ (Intl)[kind](locale, options));
-    return formats.get(key).format(...values);
+    if (!formatters.has(key)) formatters.set(key, new /** @type {any} */ (Intl)[kind](locale, options));
+    return formatters.get(key).format(...values);
   } catch {
     return "";
   }
 }
 
 /** @param {number} value @param {string} locale */
-export const numberIn = (value, locale) => written("NumberFormat", locale, {}, value) || `${value}`;
+export const formatNumber = (value, locale) => formatIntl("NumberFormat", locale, {}, value) || `${value}`;
 
 /**
  * The form of a phrase.
@@ -61,7 +61,7 @@ export const numberIn = (value, locale) => written("NumberFormat", locale, {}, v
  * @param {string} locale
  * @returns {Intl.LDMLPluralRule}
  */
-export function pluralOf(count, locale) {
+export function pluralCategory(count, locale) {
   try {
     return new Intl.PluralRules(locale).select(count);
   } catch {
@@ -79,7 +79,7 @@ export function upperCase(text, locale) {
 }
 
 /** By the alphabet of the language. @param {string} locale @returns {(a: string, b: string) => number} */
-export function alphabet(locale) {
+export function collatorFor(locale) {
   try {
     return new Intl.Collator(locale).compare;
   } catch {

@@ -1,6 +1,6 @@
 import { element } from "./element.js";
-import { giveBackFocus } from "./focus.js";
-import { keepBeside } from "./place.js";
+import { restoreFocusOnClose } from "./restore-focus.js";
+import { keepPositioned } from "./popover-position.js";
 import { isOpen } from "./platform.js";
 
 /** @typedef {{label: string, hint?: string, act: () => void}} Entry */
@@ -21,12 +21,12 @@ export class Menu {
   element = element("div", { as: "menu", role: "menu", popover: "auto" });
   /** @type {HTMLElement | null} */
   #anchor = null;
-  #letGo = () => {};
+  #stopPositioning = () => {};
 
   constructor() {
-    giveBackFocus(this.element, () => this.#anchor);
-    this.element.addEventListener("keydown", (event) => this.#pressed(event));
-    this.element.addEventListener("toggle", (event) => this.#toggled(event.newState === "open"));
+    restoreFocusOnClose(this.element, () => this.#anchor);
+    this.element.addEventListener("keydown", (event) => this.#onKeydown(event));
+    this.element.addEventListener("toggle", (event) => this.#onToggle(event.newState === "open"));
   }
 
   /**
@@ -38,9 +38,9 @@ export class Menu {
     this.close();
     this.#anchor = anchor;
     this.element.setAttribute("aria-label", label);
-    this.element.replaceChildren(...entries.map((entry) => this.#button(entry)));
+    this.element.replaceChildren(...entries.map((entry) => this.#createButton(entry)));
     this.element.showPopover();
-    this.#letGo = keepBeside(this.element, anchor);
+    this.#stopPositioning = keepPositioned(this.element, anchor);
     this.#buttons[0]?.focus();
   }
 
@@ -49,9 +49,9 @@ export class Menu {
   }
 
   /** @param {boolean} open */
-  #toggled(open) {
+  #onToggle(open) {
     this.#anchor?.setAttribute("aria-expanded", String(open));
-    if (!open) this.#letGo();
+    if (!open) this.#stopPositioning();
   }
 
   get #buttons() {
@@ -59,7 +59,7 @@ export class Menu {
   }
 
   /** @param {Entry} entry */
-  #button({ label, hint, act }) {
+  #createButton({ label, hint, act }) {
     const button = element(
       "button",
       { role: "menuitem", tabindex: "-1", part: "menu-item" },
@@ -74,7 +74,7 @@ export class Menu {
   }
 
   /** @param {KeyboardEvent} event */
-  #pressed(event) {
+  #onKeydown(event) {
     const buttons = this.#buttons;
     const place = buttons.findIndex((button) => button.matches(":focus"));
     const move = MOVES[event.key];

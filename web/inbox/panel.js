@@ -1,8 +1,8 @@
-import { element, icon, write } from "./element.js";
+import { element, icon, setText } from "./element.js";
 import { BELL, CLOUD } from "./icons.js";
-import { labelOf } from "./words.js";
+import { labelOf } from "./messages.js";
 
-/** @typedef {import("./frame.js").Look} Look */
+/** @typedef {import("./shell.js").ViewModel} ViewModel */
 
 const SKELETONS = 4;
 
@@ -14,7 +14,7 @@ export class Panel {
   #retry = element("button", { class: "button", part: "retry" });
   #message = element("div", { class: "panel", part: "empty" });
   #loading = element("div", { as: "loading", role: "status" });
-  #drawn = "";
+  #drawnIcon = "";
 
   /** @param {() => void} retry */
   constructor(retry) {
@@ -29,30 +29,30 @@ export class Panel {
     return [this.#loading, this.#message];
   }
 
-  /** @param {Look} look */
-  show(look) {
-    const { words, shown, page } = look;
+  /** @param {ViewModel} viewModel */
+  render(viewModel) {
+    const { words, itemCount, page } = viewModel;
     const failed = page.failure ? { text: page.failure, retry: true } : null;
-    const trouble = look.known ? failed : look.trouble; // the notice tells of a feed that went
-    const loading = shown === 0 && !trouble && (!look.known || page.loading || page.more);
+    const errorState = viewModel.isKnown ? failed : viewModel.errorState; // the notice tells of a feed that went
+    const loading = itemCount === 0 && !errorState && (!viewModel.isKnown || page.isLoading || page.hasMore);
     this.#loading.hidden = !loading;
     if (loading) this.#loading.setAttribute("aria-label", words.loading);
-    this.#message.hidden = shown > 0 || loading;
-    this.#message.classList.toggle("trouble", !!trouble);
-    this.#retry.hidden = !trouble?.retry;
-    write(this.#retry, words.retry);
-    this.#draw(trouble ? CLOUD : BELL);
-    const label = look.view.state === "inbox" ? labelOf(words, look.view.category) : "";
-    const empty = label ? "category" : look.view.state;
+    this.#message.hidden = itemCount > 0 || loading;
+    this.#message.classList.toggle("trouble", !!errorState);
+    this.#retry.hidden = !errorState?.retry;
+    setText(this.#retry, words.retry);
+    this.#drawIcon(errorState ? CLOUD : BELL);
+    const label = viewModel.view.state === "inbox" ? labelOf(words, viewModel.view.category) : "";
+    const empty = label ? "category" : viewModel.view.state;
     const title = words.emptyTitles[empty].replace("{category}", () => label);
-    write(this.#title, trouble ? words.notLoaded : title);
-    write(this.#text, trouble ? trouble.text : words.emptyTexts[empty]);
+    setText(this.#title, errorState ? words.notLoaded : title);
+    setText(this.#text, errorState ? errorState.text : words.emptyTexts[empty]);
   }
 
   /** @param {string} path */
-  #draw(path) {
-    if (path === this.#drawn) return;
-    this.#drawn = path;
+  #drawIcon(path) {
+    if (path === this.#drawnIcon) return;
+    this.#drawnIcon = path;
     this.#picture.replaceChildren(icon(path));
   }
 }

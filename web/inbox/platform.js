@@ -4,15 +4,15 @@
  */
 
 /** Whatever is asked of it, called or made. @type {any} */
-const nothing = new Proxy(function () {}, {
-  get: (_, name) => (name === "then" ? undefined : name === Symbol.toPrimitive ? String : nothing),
+const inert = new Proxy(function () {}, {
+  get: (_, name) => (name === "then" ? undefined : name === Symbol.toPrimitive ? String : inert),
   set: () => true,
-  apply: () => nothing,
-  construct: () => nothing,
+  apply: () => inert,
+  construct: () => inert,
 });
 
-const page = globalThis.document ?? nothing;
-const Resize = globalThis.ResizeObserver ?? nothing;
+const page = globalThis.document ?? inert;
+const Resize = globalThis.ResizeObserver ?? inert;
 export { page as document, Resize as ResizeObserver };
 
 /** What elements extend; on a server one that is made shows nothing. */
@@ -25,7 +25,7 @@ export const Base = /** @type {typeof HTMLElement} */ (
       }
     }
 );
-if (!globalThis.HTMLElement) Object.setPrototypeOf(Base.prototype, nothing);
+if (!globalThis.HTMLElement) Object.setPrototypeOf(Base.prototype, inert);
 
 /**
  * The first definition stays: a page may have two bundles, or load one anew.
@@ -39,13 +39,13 @@ export function define(name, constructor) {
 }
 
 /**
- * @param {IntersectionObserverCallback} told
+ * @param {IntersectionObserverCallback} callback
  * @param {IntersectionObserverInit} [options]
  * @returns {Pick<IntersectionObserver, "observe" | "unobserve">}  sees nothing where there is no layout
  */
-export function sight(told, options) {
+export function intersectionObserver(callback, options) {
   const { IntersectionObserver: Observer } = globalThis;
-  return Observer ? new Observer(told, options) : { observe() {}, unobserve() {} };
+  return Observer ? new Observer(callback, options) : { observe() {}, unobserve() {} };
 }
 
 /** @param {Element} popover */
@@ -63,7 +63,7 @@ export function isOpen(popover) {
  * @param {ShadowRoot} root
  * @param {string[]} styles
  */
-export function dress(root, styles) {
+export function adoptStyles(root, styles) {
   try {
     root.adoptedStyleSheets = styles.map(sheetOf);
   } catch {

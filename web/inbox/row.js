@@ -1,13 +1,13 @@
-import { element, icon, write } from "./element.js";
+import { element, icon, setText } from "./element.js";
 import { BELL, BOX, CHECK, CLOCK, DOT, DOTS, UNBOX } from "./icons.js";
 import { actionsOf, safeLink } from "./links.js";
 import { fullTime, relativeTime, shortTime } from "./times.js";
-import { words as english, filled, labelOf } from "./words.js";
+import { words as english, formatMessage, labelOf } from "./messages.js";
 
 /**
  * @typedef {import("../client/frames.js").Item} Item
  * @typedef {import("./links.js").Action} Action
- * @typedef {{words: import("./words.js").Words, locale: string, now: () => Date}} Manner
+ * @typedef {{words: import("./messages.js").Words, locale: string, now: () => Date}} Formatting
  */
 
 const HUES = 6;
@@ -17,7 +17,7 @@ let lastNumber = 0;
 export class Row {
   #number = ++lastNumber;
   #avatar = element("span", { as: "avatar", "aria-hidden": "true" });
-  #hint = element("span", { class: "spoken" });
+  #unreadHint = element("span", { class: "spoken" });
   #title = element("span", { as: "title", dir: "auto" });
   /** Stretched over the row, below its texts; not to be dragged, for who drags there marks text. */
   #link = element("a", { class: "open", part: "link", rel: "noopener noreferrer", draggable: "false" }, this.#title);
@@ -39,14 +39,14 @@ export class Row {
   });
   #archive = element("button", { class: "action", "data-act": "archive" });
   #unarchive = element("button", { class: "action", "data-act": "unarchive" });
-  #all = [this.#toggle, this.#snooze, this.#archive, this.#unarchive];
+  #actionButtons = [this.#toggle, this.#snooze, this.#archive, this.#unarchive];
   #menu = element("button", {
     class: "action menu-open",
     "data-act": "menu",
     "aria-haspopup": "menu",
     "aria-expanded": "false",
   });
-  #line = element("h4", { class: "line", id: `line-${this.#number}` }, this.#hint, this.#link);
+  #headline = element("h4", { class: "line", id: `line-${this.#number}` }, this.#unreadHint, this.#link);
   /** @type {Item} */
   #item;
   #current = false;
@@ -55,9 +55,9 @@ export class Row {
 
   /**
    * @param {Item} item
-   * @param {Manner} manner
+   * @param {Formatting} formatting
    */
-  constructor(item, manner) {
+  constructor(item, formatting) {
     this.#item = item;
     const about = element("p", { class: "about", id: `about-${this.#number}` });
     about.append(this.#urgent, this.#snoozed, this.#actor, this.#kind);
@@ -67,19 +67,19 @@ export class Row {
         as: "item",
         tabindex: "-1",
         "data-id": item.id,
-        "aria-labelledby": this.#line.id,
+        "aria-labelledby": this.#headline.id,
         "aria-describedby": `${this.#paragraph.id} ${about.id} ${this.#time.id}`,
         "aria-keyshortcuts": "Enter u s e",
       },
       element("span", { class: "mark", "aria-hidden": "true" }),
       this.#avatar,
-      this.#line,
+      this.#headline,
       this.#time,
       element("div", { class: "rest" }, this.#paragraph, this.#more, this.#links, about),
-      element("div", { class: "actions" }, ...this.#all, this.#menu),
+      element("div", { class: "actions" }, ...this.#actionButtons, this.#menu),
     );
     this.element = element("li", {}, this.article);
-    this.update(item, manner);
+    this.update(item, formatting);
   }
 
   get item() {
@@ -91,13 +91,13 @@ export class Row {
   }
 
   /** What is clamped where it is too long. */
-  get clamped() {
-    return [this.#line, this.#paragraph];
+  get clampedElements() {
+    return [this.#headline, this.#paragraph];
   }
 
   /** The buttons of what can be done with it, without the one that stands for them on touch. */
   get buttons() {
-    return this.#all.filter((button) => !button.hidden);
+    return this.#actionButtons.filter((button) => !button.hidden);
   }
 
   /** Beside which its menus open: the one of these that is shown. */
@@ -106,57 +106,57 @@ export class Row {
   }
 
   /** Shows all of title and body, or no longer. */
-  unfold() {
+  toggleExpanded() {
     this.article.toggleAttribute("data-unfolded");
-    this.#sayMore();
+    this.#renderMoreButton();
   }
 
-  #sayMore() {
+  #renderMoreButton() {
     const all = this.article.hasAttribute("data-unfolded");
     this.#more.ariaExpanded = String(all);
-    write(this.#more, all ? this.#words.less : this.#words.more);
+    setText(this.#more, all ? this.#words.less : this.#words.more);
   }
 
   /** Offers the rest of title and body where not all of them has room. */
-  fold() {
-    const isCut = this.clamped.some((one) => one.scrollHeight > one.clientHeight + 1);
+  updateMoreButton() {
+    const isCut = this.clampedElements.some((one) => one.scrollHeight > one.clientHeight + 1);
     this.#more.hidden = !isCut && !this.article.hasAttribute("data-unfolded");
   }
 
   /**
    * @param {Item} item
-   * @param {Manner} manner
+   * @param {Formatting} formatting
    */
-  update(item, manner) {
+  update(item, formatting) {
     this.#item = item;
-    const { words } = manner;
+    const { words } = formatting;
     this.article.toggleAttribute("data-unread", !item.read_at);
-    write(this.#hint, item.read_at ? "" : `${words.unreadItem} `);
-    write(this.#title, item.title);
-    write(this.#body, item.body ?? "");
+    setText(this.#unreadHint, item.read_at ? "" : `${words.unreadItem} `);
+    setText(this.#title, item.title);
+    setText(this.#body, item.body ?? "");
     this.#paragraph.hidden = !item.body;
-    this.#showKind(item, words);
-    write(this.#urgent, words.urgent);
+    this.#renderKind(item, words);
+    setText(this.#urgent, words.urgent);
     this.#urgent.hidden = item.lane !== "urgent";
-    this.#showSnoozed(manner);
-    this.#showLinks();
-    label(this.#toggle, item.read_at ? words.markUnread : words.markRead, item.read_at ? DOT : CHECK);
-    label(this.#snooze, words.snooze, CLOCK);
-    label(this.#archive, words.archive, BOX);
-    label(this.#menu, words.actions, DOTS);
+    this.#renderSnoozed(formatting);
+    this.#renderLinks();
+    setButton(this.#toggle, item.read_at ? words.markUnread : words.markRead, item.read_at ? DOT : CHECK);
+    setButton(this.#snooze, words.snooze, CLOCK);
+    setButton(this.#archive, words.archive, BOX);
+    setButton(this.#menu, words.actions, DOTS);
     this.#words = words;
-    this.#sayMore();
-    label(this.#unarchive, words.unarchive, UNBOX);
+    this.#renderMoreButton();
+    setButton(this.#unarchive, words.unarchive, UNBOX);
     this.#snooze.hidden = this.#archive.hidden = !!item.archived_at;
     this.#unarchive.hidden = !item.archived_at;
-    this.tick(manner.now(), manner);
+    this.tick(formatting.now(), formatting);
   }
 
   /**
    * Brings the time up to date.
    *
    * @param {Date} now
-   * @param {Manner} manner
+   * @param {Formatting} formatting
    */
   tick(now, { locale }) {
     const when = new Date(this.#item.created_at);
@@ -173,31 +173,31 @@ export class Row {
    * @param {number} place
    * @param {number} count
    */
-  tell(place, count) {
+  setPosition(place, count) {
     this.article.ariaPosInSet = count ? String(place + 1) : null;
     this.article.ariaSetSize = count ? String(count) : null;
   }
 
-  /** Whether Tab comes here: only one row of the list says yes. @param {boolean} yes */
-  set current(yes) {
-    this.#current = yes;
-    this.article.tabIndex = yes ? 0 : -1;
+  /** Whether Tab comes here: only one row of the list says yes. @param {boolean} isCurrent */
+  set current(isCurrent) {
+    this.#current = isCurrent;
+    this.article.tabIndex = isCurrent ? 0 : -1;
     for (const part of this.article.querySelectorAll("a[href], button")) {
-      if (part instanceof HTMLElement) part.tabIndex = yes ? 0 : -1;
+      if (part instanceof HTMLElement) part.tabIndex = isCurrent ? 0 : -1;
     }
   }
 
   /**
    * @param {Item} item
-   * @param {import("./words.js").Words} words
+   * @param {import("./messages.js").Words} words
    */
-  #showKind({ category, type, actor, image }, words) {
+  #renderKind({ category, type, actor, image }, words) {
     const name = labelOf(words, category, type);
-    write(this.#kind, name);
+    setText(this.#kind, name);
     this.#kind.hidden = !name;
-    write(this.#actor, actor ?? "");
+    setText(this.#actor, actor ?? "");
     this.#actor.hidden = !actor;
-    this.#showPicture(image, [...(actor || name)][0]?.toLocaleUpperCase() ?? "");
+    this.#renderPicture(image, [...(actor || name)][0]?.toLocaleUpperCase() ?? "");
     const kind = category ?? type;
     const sum = [...kind].reduce((hash, sign) => (hash * 31 + (sign.codePointAt(0) ?? 0)) % 9973, 7);
     this.#avatar.dataset["hue"] = String(sum % HUES);
@@ -207,53 +207,53 @@ export class Row {
    * @param {string | null | undefined} image  where there is none, or it does not come, the letter
    * @param {string} letter  or else a bell
    */
-  #showPicture(image, letter) {
+  #renderPicture(image, letter) {
     const shown = `${image} ${letter}`;
     if (shown === this.#picture) return;
     this.#picture = shown;
-    const instead = () => this.#avatar.replaceChildren(letter || icon(BELL));
+    const showFallback = () => this.#avatar.replaceChildren(letter || icon(BELL));
     const { href = "" } = safeLink(image) ?? {};
-    if (!href.startsWith("http")) return instead();
+    if (!href.startsWith("http")) return showFallback();
     const attributes = { part: "image", alt: "", loading: "lazy", referrerpolicy: "no-referrer" };
     const picture = element("img", attributes);
-    picture.addEventListener("error", instead);
+    picture.addEventListener("error", showFallback);
     picture.src = href;
     this.#avatar.replaceChildren(picture);
   }
 
-  /** @param {Manner} manner */
-  #showSnoozed({ words, locale }) {
+  /** @param {Formatting} formatting */
+  #renderSnoozed({ words, locale }) {
     const until = this.#item.snoozed_until;
     this.#snoozed.hidden = !until;
     const time = until ? shortTime(new Date(until), locale) : "";
-    write(this.#snoozed, filled(words.snoozedUntil, { time }, locale));
+    setText(this.#snoozed, formatMessage(words.snoozedUntil, { time }, locale));
   }
 
-  #showLinks() {
+  #renderLinks() {
     const actions = actionsOf(this.#item.data);
-    this.#links.replaceChildren(...actions.map(actionLink));
+    this.#links.replaceChildren(...actions.map(createActionLink));
     this.#links.hidden = actions.length === 0;
     const link = safeLink(this.#item.url);
-    if (link) lead(this.#link, link);
+    if (link) setLink(this.#link, link);
     else for (const name of ["href", "tabindex"]) this.#link.removeAttribute(name);
     this.current = this.#current;
   }
 }
 
 /** @param {Action} action */
-function actionLink({ label: text, link }) {
+function createActionLink({ label: text, link }) {
   if (!link) return element("span", { class: "no-link", dir: "auto" }, text);
   const attributes = { class: "act", part: "action-link", dir: "auto", rel: "noopener noreferrer" };
-  return lead(element("a", attributes, text), link);
+  return setLink(element("a", attributes, text), link);
 }
 
 /**
  * @param {HTMLAnchorElement} anchor
  * @param {import("./links.js").Link} link
  */
-function lead(anchor, { href, elsewhere }) {
+function setLink(anchor, { href, isExternal }) {
   anchor.href = href;
-  anchor.target = elsewhere ? "_blank" : "";
+  anchor.target = isExternal ? "_blank" : "";
   return anchor;
 }
 
@@ -262,7 +262,7 @@ function lead(anchor, { href, elsewhere }) {
  * @param {string} text
  * @param {string} path
  */
-function label(button, text, path) {
+function setButton(button, text, path) {
   if (button.title === text) return;
   button.title = text;
   button.setAttribute("aria-label", text);

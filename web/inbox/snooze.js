@@ -27,16 +27,16 @@ export class SnoozeMenu {
    * All that its buttons do, where there is no room for them.
    *
    * @param {import("./row.js").Row} row
-   * @param {import("./row.js").Manner} manner
+   * @param {import("./row.js").Formatting} formatting
    */
-  openAll({ buttons, menuButton }, { words }) {
+  openActions({ buttons, menuButton }, { words }) {
     const entries = buttons.map((button) => ({ label: button.title, act: () => button.click() }));
     this.#menu.open(menuButton, words.actions, entries);
   }
 
   /**
    * @param {import("./row.js").Row} row
-   * @param {import("./row.js").Manner} manner
+   * @param {import("./row.js").Formatting} formatting
    * @param {(until: Date | null) => void} snooze  null brings it back
    */
   open({ item, menuButton }, { words, locale, now }, snooze) {
@@ -55,13 +55,13 @@ export class SnoozeMenu {
  * @returns {Choice[]}  in order of time; no evening where it has begun or nearly so
  */
 export function snoozeChoices(now) {
-  const evening = at(now, 0, EVENING);
+  const evening = atHour(now, 0, EVENING);
   const later = new Date(now.getTime() + 3_600_000);
   return [
     { name: "hour", until: later },
     ...(later < evening ? [{ name: /** @type {const} */ ("evening"), until: evening }] : []),
-    { name: "morning", until: at(now, 1, MORNING) },
-    { name: "week", until: at(now, daysToMonday(now), MORNING) },
+    { name: "morning", until: atHour(now, 1, MORNING) },
+    { name: "week", until: atHour(now, daysToMonday(now), MORNING) },
   ];
 }
 
@@ -76,6 +76,6 @@ function daysToMonday(now) {
  * @param {number} days  from today
  * @param {number} hour
  */
-function at(now, days, hour) {
+function atHour(now, days, hour) {
   return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour);
 }

@@ -8,7 +8,7 @@ export class Timers {
    * @param {number} ms
    * @param {() => void} act
    */
-  soon(name, ms, act) {
+  startOnce(name, ms, act) {
     if (this.#running.has(name)) return;
     const timer = setTimeout(() => {
       this.#running.delete(name);
@@ -17,10 +17,10 @@ export class Timers {
     this.#running.set(name, timer);
   }
 
-  /** Once nothing has asked for it for this long. @type {Timers["soon"]} */
-  later(name, ms, act) {
+  /** Once nothing has asked for it for this long. @type {Timers["startOnce"]} */
+  restart(name, ms, act) {
     this.stop(name);
-    this.soon(name, ms, act);
+    this.startOnce(name, ms, act);
   }
 
   /** @param {string} name */

@@ -1,6 +1,6 @@
 /** Days and times as the reader's language puts them. */
 
-import { upperCase, written } from "./locale.js";
+import { upperCase, formatIntl } from "./locale.js";
 
 const UNITS = /** @type {const} */ ([
   ["minute", 60],
@@ -16,11 +16,11 @@ const UNITS = /** @type {const} */ ([
 export function relativeTime(when, now, locale) {
   const seconds = Math.min(0, (when.getTime() - now.getTime()) / 1000);
   if (seconds <= -86_400 * 6) {
-    return dateIn(locale, { dateStyle: "medium" }, when);
+    return formatDate(locale, { dateStyle: "medium" }, when);
   }
   const [unit, size] = UNITS.findLast(([, length]) => -seconds >= length) ?? ["second", Infinity];
   const options = { numeric: "auto", style: "short" };
-  return written("RelativeTimeFormat", locale, options, Math.trunc(seconds / size), unit) || plain(when);
+  return formatIntl("RelativeTimeFormat", locale, options, Math.trunc(seconds / size), unit) || isoFallback(when);
 }
 
 /**
@@ -28,7 +28,7 @@ export function relativeTime(when, now, locale) {
  * @param {string} locale
  */
 export function fullTime(when, locale) {
-  return dateIn(locale, { dateStyle: "full", timeStyle: "medium" }, when);
+  return formatDate(locale, { dateStyle: "full", timeStyle: "medium" }, when);
 }
 
 /**
@@ -39,14 +39,14 @@ export function fullTime(when, locale) {
  */
 export function shortTime(when, locale) {
   const day = { weekday: "short", day: "numeric", month: "short" };
-  return dateIn(locale, { ...day, hour: "numeric", minute: "2-digit" }, when);
+  return formatDate(locale, { ...day, hour: "numeric", minute: "2-digit" }, when);
 }
 
 /** @param {string} locale @param {object} options @param {Date} when */
-const dateIn = (locale, options, when) => written("DateTimeFormat", locale, options, when) || plain(when);
+const formatDate = (locale, options, when) => formatIntl("DateTimeFormat", locale, options, when) || isoFallback(when);
 
 /** Where the browser cannot say it; nothing where it is no time. @param {Date} when */
-function plain(when) {
+function isoFallback(when) {
   const here = new Date(when.getTime() - when.getTimezoneOffset() * 60_000);
   return isNaN(here.getTime()) ? "" : here.toISOString().slice(0, 16).replace("T", " ");
 }
@@ -66,9 +66,9 @@ export function dayName(when, now, locale) {
   const year = when.getFullYear() === now.getFullYear() ? undefined : "numeric";
   const name =
     days >= -1
-      ? written("RelativeTimeFormat", locale, { numeric: "auto" }, Math.min(0, days), "day")
-      : written("DateTimeFormat", locale, { weekday: "long", day: "numeric", month: "long", year }, when);
-  return upperCase(name.charAt(0), locale) + name.slice(1) || plain(when).slice(0, 10);
+      ? formatIntl("RelativeTimeFormat", locale, { numeric: "auto" }, Math.min(0, days), "day")
+      : formatIntl("DateTimeFormat", locale, { weekday: "long", day: "numeric", month: "long", year }, when);
+  return upperCase(name.charAt(0), locale) + name.slice(1) || isoFallback(when).slice(0, 10);
 }
 
 /** @param {Date} when */

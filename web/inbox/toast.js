@@ -16,7 +16,7 @@ import { isOpen } from "./platform.js";
  * @property {{label: string, act: () => void}} [action]  a button in it
  */
 
-const MOST = 3;
+const MAX_TOASTS = 3;
 const SHOWN_FOR_MS = 6_000;
 
 /**
@@ -30,10 +30,10 @@ export class Toaster {
 
   constructor() {
     for (const name of ["pointerenter", "focusin"]) {
-      this.element.addEventListener(name, () => this.#hold());
+      this.element.addEventListener(name, () => this.#pause());
     }
     for (const name of ["pointerleave", "focusout"]) {
-      this.element.addEventListener(name, () => this.#release());
+      this.element.addEventListener(name, () => this.#resume());
     }
   }
 
@@ -59,16 +59,16 @@ export class Toaster {
     if (action) {
       const button = element("button", { class: "button", part: "toast-action" }, action.label);
       button.addEventListener("click", () => {
-        this.drop(made);
+        this.dismiss(made);
         action.act();
       });
       made.append(button);
     }
     words.addEventListener("click", () => {
-      this.drop(made);
+      this.dismiss(made);
       open();
     });
-    cross.addEventListener("click", () => this.drop(made));
+    cross.addEventListener("click", () => this.dismiss(made));
     this.#add(made);
     return made;
   }
@@ -80,7 +80,7 @@ export class Toaster {
    * @param {FeedElement} owner
    * @param {(item: Item) => void} open  the latest of them
    */
-  tell(items, owner, open) {
+  showArrivals(items, owner, open) {
     const latest = items.at(-1);
     if (!latest) return;
     const { words, locale, client } = owner;
@@ -97,39 +97,39 @@ export class Toaster {
   }
 
   clear() {
-    for (const toast of [...this.#toasts.keys()]) this.drop(toast);
+    for (const toast of [...this.#toasts.keys()]) this.dismiss(toast);
   }
 
   /** @param {HTMLElement} toast */
   #add(toast) {
     const [oldest] = this.#toasts.keys();
-    if (oldest && this.#toasts.size >= MOST) this.drop(oldest);
+    if (oldest && this.#toasts.size >= MAX_TOASTS) this.dismiss(oldest);
     this.#toasts.set(toast, undefined);
     this.element.append(toast);
     if (!this.element.isConnected) return;
     if (!isOpen(this.element)) this.element.showPopover();
-    if (!this.element.matches(":hover, :focus-within")) this.#count(toast);
+    if (!this.element.matches(":hover, :focus-within")) this.#startTimer(toast);
   }
 
   /** @param {HTMLElement} toast */
-  #count(toast) {
+  #startTimer(toast) {
     this.#toasts.set(
       toast,
-      setTimeout(() => this.drop(toast), SHOWN_FOR_MS),
+      setTimeout(() => this.dismiss(toast), SHOWN_FOR_MS),
     );
   }
 
-  #hold() {
+  #pause() {
     for (const timer of this.#toasts.values()) clearTimeout(timer);
   }
 
-  #release() {
-    this.#hold();
-    for (const toast of this.#toasts.keys()) this.#count(toast);
+  #resume() {
+    this.#pause();
+    for (const toast of this.#toasts.keys()) this.#startTimer(toast);
   }
 
   /** @param {HTMLElement} toast */
-  drop(toast) {
+  dismiss(toast) {
     clearTimeout(this.#toasts.get(toast));
     this.#toasts.delete(toast);
     toast.remove();

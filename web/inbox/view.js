@@ -20,7 +20,7 @@ export function isState(name) {
  * @param {Item} item
  * @param {View} view
  */
-export function belongs(item, { state, category }) {
+export function isInView(item, { state, category }) {
   if (category && item.category !== category) return false;
   if (state === "archived" || item.archived_at) return state === "archived" && !!item.archived_at;
   if (state === "snoozed" || item.snoozed_until) return state === "snoozed" && !!item.snoozed_until;

@@ -1,5 +1,5 @@
 import { FeedElement } from "../feed-element.js";
-import { locales } from "../words.js";
+import { locales } from "../messages.js";
 
 const beside = (/** @type {string} */ path) => new URL(path, import.meta.url).href;
 

@@ -1,5 +1,5 @@
 import { base } from "./base.js";
-import { frame } from "./frame.js";
+import { chrome } from "./chrome.js";
 import { items } from "./items.js";
 
-export const sheets = [base, frame, items];
+export const sheets = [base, chrome, items];

@@ -6,11 +6,11 @@
  * @param {HTMLElement[]} rows  in order
  * @returns {() => void}  brings it back to where it was
  */
-export function hold(list, rows) {
-  const own = /** @type {Element} */ (list.parentElement);
-  const scroller = own.scrollTop ? own : document.documentElement;
+export function anchorScroll(list, rows) {
+  const ownScroller = /** @type {Element} */ (list.parentElement);
+  const scroller = ownScroller.scrollTop ? ownScroller : document.documentElement;
   const top = (/** @type {Element} */ one) => one.getBoundingClientRect().top;
-  const edge = Math.max(top(own), 0);
+  const edge = Math.max(top(ownScroller), 0);
   const read = scroller.scrollTop ? rows.find((row) => top(row) + row.offsetHeight > edge) : null;
   const before = read && top(read);
   return () => {

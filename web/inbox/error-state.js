@@ -1,6 +1,6 @@
 /**
  * @typedef {import("../client/connection.js").StateChange} StateChange
- * @typedef {import("./words.js").Words} Words
+ * @typedef {import("./messages.js").Words} Words
  */
 
 /**
@@ -8,9 +8,9 @@
  *
  * @param {StateChange} connection
  * @param {Words} words
- * @returns {import("./frame.js").Trouble | null}
+ * @returns {import("./shell.js").ErrorState | null}
  */
-export function troubleOf({ state, code, detail }, words) {
+export function errorStateOf({ state, code, detail }, words) {
   if (state === "refused" || state === "signed-out") {
     const text = words.reasons[code ?? ""] ?? detail ?? words.away;
     return { text, retry: code !== "token_revoked" }; // which another try does not change

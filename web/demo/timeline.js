@@ -3,13 +3,13 @@
  *
  * @typedef {import("./api.js").Story} Story
  * @typedef {import("./api.js").Step} Step
- * @typedef {{at: number, title: string, detail: string, tone: "plain" | "good" | "bad"}} Stop
+ * @typedef {{at: number, title: string, detail: string, tone: "plain" | "good" | "bad"}} TimelineEntry
  */
 
 /** @type {Record<string, string>} */
 const CHANNELS = { inbox: "Inbox", email: "Email", sms: "SMS" };
 
-/** @type {Record<string, [title: string, tone: Stop["tone"]]>} */
+/** @type {Record<string, [title: string, tone: TimelineEntry["tone"]]>} */
 const OUTCOMES = {
   sent: ["sent", "good"],
   retry: ["not taken, will be tried again", "bad"],
@@ -24,12 +24,12 @@ const GOOD = new Set(["in_inbox", "read", "delivered"]);
 
 /**
  * @param {Story} story
- * @returns {Stop[]}
+ * @returns {TimelineEntry[]}
  */
-export function stopsOf(story) {
+export function timelineEntries(story) {
   const attempts = new Map(story.deliveries.map((one) => [one.channel, [...one.attempts]]));
-  const told = story.timeline.filter((step) => isNews(step, story));
-  return told.map((step) => {
+  const news = story.timeline.filter((step) => isNews(step, story));
+  return news.map((step) => {
     const attempt = step.what === "attempted" ? attempts.get(step.channel ?? "")?.shift() : undefined;
     const [words, tone] = OUTCOMES[attempt?.outcome ?? ""] ?? [step.what, toneOf(step.what)];
     return { at: Date.parse(step.at), title: title(step, words), detail: step.detail ?? "", tone };
@@ -63,7 +63,7 @@ function title({ what, channel }, words) {
 
 /**
  * @param {string} what
- * @returns {Stop["tone"]}
+ * @returns {TimelineEntry["tone"]}
  */
 function toneOf(what) {
   if (BAD.has(what)) return "bad";

@@ -5,7 +5,7 @@
  * @param {HTMLElement} popover
  * @param {() => HTMLElement | null} opener
  */
-export function giveBackFocus(popover, opener) {
+export function restoreFocusOnClose(popover, opener) {
   popover.addEventListener("beforetoggle", (event) => {
     if (event.newState === "closed" && popover.matches(":focus-within")) opener()?.focus();
   });

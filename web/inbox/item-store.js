@@ -7,13 +7,13 @@
  * @typedef {import("./view.js").View} View
  */
 
-import { belongs } from "./view.js";
+import { isInView } from "./view.js";
 
-const PAGE = 50;
+const PAGE_SIZE = 50;
 /** A feed that holds fewer than this holds all that is neither archived nor snoozed. */
-const SNAPSHOT = 50;
+const SNAPSHOT_SIZE = 50;
 
-export class Shelf {
+export class ItemStore {
   /** @type {Clarion | null} */
   #client = null;
   /** @type {View} */
@@ -27,18 +27,18 @@ export class Shelf {
   /** @type {Promise<void> | null} */
   #loading = null;
   #failure = "";
-  #told;
+  #onChange;
 
-  /** @param {() => void} changed  a page came, or failed */
-  constructor(changed) {
-    this.#told = changed;
+  /** @param {() => void} onChange  a page came, or failed */
+  constructor(onChange) {
+    this.#onChange = onChange;
   }
 
   get view() {
     return this.#view;
   }
 
-  get loading() {
+  get isLoading() {
     return this.#loading !== null;
   }
 
@@ -48,11 +48,11 @@ export class Shelf {
   }
 
   /** Whether there may be older ones. */
-  get more() {
+  get hasMore() {
     if (!this.#client || this.#client.version === undefined) return false;
     if (this.#cursor !== undefined) return this.#cursor !== null;
     if (this.#view.state === "archived" || this.#view.state === "snoozed") return true;
-    return this.#client.items.length >= SNAPSHOT;
+    return this.#client.items.length >= SNAPSHOT_SIZE;
   }
 
   /**
@@ -61,7 +61,7 @@ export class Shelf {
    * @param {Clarion | null} client
    * @param {View} view
    */
-  show(client, view) {
+  reset(client, view) {
     this.#client = client;
     this.#view = view;
     this.#fetched = new Set();
@@ -77,32 +77,32 @@ export class Shelf {
     if (!client) return [];
     const fetched = [...this.#fetched].map((id) => client.item(id));
     // The server began a new history, so the client forgot the old one
-    if (fetched.includes(undefined)) this.show(client, this.#view);
+    if (fetched.includes(undefined)) this.reset(client, this.#view);
     /** @type {Map<string, Item>} */
     const items = new Map();
-    for (const item of client.items) if (this.#reaches(item)) items.set(item.id, item);
+    for (const item of client.items) if (this.#isCovered(item)) items.set(item.id, item);
     for (const id of this.#fetched) {
       const item = client.item(id);
       if (item) items.set(id, item);
     }
-    return [...items.values()].filter((item) => belongs(item, this.#view)).sort(newestFirst);
+    return [...items.values()].filter((item) => isInView(item, this.#view)).sort(newestFirst);
   }
 
   /** Fetches the next page, once at a time. */
-  async older() {
-    if (this.#loading || !this.more) return;
+  async loadOlder() {
+    if (this.#loading || !this.hasMore) return;
     this.#failure = "";
-    const loading = (this.#loading = this.#fetch());
-    this.#told();
+    const loading = (this.#loading = this.#fetchPage());
+    this.#onChange();
     await loading;
   }
 
-  async #fetch() {
+  async #fetchPage() {
     const fetched = this.#fetched;
     const { state, category } = this.#view;
     const cursor = this.#cursor ?? null;
     // The first page begins at the top, with what the feed holds
-    const limit = cursor ? PAGE : PAGE + SNAPSHOT;
+    const limit = cursor ? PAGE_SIZE : PAGE_SIZE + SNAPSHOT_SIZE;
     try {
       const page = await this.#client?.list({ state, ...(category && { category }), cursor, limit });
       if (!page || fetched !== this.#fetched) return;
@@ -114,23 +114,23 @@ export class Shelf {
       this.#failure = error instanceof Error ? error.message : String(error);
     }
     this.#loading = null;
-    this.#told();
+    this.#onChange();
   }
 
   /** @param {Item} item */
-  #reaches(item) {
+  #isCovered(item) {
     return !this.#last || newestFirst(item, this.#last) <= 0;
   }
 }
 
 /** Read once: thousands are sorted when one arrives. @type {WeakMap<Item, number>} */
-const moments = new WeakMap();
+const timestamps = new WeakMap();
 
 /** @param {Item} item */
-function momentOf(item) {
-  const moment = moments.get(item) ?? Date.parse(item.created_at);
-  moments.set(item, moment);
-  return moment;
+function timestampOf(item) {
+  const timestamp = timestamps.get(item) ?? Date.parse(item.created_at);
+  timestamps.set(item, timestamp);
+  return timestamp;
 }
 
 /**
@@ -138,5 +138,5 @@ function momentOf(item) {
  * @param {Item} b
  */
 function newestFirst(a, b) {
-  return momentOf(b) - momentOf(a) || (a.id < b.id ? 1 : -1);
+  return timestampOf(b) - timestampOf(a) || (a.id < b.id ? 1 : -1);
 }

@@ -9,14 +9,14 @@ const GAP = 6;
  * @param {HTMLElement} anchor
  * @returns {() => void}  lets go
  */
-export function keepBeside(popover, anchor) {
-  const place = () => placeBeside(popover, anchor);
-  place();
-  addEventListener("resize", place);
-  addEventListener("scroll", place, { capture: true, passive: true });
+export function keepPositioned(popover, anchor) {
+  const update = () => positionPopover(popover, anchor);
+  update();
+  addEventListener("resize", update);
+  addEventListener("scroll", update, { capture: true, passive: true });
   return () => {
-    removeEventListener("resize", place);
-    removeEventListener("scroll", place, { capture: true });
+    removeEventListener("resize", update);
+    removeEventListener("scroll", update, { capture: true });
   };
 }
 
@@ -24,7 +24,7 @@ export function keepBeside(popover, anchor) {
  * @param {HTMLElement} popover
  * @param {HTMLElement} anchor
  */
-function placeBeside(popover, anchor) {
+function positionPopover(popover, anchor) {
   const box = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = popover;
   const { clientWidth, clientHeight } = document.documentElement;

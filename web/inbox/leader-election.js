@@ -4,7 +4,7 @@
  *
  * @typedef {import("../client/clarion.js").Clarion} Clarion
  */
-export class Turns {
+export class LeaderElection {
   /** @type {WeakMap<Clarion, Set<Element>>} */
   #elements = new WeakMap();
 
@@ -13,18 +13,18 @@ export class Turns {
    * @param {Element} element
    * @returns {() => void}  takes it out again
    */
-  join(client, element) {
-    const joined = this.#elements.get(client) ?? new Set();
-    this.#elements.set(client, joined.add(element));
-    return () => joined.delete(element);
+  register(client, element) {
+    const candidates = this.#elements.get(client) ?? new Set();
+    this.#elements.set(client, candidates.add(element));
+    return () => candidates.delete(element);
   }
 
   /**
    * @param {Clarion} client
    * @param {Element} element
    */
-  isTurnOf(client, element) {
-    const joined = [...(this.#elements.get(client) ?? [])];
-    return joined.find((one) => one.checkVisibility({ visibilityProperty: true })) === element;
+  isLeading(client, element) {
+    const candidates = [...(this.#elements.get(client) ?? [])];
+    return candidates.find((one) => one.checkVisibility({ visibilityProperty: true })) === element;
   }
 }

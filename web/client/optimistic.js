@@ -4,7 +4,7 @@
  * @typedef {import("./frames.js").Item} Item
  * @typedef {import("./frames.js").StateFrame} StateFrame
  * @typedef {import("./commands.js").Pending} Pending
- * @typedef {Map<Required<StateFrame>, unknown>} Hopes  one that publishes concerns no item
+ * @typedef {Map<Required<StateFrame>, unknown>} PendingStates  one that publishes concerns no item
  */
 
 /**
@@ -14,8 +14,8 @@
  * @param {Pending} pending
  * @returns {Item}
  */
-export function hoped(item, pending) {
-  for (const [{ type, ids, up_to = 0, until }] of /** @type {Hopes} */ (pending)) {
+export function withPending(item, pending) {
+  for (const [{ type, ids, up_to = 0, until }] of /** @type {PendingStates} */ (pending)) {
     if (ids ? !ids.includes(item.id) : item.version > up_to) continue;
     const now = new Date().toISOString();
     item = { ...item };
@@ -41,10 +41,10 @@ export function hoped(item, pending) {
  * @param {Item[]} items  all that are held, as the server last said
  * @param {Pending} pending
  */
-export function hopedCount({ unread, version = Infinity }, items, pending) {
-  const isUnreadElsewhere = isUnread(hoped(/** @type {Item} */ ({ version }), pending));
+export function pendingUnreadCount({ unread, version = Infinity }, items, pending) {
+  const isUnreadElsewhere = isUnread(withPending(/** @type {Item} */ ({ version }), pending));
   const elsewhere = isUnreadElsewhere ? unread - items.filter(isUnread).length : 0;
-  return Math.max(0, elsewhere + items.filter((item) => isUnread(hoped(item, pending))).length);
+  return Math.max(0, elsewhere + items.filter((item) => isUnread(withPending(item, pending))).length);
 }
 
 /** @param {Item} item */

@@ -1,7 +1,7 @@
 import { css } from "./base.js";
 
 /** What stands around the items. */
-export const frame = css(`
+export const chrome = css(`
 :host { display: block; min-block-size: 16rem; }
 .inbox {
   position: relative; display: flex; flex-direction: column; block-size: 100%;

@@ -2,10 +2,10 @@
 
 import { Timers } from "./timers.js";
 
-const TOGETHER_MS = 1_000;
+const BATCH_WINDOW_MS = 1_000;
 
 /** Tells the server what has come into view, in one command a second. */
-export class Sightings {
+export class SeenTracker {
   /** @type {Set<string>} */
   #ids = new Set();
   #timers = new Timers();
@@ -14,16 +14,16 @@ export class Sightings {
    * @param {Clarion | null} client
    * @param {string} id
    */
-  note(client, id) {
+  track(client, id) {
     this.#ids.add(id);
-    this.#timers.soon("tell", TOGETHER_MS, () => {
+    this.#timers.startOnce("tell", BATCH_WINDOW_MS, () => {
       const ids = [...this.#ids];
       this.#ids.clear();
       client?.seen(ids).catch(() => {}); // told again when it is shown again
     });
   }
 
-  stop() {
+  reset() {
     this.#timers.stopAll();
     this.#ids.clear();
   }

@@ -1,4 +1,4 @@
-import { numberIn, pluralOf } from "./locale.js";
+import { formatNumber, pluralCategory } from "./locale.js";
 
 /**
  * What the elements say, in English; other languages are in `locales/`. `words`, as an attribute (JSON) or a property, says any of it
@@ -111,7 +111,7 @@ export const locales = {};
  * @param {() => void} onLoaded
  * @returns {SomeWords | undefined}
  */
-export function wordsOf(locale, onLoaded) {
+export function translationFor(locale, onLoaded) {
   const tag = [locale, locale.replace(/-.*/, "")].find((one) => Object.hasOwn(locales, one)) ?? "";
   let table = locales[tag];
   if (typeof table === "function") {
@@ -130,9 +130,9 @@ export function wordsOf(locale, onLoaded) {
  * @param {SomeWords} [table]  of another language, which goes before English
  * @returns {Words}
  */
-export function wordsWith(given, table) {
-  const changed = typeof given === "string" ? parsed(given) : given;
-  return /** @type {Words} */ (merged(merged(words, table), changed));
+export function withOverrides(given, table) {
+  const changed = typeof given === "string" ? parseOverrides(given) : given;
+  return /** @type {Words} */ (merge(merge(words, table), changed));
 }
 
 /**
@@ -151,19 +151,19 @@ export function labelOf({ labels }, ...keys) {
  * @param {Record<string, string | number>} values
  * @param {string} locale  of the phrase: chooses the form for `values.count`
  */
-export function filled(phrase, values, locale) {
+export function formatMessage(phrase, values, locale) {
   const count = values["count"];
-  const form = typeof count === "number" ? pluralOf(count, locale) : "other";
+  const form = typeof count === "number" ? pluralCategory(count, locale) : "other";
   const text = typeof phrase === "string" ? phrase : (phrase[form] ?? phrase.other);
   return text.replace(/\{(\w+)\}/g, (whole, name) => {
     const value = values[name];
     if (value === undefined) return whole;
-    return typeof value === "number" ? numberIn(value, locale) : value;
+    return typeof value === "number" ? formatNumber(value, locale) : value;
   });
 }
 
 /** @param {string} json */
-function parsed(json) {
+function parseOverrides(json) {
   try {
     return JSON.parse(json);
   } catch {
@@ -177,7 +177,7 @@ function parsed(json) {
  * @param {unknown} changed
  * @returns {object}
  */
-function merged(base, changed) {
+function merge(base, changed) {
   if (typeof changed !== "object" || changed === null) return base;
   /** @type {Record<string, unknown>} */
   const result = { ...base };
@@ -185,7 +185,7 @@ function merged(base, changed) {
     const before = result[name];
     const plural = isPhrase(before) && isPhrase(value);
     if (plural) result[name] = value;
-    else if (typeof before === "object" && before !== null) result[name] = merged(before, value);
+    else if (typeof before === "object" && before !== null) result[name] = merge(before, value);
     else if (typeof value === "string") result[name] = value;
   }
   return result;

@@ -3,8 +3,8 @@ import { dayKey, dayName } from "./times.js";
 
 /**
  * @typedef {import("./row.js").Row} Row
- * @typedef {import("./row.js").Manner} Manner
- * @typedef {Row | import("./nearby.js").Gap} Piece
+ * @typedef {import("./row.js").Formatting} Formatting
+ * @typedef {Row | import("./virtual-window.js").Gap} ListEntry
  * @typedef {{when: Date, section: HTMLElement, heading: HTMLElement, list: HTMLElement}} Day
  */
 
@@ -12,7 +12,7 @@ import { dayKey, dayName } from "./times.js";
  * Rows under the names of their days, and gaps between them. Moves no row that stands right, so the
  * focus stays.
  */
-export class Days {
+export class DayGroups {
   /** @type {Map<string, Day>} */
   #days = new Map();
 
@@ -22,29 +22,29 @@ export class Days {
   }
 
   /**
-   * @param {Piece[]} pieces  rows, the newest first, and gaps
-   * @param {Manner} manner
+   * @param {ListEntry[]} entries  rows, the newest first, and gaps
+   * @param {Formatting} formatting
    */
-  arrange(pieces, manner) {
-    const byDay = grouped(pieces);
+  arrange(entries, formatting) {
+    const byDay = groupByDay(entries);
     for (const [key, day] of this.#days) {
       if (byDay.has(key)) continue;
       day.section.remove();
       this.#days.delete(key);
     }
-    const sections = [...byDay].map(([key, { when, lines }]) => {
-      const day = this.#days.get(key) ?? this.#open(key, when, manner);
-      arrange(day.list, lines);
+    const sections = [...byDay].map(([key, { when, elements }]) => {
+      const day = this.#days.get(key) ?? this.#createDay(key, when, formatting);
+      reorderChildren(day.list, elements);
       return day.section;
     });
-    arrange(this.element, sections);
+    reorderChildren(this.element, sections);
   }
 
   /**
    * @param {Date} now
-   * @param {Manner} manner
+   * @param {Formatting} formatting
    */
-  tick(now, { locale }) {
+  updateTimes(now, { locale }) {
     for (const day of this.#days.values()) {
       day.heading.textContent = dayName(day.when, now, locale);
     }
@@ -53,9 +53,9 @@ export class Days {
   /**
    * @param {string} key
    * @param {Date} when
-   * @param {Manner} manner
+   * @param {Formatting} formatting
    */
-  #open(key, when, { locale, now }) {
+  #createDay(key, when, { locale, now }) {
     const heading = element("h3", { as: "day", id: `day-${key}` });
     heading.textContent = dayName(when, now(), locale);
     const list = element("ul", { class: "rows", role: "list" });
@@ -66,21 +66,21 @@ export class Days {
   }
 }
 
-/** A gap belongs to the day of the row before it, the first to the first. @param {Piece[]} pieces */
-function grouped(pieces) {
-  /** @type {Map<string, {when: Date, lines: HTMLElement[]}>} */
+/** A gap belongs to the day of the row before it, the first to the first. @param {ListEntry[]} entries */
+function groupByDay(entries) {
+  /** @type {Map<string, {when: Date, elements: HTMLElement[]}>} */
   const byDay = new Map();
   /** @type {HTMLElement[]} */
-  let lines = [];
-  for (const piece of pieces) {
+  let elements = [];
+  for (const piece of entries) {
     if ("item" in piece) {
       const when = new Date(piece.item.created_at);
       const key = dayKey(when);
-      const day = byDay.get(key) ?? { when, lines: byDay.size ? [] : lines };
+      const day = byDay.get(key) ?? { when, elements: byDay.size ? [] : elements };
       byDay.set(key, day);
-      lines = day.lines;
+      elements = day.elements;
     }
-    lines.push(piece.element);
+    elements.push(piece.element);
   }
   return byDay;
 }
@@ -89,10 +89,10 @@ function grouped(pieces) {
  * @param {HTMLElement} parent
  * @param {HTMLElement[]} wanted
  */
-function arrange(parent, wanted) {
-  let place = parent.firstElementChild;
+function reorderChildren(parent, wanted) {
+  let cursor = parent.firstElementChild;
   for (const child of wanted) {
-    if (child === place) place = place.nextElementSibling;
-    else parent.insertBefore(child, place);
+    if (child === cursor) cursor = cursor.nextElementSibling;
+    else parent.insertBefore(child, cursor);
   }
 }

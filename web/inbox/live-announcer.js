@@ -1,6 +1,6 @@
 import { element } from "./element.js";
 import { Timers } from "./timers.js";
-import { Turns } from "./turns.js";
+import { LeaderElection } from "./leader-election.js";
 
 /**
  * @typedef {import("../client/clarion.js").Clarion} Clarion
@@ -8,21 +8,21 @@ import { Turns } from "./turns.js";
  * @typedef {import("./feed-element.js").FeedElement} FeedElement
  */
 
-const TOGETHER_MS = 500;
-const voices = new Turns();
+const BATCH_WINDOW_MS = 500;
+const announcers = new LeaderElection();
 
 /**
  * Tells of new items: one polite sentence for all that came together, said once however many
  * elements of the page show the feed.
  */
-export class Herald {
+export class LiveAnnouncer {
   element = element("p", { class: "spoken", "aria-live": "polite" });
   #owner;
-  #shown;
+  #onAnnounced;
   /** Each once, though it may be heard of in two ways. @type {Map<string, Item>} */
   #arrived = new Map();
   /** @type {Set<string>} */
-  #asleep = new Set();
+  #snoozed = new Set();
   #timers = new Timers();
 
   /**
@@ -31,32 +31,32 @@ export class Herald {
    */
   constructor(owner, shown) {
     this.#owner = owner;
-    this.#shown = shown;
+    this.#onAnnounced = shown;
   }
 
   /**
    * @param {Clarion} client
    * @returns {(() => void)[]}  each lets go of something
    */
-  follow(client) {
+  attachTo(client) {
     return [
-      voices.join(client, this.#owner),
-      client.on("notification", ({ item }) => this.#heard(client, item)),
-      client.on("change", () => this.#lookForWoken(client)),
-      () => this.clear(),
+      announcers.register(client, this.#owner),
+      client.on("notification", ({ item }) => this.#onArrival(client, item)),
+      client.on("change", () => this.#findWoken(client)),
+      () => this.reset(),
     ];
   }
 
   /** What was said was for somebody else. */
-  clear() {
+  reset() {
     this.#timers.stopAll();
     this.#arrived.clear();
-    this.#asleep.clear();
+    this.#snoozed.clear();
     this.element.textContent = "";
   }
 
   /** Said aloud by a screen reader when it has the time. @param {string} sentence */
-  say(sentence) {
+  announce(sentence) {
     const again = this.element.textContent === sentence;
     this.element.textContent = again ? `${sentence}\u00a0` : sentence;
   }
@@ -65,13 +65,13 @@ export class Herald {
    * @param {Clarion} client
    * @param {Item} item
    */
-  #heard(client, item) {
+  #onArrival(client, item) {
     if (item.archived_at || item.snoozed_until || item.read_at) return;
     this.#arrived.set(item.id, item);
-    this.#timers.soon("tell", TOGETHER_MS, () => {
+    this.#timers.startOnce("tell", BATCH_WINDOW_MS, () => {
       const items = [...this.#arrived.values()];
       this.#arrived.clear();
-      this.#tell(client, items);
+      this.#announceBatch(client, items);
     });
   }
 
@@ -80,26 +80,26 @@ export class Herald {
    *
    * @param {Clarion} client
    */
-  #lookForWoken(client) {
-    for (const id of this.#asleep) {
+  #findWoken(client) {
+    for (const id of this.#snoozed) {
       const item = client.item(id);
       if (item?.snoozed_until) continue;
-      this.#asleep.delete(id);
-      if (item && !item.seen_at) this.#heard(client, item);
+      this.#snoozed.delete(id);
+      if (item && !item.seen_at) this.#onArrival(client, item);
     }
-    for (const item of client.items) if (item.snoozed_until) this.#asleep.add(item.id);
+    for (const item of client.items) if (item.snoozed_until) this.#snoozed.add(item.id);
   }
 
   /**
    * @param {Clarion} client
    * @param {Item[]} items
    */
-  #tell(client, items) {
+  #announceBatch(client, items) {
     const { words } = this.#owner;
     const title = items.at(-1)?.title ?? "";
     const phrase = items.length === 1 ? words.arrived : words.arrivedTogether;
     const sentence = this.#owner.fill(phrase, { count: items.length, title });
-    if (voices.isTurnOf(client, this.#owner)) this.say(sentence);
-    this.#shown(items);
+    if (announcers.isLeading(client, this.#owner)) this.announce(sentence);
+    this.#onAnnounced(items);
   }
 }
