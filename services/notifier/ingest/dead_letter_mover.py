@@ -4,7 +4,7 @@ and from a queue of deliveries what it does not take."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -14,7 +14,7 @@ from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from clarion.topology import PARKED, events_queue
 from services.notifier.fail_points import reach
-from services.notifier.ingest.diverted_events import DivertedEvents, is_diverted
+from services.notifier.ingest.diverted_events import DivertedEvents
 from services.notifier.messages.parser import (
     Identity,
     Malformed,
@@ -39,7 +39,9 @@ class ParkedMover:
         own_users: frozenset[str],
     ) -> None:
         self._diverted = DivertedEvents(bus, MessageParser(identity, own_users))
-        self._store = DeadLetters(database, partial(self._read, identity, own_users))
+        self._database = database
+        self._identity = identity
+        self._own_users = own_users
         self._subscription: Subscription = bus.subscribe(PARKED, prefetch=PREFETCH)
         self._stopping = False
 
@@ -71,12 +73,19 @@ class ParkedMover:
 
     async def _move(self, messages: Sequence[Received]) -> list[Received]:
         """Those that have to wait."""
-        held = await self._diverted.publish_diverted(messages)
-        return held + await self._store.keep([one for one in messages if one not in held])
+        diverted = await self._diverted.publish_diverted(messages)
+        held = [one.message for one in diverted if not one.is_published]
+        malformed = {_number(one.message): one.malformed for one in diverted}
+        store = DeadLetters(self._database, partial(self._read, malformed))
+        return held + await store.keep([one for one in messages if one not in held])
 
     def _read(
-        self, identity: Identity, own_users: frozenset[str], message: Received
+        self, malformed: Mapping[tuple[int, int], Sequence[Malformed]], message: Received
     ) -> tuple[str, Sequence[Malformed]]:
-        if is_diverted(message):
-            return events_queue(message.routing_key), self._diverted.malformed(message)
-        return dead_letter(message, identity, own_users)
+        if (found := malformed.get(_number(message))) is not None:
+            return events_queue(message.routing_key), found
+        return dead_letter(message, self._identity, self._own_users)
+
+
+def _number(message: Received) -> tuple[int, int]:
+    return message.channel_generation, message.tag

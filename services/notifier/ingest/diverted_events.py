@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -16,7 +17,7 @@ from clarion.contracts.event import LANES
 from clarion.contracts.slice import SLICE_CONTENT_TYPE
 from clarion.errors import BusUnavailable
 from clarion.topology import EVENTS
-from services.notifier.messages.parser import Malformed, MessageParser
+from services.notifier.messages.parser import Malformed, MessageParser, ParsedMessage
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -29,6 +30,16 @@ def is_diverted(message: Received) -> bool:
     return message.exchange == EVENTS and message.routing_key in LANES
 
 
+@dataclass(frozen=True, slots=True)
+class DivertedEvent:
+    """A message with what of it cannot become an event. It has to wait unless the broker took all
+    that can."""
+
+    message: Received
+    malformed: Sequence[Malformed]
+    is_published: bool
+
+
 class DivertedEvents:
     """Brings events to their lane. Whose they are and what of them is malformed is decided as for
     those that came there by themselves; a second time does nothing, for events have their keys."""
@@ -37,18 +48,16 @@ class DivertedEvents:
         self._bus = bus
         self._parser = parser
 
-    async def publish_diverted(self, messages: Sequence[Received]) -> list[Received]:
-        """Publish all that were turned aside; those that the broker does not take now."""
-        diverted = [one for one in messages if is_diverted(one)]
-        taken = await asyncio.gather(*map(self._publish, diverted))
-        return [one for one, is_taken in zip(diverted, taken, strict=True) if not is_taken]
+    async def publish_diverted(self, messages: Sequence[Received]) -> list[DivertedEvent]:
+        """Publish all that were turned aside; each is parsed once."""
+        return await asyncio.gather(*(self._bring(one) for one in messages if is_diverted(one)))
 
-    def malformed(self, message: Received) -> list[Malformed]:
-        """What of one cannot become an event."""
-        return self._parser.parse(message).malformed
-
-    async def _publish(self, message: Received) -> bool:
+    async def _bring(self, message: Received) -> DivertedEvent:
         parsed = self._parser.parse(message)
+        return DivertedEvent(message, parsed.malformed, await self._publish(parsed))
+
+    async def _publish(self, parsed: ParsedMessage) -> bool:
+        message = parsed.message
         again: list[Message] = []
         if parsed.entries:
             envelope = Envelope(1, parsed.entries)
