@@ -40,7 +40,7 @@ Taker = TypeVar("Taker", bound=asyncio.Protocol)
 Make = Callable[[asyncio.Transport, set[object]], Taker]
 
 
-class Taken(Exception):
+class ConnectionTaken(Exception):
     """Ends a request for the server: its connection is another protocol's now."""
 
 
@@ -163,7 +163,7 @@ class BoundedHttp(VersionedHttp):
         if self.parser is None or self.transport.is_closing():
             return None
         transport, connections = self.transport, self.open_connections
-        self.connection_lost(Taken())  # for the request, which so ends
+        self.connection_lost(ConnectionTaken())  # for the request, which so ends
         taker = make(transport, connections)
         transport.set_protocol(taker)
         return taker

@@ -28,7 +28,7 @@ ORDER BY revoked_at, tenant, subscriber, jti LIMIT $5
 """
 
 
-class Place(NamedTuple):
+class RevocationCursor(NamedTuple):
     """After this row, in the order in which rows changed."""
 
     revoked_at: datetime = datetime.fromtimestamp(0, UTC)
@@ -36,10 +36,10 @@ class Place(NamedTuple):
     subscriber: str = ""
     jti: str = ""
 
-    def back(self, overlap: timedelta) -> Place:
-        """A place so much earlier, for transactions that began before and committed after."""
-        first = Place()
-        return Place(self.revoked_at - overlap) if self > first else first
+    def back(self, overlap: timedelta) -> RevocationCursor:
+        """A cursor that much earlier, for transactions that began before and committed after."""
+        first = RevocationCursor()
+        return RevocationCursor(self.revoked_at - overlap) if self > first else first
 
 
 async def revoke(connection: AsyncConnection, revocation: Revocation) -> Revocation:
@@ -67,14 +67,11 @@ async def revoke(connection: AsyncConnection, revocation: Revocation) -> Revocat
 
 
 async def changed_after(
-    connection: Driver, place: Place, limit: int
-) -> list[tuple[Place, Revocation]]:
+    connection: Driver, place: RevocationCursor, limit: int
+) -> list[tuple[RevocationCursor, Revocation]]:
     """Up to `limit` revocations that are still kept, each with its place."""
     rows = await connection.fetch(CHANGED_AFTER, *place, limit)
-    return [
-        (Place(row["revoked_at"], row["tenant"], row["subscriber"], row["jti"]), _revocation(row))
-        for row in rows
-    ]
+    return [(_cursor(row), _revocation(row)) for row in rows]
 
 
 async def _trim(connection: AsyncConnection) -> None:
@@ -87,6 +84,10 @@ async def _trim(connection: AsyncConnection) -> None:
         .with_for_update(skip_locked=True)
     )
     await connection.execute(delete(revocations).where(tuple_(*key).in_(over)))
+
+
+def _cursor(row: Any) -> RevocationCursor:
+    return RevocationCursor(row["revoked_at"], row["tenant"], row["subscriber"], row["jti"])
 
 
 def _revocation(row: Any) -> Revocation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Content(Struct, frozen=True):
+class RenderedContent(Struct, frozen=True):
     """What a delivery says, rendered: plain text."""
 
     title: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from clarion.render.content import Content
+from clarion.render.content import RenderedContent
 from clarion.render.grapheme_clusters import fitting
 
 MAX_SUBJECT = 250
@@ -21,7 +21,7 @@ PAGE = """\
 """
 
 
-def subject_of(content: Content) -> str:
+def subject_of(content: RenderedContent) -> str:
     """The title on one line, cut at a grapheme cluster."""
     return fitting(one_line(content.title), MAX_SUBJECT).rstrip()
 
@@ -31,7 +31,7 @@ def one_line(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()
 
 
-def text_of(content: Content) -> str:
+def text_of(content: RenderedContent) -> str:
     """The plain part: the body, else the title, and where to go on."""
     parts = [content.body or content.title]
     if content.link:
@@ -39,7 +39,7 @@ def text_of(content: Content) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def html_of(content: Content) -> str:
+def html_of(content: RenderedContent) -> str:
     """The HTML part; everything that came from outside is escaped."""
     paragraphs = re.split(r"\n{2,}", content.body) if content.body else []
     body = "".join(f"<p>{escape(one).replace(chr(10), '<br>')}</p>\n" for one in paragraphs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from clarion.render.content import Content
+from clarion.render.content import RenderedContent
 from clarion.render.grapheme_clusters import fitting
 from clarion.render.gsm7 import code_units, is_gsm7, septets, size
 
@@ -19,7 +19,7 @@ _LINE_END = re.compile(r"\r\n|[\n\v\f\r\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
-def sms_text(content: Content) -> str:
+def sms_text(content: RenderedContent) -> str:
     """Title, body and link; where it is too long the body is cut, then the title, at a grapheme
     cluster. A mark says so, in the encoding that the text has without it."""
     link = _clean(content.link) if content.link else ""

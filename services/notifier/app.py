@@ -47,7 +47,7 @@ OWN_USER_MAPPED = (
 )
 
 
-class Worker(Protocol):
+class StoppableLoop(Protocol):
     """A loop that ends by itself, in order, once it was asked to stop."""
 
     async def run(self) -> None: ...
@@ -67,7 +67,7 @@ class Notifier:
         self._chains: Mapping[str, ProviderChain] = open_provider_chains(
             settings.providers, timeout_s=settings.send_timeout_s
         )
-        self._workers: list[Worker] = []
+        self._workers: list[StoppableLoop] = []
         self._planning: dict[str, Consumer] = {}
         self._senders: dict[str, Sender] = {}
         if settings.clock_jump_s:
@@ -84,7 +84,7 @@ class Notifier:
             log.warning("amqp_tenant_has_own_user", users=both, detail=OWN_USER_MAPPED)
         self._planning = self._plan_workers()
         self._senders = self._send_workers()
-        named: dict[str, Worker] = {**self._planning, **self._senders}
+        named: dict[str, StoppableLoop] = {**self._planning, **self._senders}
         publisher = Publisher(self._bus, shards=self._settings.live_shards)
         named["dispatch"] = Dispatcher(due_sources(self._database, publisher, leave_queued=True))
         for name, sender in self._senders.items():

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clarion.errors import ConfigurationError
-from clarion.render.content import Content
+from clarion.render.content import RenderedContent
 from clarion.render.mail_message import MailAddress
 from clarion.rules.outcomes import Failed, Health, Outcome, Retry, Sent, health_of
 from services.notifier.providers import capture, email, twilio
@@ -129,7 +129,7 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     body=st.none() | st.text(max_size=300),
 )
 def test_no_text_makes_a_header_or_markup(title: str, body: str | None) -> None:
-    content = Content(_storable(title), None if body is None else _storable(body))
+    content = RenderedContent(_storable(title), None if body is None else _storable(body))
     recipient = mailbox("ann@example.org")
     assert recipient is not None
     delivery = Outgoing(uuid4(), "default", "email", "ann@example.org", content, datetime.now(UTC))
@@ -143,7 +143,7 @@ def test_no_text_makes_a_header_or_markup(title: str, body: str | None) -> None:
         "Message-ID",
         "Auto-Submitted",
         "MIME-Version",
-        "Content-Type",
+        "RenderedContent-Type",
     }
     html = list(parsed.iter_parts())[1].get_content()
     assert html.count("<script") == 0
@@ -187,7 +187,7 @@ async def test_what_cannot_be_composed_fails_for_its_own_reason(
         for name in ("octets", "html_of", "sms_text"):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, broken)
-    content = Content("t")
+    content = RenderedContent("t")
     for channel, url in (
         ("email", "smtp://127.0.0.1:9?from=a@b.example"),
         ("email", "capture://"),

@@ -9,7 +9,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clarion.render.content import Content
+from clarion.render.content import RenderedContent
 from clarion.render.email_text import MAX_SUBJECT, one_line, subject_of
 from clarion.render.grapheme_clusters import fitting
 from clarion.render.gsm7 import GSM7, code_units, is_gsm7, segments, septets, size
@@ -39,7 +39,7 @@ texts = (
     | st.tuples(gsm7_texts, wide_texts).map("".join)
 )
 contents = st.builds(
-    Content,
+    RenderedContent,
     texts.filter(bool),
     st.none() | texts,
     st.none() | st.sampled_from(["https://s.example/7", "/orders/7", "https://s.example/ü"]),
@@ -90,31 +90,31 @@ def test_the_alphabet_is_that_of_the_standard() -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (Content("a" * 1_700), "a" * 1_597 + "..."),
-        (Content("🎉" * 1_590), "🎉" * 799 + "…"),
-        (Content("日" * 1_600), "日" * 1_600),
-        (Content("日" * 1_601), "日" * 1_599 + "…"),
-        (Content("€" * 900), "€" * 798 + "..."),
-        (Content("a" * 1_700 + "🎉"), "a" * 1_597 + "..."),
-        (Content("日" + FAMILY * 400), "日" + FAMILY * 145 + "…"),
-        (Content("a" * 1_590 + "e\u0301" * 40), "a" * 1_590 + "e\u0301" * 4 + "…"),
-        (Content("t", "b\t\x00c\x07\r\nd\x85e\u2028f\x1b"), "t\nb c\nd\ne\nf"),
+        (RenderedContent("a" * 1_700), "a" * 1_597 + "..."),
+        (RenderedContent("🎉" * 1_590), "🎉" * 799 + "…"),
+        (RenderedContent("日" * 1_600), "日" * 1_600),
+        (RenderedContent("日" * 1_601), "日" * 1_599 + "…"),
+        (RenderedContent("€" * 900), "€" * 798 + "..."),
+        (RenderedContent("a" * 1_700 + "🎉"), "a" * 1_597 + "..."),
+        (RenderedContent("日" + FAMILY * 400), "日" + FAMILY * 145 + "…"),
+        (RenderedContent("a" * 1_590 + "e\u0301" * 40), "a" * 1_590 + "e\u0301" * 4 + "…"),
+        (RenderedContent("t", "b\t\x00c\x07\r\nd\x85e\u2028f\x1b"), "t\nb c\nd\ne\nf"),
         (
-            Content("t", "x" * 2_000, "https://s.example/7"),
+            RenderedContent("t", "x" * 2_000, "https://s.example/7"),
             "t\n" + "x" * 1_575 + "...\nhttps://s.example/7",
         ),
-        (Content("a" + "\u0301" * 2_000), "a" + "\u0301" * 1_598 + "…"),
-        (Content("… " + "a" * 1_700), "… " + "a" * 1_597 + "…"),
+        (RenderedContent("a" + "\u0301" * 2_000), "a" + "\u0301" * 1_598 + "…"),
+        (RenderedContent("… " + "a" * 1_700), "… " + "a" * 1_597 + "…"),
     ],
 )
-def test_a_text_is_cut_in_its_own_units(content: Content, expected: str) -> None:
+def test_a_text_is_cut_in_its_own_units(content: RenderedContent, expected: str) -> None:
     text = sms_text(content)
     assert text == expected
     assert size(text) <= MAX_SIZE
 
 
 @given(contents)
-def test_an_sms_is_bounded_and_ends_with_its_link(content: Content) -> None:
+def test_an_sms_is_bounded_and_ends_with_its_link(content: RenderedContent) -> None:
     text = sms_text(content)
     assert max(size(text), code_units(text)) <= MAX_SIZE
     assert segments(text) <= (11 if is_gsm7(text) else 25)
@@ -124,7 +124,10 @@ def test_an_sms_is_bounded_and_ends_with_its_link(content: Content) -> None:
 
 @given(texts)
 def test_a_cut_parts_no_cluster_and_its_mark_changes_no_encoding(title: str) -> None:
-    whole, text = sms_text(Content(title or "t")), sms_text(Content((title or "t") + "\nx" * 1_600))
+    whole, text = (
+        sms_text(RenderedContent(title or "t")),
+        sms_text(RenderedContent((title or "t") + "\nx" * 1_600)),
+    )
     if whole == text:
         return
     mark = "..." if is_gsm7(text) else "…"
@@ -138,7 +141,7 @@ def test_a_cut_parts_no_cluster_and_its_mark_changes_no_encoding(title: str) -> 
 
 @given(texts)
 def test_a_subject_is_cut_at_a_cluster(title: str) -> None:
-    subject = subject_of(Content(title))
+    subject = subject_of(RenderedContent(title))
     line = one_line(title)
     assert len(subject) <= MAX_SUBJECT
     assert line.startswith(subject)

@@ -11,7 +11,14 @@ from clarion.contracts.revocation import Revocation
 from clarion.tokens.subscriber import SubscriberToken
 from services.pusher.access.token_bucket import Bucket
 from services.pusher.feed.hub import Hub
-from services.pusher.feed.states import LINK_MOVES, STAGE_MOVES, IllegalMove, Link, Stage, moved
+from services.pusher.feed.states import (
+    LINK_MOVES,
+    STAGE_MOVES,
+    IllegalTransition,
+    Link,
+    Stage,
+    moved,
+)
 from services.pusher.session.client_frames import read_frame
 from services.pusher.session.replay import go_live
 from services.pusher.session.replay_buffer import ReplayBuffer
@@ -114,7 +121,7 @@ def test_illegal_moves_are_named(moves: dict[Link, frozenset[Link]]) -> None:
         if then in moves[now]:
             assert moved(now, then, moves) is then
         else:
-            with pytest.raises(IllegalMove, match=f"{now.name} cannot become {then.name}"):
+            with pytest.raises(IllegalTransition, match=f"{now.name} cannot become {then.name}"):
                 moved(now, then, moves)
 
 

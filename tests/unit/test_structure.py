@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections import defaultdict
 
 import pytest
 
@@ -20,6 +22,8 @@ LOCKS = (
     "bench/browser/package-lock.json",
     *(f"tests/packages/{name}/package-lock.json" for name in ("next", "react", "vue")),
 )
+STILL_DOUBLE = {"Stopped"}
+"""Class names that two modules still define: remove a name with its second owner."""
 
 
 def test_a_file_fits_in_one_reading() -> None:
@@ -30,6 +34,16 @@ def test_a_file_fits_in_one_reading() -> None:
 def test_no_module_has_an_empty_name() -> None:
     named = {file for file in SOURCES if set(re.split(r"[_.]", file.stem)) & EMPTY_WORDS}
     assert named == set()
+
+
+def test_a_public_class_name_has_one_owner() -> None:
+    owners: defaultdict[str, list[str]] = defaultdict(list)
+    for file in python_files("clarion", "services"):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                owners[node.name].append(str(file.relative_to(ROOT)))
+    double = {name: files for name, files in owners.items() if len(files) > 1}
+    assert double.keys() == STILL_DOUBLE, double
 
 
 def test_the_app_of_a_service_is_made_in_one_place() -> None:

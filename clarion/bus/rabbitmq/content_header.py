@@ -39,7 +39,7 @@ _OURS = 0b1011_0000_1001_0000
 """Content type, headers, delivery mode, message id and user id: what our publishers set."""
 
 
-class Delivery(NamedTuple):
+class BasicDeliver(NamedTuple):
     """A `basic.deliver`. `fault` says what of it cannot be decoded."""
 
     consumer_tag: str
@@ -64,7 +64,7 @@ class ContentHeader(NamedTuple):
     undecodable: Undecodable | None = None
 
 
-def read_delivery(frame: bytes) -> Delivery:
+def read_delivery(frame: bytes) -> BasicDeliver:
     """From a whole frame. Raises `SHORT_FRAME`."""
     try:
         return _read_delivery(frame, "strict", "")
@@ -73,7 +73,7 @@ def read_delivery(frame: bytes) -> Delivery:
 
 
 def read_content_header(frame: bytes, fault: str = "") -> ContentHeader:
-    """From a whole frame; with a `fault` in its `Delivery` a message is undecodable as well.
+    """From a whole frame; with a `fault` in its `BasicDeliver` a message is undecodable as well.
     Raises `SHORT_FRAME` where not even the size of the body is told."""
     try:
         body_bytes, flags = _CONTENT.unpack_from(frame, _CONTENT_AT)
@@ -94,7 +94,7 @@ def without_properties(frame: bytes) -> bytes:
     return HEAD.pack(kind, channel, len(payload)) + payload + frame[-1:]
 
 
-def with_text_only(frame: bytes, delivery: Delivery) -> bytes:
+def with_text_only(frame: bytes, delivery: BasicDeliver) -> bytes:
     """A `basic.deliver` whose names are text, as far as they were read."""
     kind, channel, _ = HEAD.unpack_from(frame)
     payload = b"".join(
@@ -114,7 +114,7 @@ def _short(text: str) -> bytes:
     return bytes((len(octets),)) + octets
 
 
-def _read_delivery(frame: bytes, errors: str, fault: str) -> Delivery:
+def _read_delivery(frame: bytes, errors: str, fault: str) -> BasicDeliver:
     """`errors` is what becomes of text that is not UTF-8."""
     at = _TAG_AT + frame[_TAG_AT - 1]
     consumer_tag = frame[_TAG_AT:at].decode("utf-8", errors)
@@ -124,7 +124,7 @@ def _read_delivery(frame: bytes, errors: str, fault: str) -> Delivery:
     exchange = frame[exchange_at:at].decode("utf-8", errors)
     key_at = at + 1
     routing_key = frame[key_at : key_at + frame[at]].decode("utf-8", errors)
-    return Delivery(consumer_tag, delivery_tag, bool(redelivered), exchange, routing_key, fault)
+    return BasicDeliver(consumer_tag, delivery_tag, bool(redelivered), exchange, routing_key, fault)
 
 
 def _read_ours(frame: bytes, body_bytes: int) -> ContentHeader:

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from clarion.bus.protocol import Received
 from clarion.bus.rabbitmq.content_header import (
     HEAD,
+    BasicDeliver,
     ContentHeader,
-    Delivery,
     read_content_header,
     read_delivery,
     with_text_only,
@@ -49,7 +49,7 @@ class DeliveryParser:
         self._consumers: dict[tuple[int, str], Registration] = {}
         self._forgotten: dict[int, set[str]] = {}
         self._messages: dict[int, _Message] = {}
-        self._left: dict[int, Delivery] = {}
+        self._left: dict[int, BasicDeliver] = {}
         self._undecodable: dict[tuple[int, int], ContentHeader] = {}
         self._parts: list[bytes] = []
         self._missing = 0
@@ -192,7 +192,7 @@ class _Message:
 
     __slots__ = ("_consumer", "_content", "_delivery", "_parts", "missing")
 
-    def __init__(self, consumer: Registration, delivery: Delivery) -> None:
+    def __init__(self, consumer: Registration, delivery: BasicDeliver) -> None:
         self._consumer = consumer
         self._delivery = delivery
         self._content = NO_CONTENT_HEADER

@@ -18,7 +18,7 @@ from clarion.rules.outcomes import (
 )
 from clarion.store.database import Database
 from services.notifier import metrics
-from services.notifier.deliver.attempts import Attempt, write_attempt
+from services.notifier.deliver.attempts import ProviderAttempt, write_attempt
 from services.notifier.deliver.cancelled import count_cancelled, end_cancelled, is_cancelled
 from services.notifier.deliver.final_failures import final_failure_of, log_final_failure
 from services.notifier.deliver.leases import Lease
@@ -93,7 +93,7 @@ class RoundOver(Enum):
 async def record_end(
     database: Database,
     lease: Lease,
-    attempt: Attempt,
+    attempt: ProviderAttempt,
     settlement: Settlement,
     wait: timedelta | None,
 ) -> State | None:
@@ -146,7 +146,7 @@ async def record_end(
 
 
 async def record_and_renew(
-    database: Database, lease: Lease, attempt: Attempt, lease_time: timedelta
+    database: Database, lease: Lease, attempt: ProviderAttempt, lease_time: timedelta
 ) -> Lease | RoundOver:
     """Keep the attempt and the delivery, for another `lease_time`: the next provider is asked, with
     the address that the directory has now. Safe to repeat.

@@ -28,7 +28,7 @@ ON CONFLICT (delivery) DO NOTHING
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ProviderAttempt:
     """One try at one provider. `id` is made once, so that it is kept once, however often it is
     recorded: the answer to a COMMIT may be lost."""
 
@@ -40,7 +40,7 @@ class Attempt:
     id: UUID = field(default_factory=new_uuid)
 
 
-async def write_attempt(tx: Driver, delivery: Outgoing, attempt: Attempt) -> None:
+async def write_attempt(tx: Driver, delivery: Outgoing, attempt: ProviderAttempt) -> None:
     """Write the attempt, and the message if it was captured, while the row is locked."""
     outcome = attempt.outcome
     await tx.execute(

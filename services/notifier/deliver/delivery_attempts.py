@@ -41,7 +41,7 @@ from services.notifier.deliver.attempt_records import (
     record_and_renew,
     record_end,
 )
-from services.notifier.deliver.attempts import Attempt
+from services.notifier.deliver.attempts import ProviderAttempt
 from services.notifier.deliver.delivery_writes import MAX_TRIES, DeliveryWrites
 from services.notifier.deliver.leases import Lease, claim, give_up, postpone
 from services.notifier.fail_points import reach
@@ -108,7 +108,7 @@ class DeliveryAttempts:
         if lease.round > max_rounds(self._channel):
             await give_up(self._database, lease)
             return
-        last: Attempt | None = None
+        last: ProviderAttempt | None = None
         outcomes: list[Outcome] = []
         waits: list[Wait] = []
         for slot in in_order(self._chain, lease.last_unknown_provider):
@@ -148,7 +148,7 @@ class DeliveryAttempts:
         """Whether no other can take the delivery before the longest call that begins now ends."""
         return time.monotonic() < lease.begun + self._lease.total_seconds() / 2
 
-    async def _attempt(self, slot: ProviderSlot, lease: Lease) -> Attempt:
+    async def _attempt(self, slot: ProviderSlot, lease: Lease) -> ProviderAttempt:
         start = time.monotonic()
         reach("send.before_call")
         outcome = await self._ask(slot, lease)
@@ -158,7 +158,7 @@ class DeliveryAttempts:
         metrics.ATTEMPTS.labels(self._channel, name_of(outcome)).inc()
         metrics.ATTEMPT_SECONDS.labels(self._channel).observe(seconds)
         kept = slot.without_secret(outcome)
-        return Attempt(slot.name, start, round(seconds * 1000), kept)
+        return ProviderAttempt(slot.name, start, round(seconds * 1000), kept)
 
     async def _ask(self, slot: ProviderSlot, lease: Lease) -> Outcome:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
@@ -179,7 +179,7 @@ class DeliveryAttempts:
         finally:
             self._calls.discard(task)
 
-    async def _record_and_renew(self, lease: Lease, attempt: Attempt) -> Lease | RoundOver:
+    async def _record_and_renew(self, lease: Lease, attempt: ProviderAttempt) -> Lease | RoundOver:
         kept = await self._writes.until_possible(
             lambda: record_and_renew(self._database, lease, attempt, self._lease),
             even_if_stopping=True,
@@ -188,7 +188,7 @@ class DeliveryAttempts:
             self._log(lease, attempt, "sending" if isinstance(kept, Lease) else "ended")
         return kept
 
-    async def _end(self, lease: Lease, attempt: Attempt, outcome: Outcome) -> None:
+    async def _end(self, lease: Lease, attempt: ProviderAttempt, outcome: Outcome) -> None:
         settlement = settle(
             outcome,
             channel=self._channel,
@@ -216,7 +216,7 @@ class DeliveryAttempts:
             lambda: postpone(self._database, lease, wait.reason, until), even_if_stopping=True
         )
 
-    def _log(self, lease: Lease, attempt: Attempt, state: str) -> None:
+    def _log(self, lease: Lease, attempt: ProviderAttempt, state: str) -> None:
         log.info(
             "delivery_attempted",
             delivery=str(lease.delivery.id),

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from clarion.records.deliveries import found_in, move, statement
-from clarion.render.content import Content
+from clarion.render.content import RenderedContent
 from clarion.rules.delivery_states import CLAIM, EXPIRE, SETTLE, State
 from clarion.store.database import Database
 from services.notifier import metrics
@@ -32,7 +32,7 @@ from services.notifier.deliver.recheck import (
 )
 from services.notifier.providers.provider import Outgoing
 
-_content = msgspec.json.Decoder(Content)
+_content = msgspec.json.Decoder(RenderedContent)
 
 TAKE = statement(
     """

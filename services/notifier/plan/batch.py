@@ -32,7 +32,7 @@ from services.notifier.plan.audience import (
     people_with_addresses,
 )
 from services.notifier.plan.claim import (
-    Claims,
+    BatchClaims,
     Duplicate,
     EventKey,
     claim_keys,
@@ -172,7 +172,7 @@ def _check_size(batch: Batch, events: Sequence[EventDraft], audiences: Sequence[
     raise BatchTooLarge([sizes.get(id(entry), 0) for entry in batch.entries])
 
 
-def _unannounced(batch: Batch, claims: Claims, first_repeats: set[UUID]) -> list[Duplicate]:
+def _unannounced(batch: Batch, claims: BatchClaims, first_repeats: set[UUID]) -> list[Duplicate]:
     """Events planned earlier whose frames and jobs may not be out: those given out before, for
     their first reader may have died. Of a caller's repeats the first is answered as well, in case
     of what nobody thought of, and no other: they may be any number."""

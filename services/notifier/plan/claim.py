@@ -86,7 +86,7 @@ class ClaimedEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class BatchClaims:
     """A batch, told apart."""
 
     fresh: list[ClaimedEvent]
@@ -141,7 +141,7 @@ def _value_of(raw: msgspec.Raw) -> object:
     return value
 
 
-async def claim_keys(tx: Driver, entries: Sequence[Entry]) -> Claims:
+async def claim_keys(tx: Driver, entries: Sequence[Entry]) -> BatchClaims:
     """Insert the keys of all; those that are ours are fresh, the others duplicates.
 
     Waits for a transaction that holds one of the keys: once this returns, what the others wrote
@@ -158,13 +158,13 @@ async def claim_keys(tx: Driver, entries: Sequence[Entry]) -> Claims:
         if uid in ours
     ]
     if len(fresh) == len(entries):
-        return Claims(fresh, [], now)
+        return BatchClaims(fresh, [], now)
     again = [
         (entry, digest)
         for entry, uid, digest in zip(entries, uids, digests, strict=True)
         if uid not in ours
     ]
-    return Claims(fresh, await _duplicates(tx, again), now)
+    return BatchClaims(fresh, await _duplicates(tx, again), now)
 
 
 async def record_duplicates(

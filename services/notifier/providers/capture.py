@@ -10,14 +10,14 @@ from services.notifier.providers.provider import Outgoing
 from services.notifier.providers.provider_url import ProviderUrl
 
 
-def open_capture(url: ProviderUrl, timeout_s: float) -> Capture:
+def open_capture(url: ProviderUrl, timeout_s: float) -> CaptureProvider:
     """The provider `capture://`, which needs no time limit."""
     del timeout_s
     url.allow_parameters()
-    return Capture()
+    return CaptureProvider()
 
 
-class Capture:
+class CaptureProvider:
     """The provider `capture://`, for every channel."""
 
     name = "capture"

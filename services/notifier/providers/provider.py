@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from clarion.render.content import Content
+from clarion.render.content import RenderedContent
 from clarion.rules.outcomes import Outcome
 
 
@@ -19,7 +19,7 @@ class Outgoing:
     tenant: str
     channel: str
     recipient: str
-    content: Content
+    content: RenderedContent
     created_at: datetime
 
 

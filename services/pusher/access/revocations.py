@@ -17,7 +17,7 @@ import structlog
 
 from clarion.contracts.revocation import Revocation
 from clarion.errors import StoreUnavailable, Unauthorized, Unavailable
-from clarion.records.revocations import EVERY_TOKEN, Place, changed_after
+from clarion.records.revocations import EVERY_TOKEN, RevocationCursor, changed_after
 from clarion.store.database import Database
 from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
 
@@ -37,7 +37,7 @@ class Revocations:
         self._database = database
         self._on_change = on_change
         self._known: dict[tuple[str, str, str], Revocation] = {}
-        self._place = Place()
+        self._place = RevocationCursor()
         self._loaded = asyncio.Event()
 
     @property

@@ -47,7 +47,7 @@ STAGE_MOVES: Mapping[Stage, frozenset[Stage]] = {
 }
 
 
-class IllegalMove(Exception):
+class IllegalTransition(Exception):
     """A transition that is not allowed: a defect."""
 
     def __init__(self, now: Enum, then: Enum) -> None:
@@ -60,7 +60,7 @@ class IllegalMove(Exception):
 
 
 def moved(now: State, then: State, moves: Mapping[State, frozenset[State]]) -> State:
-    """The new state. Raises `IllegalMove`."""
+    """The new state. Raises `IllegalTransition`."""
     if then not in moves[now]:
-        raise IllegalMove(now, then)
+        raise IllegalTransition(now, then)
     return then

@@ -17,7 +17,7 @@ from clarion.rules.delivery_states import BEGIN, MOVES, State
 from clarion.rules.outcomes import Failed, Outcome, Retry, Unknown
 from clarion.store.database import Database
 from services.notifier.deliver.delivery_attempts import DeliveryAttempts
-from services.notifier.providers.capture import Capture
+from services.notifier.providers.capture import CaptureProvider
 from services.notifier.providers.provider import Outgoing
 from services.notifier.providers.provider_chain import ProviderSlot
 from services.notifier.publish.outbox import Publisher
@@ -53,7 +53,7 @@ COUNT = 120
 EXPIRED = 20
 
 
-class Moody(Capture):
+class Moody(CaptureProvider):
     """A provider with every kind of answer."""
 
     def __init__(self, random: Random) -> None:

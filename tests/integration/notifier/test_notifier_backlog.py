@@ -12,7 +12,7 @@ from clarion.bus.protocol import Bus
 from clarion.rules.outcomes import Outcome, Retry
 from clarion.store.database import Database
 from services.notifier.deliver.delivery_attempts import DeliveryAttempts
-from services.notifier.providers.capture import Capture
+from services.notifier.providers.capture import CaptureProvider
 from services.notifier.providers.provider import Outgoing
 from services.notifier.providers.provider_chain import ProviderSlot
 from services.notifier.publish.outbox import Publisher
@@ -153,14 +153,14 @@ async def _cancel_held(database: Database) -> None:
         await tx.execute(CANCEL_HELD)
 
 
-class Silent(Capture):
+class Silent(CaptureProvider):
     """Its first call never ends."""
 
     def __init__(self) -> None:
         self.calls = 0
 
     async def send(self, delivery: Outgoing) -> Outcome:
-        """As `Capture`, but once."""
+        """As `CaptureProvider`, but once."""
         self.calls += 1
         if self.calls == 1:
             await asyncio.Event().wait()
@@ -174,7 +174,7 @@ async def test_what_a_sender_died_with_is_taken_again_once_its_lease_is_over(
     rounds = DeliveryAttempts(
         "email",
         database=database,
-        chain=(ProviderSlot("email", Capture()),),
+        chain=(ProviderSlot("email", CaptureProvider()),),
         timeout_s=60,
         stopping=asyncio.Event(),
     )
@@ -194,7 +194,7 @@ async def test_what_a_sender_died_with_is_taken_again_once_its_lease_is_over(
     assert ended == {"state": "sent", "attempt_count": 1, "rounds": 0}
 
 
-class Refusing(Capture):
+class Refusing(CaptureProvider):
     """Never now; `during` is awaited before each answer."""
 
     def __init__(self, during: Callable[[], Awaitable[None]]) -> None:

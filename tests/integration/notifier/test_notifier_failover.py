@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from clarion.bus.protocol import Bus
-from clarion.render.content import Content
+from clarion.render.content import RenderedContent
 from clarion.render.email_text import html_of
 from clarion.rules import retry
 from clarion.store.database import Database
@@ -204,7 +204,7 @@ async def test_a_denial_waits_where_another_provider_said_not_now(
 async def test_what_cannot_be_composed_fails_at_once_and_rests_nobody(
     memory_bus: Bus, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def odd(content: Content) -> str:
+    def odd(content: RenderedContent) -> str:
         if content.title == "odd":
             raise RuntimeError("a defect")
         return html_of(content)

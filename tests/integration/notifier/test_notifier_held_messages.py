@@ -20,7 +20,7 @@ from clarion.topology import LEAST_CONSUMER_TIMEOUT_S
 from services.notifier.deliver import delivery_attempts, sender
 from services.notifier.deliver.delivery_attempts import DeliveryAttempts
 from services.notifier.deliver.leases import Lease, claim
-from services.notifier.providers.capture import Capture
+from services.notifier.providers.capture import CaptureProvider
 from services.notifier.providers.provider import Outgoing
 from services.notifier.schedule import lost_jobs
 from services.notifier.settings import NotifierSettings
@@ -96,12 +96,12 @@ async def test_slow_providers_hold_no_message_and_all_is_sent_in_the_end(
 ) -> None:
     go, asked = asyncio.Event(), list[UUID]()
 
-    async def send(self: Capture, delivery: Outgoing) -> Outcome:
+    async def send(self: CaptureProvider, delivery: Outgoing) -> Outcome:
         asked.append(delivery.id)
         await go.wait()
         return Sent()
 
-    monkeypatch.setattr(Capture, "send", send)
+    monkeypatch.setattr(CaptureProvider, "send", send)
     bus = Watched()
     await bus.start()
     async with running_notifiers(bus, database, NotifierSettings(send_concurrency=CONCURRENCY)):

@@ -18,7 +18,7 @@ from clarion.bus.protocol import Message
 from clarion.contracts.job import JOBS_CONTENT_TYPE, Jobs
 from clarion.rules.outcomes import Outcome, Sent
 from clarion.store.database import Database
-from services.notifier.providers.capture import Capture
+from services.notifier.providers.capture import CaptureProvider
 from services.notifier.providers.provider import Outgoing
 from services.notifier.schedule import lost_jobs
 from services.notifier.settings import NotifierSettings
@@ -83,7 +83,7 @@ async def test_what_waits_for_a_slow_sender_is_published_once_and_not_rewritten(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = Slow()
-    monkeypatch.setattr(Capture, "send", slow.send)
+    monkeypatch.setattr(CaptureProvider, "send", slow.send)
     monkeypatch.setattr(lost_jobs, "OVERTAKEN_BY", timedelta(hours=1))  # time passes by the rows
     monkeypatch.setattr(lost_jobs, "LOOK_S", 0.05)
     monkeypatch.setattr(lost_jobs, "IDLE_S", 0.1)

@@ -16,8 +16,8 @@ from clarion.store.database import Database, Driver
 from clarion.topology import DELIVERIES, deliveries_queue
 from services.notifier.app import Notifier, create_app
 from services.notifier.plan import batch
-from services.notifier.plan.claim import Claims
-from services.notifier.providers.capture import Capture
+from services.notifier.plan.claim import BatchClaims
+from services.notifier.providers.capture import CaptureProvider
 from services.notifier.providers.provider import Outgoing
 from services.notifier.schedule.housekeeping import Housekeeper
 from services.notifier.settings import NotifierSettings
@@ -42,7 +42,7 @@ async def test_events_wait_while_the_database_is_away(
     away = 3
     claim_keys = batch.claim_keys
 
-    async def failing(tx: Driver, entries: Sequence[object]) -> Claims:
+    async def failing(tx: Driver, entries: Sequence[object]) -> BatchClaims:
         nonlocal away
         away -= 1
         if away >= 0:
@@ -62,7 +62,7 @@ async def test_a_notifier_that_cannot_write_is_not_ready_though_the_database_ans
     full = True
     claim_keys = batch.claim_keys
 
-    async def failing(tx: Driver, entries: Sequence[object]) -> Claims:
+    async def failing(tx: Driver, entries: Sequence[object]) -> BatchClaims:
         if full:
             raise StoreUnavailable("The disk is full.")
         return await claim_keys(tx, entries)  # pyright: ignore[reportArgumentType]
@@ -102,14 +102,14 @@ async def test_stopping_finishes_what_is_being_sent(
     memory_bus: Bus, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
-    send = Capture.send
+    send = CaptureProvider.send
 
-    async def slowly(self: Capture, delivery: Outgoing) -> Outcome:
+    async def slowly(self: CaptureProvider, delivery: Outgoing) -> Outcome:
         begun.set()
         await go_on.wait()
         return await send(self, delivery)
 
-    monkeypatch.setattr(Capture, "send", slowly)
+    monkeypatch.setattr(CaptureProvider, "send", slowly)
     settings = NotifierSettings(send_concurrency=1)
     app = create_app(settings, bus=memory_bus, database=database)
     context = app.router.lifespan_context(app)

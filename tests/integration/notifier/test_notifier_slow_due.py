@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from clarion.bus.protocol import Bus
 from clarion.rules.outcomes import Outcome, Sent
 from clarion.store.database import Database
-from services.notifier.providers.capture import Capture
+from services.notifier.providers.capture import CaptureProvider
 from services.notifier.providers.provider import Outgoing
 from services.notifier.publish.outbox import Publisher
 from services.notifier.schedule import due_rows
@@ -156,7 +156,7 @@ async def test_deliveries_whose_rows_another_holds_do_not_keep_their_slots(
 ) -> None:
     slots = 2
     holding = Holding(database, slots)
-    monkeypatch.setattr(Capture, "send", holding.send)
+    monkeypatch.setattr(CaptureProvider, "send", holding.send)
     settings = NotifierSettings(send_concurrency=slots)
     before = left_to_their_lease()
     try:

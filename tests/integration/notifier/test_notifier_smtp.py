@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clarion.render.content import Content
+from clarion.render.content import RenderedContent
 from clarion.render.email_text import one_line
 from clarion.rules.outcomes import Failed, Health, Outcome, Retry, Sent, Unknown, health_of
 from services.notifier.providers import client_name
@@ -37,7 +37,7 @@ async def provider_at(url: str, *, timeout_s: float = 10) -> AsyncIterator[Provi
 
 
 def outgoing(title: str = "t", recipient: str = "ann@example.org") -> Outgoing:
-    content = Content(title, "body é")
+    content = RenderedContent(title, "body é")
     return Outgoing(uuid4(), "default", "email", recipient, content, datetime.now(UTC))
 
 
@@ -128,7 +128,12 @@ async def test_mail_is_seven_bit_whatever_the_server_offers(extensions: tuple[st
 async def test_a_line_with_a_dot_arrives_with_one() -> None:
     server = ScriptedSmtp()
     delivery = Outgoing(
-        uuid4(), "default", "email", "a@b.example", Content("t", ".\n..x\n.y"), datetime.now(UTC)
+        uuid4(),
+        "default",
+        "email",
+        "a@b.example",
+        RenderedContent("t", ".\n..x\n.y"),
+        datetime.now(UTC),
     )
     await sent_by(server, delivery)
     assert b"\r\n..\r\n...x\r\n..y\r\n" in server.contents[0]

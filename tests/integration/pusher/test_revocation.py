@@ -13,7 +13,7 @@ import pytest
 from clarion.bus import Bus
 from clarion.contracts.revocation import Revocation
 from clarion.errors import Unauthorized, Unavailable
-from clarion.records.revocations import Place, changed_after, revoke
+from clarion.records.revocations import RevocationCursor, changed_after, revoke
 from clarion.store.database import Database
 from clarion.tokens.subscriber import SecretVerifier
 from services.pusher.access.revocations import CheckedVerifier, Revocations
@@ -235,7 +235,9 @@ async def test_what_has_run_out_is_forgotten(database: Database) -> None:
             await revoke(connection, Revocation(1, TENANT, name, None, now, kept_until))
     async with database.driver() as connection:
         assert await connection.fetchval("SELECT count(*) FROM revocations") == 2
-        assert [one.subscriber for _, one in await changed_after(connection, Place(), 9)] == [
+        assert [
+            one.subscriber for _, one in await changed_after(connection, RevocationCursor(), 9)
+        ] == [
             "bob",
             "eve",
         ]

@@ -53,7 +53,7 @@ WHERE id = ANY(CAST(:ids AS uuid[])) AND version IS NULL AND due_at IS NOT NULL
 
 
 @dataclass(slots=True)
-class Stopped:
+class Cancellation:
     """What came of a cancellation."""
 
     cancelled: int = 0
@@ -76,7 +76,7 @@ async def cancel_notification(
     """Stop one; None where there is no such notification. Safe to repeat."""
 
     async def stop(connection: AsyncConnection) -> dict[str, Any] | None:
-        stopped = Stopped()
+        stopped = Cancellation()
         known = select(_n.id).where(_n.id == notification, _n.tenant == key.tenant)
         if await connection.scalar(known) is None:
             return None
@@ -106,8 +106,8 @@ async def cancel_event(database: Database, key: ApiKey, found: Row[Any]) -> dict
     """
     event = found.id
 
-    async def stop_planning(connection: AsyncConnection) -> Stopped:
-        stopped = Stopped()
+    async def stop_planning(connection: AsyncConnection) -> Cancellation:
+        stopped = Cancellation()
         news = await _keep(connection, key, found.event_id, found.source, None)
         stopped.unplanned = await _stop_planning(connection, event)
         stopped.unplanned |= news and found.state == "parked"
@@ -122,8 +122,8 @@ async def cancel_event(database: Database, key: ApiKey, found: Row[Any]) -> dict
 
 
 async def _stop_batch(
-    key: ApiKey, event: UUID, after: str, before: Stopped, connection: AsyncConnection
-) -> tuple[Stopped, str | None]:
+    key: ApiKey, event: UUID, after: str, before: Cancellation, connection: AsyncConnection
+) -> tuple[Cancellation, str | None]:
     """What came of it with the next people of the event, and the last of them; None where they were
     the last of all."""
     stopped = replace(before, not_stopped=[*before.not_stopped])
@@ -154,7 +154,7 @@ async def _keep(
     return (await connection.execute(kept)).rowcount > 0
 
 
-async def _stop(connection: AsyncConnection, ids: Sequence[UUID], stopped: Stopped) -> None:
+async def _stop(connection: AsyncConnection, ids: Sequence[UUID], stopped: Cancellation) -> None:
     lock = (
         select(deliveries.c.id, deliveries.c.state)
         .where(deliveries.c.notification.in_(ids), deliveries.c.state.in_([*CANCEL.sources, *GONE]))
@@ -195,7 +195,7 @@ async def _stop_planning(connection: AsyncConnection, event: UUID) -> bool:
 
 
 async def _record(
-    connection: AsyncConnection, key: ApiKey, action: str, subject: UUID, stopped: Stopped
+    connection: AsyncConnection, key: ApiKey, action: str, subject: UUID, stopped: Cancellation
 ) -> None:
     """Once, and only where something came of it."""
     sending = any(one["state"] == "sending" for one in stopped.not_stopped)
