@@ -143,7 +143,7 @@ def test_no_text_makes_a_header_or_markup(title: str, body: str | None) -> None:
         "Message-ID",
         "Auto-Submitted",
         "MIME-Version",
-        "RenderedContent-Type",
+        "Content-Type",
     }
     html = list(parsed.iter_parts())[1].get_content()
     assert html.count("<script") == 0
