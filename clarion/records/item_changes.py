@@ -10,14 +10,14 @@ from __future__ import annotations
 MAX_KEPT = 20
 """Changes of one item; beyond, the oldest but the first are forgotten."""
 
-NOTED = """
+APPEND_CHANGE = """
 CASE WHEN jsonb_array_length(n.changes) >= {most} THEN n.changes - 1 ELSE n.changes END
 || jsonb_build_array(jsonb_build_object('at', now(), 'version', {version}, 'was', n.version)
                      || {note}::jsonb)
 """
 
 
-def noted(*, version: str, note: str) -> str:
+def append_change(*, version: str, note: str) -> str:
     """SQL for the new value of `n.changes`; `version` and `note` (an object with `what` and `by`)
     are SQL too: parameters or columns, never values."""
-    return NOTED.format(most=MAX_KEPT, version=version, note=note)
+    return APPEND_CHANGE.format(most=MAX_KEPT, version=version, note=note)

@@ -92,14 +92,14 @@ async def database_time(connection: AsyncConnection) -> datetime:
 async def missing_partitions(connection: AsyncConnection, moment: datetime) -> list[Partition]:
     """Those of the needed that are not there, or not attached."""
     tables = [table.name for table in PARTITIONED]
-    found = await connection.execute(text(ATTACHED), {"tables": tables})
-    attached = set(found.scalars())
-    return [one for one in needed_partitions(moment) if one.name not in attached]
+    names = await connection.execute(text(ATTACHED), {"tables": tables})
+    attached = set(names.scalars())
+    return [partition for partition in needed_partitions(moment) if partition.name not in attached]
 
 
 def months_ahead(missing: Iterable[Partition], moment: datetime) -> int:
     """How many months after that of `moment` may begin, no month between them missing."""
-    gaps = [one.start for one in missing if one.start > month_start(moment)]
+    gaps = [partition.start for partition in missing if partition.start > month_start(moment)]
     if not gaps:
         return MONTHS_AHEAD
     first = min(gaps)

@@ -42,7 +42,9 @@ def text_of(content: RenderedContent) -> str:
 def html_of(content: RenderedContent) -> str:
     """The HTML part; everything that came from outside is escaped."""
     paragraphs = re.split(r"\n{2,}", content.body) if content.body else []
-    body = "".join(f"<p>{escape(one).replace(chr(10), '<br>')}</p>\n" for one in paragraphs)
+    body = "".join(
+        f"<p>{escape(paragraph).replace(chr(10), '<br>')}</p>\n" for paragraph in paragraphs
+    )
     link = ""
     if content.link:
         url = escape(content.link)

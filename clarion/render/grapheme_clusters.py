@@ -28,4 +28,4 @@ def _fitting(parts: Iterator[str], limit: int, cost: Callable[[str], int]) -> st
 
 
 def _clusters(text: str) -> Iterator[str]:
-    return (found.group() for found in _CLUSTER.finditer(text))
+    return (match.group() for match in _CLUSTER.finditer(text))

@@ -46,16 +46,16 @@ def size(text: str) -> int:
 def segments(text: str) -> int:
     """How many messages a phone network sends for `text`, and is paid for."""
     if is_gsm7(text):
-        return _segments([septets(one) for one in text], GSM7_SEGMENT, GSM7_PART)
-    return _segments([code_units(one) for one in text], UCS2_SEGMENT, UCS2_PART)
+        return _segments([septets(character) for character in text], GSM7_SEGMENT, GSM7_PART)
+    return _segments([code_units(character) for character in text], UCS2_SEGMENT, UCS2_PART)
 
 
 def _segments(sizes: list[int], whole: int, part: int) -> int:
     if sum(sizes) <= whole:
         return 1
     count, left = 0, 0
-    for one in sizes:
-        if one > left:
+    for units in sizes:
+        if units > left:
             count, left = count + 1, part
-        left -= one
+        left -= units
     return count

@@ -145,7 +145,9 @@ class Notifier:
             f"{name}: {state}" for name, state in self._tasks.status().items() if state != "running"
         ]
         faults += [
-            f"{name}: held by {one.held}" for name, one in self._planning.items() if one.held
+            f"{name}: held by {consumer.held}"
+            for name, consumer in self._planning.items()
+            if consumer.held
         ]
         return " ".join(faults) or None
 

@@ -49,9 +49,9 @@ def stored(event: Event, data: msgspec.Raw) -> Stored:
 
 
 def _attributes(event: Event) -> Iterator[bytes]:
-    for one in audience_of(event):
-        if isinstance(one, Recipient) and one.attributes:
-            yield compact(encode(one.attributes))
+    for recipient in audience_of(event):
+        if isinstance(recipient, Recipient) and recipient.attributes:
+            yield compact(encode(recipient.attributes))
 
 
 def new_uuid() -> UUID:

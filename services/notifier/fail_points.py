@@ -87,10 +87,10 @@ def arm_as_written(text: str) -> None:
 
 def read(text: str) -> tuple[str, int]:
     """(point, N) of `point:kill[:N]`. Raises `ValueError` with a sentence."""
-    found = _WRITTEN.fullmatch(text)
-    if found is None or found[1] not in POINTS:
+    match = _WRITTEN.fullmatch(text)
+    if match is None or match[1] not in POINTS:
         raise ValueError(f"write point:kill or point:kill:N with one of {', '.join(POINTS)}")
-    return found[1], int(found[2] or 1)
+    return match[1], int(match[2] or 1)
 
 
 def kill() -> None:

@@ -142,7 +142,7 @@ class DeliveryAttempts:
             tried_all = len(outcomes) == len(self._chain)
             await self._end(lease, last, conclude(outcomes, tried_all=tried_all))
         else:
-            await self._postpone(lease, min(waits, key=lambda one: one.until))
+            await self._postpone(lease, min(waits, key=lambda wait: wait.until))
 
     def _covers_a_call(self, lease: Lease) -> bool:
         """Whether no other can take the delivery before the longest call that begins now ends."""

@@ -98,18 +98,20 @@ def recheck(row: Any) -> Verdict:
 
 async def keep_verdicts(tx: Driver, verdicts: Sequence[Verdict]) -> None:
     """End what is skipped, and keep new addresses beside those that they replace."""
-    skipped = [one for one in verdicts if one.skip is not None]
+    skipped = [verdict for verdict in verdicts if verdict.skip is not None]
     if skipped:
-        reasons = [one.skip for one in skipped]
-        await tx.execute(END_SKIPPED, [one.delivery for one in skipped], reasons)
-    changed = [one for one in verdicts if one.changed]
+        reasons = [verdict.skip for verdict in skipped]
+        await tx.execute(END_SKIPPED, [verdict.delivery for verdict in skipped], reasons)
+    changed = [verdict for verdict in verdicts if verdict.changed]
     if changed:
-        addresses = [one.address for one in changed]
-        await tx.execute(READDRESS, [one.delivery for one in changed], addresses, MAX_CHANGES)
+        addresses = [verdict.address for verdict in changed]
+        await tx.execute(
+            READDRESS, [verdict.delivery for verdict in changed], addresses, MAX_CHANGES
+        )
 
 
 def count_skipped(verdicts: Sequence[Verdict]) -> None:
     """Once it is committed."""
-    for one in verdicts:
-        if one.skip is not None:
-            metrics.ENDED.labels(one.channel, State.SKIPPED.value).inc()
+    for verdict in verdicts:
+        if verdict.skip is not None:
+            metrics.ENDED.labels(verdict.channel, State.SKIPPED.value).inc()

@@ -215,7 +215,7 @@ class Sender:
         try:
             leases = await self._attempts.claim(deliveries, until)
             reached = (self.reached, *(lease.queued_until for lease in leases))
-            self.reached = max((one for one in reached if one is not None), default=None)
+            self.reached = max((moment for moment in reached if moment is not None), default=None)
         except Stopped:
             return None
         except TookTooLong as error:

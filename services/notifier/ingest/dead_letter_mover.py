@@ -58,7 +58,9 @@ class ParkedMover:
             while left := await self._move(left):
                 failures += 1
                 if self._stopping:
-                    await self._subscription.ack([one for one in messages if one not in left])
+                    await self._subscription.ack(
+                        [message for message in messages if message not in left]
+                    )
                     await self._subscription.release(left)
                     return
                 await asyncio.sleep(min(5.0, backoff_s(failures)))
@@ -74,16 +76,16 @@ class ParkedMover:
     async def _move(self, messages: Sequence[Received]) -> list[Received]:
         """Those that have to wait."""
         diverted = await self._diverted.publish_diverted(messages)
-        held = [one.message for one in diverted if not one.is_published]
-        malformed = {_number(one.message): one.malformed for one in diverted}
+        held = [event.message for event in diverted if not event.is_published]
+        malformed = {_number(event.message): event.malformed for event in diverted}
         store = DeadLetters(self._database, partial(self._read, malformed))
-        return held + await store.keep([one for one in messages if one not in held])
+        return held + await store.keep([message for message in messages if message not in held])
 
     def _read(
         self, malformed: Mapping[tuple[int, int], Sequence[Malformed]], message: Received
     ) -> tuple[str, Sequence[Malformed]]:
-        if (found := malformed.get(_number(message))) is not None:
-            return events_queue(message.routing_key), found
+        if (parts := malformed.get(_number(message))) is not None:
+            return events_queue(message.routing_key), parts
         return dead_letter(message, self._identity, self._own_users)
 
 

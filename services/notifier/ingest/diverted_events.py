@@ -50,7 +50,9 @@ class DivertedEvents:
 
     async def publish_diverted(self, messages: Sequence[Received]) -> list[DivertedEvent]:
         """Publish all that were turned aside; each is parsed once."""
-        return await asyncio.gather(*(self._bring(one) for one in messages if is_diverted(one)))
+        return await asyncio.gather(
+            *(self._bring(message) for message in messages if is_diverted(message))
+        )
 
     async def _bring(self, message: Received) -> DivertedEvent:
         parsed = self._parser.parse(message)
@@ -65,8 +67,8 @@ class DivertedEvents:
         if parsed.slice_ is not None:
             again.append(Message(message.body, SLICE_CONTENT_TYPE))
         try:
-            for one in again:
-                await self._bus.publish(EVENTS, message.routing_key, one)
+            for event in again:
+                await self._bus.publish(EVENTS, message.routing_key, event)
         except BusUnavailable as error:
             log.warning("turned_aside_held", error=type(error).__name__)
             return False

@@ -175,7 +175,7 @@ class Consumer:
             return await self._dead_letter(work, error)
         finished: list[Received] = []
         for excess in self._pending.take_excess(MAX_HELD):
-            for part in self._pending.split(excess, [Work([one]) for one in excess.parts()]):
+            for part in self._pending.split(excess, [Work([alone]) for alone in excess.parts()]):
                 finished += await self._dead_letter(part, error)
         return finished
 

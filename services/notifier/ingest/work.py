@@ -49,7 +49,7 @@ class Work:
     @property
     def malformed(self) -> list[Malformed]:
         """What is malformed in it."""
-        return [found for parsed in self.parsed_messages for found in parsed.malformed]
+        return [part for parsed in self.parsed_messages for part in parsed.malformed]
 
     @property
     def owner(self) -> str:
@@ -208,8 +208,8 @@ def _key(message: Received) -> MessageKey:
 
 
 def _single_parts(parsed: ParsedMessage) -> Iterator[ParsedMessage]:
-    for found in parsed.malformed:
-        yield ParsedMessage(parsed.message, malformed=[found])
+    for part in parsed.malformed:
+        yield ParsedMessage(parsed.message, malformed=[part])
     for entry in parsed.entries:
         yield ParsedMessage(parsed.message, [entry])
     if not parsed.entries and not parsed.malformed:

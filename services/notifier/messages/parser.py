@@ -120,9 +120,9 @@ class MessageParser:
             parsed.malformed.append(malformed)
             return
         header = message.headers.get("traceparent")
-        for one in published:
-            event = one.event
-            trace = one.traceparent or (header if isinstance(header, str) else None)
+        for member in published:
+            event = member.event
+            trace = member.traceparent or (header if isinstance(header, str) else None)
             parsed.entries.append(
                 Entry(
                     event.id or "",
@@ -135,16 +135,16 @@ class MessageParser:
             )
 
 
-def undecodable(message: Received, found: Undecodable, identity: Identity) -> Malformed:
+def undecodable(message: Received, failure: Undecodable, identity: Identity) -> Malformed:
     """A message whose properties cannot be decoded, kept with them. What others published belongs
     to the tenant of their AMQP user."""
     published = media_type(message.content_type) not in OURS
     tenant, source = (identity(message.user_id) if published else None) or (None, None)
     trace = message.headers.get("traceparent")
-    properties = {RAW_PROPERTIES: b64encode(found.properties).decode()}
+    properties = {RAW_PROPERTIES: b64encode(failure.properties).decode()}
     return Malformed(
         UNDECODABLE,
-        found.detail,
+        failure.detail,
         message.body,
         message.content_type,
         tenant,
@@ -219,7 +219,7 @@ def _whole(
 
 def _sentence(problem: Problem) -> str:
     if isinstance(problem, Invalid) and problem.errors:
-        return "; ".join(f"{one.field} {one.message}" for one in problem.errors[:10])
+        return "; ".join(f"{fault.field} {fault.message}" for fault in problem.errors[:10])
     return problem.detail
 
 

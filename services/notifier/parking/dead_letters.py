@@ -65,14 +65,14 @@ class DeadLetters:
             if len(messages) == 1:
                 return await self._keep_body_only(messages[0], error)
             # each by itself: what is wrong with one must not keep the others
-            return [left for one in messages for left in await self.keep([one])]
+            return [left for message in messages for left in await self.keep([message])]
         return []
 
     async def _keep(self, messages: Sequence[Received]) -> None:
         async with self._database.driver() as tx:
             for message in messages:
-                queue, found = self._read(message)
-                await park(tx, queue, found)
+                queue, malformed = self._read(message)
+                await park(tx, queue, malformed)
 
     async def _keep_body_only(self, message: Received, error: Exception) -> list[Received]:
         """Keep the bytes of one that cannot be kept as it came. Raises where not even that can be
@@ -80,8 +80,8 @@ class DeadLetters:
         log.error("parked_bare", error=type(error).__name__)
         try:
             async with self._database.driver() as tx:
-                found = Malformed("unknown", "", message.body, message.content_type)
-                await park(tx, PARKED, [body_only(found)])
+                malformed = Malformed("unknown", "", message.body, message.content_type)
+                await park(tx, PARKED, [body_only(malformed)])
         except Exception as failure:
             if not is_transient(failure):
                 raise
@@ -114,8 +114,8 @@ def dead_letter(
     if media_type(message.content_type) in OURS or not is_event:
         if message.user_id not in own_users:
             word, detail = NOT_ALLOWED, ONLY_CLARION
-    elif (found := identity(message.user_id)) is not None:
-        tenant, source = found
+    elif (publisher := identity(message.user_id)) is not None:
+        tenant, source = publisher
     else:
         word, detail = NOT_ALLOWED, no_tenant_for(message.user_id)
     return queue, [_kept(message, word, detail, tenant, source)]

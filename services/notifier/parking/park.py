@@ -56,32 +56,32 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'parked', $11::jsonb, $12::json
 """
 
 
-async def park(tx: Driver, queue: str, found: Sequence[Malformed]) -> None:
-    """Keep `found`, which came from `queue`. No text of theirs makes PostgreSQL refuse it."""
-    if not found:
+async def park(tx: Driver, queue: str, malformed: Sequence[Malformed]) -> None:
+    """Keep `malformed`, which came from `queue`. No text of theirs makes PostgreSQL refuse it."""
+    if not malformed:
         return
     await tx.execute(
         PARK,
-        [new_uuid() for _ in found],
-        [_name(one.tenant) for one in found],
-        [_clipped(one.reason, MAX_NAME) for one in found],
-        [_clipped(one.detail) for one in found],
-        [_clipped(one.content_type) for one in found],
-        [encode(kept_headers(one.headers)).decode() for one in found],
-        [one.body for one in found],
-        [trace_id_of(one.traceparent) if one.traceparent else None for one in found],
+        [new_uuid() for _ in malformed],
+        [_name(part.tenant) for part in malformed],
+        [_clipped(part.reason, MAX_NAME) for part in malformed],
+        [_clipped(part.detail) for part in malformed],
+        [_clipped(part.content_type) for part in malformed],
+        [encode(kept_headers(part.headers)).decode() for part in malformed],
+        [part.body for part in malformed],
+        [trace_id_of(part.traceparent) if part.traceparent else None for part in malformed],
         _clipped(queue, MAX_NAME),
-        [one.again for one in found],
-        [_name(one.source) for one in found],
+        [part.again for part in malformed],
+        [_name(part.source) for part in malformed],
     )
-    for one in found:
-        metrics.PARKED.labels(one.reason).inc()
+    for part in malformed:
+        metrics.PARKED.labels(part.reason).inc()
 
 
-def body_only(found: Malformed) -> Malformed:
+def body_only(malformed: Malformed) -> Malformed:
     """What can be kept of it whatever it holds: the body, which is bytes, and why."""
     return replace(
-        found, detail=UNSTORABLE, content_type="application/octet-stream", traceparent=None,
+        malformed, detail=UNSTORABLE, content_type="application/octet-stream", traceparent=None,
         headers={CUT: UNSTORABLE}, again=False,
     )  # fmt: skip
 
@@ -95,7 +95,7 @@ async def park_event(
     Its key stays free, so that a redrive plans it.
     """
     body = single(entry)
-    found = Malformed(
+    malformed = Malformed(
         reason_of(error),
         detail_of(error, "Planning"),
         body,
@@ -109,15 +109,15 @@ async def park_event(
                 # an event that is too slow to plan may be too slow for this row as well
                 await tx.execute(NAMED_WITHIN)
                 key = (entry.tenant, entry.source, entry.id)
-                if not await tx.fetchval(KNOWN, *key, found.reason, text, body):
-                    await park(tx, queue, [found])
+                if not await tx.fetchval(KNOWN, *key, malformed.reason, text, body):
+                    await park(tx, queue, [malformed])
                     await tx.execute(PARKED_EVENT, *_event_row(entry, lane, now, text, document))
             return
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError):
             continue
         except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
             break
-    await park(tx, queue, [replace(found, again=True)])
+    await park(tx, queue, [replace(malformed, again=True)])
 
 
 def _event_row(

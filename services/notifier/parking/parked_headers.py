@@ -35,7 +35,7 @@ def kept_headers(headers: Mapping[str, object]) -> dict[str, str]:
 
 
 def _is_attribute(name: str) -> bool:
-    return name.lower().startswith(tuple(one.lower() for one in AMQP_PREFIXES))
+    return name.lower().startswith(tuple(prefix.lower() for prefix in AMQP_PREFIXES))
 
 
 def _storable(text: str) -> str:

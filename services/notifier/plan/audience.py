@@ -55,13 +55,13 @@ def audience_named(event: EventDraft) -> Audience:
         return Audience({to[len(USER) :]: None})
     audience = Audience()
     topics: set[str] = set()
-    for one in audience_of(event.entry.event):
-        if isinstance(one, Recipient):
-            audience.people[one.id] = None
-        elif one.startswith(USER):
-            audience.people[one[len(USER) :]] = None
+    for recipient in audience_of(event.entry.event):
+        if isinstance(recipient, Recipient):
+            audience.people[recipient.id] = None
+        elif recipient.startswith(USER):
+            audience.people[recipient[len(USER) :]] = None
         else:
-            topics.add(one[len(TOPIC) :])
+            topics.add(recipient[len(TOPIC) :])
     audience.topics = sorted(topics)
     return audience
 
@@ -72,7 +72,7 @@ def answer_cancelled(event: EventDraft) -> None:
     decisions = skip_all(event.workflow, "cancelled")
     topics = [None] if audience.topics or not audience.people else []
     event.unreached = [
-        {"subscriber": one, "decisions": decisions} for one in (*audience.people, *topics)
+        {"subscriber": name, "decisions": decisions} for name in (*audience.people, *topics)
     ]
 
 
@@ -113,7 +113,7 @@ def people_with_addresses(
 async def read_members(tx: Driver, topics: list[Person]) -> dict[Person, list[str]]:
     """The members of these topics, of each at most one more than `SLICE_SIZE`."""
     rows: Any = await tx.fetch(
-        MEMBERS, [one[0] for one in topics], [one[1] for one in topics], SLICE_SIZE + 1
+        MEMBERS, [topic[0] for topic in topics], [topic[1] for topic in topics], SLICE_SIZE + 1
     )
     members: dict[Person, list[str]] = {}
     for tenant, topic, subscriber in rows:

@@ -135,7 +135,7 @@ class Planner:
     async def park_unstorable(self, queue: str, malformed: Sequence[Malformed]) -> None:
         """Park what could not be kept as it came: its bytes, its queue and why."""
         async with self._database.driver() as tx:
-            await park(tx, queue, [body_only(found) for found in malformed])
+            await park(tx, queue, [body_only(part) for part in malformed])
 
     async def _plan(self, batch: Batch) -> Outbox:
         async with self._database.driver() as tx:
@@ -166,9 +166,11 @@ class Planner:
 
 
 def _check_size(batch: Batch, events: Sequence[EventDraft], audiences: Sequence[Audience]) -> None:
-    if len(batch.entries) < 2 or sum(one.size for one in audiences) <= MAX_NOTIFICATIONS:
+    if len(batch.entries) < 2 or sum(audience.size for audience in audiences) <= MAX_NOTIFICATIONS:
         return
-    sizes = {id(event.entry): one.size for event, one in zip(events, audiences, strict=True)}
+    sizes = {
+        id(event.entry): audience.size for event, audience in zip(events, audiences, strict=True)
+    }
     raise BatchTooLarge([sizes.get(id(entry), 0) for entry in batch.entries])
 
 
@@ -178,10 +180,10 @@ def _unannounced(batch: Batch, claims: BatchClaims, first_repeats: set[UUID]) ->
     of what nobody thought of, and no other: they may be any number."""
     ours = {event.uid for event in claims.fresh}
     return [
-        one
-        for one in claims.duplicates
-        if one.uid not in ours
-        and (one.uid in first_repeats or key_of(one.entry) in batch.redelivered)
+        duplicate
+        for duplicate in claims.duplicates
+        if duplicate.uid not in ours
+        and (duplicate.uid in first_repeats or key_of(duplicate.entry) in batch.redelivered)
     ]
 
 
@@ -191,7 +193,9 @@ def _outbox(
     duplicates: Sequence[Duplicate],
     now: datetime,
 ) -> Outbox:
-    outbox = Outbox(slices=slices, duplicates=list(dict.fromkeys(one.uid for one in duplicates)))
+    outbox = Outbox(
+        slices=slices, duplicates=list(dict.fromkeys(duplicate.uid for duplicate in duplicates))
+    )
     _add_drafts(outbox, drafts, now)
     return outbox
 

@@ -108,9 +108,9 @@ def digest_of(entry: Entry) -> bytes:
     """A hash of what an event says, however it is written; its id, source and time are not part
     of it. Raises `Unstorable`."""
     event = entry.event
-    said = (
+    content = (
         event.type,
-        [_described(one) for one in audience_of(event)],
+        [_described(recipient) for recipient in audience_of(event)],
         None if event.data is msgspec.UNSET else _value_of(event.data),
         event.content,
         event.channels,
@@ -119,18 +119,18 @@ def digest_of(entry: Entry) -> bytes:
         event.send_at,
         event.expires_at,
     )
-    return hashlib.blake2b(_encode_stably(said), digest_size=16).digest()
+    return hashlib.blake2b(_encode_stably(content), digest_size=16).digest()
 
 
-def _described(one: str | Recipient) -> object:
+def _described(recipient: str | Recipient) -> object:
     """A recipient whose attributes are written in the one way."""
-    if isinstance(one, str) or not one.attributes:
-        return one
+    if isinstance(recipient, str) or not recipient.attributes:
+        return recipient
     values = {
         name: msgspec.Raw(_encode_stably(_value_of(value)))
-        for name, value in one.attributes.items()
+        for name, value in recipient.attributes.items()
     }
-    return msgspec.structs.replace(one, attributes=values)
+    return msgspec.structs.replace(recipient, attributes=values)
 
 
 def _value_of(raw: msgspec.Raw) -> object:
@@ -174,13 +174,15 @@ async def record_duplicates(
     each once, at most `MAX_CONFLICTS`. Returns the events that came again for the first time."""
     if not duplicates:
         return set()
-    again = Counter(one.uid for one in duplicates)
+    again = Counter(duplicate.uid for duplicate in duplicates)
     counted: Any = await tx.fetch(COUNT_DUPLICATES, list(again), list(again.values()), now)
-    conflicts = [one for one in duplicates if one.conflict is not None]
-    for one in sorted(conflicts, key=lambda duplicate: duplicate.uid):
-        digest = (one.conflict or b"").hex()
-        record = {"at": now, "digest": digest} | _kept(one.entry.event)
-        await tx.execute(RECORD_CONFLICT, one.uid, encode([record]).decode(), MAX_CONFLICTS, digest)
+    conflicts = [duplicate for duplicate in duplicates if duplicate.conflict is not None]
+    for duplicate in sorted(conflicts, key=lambda duplicate: duplicate.uid):
+        digest = (duplicate.conflict or b"").hex()
+        record = {"at": now, "digest": digest} | _kept(duplicate.entry.event)
+        await tx.execute(
+            RECORD_CONFLICT, duplicate.uid, encode([record]).decode(), MAX_CONFLICTS, digest
+        )
     return {row[0] for row in counted if row[1] == 0}
 
 

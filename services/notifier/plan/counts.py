@@ -63,6 +63,9 @@ async def _count(
         return
     wanted = sorted(unknown)
     rows: Any = await tx.fetch(
-        COUNT_MEMBERS, [one[0] for one in wanted], [one[1] for one in wanted], SLICE_SIZE + 1
+        COUNT_MEMBERS,
+        [topic[0] for topic in wanted],
+        [topic[1] for topic in wanted],
+        SLICE_SIZE + 1,
     )
     counts.update({(row[0], row[1]): row[2] for row in rows})

@@ -63,7 +63,7 @@ INSERT INTO subscribers AS s (tenant, id, attributes, attributes_text, {names}, 
 SELECT tenant, id,
        CASE WHEN attributes_at > gone_at THEN attributes::jsonb END,
        CASE WHEN attributes_at > gone_at THEN attributes_text END,
-       {values}, {said}
+       {values}, {written_at}
 FROM described WHERE greatest({times}) > gone_at
 ORDER BY tenant, id
 ON CONFLICT (tenant, id) DO UPDATE SET
@@ -77,7 +77,7 @@ WHERE {newer}
     names=", ".join(TEXTS),
     times=", ".join(f"{name}_at" for name in FIELDS),
     values=", ".join(f"CASE WHEN {name}_at > gone_at THEN {name} END" for name in TEXTS),
-    said=", ".join(f"greatest({name}_at, gone_at)" for name in FIELDS),
+    written_at=", ".join(f"greatest({name}_at, gone_at)" for name in FIELDS),
     taken=",\n  ".join(f"{name} = {_taken(name, name)}" for name in TEXTS),
     attributes=_taken("attributes", "attributes"),
     attributes_text=_taken("attributes", "attributes_text"),
@@ -127,24 +127,26 @@ async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
     for event in events:
         if isinstance(event.entry.event.to, str):
             continue
-        for one in audience_of(event.entry.event):
-            if isinstance(one, Recipient):
-                person = (event.entry.tenant, one.id)
-                descriptions.setdefault(person, Description()).merge(one, stated_at(event))
-    described = {person: one for person, one in descriptions.items() if one.values}
+        for recipient in audience_of(event.entry.event):
+            if isinstance(recipient, Recipient):
+                person = (event.entry.tenant, recipient.id)
+                descriptions.setdefault(person, Description()).merge(recipient, stated_at(event))
+    described = {
+        person: description for person, description in descriptions.items() if description.values
+    }
     if not described:
         return
     tenants, ids = [tenant for tenant, _ in described], [name for _, name in described]
     people = list(described.values())
-    attributes = [_attributes(one.values.get("attributes")) for one in people]
+    attributes = [_attributes(description.values.get("attributes")) for description in people]
     await tx.execute(
         DESCRIBE,
         tenants,
         ids,
-        *([one.values.get(name) for one in people] for name in TEXTS),
+        *([description.values.get(name) for description in people] for name in TEXTS),
         [value for value, _ in attributes],
         [text for _, text in attributes],
-        *([one.stated_at.get(name) for one in people] for name in FIELDS),
+        *([description.stated_at.get(name) for description in people] for name in FIELDS),
     )
     await tx.execute(DROP_DELETED, tenants, ids)
 

@@ -53,19 +53,19 @@ async def next_members(
 ) -> tuple[list[str], SliceStart | None]:
     """At most `size` people from `place` on who are not known, each once, and where to go on: None
     at the end."""
-    walk = _Walk(tx, tenant, [one for one in topics if one >= place.topic], place.after)
-    found: dict[str, None] = {}
+    walk = _Walk(tx, tenant, [topic for topic in topics if topic >= place.topic], place.after)
+    people: dict[str, None] = {}
     seen = 0
     while walk.topics:
-        room = min(size - len(found), MAX_MEMBERS - seen)
-        full_enough = not walk.after and len(found) * FULL_ENOUGH >= size
+        room = min(size - len(people), MAX_MEMBERS - seen)
+        full_enough = not walk.after and len(people) * FULL_ENOUGH >= size
         if room <= 0 or full_enough:
-            return list(found), SliceStart(walk.topics[0], walk.after)
+            return list(people), SliceStart(walk.topics[0], walk.after)
         members = await walk.read(room)
         seen += len(members)
-        told = await known(members) if members else set[str]()
-        found |= dict.fromkeys(one for one in members if one not in told)
-    return list(found), None
+        have_it = await known(members) if members else set[str]()
+        people |= dict.fromkeys(member for member in members if member not in have_it)
+    return list(people), None
 
 
 async def members_between(
@@ -75,7 +75,7 @@ async def members_between(
     if until is not None and until.topic == place.topic:
         return await _column(tx, UP_TO, tenant, *place, until.after)
     last = until.topic if until is not None else None
-    whole = [one for one in topics if one > place.topic and (last is None or one < last)]
+    whole = [topic for topic in topics if topic > place.topic and (last is None or topic < last)]
     members = await _column(tx, FEW, tenant, *place, MAX_MEMBERS)
     if whole:
         members += await _column(tx, WHOLE, tenant, whole)

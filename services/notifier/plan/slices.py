@@ -131,14 +131,14 @@ async def plan_slice(
 
 async def park_slice(tx: Driver, slice_: Slice, queue: str, error: Exception) -> None:
     """Keep the slice in `parked`; dispatch does not publish it again."""
-    found = Malformed(
+    malformed = Malformed(
         reason_of(error),
         detail_of(error, "Planning of a slice"),
         encode(slice_),
         SLICE_CONTENT_TYPE,
         traceparent=slice_.traceparent,
     )
-    await park(tx, queue, [found])
+    await park(tx, queue, [malformed])
     await tx.execute(FINISH, slice_.event, slice_.topic, slice_.after, None, None)
 
 
@@ -158,7 +158,7 @@ async def _planned_before(tx: Driver, event: EventDraft, place: SliceStart, row:
     following = SliceStart(row["next_topic"], row["next_after"]) if row["next_topic"] else None
     members = await members_between(tx, row["tenant"], topics, place, following)
     written: Any = await tx.fetch(WRITTEN, event.uid, members)
-    outbox = await outbox_of(tx, [one[0] for one in written])
+    outbox = await outbox_of(tx, [row[0] for row in written])
     if following is not None:
         key = (row["event"], following.topic, following.after)
         if await tx.fetchval(PENDING, *key):

@@ -84,8 +84,10 @@ class ProviderSlot:
         secret = self.secret
         if not secret or not outcome.detail:
             return outcome
-        told = base64.b64encode(secret.encode()).decode()
-        return replace(outcome, detail=outcome.detail.replace(secret, "***").replace(told, "***"))
+        encoded = base64.b64encode(secret.encode()).decode()
+        return replace(
+            outcome, detail=outcome.detail.replace(secret, "***").replace(encoded, "***")
+        )
 
     def _skip(self, reason: str, until: datetime) -> Wait:
         metrics.PROVIDER_SKIPS.labels(self.channel, self.name, reason).inc()

@@ -53,8 +53,8 @@ class Rate:
 
 def parse_rate(text: str) -> Rate | None:
     """`10/s`, `600/m` or `1000/h`; None where it is neither."""
-    found = _RATE.fullmatch(text)
-    return Rate(int(found[1]), PERIODS_S[found[2]]) if found else None
+    match = _RATE.fullmatch(text)
+    return Rate(int(match[1]), PERIODS_S[match[2]]) if match else None
 
 
 async def acquire(database: Database, provider: str, rate: Rate) -> datetime | None:

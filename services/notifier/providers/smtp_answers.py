@@ -180,5 +180,5 @@ def clipped(text: str) -> str:
 
 
 def _enhanced(message: str) -> str:
-    found = _ENHANCED.match(message)
-    return found[1] if found else ""
+    match = _ENHANCED.match(message)
+    return match[1] if match else ""

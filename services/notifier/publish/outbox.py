@@ -82,18 +82,18 @@ class Publisher:
         """Everything, confirmed, but for what a queue refuses: that is counted and left to
         dispatch. Raises `BusUnavailable` where there is no broker to ask; then some of it may be
         out."""
-        await self._send((LIVE, *one) for one in self._announcements(outbox.all_frames()))
+        await self._send((LIVE, *message) for message in self._announcements(outbox.all_frames()))
         if outbox.jobs:
             reach("publish.before_jobs")
-            await self._send((DELIVERIES, *one) for one in job_messages(outbox.jobs))
+            await self._send((DELIVERIES, *message) for message in job_messages(outbox.jobs))
         if outbox.slices:
             reach("publish.before_slices")
-            await self._send((EVENTS, *one) for one in slice_messages(outbox.slices))
+            await self._send((EVENTS, *message) for message in slice_messages(outbox.slices))
 
     async def _send(self, messages: Iterable[tuple[str, str, Message]]) -> None:
         pending: list[tuple[str, str, Message]] = []
-        for one in messages:
-            pending.append(one)
+        for message in messages:
+            pending.append(message)
             if len(pending) == MAX_IN_FLIGHT:
                 await self._flush(pending)
                 pending = []
@@ -103,7 +103,7 @@ class Publisher:
         if len(messages) == 1:
             await self._publish_one(*messages[0])
         elif messages:
-            await asyncio.gather(*(self._publish_one(*one) for one in messages))
+            await asyncio.gather(*(self._publish_one(*message) for message in messages))
 
     async def _publish_one(self, exchange: str, key: str, message: Message) -> None:
         if exchange == DELIVERIES:

@@ -29,7 +29,7 @@ ORDER BY due_at LIMIT $1
 """
 
 TAKE = """
-WITH due AS ({found} FOR UPDATE SKIP LOCKED)
+WITH due AS ({query} FOR UPDATE SKIP LOCKED)
 UPDATE deliveries d
 SET state = CASE WHEN d.expires_at <= now() THEN
                    CASE d.reason WHEN '{by_caller}' THEN '{cancelled}' ELSE '{expired}' END
@@ -53,12 +53,12 @@ ALL_DUE = found_in(DISPATCH)
 NOT_QUEUED = found_in(DISPATCH, State.SCHEDULED, State.SENDING)
 
 
-def taking(found: str, *, again: str) -> str:
+def taking(query: str, *, again: str) -> str:
     """The statement that takes what the query `found` finds; `again` is the parameter that says
     how long after now each is published again."""
     return statement(
         TAKE,
-        found=found,
+        query=query,
         again=again,
         queued=move(DISPATCH, State.SCHEDULED, State.QUEUED),
         expired=move(EXPIRE, State.SCHEDULED, State.EXPIRED),

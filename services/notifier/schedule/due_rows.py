@@ -97,8 +97,8 @@ class DueRows:
 
     def _portion(self) -> Portion:
         now = time.monotonic()
-        rows = [one for one, until in self._until.items() if until > now]
-        tenants = [one for one, until in self._rest_until.items() if until > now]
+        rows = [row for row, until in self._until.items() if until > now]
+        tenants = [tenant for tenant, until in self._rest_until.items() if until > now]
         return Portion(self.limit, rows, tenants)
 
     def _pass_over(self, row: UUID, tenant: str) -> None:
@@ -110,7 +110,9 @@ class DueRows:
             del self._until[forgotten], self._passes[forgotten]
         self._passes[row] = passes
         self._until[row] = now + passes * PASS_S
-        self._rest_until = {one: until for one, until in self._rest_until.items() if until > now}
+        self._rest_until = {
+            tenant: until for tenant, until in self._rest_until.items() if until > now
+        }
         self._rest_until[tenant] = now + REST_S
         metrics.DUE_ROWS_TOO_SLOW.labels(self._kind).inc()
         log.warning("due_row_too_slow", kind=self._kind, row=str(row), for_s=passes * PASS_S)

@@ -19,12 +19,12 @@ ORDER BY due_at LIMIT $1
 """
 TAKE_SLICES = statement(
     """
-WITH due AS ({found} FOR UPDATE SKIP LOCKED)
+WITH due AS ({query} FOR UPDATE SKIP LOCKED)
 UPDATE slices s SET due_at = now() + $4
 FROM due WHERE (s.event, s.topic, s.after) = (due.event, due.topic, due.after)
 RETURNING s.event, s.topic, s.after, s.lane, s.trace_id
 """,
-    found=FIND_SLICES,
+    query=FIND_SLICES,
 )
 EARLIEST_SLICE = "SELECT min(due_at) FROM slices WHERE due_at IS NOT NULL"
 

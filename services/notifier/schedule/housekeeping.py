@@ -98,7 +98,7 @@ class Housekeeper:
         self._note(missing, now)
 
     def _note(self, missing: Sequence[Partition], now: datetime) -> None:
-        self.is_month_missing = any(one.start <= now for one in missing)
+        self.is_month_missing = any(partition.start <= now for partition in missing)
         self.months_ahead = months_ahead(missing, now)
         metrics.PARTITIONS_AHEAD.set(self.months_ahead)
 

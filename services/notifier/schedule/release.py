@@ -24,8 +24,8 @@ WHERE due_at <= now() AND snoozed_until IS NULL
 ORDER BY due_at, id LIMIT $1
 """
 FIND = statement(
-    "SELECT DISTINCT tenant, subscriber FROM ({found}) due WHERE version IS NULL",
-    found=FIRST_SCHEDULED,
+    "SELECT DISTINCT tenant, subscriber FROM ({query}) due WHERE version IS NULL",
+    query=FIRST_SCHEDULED,
 )
 """Whose inboxes the first of them enter."""
 
@@ -79,13 +79,13 @@ async def release_scheduled(tx: Driver, which: Portion) -> Released:
     """
     people: Any = await tx.fetch(FIND, *which)
     locked = await _lock(tx, [(row[0], row[1]) for row in people]) if people else []
-    tenants, subscribers = [one for one, _ in locked], [one for _, one in locked]
-    found: Any = await tx.fetch(TAKE, *which, tenants, subscribers)
-    skipped = {row["id"]: reason for row in found if (reason := _why_not(row))}
+    tenants, subscribers = [person[0] for person in locked], [person[1] for person in locked]
+    due: Any = await tx.fetch(TAKE, *which, tenants, subscribers)
+    skipped = {row["id"]: reason for row in due if (reason := _why_not(row))}
     if skipped:
         await tx.execute(SKIP, list(skipped), list(skipped.values()))
-    rows = [row for row in found if row["id"] not in skipped]
-    released = Released(len(found), [row["id"] for row in rows])
+    rows = [row for row in due if row["id"] not in skipped]
+    released = Released(len(due), [row["id"] for row in rows])
     if not rows:
         return released
     entering = [row for row in rows if row["version"] is None]
@@ -98,7 +98,7 @@ async def release_scheduled(tx: Driver, which: Portion) -> Released:
         left[person] -= 1
         versions[row["id"]] = heads[person][0] - left[person]
         unread[row["id"]] = heads[person][1] - left[person]
-    stamps = [versions.get(one) for one in released.ids]
+    stamps = [versions.get(notification) for notification in released.ids]
     await tx.execute(ENTER, released.ids, stamps, PUBLISH_AGAIN_AFTER)
     released.frames = await frames_of(tx, released.ids, unread)
     return released

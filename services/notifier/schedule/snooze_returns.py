@@ -12,7 +12,7 @@ from uuid import UUID
 from clarion.records import inboxes
 from clarion.records.deliveries import statement
 from clarion.records.inboxes import Head
-from clarion.records.item_changes import noted
+from clarion.records.item_changes import append_change
 from clarion.store.database import Database, Driver
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
 from services.notifier.publish.outbox import Publisher
@@ -26,7 +26,7 @@ WHERE due_at <= now() AND snoozed_until IS NOT NULL
   AND id <> ALL($2::uuid[]) AND tenant <> ALL($3::text[])
 ORDER BY due_at LIMIT $1
 """
-FIND = statement("SELECT DISTINCT tenant, subscriber FROM ({found}) due", found=FIRST_SNOOZED)
+FIND = statement("SELECT DISTINCT tenant, subscriber FROM ({query}) due", query=FIRST_SNOOZED)
 
 RETURN_ITEMS = """
 WITH due AS (
@@ -45,7 +45,7 @@ SET version = m.version, snoozed_until = NULL, seen_at = NULL, read_at = NULL, d
 FROM numbered m WHERE n.id = m.id
 RETURNING n.id, n.tenant, n.subscriber, n.version
 """
-RETURN_NOTED = RETURN_ITEMS.format(changes=noted(version="m.version", note="$6"))
+RETURN_AND_RECORD = RETURN_ITEMS.format(changes=append_change(version="m.version", note="$6"))
 
 RETURNED = '{"what": "return", "by": "schedule"}'
 
@@ -71,7 +71,7 @@ async def unsnooze_due(tx: Driver, which: Portion) -> Released:
     tenants, subscribers = [tenant for tenant, _ in heads], [subscriber for _, subscriber in heads]
     versions = [head.version for head in heads.values()]
     rows: Any = await tx.fetch(
-        RETURN_NOTED,
+        RETURN_AND_RECORD,
         tenants,
         subscribers,
         versions,
@@ -87,5 +87,7 @@ async def unsnooze_due(tx: Driver, which: Portion) -> Released:
         before = heads[person]
         unread[row["id"]] = before.unread + row["version"] - before.version
         after[person] = Head(after[person].version + 1, after[person].unread + 1)
-    await inboxes.advance_many(tx, {one: after[one] for one in heads if after[one] != heads[one]})
+    await inboxes.advance_many(
+        tx, {person: after[person] for person in heads if after[person] != heads[person]}
+    )
     return Released(len(rows), list(unread), await frames_of(tx, list(unread), unread))

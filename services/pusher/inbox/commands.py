@@ -19,7 +19,7 @@ from uuid import UUID
 from clarion.contracts.item import Item, ItemState
 from clarion.records import inboxes
 from clarion.records.inboxes import IS_UNREAD, Head, state_of
-from clarion.records.item_changes import noted
+from clarion.records.item_changes import append_change
 from clarion.rules.inbox import is_unread
 from clarion.store.database import Database, Driver
 from services.pusher.inbox.command import InboxCommand
@@ -147,7 +147,7 @@ async def _apply(
         assign=command.spec.assign,
         is_unread=IS_UNREAD.format(n="n"),
         concerns=command.spec.concerns,
-        changes=noted(version="$3::bigint", note=f"${5 + len(command.parameters)}"),
+        changes=append_change(version="$3::bigint", note=f"${5 + len(command.parameters)}"),
     )
     feed = (command.tenant, command.subscriber)
     rows = await connection.fetch(
