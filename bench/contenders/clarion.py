@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
-import msgspec
 
 from bench.contenders.contender import Contender, News, Send
 from bench.lib.events import TOKEN_SECRET
@@ -17,8 +16,8 @@ from bench.loads.sockets import Sockets
 from clarion.bus import Message, open_bus
 from clarion.contracts.announcement import (
     ANNOUNCEMENT_CONTENT_TYPE,
-    Announcement,
     FeedFrame,
+    encode_announcement,
     feed_key,
 )
 from clarion.topology import LIVE, shard_key
@@ -91,5 +90,5 @@ def announcements(news: Sequence[News], versions: Counter[str]) -> Iterator[Mess
 
 def announcement(frames: list[FeedFrame]) -> Message:
     """One message."""
-    packed = msgspec.msgpack.encode(Announcement(1, frames))
+    packed = encode_announcement(frames)
     return Message(packed, ANNOUNCEMENT_CONTENT_TYPE, persistent=False)

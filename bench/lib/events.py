@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from clarion.bus import Message
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, encode_envelope
 from clarion.telemetry.trace import new_traceparent
 
 API_KEY = "clr_benchbenchbenchbenchbenchbenchbenchbench01"
@@ -32,7 +32,7 @@ def envelopes(count: int, size: int) -> Iterator[Message]:
     """`count` events as a gateway publishes them, `size` to a message."""
     for first in range(0, count, size):
         entries = [entry(number) for number in range(first, min(first + size, count))]
-        yield Message(msgspec.json.encode({"v": 1, "events": entries}), ENVELOPE_CONTENT_TYPE)
+        yield Message(encode_envelope(entries), ENVELOPE_CONTENT_TYPE)
 
 
 def entry(number: int) -> dict[str, Any]:

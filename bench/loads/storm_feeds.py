@@ -13,7 +13,11 @@ from uuid import UUID
 import msgspec
 
 from clarion.bus import Bus, Message, open_bus
-from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement, FeedFrame
+from clarion.contracts.announcement import (
+    ANNOUNCEMENT_CONTENT_TYPE,
+    FeedFrame,
+    encode_announcement,
+)
 from clarion.contracts.frames import NotificationFrame
 from clarion.contracts.ids import new_id
 from clarion.contracts.item import Item
@@ -98,7 +102,7 @@ class Feeds:
             rows = await connection.fetch(STORE, TENANT, subscribers, event, now, ids)
         self.heads |= {row["subscriber"]: row["version"] for row in rows}
         frames = [frame_of(row, event, now) for row in rows]
-        body = msgspec.msgpack.encode(Announcement(v=1, frames=frames))
+        body = encode_announcement(frames)
         message = Message(body, ANNOUNCEMENT_CONTENT_TYPE, persistent=False)
         await self._bus.publish(LIVE, shard_key(0), message, mandatory=False)
 

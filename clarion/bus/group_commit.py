@@ -20,6 +20,7 @@ from clarion.contracts.envelope import (
     ENVELOPE_CONTENT_TYPE,
     MAX_ENVELOPE_BYTES,
     MAX_ENVELOPE_EVENTS,
+    join_envelope,
 )
 from clarion.errors import Problem, PublishUnknown, Unavailable
 from clarion.topology import EVENTS
@@ -125,7 +126,7 @@ class GroupCommit:
 
     async def _publish(self, chunks: list[Chunk]) -> Problem | None:
         entries = [entry for chunk in chunks for entry in chunk.entries]
-        body = b'{"v":1,"events":[' + b",".join(entries) + b"]}"
+        body = join_envelope(entries)
         started = time.perf_counter()
         try:
             await self._bus.publish(EVENTS, self._lane, Message(body, ENVELOPE_CONTENT_TYPE))

@@ -6,8 +6,10 @@ are hints; PostgreSQL is the truth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 ANNOUNCEMENT_CONTENT_TYPE = "application/vnd.clarion.announcement+msgpack"
@@ -26,6 +28,15 @@ class Announcement(Struct, array_like=True, frozen=True):
 
     v: Literal[1]
     frames: list[FeedFrame]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode_announcement = msgspec.msgpack.Decoder(Announcement).decode
+
+
+def encode_announcement(frames: Sequence[FeedFrame]) -> bytes:
+    """The body of a message with these frames, all of one shard."""
+    return _encode(Announcement(1, list(frames)))
 
 
 def feed_key(tenant: str, subscriber: str) -> str:

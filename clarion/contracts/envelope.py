@@ -7,6 +7,7 @@ whole does not decode.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -54,3 +55,18 @@ class RawEnvelope(Struct, frozen=True):
 
     v: Literal[1]
     events: list[RawEntry]
+
+
+_encode = msgspec.json.Encoder().encode
+decode_envelope = msgspec.json.Decoder(Envelope).decode
+decode_raw_envelope = msgspec.json.Decoder(RawEnvelope).decode
+
+
+def encode_envelope(entries: Sequence[object]) -> bytes:
+    """The body of a message with these entries: `Entry`, `RawEntry` or mappings like them."""
+    return _encode({"v": 1, "events": entries})
+
+
+def join_envelope(entries: Sequence[bytes]) -> bytes:
+    """As `encode_envelope`, for entries that are encoded already."""
+    return b'{"v":1,"events":[' + b",".join(entries) + b"]}"

@@ -14,11 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from clarion.bus.protocol import Bus, Message
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, encode_envelope
 from clarion.contracts.slice import SLICE_SIZE
 from clarion.store.database import Database
 from clarion.topology import DELIVERIES
@@ -281,7 +280,7 @@ async def test_a_kill_after_something_was_parked_parks_it_once(
     await publish(
         rabbitmq_bus,
         envelope(event(id="poison", data={"n": "nul \0 inside"}), event(id="other")),
-        Message(msgspec.json.encode({"v": 1, "events": bad}), ENVELOPE_CONTENT_TYPE),
+        Message(encode_envelope(bad), ENVELOPE_CONTENT_TYPE),
         Message(b"{", "text/plain"),
     )
     await rabbitmq_bus.publish(DELIVERIES, "email.normal", Message(b"no jobs", "text/plain"))

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
-import msgspec
 from asgi_lifespan import LifespanManager
 from sqlalchemy import insert
 
 from clarion.bus.protocol import Bus, Subscription
-from clarion.contracts.envelope import RawEntry, RawEnvelope
+from clarion.contracts.envelope import RawEntry, decode_raw_envelope
 from clarion.contracts.ids import new_id
 from clarion.store.database import Database
 from clarion.store.tables import api_keys, tenants
@@ -85,7 +84,7 @@ class Published:
     async def envelopes(self) -> list[list[RawEntry]]:
         """Waits for at least one."""
         messages = await self._subscription.take(10_000)
-        return [msgspec.json.decode(one.body, type=RawEnvelope).events for one in messages]
+        return [decode_raw_envelope(one.body).events for one in messages]
 
     async def entries(self, count: int) -> list[RawEntry]:
         """Waits for so many, over any number of envelopes."""

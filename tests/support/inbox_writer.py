@@ -14,8 +14,8 @@ import msgspec
 from clarion.bus import Bus, Message
 from clarion.contracts.announcement import (
     ANNOUNCEMENT_CONTENT_TYPE,
-    Announcement,
     FeedFrame,
+    encode_announcement,
     feed_key,
 )
 from clarion.contracts.frames import NotificationFrame
@@ -75,7 +75,7 @@ class InboxWriter:
         """Publish frames as one announcement."""
         if not frames:
             return
-        body = msgspec.msgpack.encode(Announcement(v=1, frames=list(frames)))
+        body = encode_announcement(frames)
         key = shard_key(shard_of(frames[0].feed, self.shards))
         message = Message(body, ANNOUNCEMENT_CONTENT_TYPE, persistent=False)
         await self.bus.publish(LIVE, key, message, mandatory=False)

@@ -11,8 +11,8 @@ from uuid import uuid4
 import msgspec
 
 from clarion.bus.protocol import Bus, LiveSubscription, Message
-from clarion.contracts.announcement import Announcement
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE
+from clarion.contracts.announcement import decode_announcement
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, encode_envelope
 from clarion.contracts.event import Event
 from clarion.store.database import Database
 from clarion.telemetry.trace import new_traceparent
@@ -55,8 +55,8 @@ def entry(fields: Mapping[str, Any], *, tenant: str = "default") -> dict[str, An
 
 def envelope(*events: Mapping[str, Any], tenant: str = "default") -> Message:
     """The message in which a gateway publishes these events."""
-    body = {"v": 1, "events": [entry(one, tenant=tenant) for one in events]}
-    return Message(msgspec.json.encode(body), ENVELOPE_CONTENT_TYPE)
+    body = encode_envelope([entry(one, tenant=tenant) for one in events])
+    return Message(body, ENVELOPE_CONTENT_TYPE)
 
 
 async def publish(bus: Bus, *messages: Message, lane: str = "normal") -> None:
@@ -91,7 +91,7 @@ async def take_frames(live: LiveSubscription, count: int) -> list[tuple[str, int
     frames: list[tuple[str, int, Any]] = []
     while len(frames) < count:
         for message in await live.take(100):
-            announcement = msgspec.msgpack.decode(message.body, type=Announcement)
+            announcement = decode_announcement(message.body)
             frames.extend(
                 (one.feed, one.version, msgspec.json.decode(one.body))
                 for one in announcement.frames

@@ -8,11 +8,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 
 from clarion.bus.protocol import Bus, Message, Received
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Envelope
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, encode_envelope
 from clarion.contracts.event import LANES
 from clarion.contracts.slice import SLICE_CONTENT_TYPE
 from clarion.errors import BusUnavailable
@@ -20,8 +19,6 @@ from clarion.topology import EVENTS
 from services.notifier.messages.parser import Malformed, MessageParser, ParsedMessage
 
 log = structlog.get_logger("clarion.notifier")
-
-_encode = msgspec.json.Encoder().encode
 
 
 def is_diverted(message: Received) -> bool:
@@ -62,8 +59,7 @@ class DivertedEvents:
         message = parsed.message
         again: list[Message] = []
         if parsed.entries:
-            envelope = Envelope(1, parsed.entries)
-            again.append(Message(_encode(envelope), ENVELOPE_CONTENT_TYPE))
+            again.append(Message(encode_envelope(parsed.entries), ENVELOPE_CONTENT_TYPE))
         if parsed.slice_ is not None:
             again.append(Message(message.body, SLICE_CONTENT_TYPE))
         try:

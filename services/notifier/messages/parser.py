@@ -15,9 +15,10 @@ from clarion.contracts.cloudevents import BATCHED, read_amqp, read_batch
 from clarion.contracts.envelope import (
     ENVELOPE_CONTENT_TYPE,
     Entry,
-    Envelope,
     RawEntry,
-    RawEnvelope,
+    decode_envelope,
+    decode_raw_envelope,
+    encode_envelope,
 )
 from clarion.contracts.event import DEFAULT_SOURCE, Event
 from clarion.contracts.media import media_type
@@ -26,11 +27,8 @@ from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.errors import Invalid, Problem
 from clarion.telemetry.trace import continue_trace
 
-_envelope = msgspec.json.Decoder(Envelope)
-_raw_envelope = msgspec.json.Decoder(RawEnvelope)
 _event = msgspec.json.Decoder(Event)
 _slice = msgspec.json.Decoder(Slice)
-_encode = msgspec.json.Encoder().encode
 
 ONLY_CLARION = (
     "Only Clarion sends these: the message does not bear, as its user_id, the user of a service of"
@@ -76,7 +74,7 @@ def no_tenant_for(user: str | None) -> str:
 
 def single(entry: Entry) -> bytes:
     """An envelope of this event alone: what is parked, so that a redrive can publish it."""
-    return _encode(Envelope(1, [entry]))
+    return encode_envelope([entry])
 
 
 class MessageParser:
@@ -157,12 +155,12 @@ def undecodable(message: Received, failure: Undecodable, identity: Identity) -> 
 
 def _read_envelope(message: Received, parsed: ParsedMessage) -> None:
     try:
-        parsed.entries = _envelope.decode(message.body).events
+        parsed.entries = decode_envelope(message.body).events
         return
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        raw_entries = _raw_envelope.decode(message.body).events
+        raw_entries = decode_raw_envelope(message.body).events
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         detail = f"The envelope does not decode: {_fault(error)}."
         parsed.malformed.append(_whole(message, "malformed_envelope", detail))
@@ -179,7 +177,7 @@ def _read_entry(raw: RawEntry, message: Received, parsed: ParsedMessage) -> None
             Malformed(
                 "malformed_event",
                 f"The event does not decode: {_fault(error)}.",
-                _encode(RawEnvelope(1, [raw])),
+                encode_envelope([raw]),
                 message.content_type,
                 raw.tenant,
                 raw.traceparent,

@@ -18,7 +18,11 @@ import msgspec
 import structlog
 
 from clarion.bus.protocol import Bus, Message
-from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement, FeedFrame
+from clarion.contracts.announcement import (
+    ANNOUNCEMENT_CONTENT_TYPE,
+    FeedFrame,
+    encode_announcement,
+)
 from clarion.contracts.job import JOBS_CONTENT_TYPE, MAX_JOBS, Job, Jobs
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.errors import BusUnavailable, PublishRefused, PublishUnknown, Unroutable
@@ -35,7 +39,6 @@ PASSED_OVER_S = 15.0
 
 _feed_of = attrgetter("feed")
 _encode_json = msgspec.json.Encoder().encode
-_encode_msgpack = msgspec.msgpack.Encoder().encode
 
 Line = tuple[str, str]
 """(channel, lane): a queue of due deliveries."""
@@ -168,5 +171,5 @@ def slice_messages(slices: Iterable[tuple[str, Slice]]) -> Iterator[tuple[str, M
 
 
 def _announcement(frames: list[FeedFrame]) -> Message:
-    body = _encode_msgpack(Announcement(1, frames))
+    body = encode_announcement(frames)
     return Message(body, ANNOUNCEMENT_CONTENT_TYPE, persistent=False)

@@ -9,7 +9,11 @@ import msgspec
 import structlog
 
 from clarion.bus import Bus, LiveSubscription, Received
-from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement, FeedFrame
+from clarion.contracts.announcement import (
+    ANNOUNCEMENT_CONTENT_TYPE,
+    FeedFrame,
+    decode_announcement,
+)
 from clarion.contracts.revocation import REVOCATION_CONTENT_TYPE, Revocation
 from clarion.errors import StoreUnavailable
 from clarion.topology import LIVE_ALL
@@ -27,7 +31,6 @@ FOREIGN_PUBLISHER = (
     "A user outside CLARION_AMQP_OWN_USERS publishes to clarion.live; its messages are ignored."
 )
 
-_announcement = msgspec.msgpack.Decoder(Announcement).decode
 _revocation = msgspec.msgpack.Decoder(Revocation).decode
 
 
@@ -123,7 +126,7 @@ class AnnouncementSubscriber:
                 continue
             try:
                 if received.content_type == ANNOUNCEMENT_CONTENT_TYPE:
-                    announced += _announcement(received.body).frames
+                    announced += decode_announcement(received.body).frames
                 elif received.content_type == REVOCATION_CONTENT_TYPE:
                     self._revocations.apply(_revocation(received.body))
             except msgspec.MsgspecError:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal
 
-import msgspec
 import structlog
 
 from clarion.bus import Bus, Message
-from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement, FeedFrame
+from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, FeedFrame, encode_announcement
 from clarion.errors import BusUnavailable
 from clarion.topology import LIVE, shard_key, shard_of
 from services.pusher.metrics import LOST_ANNOUNCEMENTS
@@ -23,9 +21,6 @@ from services.pusher.metrics import LOST_ANNOUNCEMENTS
 log = structlog.get_logger("clarion.pusher")
 
 MAX_WAITING = 1_000
-VERSION: Literal[1] = 1
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Announcer:
@@ -60,7 +55,7 @@ class Announcer:
         for frame in frames:
             by_shard[shard_of(frame.feed, self._shards)].append(frame)
         for shard, of_shard in by_shard.items():
-            body = _encode(Announcement(v=VERSION, frames=of_shard))
+            body = encode_announcement(of_shard)
             message = Message(body, ANNOUNCEMENT_CONTENT_TYPE, persistent=False)
             try:
                 await self._bus.publish(LIVE, shard_key(shard), message, mandatory=False)

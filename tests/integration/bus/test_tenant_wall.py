@@ -12,7 +12,11 @@ import msgspec
 import pytest
 
 from clarion.bus.protocol import Bus
-from clarion.contracts.announcement import ANNOUNCEMENT_CONTENT_TYPE, Announcement, FeedFrame
+from clarion.contracts.announcement import (
+    ANNOUNCEMENT_CONTENT_TYPE,
+    FeedFrame,
+    encode_announcement,
+)
 from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE
 from clarion.contracts.job import JOBS_CONTENT_TYPE, Job, Jobs
 from clarion.contracts.revocation import REVOCATION_CONTENT_TYPE, Revocation
@@ -190,7 +194,7 @@ async def test_pushers_believe_no_stranger(
     user: str | None,
 ) -> None:
     body = msgspec.json.encode({"type": "notification", "version": 1, "unread": 99})
-    forged = msgspec.msgpack.encode(Announcement(1, [FeedFrame("default/ada", 1, body)]))
+    forged = encode_announcement([FeedFrame("default/ada", 1, body)])
     revoked = msgspec.msgpack.encode(Revocation(1, "default", "ada", None, 9e9, 9e9))
     async with running_pusher(rabbitmq_bus, database) as pusher:
         async with pusher.feed("ada") as client:

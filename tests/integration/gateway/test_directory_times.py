@@ -9,11 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
-import msgspec
 import pytest
 
 from clarion.bus.protocol import Bus, Message
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Entry
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Entry, encode_envelope
 from clarion.rules.workflow import default_workflow
 from clarion.store.database import Database
 from services.gateway.admin.directory.subscribers import delete_subscriber
@@ -48,7 +47,7 @@ def at(fields: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 def together(*entries: dict[str, Any]) -> Message:
     """One envelope."""
-    return Message(msgspec.json.encode({"v": 1, "events": entries}), ENVELOPE_CONTENT_TYPE)
+    return Message(encode_envelope(entries), ENVELOPE_CONTENT_TYPE)
 
 
 async def in_directory(client: httpx2.AsyncClient) -> dict[str, Any] | None:

@@ -10,7 +10,12 @@ import msgspec
 from sqlalchemy import func, insert, select
 
 from clarion.bus.protocol import Bus
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Entry, Envelope, RawEntry
+from clarion.contracts.envelope import (
+    ENVELOPE_CONTENT_TYPE,
+    Entry,
+    RawEntry,
+    encode_envelope,
+)
 from clarion.contracts.event import Event
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, Slice
 from clarion.store.database import Database
@@ -22,7 +27,7 @@ from tests.support.gateway_rows import TRACE_ID, put_event, put_parked
 
 PARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
 ENTRY = Entry("o-7", "shop", "default", at("12:00:00"), PARENT, Event("shipped", to="user:42"))
-ENVELOPE = msgspec.json.encode(Envelope(1, [ENTRY]))
+ENVELOPE = encode_envelope([ENTRY])
 CLOUD_EVENT = msgspec.json.encode(
     {"specversion": "1.0", "id": "c-1", "source": "crm", "type": "t", "to": "user:1"}
 )

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from clarion.bus.protocol import Bus
 from clarion.contracts.cloudevents import BATCHED, STRUCTURED
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Entry, Envelope
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, Entry, encode_envelope
 from clarion.contracts.event import Event
 from clarion.contracts.ids import new_id
 from clarion.store.database import Database
@@ -332,7 +332,7 @@ async def test_the_parked_message_of_an_event_is_found_among_others_of_its_trace
 
     def body(identifier: str, source: str = "shop") -> bytes:
         entry = Entry(identifier, source, "default", at("12:00:00"), trace, Event("t", to="user:1"))
-        return msgspec.json.encode(Envelope(1, [entry]))
+        return encode_envelope([entry])
 
     shared: dict[str, Any] = {"content_type": ENVELOPE_CONTENT_TYPE, "trace_id": TRACE_ID}
     await put_event(database, at("12:00:00"), state="parked", event_id='o-"7"')

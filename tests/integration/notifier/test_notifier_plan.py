@@ -11,8 +11,8 @@ import pytest
 
 from clarion.bus.memory import MemoryBus
 from clarion.bus.protocol import Bus, Message
-from clarion.contracts.announcement import Announcement
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE
+from clarion.contracts.announcement import decode_announcement
+from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, encode_envelope
 from clarion.errors import BusUnavailable
 from clarion.store.database import Database
 from services.notifier.settings import NotifierSettings
@@ -216,7 +216,7 @@ async def test_one_poison_among_a_hundred_is_parked_alone(bus: Bus, database: Da
 
 async def test_what_is_malformed_is_parked_with_its_reason(bus: Bus, database: Database) -> None:
     bad = entry(event(id="bad") | {"type": 7})
-    body = msgspec.json.encode({"v": 1, "events": [bad, entry(event(id="good"))]})
+    body = encode_envelope([bad, entry(event(id="good"))])
     async with running_notifiers(bus, database):
         await publish(
             bus,
@@ -268,9 +268,5 @@ async def test_announcements_go_to_the_shard_of_their_feed(
     async with running_notifiers(memory_bus, database, NotifierSettings(live_shards=4)):
         await publish(memory_bus, envelope(event(to=[f"user:{n}" for n in range(50)])))
         messages = [(await ear.take(10))[0] for ear in ears]
-    heard = [
-        one.feed
-        for message in messages
-        for one in msgspec.msgpack.decode(message.body, type=Announcement).frames
-    ]
+    heard = [one.feed for message in messages for one in decode_announcement(message.body).frames]
     assert sorted(heard) == sorted(f"default/{n}" for n in range(50))

@@ -10,7 +10,7 @@ import pytest
 
 from clarion.bus.memory import MemoryBus
 from clarion.bus.protocol import LiveSubscription, Message, Received, Subscription
-from clarion.contracts.announcement import Announcement
+from clarion.contracts.announcement import decode_announcement
 from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE
 from clarion.contracts.slice import SLICE_CONTENT_TYPE, SLICE_SIZE
 from clarion.store.database import Database
@@ -79,7 +79,7 @@ async def announced(bus: TallyBus, live: LiveSubscription) -> list[tuple[str, in
     while left > 0:
         for message in await live.take(1_000):
             left -= 1
-            found = msgspec.msgpack.decode(message.body, type=Announcement).frames
+            found = decode_announcement(message.body).frames
             frames += [(one.feed, one.version) for one in found]
     return frames
 

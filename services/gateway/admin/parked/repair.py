@@ -10,7 +10,12 @@ from sqlalchemy import Row
 
 from clarion.bus.protocol import Message
 from clarion.contracts.cloudevents import BATCHED, read_amqp, read_batch
-from clarion.contracts.envelope import ENVELOPE_CONTENT_TYPE, RawEntry, RawEnvelope
+from clarion.contracts.envelope import (
+    ENVELOPE_CONTENT_TYPE,
+    RawEntry,
+    decode_raw_envelope,
+    encode_envelope,
+)
 from clarion.contracts.event import DEFAULT_SOURCE
 from clarion.contracts.media import media_type
 from clarion.contracts.parking import CUT, NOT_ALLOWED, OURS, UNDECODABLE, UNROUTABLE
@@ -31,8 +36,6 @@ ADDRESSES: dict[str, Address] = {
 NEVER_OURS = (NOT_ALLOWED, UNDECODABLE)
 """Why a message is parked that somebody else may have sent under a content type of ours."""
 
-_encode = msgspec.json.Encoder().encode
-_envelope = msgspec.json.Decoder(RawEnvelope)
 _slice = msgspec.json.Decoder(Slice)
 
 
@@ -81,8 +84,8 @@ def message_of(row: Row[Any]) -> Message:
     except Problem as problem:
         detail = "The message still cannot be read; the reason is that of its parking."
         raise Conflict(detail, code="still_malformed", errors=problem.errors) from None
-    envelope = RawEnvelope(1, [_entry(one, row) for one in parsed])
-    return Message(_encode(envelope), ENVELOPE_CONTENT_TYPE)
+    body = encode_envelope([_entry(event, row) for event in parsed])
+    return Message(body, ENVELOPE_CONTENT_TYPE)
 
 
 def slice_of(row: Row[Any]) -> Slice | None:
@@ -100,7 +103,7 @@ def events_in(row: Row[Any]) -> list[tuple[str, str, str]]:
     if media_type(row.content_type) != ENVELOPE_CONTENT_TYPE or row.reason in NEVER_OURS:
         return []
     try:
-        entries = _envelope.decode(row.body).events
+        entries = decode_raw_envelope(row.body).events
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     return [(one.tenant, one.source, one.id) for one in entries]
