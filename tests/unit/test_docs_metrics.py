@@ -10,9 +10,17 @@ from typing import Any
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
+from clarion.telemetry.merging import LARGEST, SMALLEST
 from tests.support.sources import ROOT, module_name, python_files
 
 PAGE = (ROOT / "docs" / "operations" / "monitoring.md").read_text()
+SUMMED = {
+    "clarion_bus_consumers_missing",
+    "clarion_gateway_waiting_bytes",
+    "clarion_live_sessions",
+    "clarion_live_shards_bound",
+}
+"""Gauges of which several processes of one service have the sum."""
 
 
 def test_every_metric_is_explained_with_its_type_and_labels() -> None:
@@ -20,6 +28,13 @@ def test_every_metric_is_explained_with_its_type_and_labels() -> None:
     documented = {name: (kind, re.findall(r"\w+", labels)) for name, kind, labels in rows}
     assert documented == metrics()
     assert len(rows) == len(documented)
+
+
+def test_of_every_gauge_it_is_settled_what_several_processes_make_of_it() -> None:
+    gauges = {name for name, (kind, _) in metrics().items() if kind == "gauge"}
+    assert gauges - SMALLEST - LARGEST == SUMMED, (
+        "list it in SUMMED here, or in SMALLEST or LARGEST of clarion/telemetry/merging.py"
+    )
 
 
 def test_the_alerts_ask_for_metrics_that_exist() -> None:

@@ -55,13 +55,13 @@ def test_of_a_process_that_has_ended_counts_stay_and_gauges_do_not() -> None:
 
 
 def test_metrics_come_back_from_text_as_they_were() -> None:
-    counter = Counter("clarion_test_merging_total", "A test.", ["code"])
+    counter = Counter("test_merging_total", "A test.", ["code"])
     counter.labels("a b\n").inc(2)
     own = Families.of_this_process()
     again = Families.read(own.dump())
     assert values_of(again) == values_of(own)
     assert again.exposition() == own.exposition()
-    assert b'clarion_test_merging_total{code="a b\\n"} 2.0' in again.exposition()
+    assert b'test_merging_total{code="a b\\n"} 2.0' in again.exposition()
     odd = families(("g", "gauge", {"g": math.inf}))
     assert values_of(Families.read(odd.dump())) == {"g": math.inf}
 
