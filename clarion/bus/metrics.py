@@ -1,18 +1,4 @@
-"""What the bus counts.
-
-| metric | labels | what |
-|---|---|---|
-| `clarion_bus_publishes_total` | `outcome`: confirmed, refused, unknown, unroutable, unavailable | publishes by how they ended |
-| `clarion_bus_link_up` | `link`: publish, consume | 1 while connected |
-| `clarion_bus_blocked` | | 1 while the broker reads nothing that we publish |
-| `clarion_bus_consumer_restarts_total` | `queue` | consumers made anew after the broker cancelled or lost them |
-| `clarion_bus_events_confirmed_total` | `lane` | events that this process brought into the broker |
-| `clarion_bus_envelope_events` | | events joined in one envelope |
-| `clarion_bus_envelope_seconds` | | from publishing an envelope to its confirm or failure |
-| `clarion_bus_consumers_missing` | | consumers of this process that the broker did not know at the last look |
-| `clarion_bus_tasks_restarted_total` | `task` | supervising tasks that ended and were begun again |
-| `clarion_bus_live_dropped_total` | | announcements dropped because their reader was too slow |
-"""  # noqa: E501  (a table)
+"""What the bus counts; docs/operations/monitoring.md explains it."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ class Health(StrEnum):
 
     WORKS = "works"
     """It answered, though perhaps not what one hopes for."""
-    FAILING = "faulty"
+    FAILING = "failing"
     """No connection, no greeting, no login, `421`, no answer in time: nobody's would go."""
-    NO_SIGNAL = "untold"
+    NO_SIGNAL = "no_signal"
     """The fault was ours, and the provider had no part in it."""
 
 
@@ -101,7 +101,7 @@ def settle(
     now: datetime,
     random: Callable[[], float],
 ) -> Settlement:
-    """What becomes of a delivery after its round number `round_` (from 1)."""
+    """What becomes of a delivery after the round `attempt_round` (from 1)."""
     match outcome:
         case Sent():
             return Settlement(State.SENT, None, None)
@@ -124,8 +124,9 @@ def settle(
 def unknown_provider_after(
     last_unknown_provider: str | None, provider: str, outcome: Outcome
 ) -> str | None:
-    """The provider that may have the delivery, once `provider` said `outcome`; `asked` is the one
-    before. A failure to reach it says nothing about what it took earlier."""
+    """The provider that may have the delivery, once `provider` said `outcome`;
+    `last_unknown_provider` is the one before. A failure to reach it says nothing about what it took
+    earlier."""
     if isinstance(outcome, Unknown):
         return provider
     never_received = isinstance(outcome, Retry) and outcome.reason in NEVER_RECEIVED

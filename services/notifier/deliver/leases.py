@@ -105,8 +105,9 @@ RETURNING id
 class Lease:
     """A delivery that is ours until `until`.
 
-    `round` counts claims from 1: failover within one claim is one round. `asked` is the provider
-    whose last answer is not known. `begun` is our monotonic clock before it was taken.
+    `round` counts claims from 1: failover within one claim is one round.
+    `last_unknown_provider` is the one whose last answer is not known. `begun` is our monotonic
+    clock before it was taken.
     """
 
     delivery: Outgoing

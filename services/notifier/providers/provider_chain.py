@@ -100,5 +100,5 @@ ProviderChain = tuple[ProviderSlot, ...]
 
 
 def in_order(chain: ProviderChain, last_unknown_provider: str | None) -> Sequence[ProviderSlot]:
-    """The order of one round: `asked`, which may have the delivery already, goes first."""
+    """The order of one round: the provider that may have the delivery already goes first."""
     return sorted(chain, key=lambda slot: slot.name != last_unknown_provider)

@@ -17,7 +17,8 @@ from services.notifier.providers.rates import Rate, parse_rate
 @dataclass(frozen=True, slots=True)
 class ProviderUrl:
     """One URL of the setting `setting`. `parameters` are those of its scheme: `rate`, which every
-    scheme has, is read already."""
+    scheme has, is read already. `host` is in lower case and a path is not kept: what else a scheme
+    needs is a parameter."""
 
     setting: str
     channel: str

@@ -62,7 +62,7 @@ def setting_of(channel: str) -> str:
 
 
 def open_provider_slot(channel: str, setting: str, url: str, *, timeout_s: float) -> ProviderSlot:
-    """The provider at `url`, with its rate; errors as `open_routes`."""
+    """The provider at `url`, with its rate; errors as `open_provider_chains`."""
     parsed = read_provider_url(url, channel=channel, setting=setting)
     kind = PROVIDERS.get(parsed.scheme)
     if kind is None or channel not in kind.channels:
