@@ -1,4 +1,4 @@
-"""The calls of the gateway and their OpenAPI document; `app` adds what stands behind them."""
+"""The calls of the gateway and their OpenAPI document; `app` adds the resources."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from services.gateway.openapi import install_openapi
 
 TAGS = [
     {"name": "events", "description": "Say what happened."},
-    {"name": "history", "description": "What became of it, per recipient and channel."},
-    {"name": "deliveries", "description": "What was sent; send it again, or stop it."},
+    {"name": "history", "description": "The outcome per recipient and channel."},
+    {"name": "deliveries", "description": "List, redrive or cancel deliveries."},
     {"name": "directory", "description": "Subscribers and topics."},
-    {"name": "tokens", "description": "What a subscriber's page opens the feed with."},
-    {"name": "operations", "description": "For those who run Clarion."},
+    {"name": "tokens", "description": "Tokens with which a subscriber's page opens the feed."},
+    {"name": "operations", "description": "For operators of Clarion."},
 ]
-"""In the order in which they are shown."""
+"""In display order."""
 DOCUMENT_PATH = "/openapi.json"
 MERGED_PATH = "/docs/merged.json"
-"""Of gateway and pusher: what a proxy serves as `DOCUMENT_PATH` where they share an origin."""
+"""Of gateway and pusher: served as `DOCUMENT_PATH` by a proxy with one origin for both."""
 
 
 def create_api(checks: Mapping[str, Check], lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
-    """What they need is looked for in the state of the app."""
+    """Their resources come from the state of the app."""
     api = new_api(
         "Clarion gateway",
         version("clarion"),
@@ -50,5 +50,5 @@ def create_api(checks: Mapping[str, Check], lifespan: Lifespan[FastAPI] | None =
 
 
 def api_document() -> dict[str, Any]:
-    """The document, without anything that runs."""
+    """The document, without running the service."""
     return create_api({}).openapi()

@@ -1,7 +1,7 @@
 """The front of the gateway: pure ASGI before the FastAPI app.
 
-`POST /v1/events` is answered here, on the shortest way. Everything else under `/v1/` is let
-through to the routes once its key is known and its body is sane JSON within the bound.
+`POST /v1/events` is answered here, on the shortest path. Other requests under `/v1/` reach the
+routes once their key is valid and their body is well-formed JSON within the bound.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class ApiFront:
 
 
 class _Replay:
-    """`receive` of a body that was read before."""
+    """`receive` for a body already read."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body
@@ -141,7 +141,7 @@ class _Replay:
 
 
 def with_key(scope: Scope, key: ApiKey) -> Scope:
-    """The scope as the routes see it: `clarion.key` holds the caller's key."""
+    """The scope for the routes: `clarion.key` is the caller's key."""
     return {**scope, "clarion.key": key}
 
 
@@ -158,7 +158,7 @@ def _problem_of(error: Exception) -> Problem:
         return error
     UNEXPECTED_ERRORS.inc()
     log.error("unexpected_error", exc_info=error)
-    return Problem("Something went wrong on our side; it has been logged.")
+    return Problem("Internal error; it has been logged.")
 
 
 async def _answer_accepted(answer: Answer, traceparent: str, scope: Scope, send: Send) -> None:

@@ -67,8 +67,8 @@ def create_app(
     database: Database,
     own_keys: Mapping[str, ApiKey] | None = None,
 ) -> Gateway:
-    """The gateway on resources that are open; its lifespan starts and stops its own loops.
-    `own_keys` are API keys that hold while this process runs."""
+    """The gateway on open resources; its lifespan starts and stops its own loops.
+    `own_keys` are API keys valid while this process runs."""
     budget = MemoryBudget(max_body_bytes=settings.max_body_bytes)
     ingest = EventIngest(bus, budget)
     authenticator = Authenticator(
@@ -142,7 +142,7 @@ def _is_from_a_page(scope: Scope) -> bool:
 
 
 def _cursor_secret(settings: GatewaySettings) -> str:
-    """Whatever secret all gateways of an installation share and keep over a restart."""
+    """A secret shared by all gateways of an installation that survives a restart."""
     return settings.token_secret or settings.api_key or settings.database_url
 
 
@@ -167,6 +167,6 @@ def _database_check(database: Database) -> Check:
 
 def _keys_check(watch: KeyWatch) -> Check:
     async def check() -> str | None:
-        return None if watch.is_proven else "It does not hear of revoked keys."
+        return None if watch.is_proven else "The gateway receives no notice of revoked keys."
 
     return check

@@ -10,30 +10,30 @@ REFUSED = Counter(
     ["code"],
 )
 WAITING_BYTES = Gauge(
-    "clarion_gateway_waiting_bytes", "Bytes of bodies being read and of events not yet confirmed."
+    "clarion_gateway_waiting_bytes", "Bytes of request bodies being read and of unconfirmed events."
 )
 SHARES_USED_UP = Counter(
     "clarion_gateway_shares_used_up_total",
-    "Requests refused because their tenant held its share of the memory for requests.",
+    "Requests refused because their tenant had used up its share of request memory.",
 )
 RATE_LIMITED = Counter(
     "clarion_gateway_rate_limited_total",
-    "Requests refused by a rate limit, by what it counts: key or tenant.",
+    "Requests refused by a rate limit, by its kind: key or tenant.",
     ["policy"],
 )
 BAD_KEYS = Counter(
     "clarion_gateway_bad_keys_total",
-    "Requests without an API key that holds, by problem code.",
+    "Requests without a valid API key, by problem code.",
     ["code"],
 )
 AUDIT_LOST = Counter(
     "clarion_gateway_audit_lost_total",
-    "Minted tokens that could not be kept in the audit, for want of the database.",
+    "Minted tokens missing from the audit log because the database was unavailable.",
 )
 KEY_LOOKUPS = Counter(
     "clarion_gateway_key_lookups_total", "Keys looked up in the database, by result.", ["result"]
 )
 KEY_WATCH_LOSSES = Counter(
     "clarion_gateway_key_watch_losses_total",
-    "Times at which the gateway stopped to hear of revoked keys.",
+    "Losses of the notification channel for revoked keys.",
 )

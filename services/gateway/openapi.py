@@ -1,4 +1,4 @@
-"""The OpenAPI document, with `POST /v1/events`, which the FastAPI app itself does not see."""
+"""The OpenAPI document, with `POST /v1/events`, which is outside the FastAPI app."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REFUSALS = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503)
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Make `app.openapi()` tell of the accept path too."""
+    """Add the accept path to `app.openapi()`."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -60,9 +60,9 @@ def _post_events(event: dict[str, Any]) -> dict[str, Any]:
         "operationId": "post_events",
         "summary": "Accept one event, or an array of up to 1,000, all or none",
         "description": (
-            "202 is sent once the broker has stored all of them. A CloudEvent in binary mode "
-            "(`ce-` headers, any JSON as the body) is taken as well. After a 503 the same request "
-            "may be sent again: an event that has an id counts once."
+            "202 means that the broker has stored all of them. A CloudEvent in binary mode "
+            "(`ce-` headers, any JSON as the body) is accepted too. After a 503 the same request "
+            "may be sent again: an event with an id counts once."
         ),
         "security": [{"apiKey": []}],
         "parameters": [PARTIAL_PARAMETER, IDEMPOTENCY_KEY],
@@ -93,7 +93,7 @@ def _array_of(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _portable(schema: dict[str, Any]) -> dict[str, Any]:
-    """`\\Z` is Python's; a JSON schema says `$`."""
+    """JSON schemas use `$` where Python uses `\\Z`."""
     return msgspec.json.decode(msgspec.json.encode(schema).replace(b'\\\\Z"', b'$"'))
 
 
@@ -101,7 +101,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Another spelling of `id`, for a single event",
+    "description": "Alternative to `id` for a single event",
     "schema": {"type": "string", "minLength": 1, "maxLength": 256, "pattern": NO_NUL},
 }
 
@@ -109,7 +109,7 @@ PARTIAL_PARAMETER: dict[str, Any] = {
     "name": PARTIAL,
     "in": "query",
     "required": False,
-    "description": "Accept the good events of an array, and answer for each one",
+    "description": "Accept the valid events of an array, with an outcome for each",
     "schema": {"type": "boolean", "default": False},
 }
 
@@ -150,14 +150,14 @@ ACCEPTED: dict[str, Any] = {
         "ids": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "in the order given; a UUIDv7 where the event had none",
+            "description": "in the order given; a UUIDv7 for an event without an id",
         },
     },
 }
 
 CLOUD_EVENT: dict[str, Any] = {
     "type": "object",
-    "description": "CloudEvents 1.0; extensions that Clarion does not know are tolerated",
+    "description": "CloudEvents 1.0; unknown extensions are ignored",
     "required": ["specversion", "id", "source", "type"],
     "properties": {
         "specversion": {"const": "1.0"},

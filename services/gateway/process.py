@@ -1,4 +1,4 @@
-"""The process of the service: reads the environment, opens what it needs, serves."""
+"""The process of the service: reads the environment, opens resources, serves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.gateway.settings import GatewaySettings
 
 
 async def main(worker: Worker | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; `worker` is the place a supervisor gave."""
+    """Serve until SIGTERM or SIGINT; `worker` is assigned by a supervisor."""
     settings = GatewaySettings.read(ALL_NAMES)
     require_broker(settings)
     configure_logs(settings.log_level, settings.log_format, "gateway")

@@ -12,13 +12,13 @@ from clarion.settings import GivenKey, Networks, Origins, SharedSettings, TokenS
 
 
 class GatewaySettings(SharedSettings):
-    """What the gateway reads beside the shared settings."""
+    """Settings of the gateway beyond the shared ones."""
 
     api_key: GivenKey | None = Field(default=None, repr=False)
-    """A first key for a first start: tenant `default`, every scope."""
+    """The initial key: tenant `default`, every scope."""
     token_secret: TokenSecret | None = Field(default=None, repr=False)
     token_secret_previous: TokenSecret | None = Field(default=None, repr=False)
-    """Signs nothing any more; what it has signed still holds."""
+    """No longer used for signing; its signatures stay valid."""
     token_ttl_s: int = Field(default=3600, ge=10, le=86_400)
     max_body_bytes: int = Field(default=1_048_576, ge=65_536, le=67_108_864)
     max_requests_per_s: int = Field(default=0, ge=0, le=1_000_000)

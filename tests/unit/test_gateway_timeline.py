@@ -13,8 +13,8 @@ from services.gateway.admin.history.timeline import timeline
 START = datetime(2026, 11, 30, 12, tzinfo=UTC)
 FOR_GOOD, NEXT, AGAIN = (
     "Refused for good",
-    "Refused by this provider; the next one is asked",
-    "Refused by this provider; to be tried again",
+    "Refused by this provider; the next one is tried",
+    "Refused by this provider; will be retried",
 )
 
 

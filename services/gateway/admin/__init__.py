@@ -1,1 +1,1 @@
-"""What services and admins ask of the gateway beside publishing events."""
+"""The calls of services and admins other than publishing events."""

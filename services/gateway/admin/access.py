@@ -1,4 +1,4 @@
-"""What a route may ask for: its resources, and a caller whose key has a scope."""
+"""Dependencies of the routes: their resources, and a caller whose key has a scope."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 @asynccontextmanager
 async def snapshot(database: Database) -> AsyncIterator[AsyncConnection]:
-    """A transaction whose statements all see one moment: what is answered belongs together."""
+    """A transaction whose statements all see the same snapshot, so that an answer is consistent."""
     async with database.transaction() as connection:
         await connection.execute(SNAPSHOT)
         yield connection
@@ -36,7 +36,7 @@ bearer = HTTPBearer(scheme_name="apiKey", description="An API key: `clr_...`", a
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What the routes work with."""
+    """The resources of the routes."""
 
     settings: GatewaySettings
     database: Database
@@ -51,7 +51,7 @@ def resources_of(request: Request) -> Resources:
 
 
 def allow(scope: str) -> Callable[..., ApiKey]:
-    """A dependency: the caller's key, which must have the scope. Raises `Forbidden`."""
+    """Depend on the caller's key with this scope. Raises `Forbidden`."""
 
     def caller(request: Request, _documented: Annotated[object, Security(bearer)]) -> ApiKey:
         key: ApiKey = request.scope["clarion.key"]

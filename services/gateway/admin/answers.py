@@ -1,4 +1,4 @@
-"""Answers that hold JSON which a caller wrote: it goes out as it came in, and is never read."""
+"""Answers with JSON written by a caller: copied verbatim, never parsed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Page cursors: opaque, signed, good only for the list, tenant and filter they were made for."""
+"""Page cursors: opaque, signed, valid only for one list, tenant and filter."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ MAX_CHARACTERS = 1024
 
 
 class Cursors:
-    """Makes and opens cursors. Gateways with the same secret understand each other's."""
+    """Writes and reads cursors. Gateways with the same secret accept each other's."""
 
     def __init__(self, secret: str, previous: str | None = None) -> None:
-        """Cursors of the `previous` secret still hold."""
+        """Cursors signed with the `previous` secret stay valid."""
         self._key = _key_of(secret)
         self._keys = [self._key, *([_key_of(previous)] if previous else [])]
 
     def make(self, last: list[str], *, tenant: str, of: str, filters: Mapping[str, object]) -> str:
-        """The cursor that goes on after `last`, the sort key of a page's last item."""
+        """Return the cursor of the page after `last`, the sort key of an item."""
         position = msgspec.json.encode(last)
         tag = _tag(self._key, _about(tenant, of, filters), position)
         return base64.urlsafe_b64encode(tag + position).rstrip(b"=").decode()
@@ -33,7 +33,7 @@ class Cursors:
     def open(
         self, cursor: str, *, tenant: str, of: str, filters: Mapping[str, object]
     ) -> list[str]:
-        """The sort key to go on after. Raises `BadRequest` (`bad_cursor`) for any other cursor."""
+        """Return the sort key in a cursor. Raises `BadRequest` (`bad_cursor`) for a foreign one."""
         try:
             data = base64.b64decode(
                 cursor.encode() + b"=" * (-len(cursor) % 4), b"-_", validate=True
@@ -63,7 +63,7 @@ def _tag(key: bytes, about: bytes, position: bytes) -> bytes:
 def _bad() -> BadRequest:
     fault = FieldError("cursor", "must be the next_cursor of a page with the same filters")
     return BadRequest(
-        "The cursor is not of this list with these filters. Leave it out to begin anew.",
+        "The cursor belongs to another list or filter. Omit it to start at the first page.",
         code="bad_cursor",
         errors=[fault],
     )

@@ -1,7 +1,7 @@
-"""Who minted tokens for whom, kept in the audit without a transaction for each.
+"""Audit records of minted tokens, without a transaction for each.
 
-Minting touches no database: what is to be kept waits here for half a second at most, and is
-written in batches. Where the database is away it waits longer; past the bound it is counted as
+Minting touches no database: records wait here for half a second at most and are written in
+batches. While the database is unavailable they wait longer; above the bound they are counted as
 lost.
 """
 
@@ -35,7 +35,7 @@ log = structlog.get_logger("clarion.gateway")
 
 
 class MintedTokens:
-    """What is not yet in the audit."""
+    """Audit records not yet written."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,7 +44,7 @@ class MintedTokens:
         self._writing = asyncio.Lock()
 
     def note(self, key: ApiKey, subscriber: str, expires_at: datetime, publish: list[str]) -> None:
-        """The holder of `key` was given a token for this subscriber."""
+        """Record that the holder of `key` minted a token for this subscriber."""
         if len(self._waiting) >= MAX_WAITING:
             AUDIT_LOST.inc()
             return
@@ -64,18 +64,18 @@ class MintedTokens:
                 log.warning("audit_held", reason=problem.code, waiting=len(self._waiting))
 
     async def flush(self) -> None:
-        """Write all that waits. Raises `StoreUnavailable`; then it still waits."""
+        """Write all waiting records. Raises `StoreUnavailable`, and keeps them."""
         async with self._writing:
             while self._waiting:
                 rows = [self._waiting[n] for n in range(min(MAX_BATCH, len(self._waiting)))]
-                # a batch whose COMMIT was not answered is written again
+                # a batch with an unanswered COMMIT is written again
                 await self._database.run_core(partial(_write, rows))
                 for _ in rows:
                     self._waiting.popleft()
             self._some.clear()
 
     async def close(self, timeout_s: float) -> None:
-        """Write what waits, as far as that can be done in time."""
+        """Write waiting records within the time limit."""
         with suppress(Problem, TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self.flush()

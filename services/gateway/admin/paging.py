@@ -1,4 +1,4 @@
-"""Keyset pages: one row more than asked is read, to know whether there is a next page."""
+"""Keyset pages: one extra row is read to know whether there is a next page."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ async def page_of(
 
 
 def valid_id_or_404(identifier: str, what: str) -> str:
-    """Raises `NotFound` for what cannot be an id."""
+    """Raises `NotFound` for an invalid id."""
     if not ID.match(identifier):
         raise not_found(what)
     return identifier
 
 
 def valid_id_or_422(identifier: str) -> str:
-    """Raises `Invalid` for what cannot become an id."""
+    """Raises `Invalid` for an invalid id."""
     if not ID.match(identifier):
         fault = FieldError("id", f"must be {SUBSCRIBER_ID_WORDS}")
         raise Invalid("The id in the address is not valid.", errors=[fault])
@@ -64,7 +64,7 @@ def valid_id_or_422(identifier: str) -> str:
 
 
 def uuid_or_404(text: str, what: str) -> UUID:
-    """Raises `NotFound` for what cannot be an id."""
+    """Raises `NotFound` for an invalid id."""
     try:
         if len(text) == 36:
             return UUID(text)
@@ -74,5 +74,5 @@ def uuid_or_404(text: str, what: str) -> UUID:
 
 
 def not_found(what: str) -> NotFound:
-    """The same answer whether it is not there or another tenant's."""
+    """The same answer for a missing object and one of another tenant."""
     return NotFound(f"There is no such {what}.")

@@ -1,4 +1,4 @@
-"""What the gateway tells all pushers at once."""
+"""Broadcasts from the gateway to all pushers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ log = structlog.get_logger("clarion.gateway")
 
 
 async def broadcast_revocation(bus: Bus, revocation: Revocation) -> None:
-    """Publish a stored revocation, so that it holds at once. Where the broker is away pushers find
-    it in the store, some seconds later."""
+    """Publish a stored revocation, so that it takes effect at once. Without the broker, pushers
+    find it in the store some seconds later."""
     body = msgspec.msgpack.encode(revocation)
     message = Message(body, REVOCATION_CONTENT_TYPE, persistent=False)
     try:

@@ -1,4 +1,4 @@
-"""What the REST calls take and give, as OpenAPI shows it."""
+"""Types shared by the requests and answers of the REST calls."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Identifier = Annotated[str, Field(pattern=ID_PATTERN)]
 
 
 class Given(BaseModel):
-    """A request body or query: what is not known is refused, not ignored."""
+    """A request body or query: unknown fields are refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Page(Given):
-    """How much of a list, and from where."""
+    """Size and start of a page."""
 
     limit: int = Field(default=50, ge=1, le=500)
     cursor: str | None = Field(default=None, max_length=1024, pattern=CURSOR_PATTERN)

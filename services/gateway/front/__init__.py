@@ -1,1 +1,1 @@
-"""Before any route: who calls, how often, and how much memory a request may take."""
+"""Checks before any route: authentication, rate limits and the memory budget."""

@@ -1,4 +1,4 @@
-"""Who calls: `Authorization: Bearer <API key>`, nothing else, and never in a URL."""
+"""Authentication: `Authorization: Bearer <API key>` only, never in a URL."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Clock = Callable[[], float]
 class Authenticator:
     """Turns an `Authorization` header into a key. Keys are compared by their SHA-256 only.
 
-    A key that was found goes on working while the database is away; one that is unknown to us is
-    then answered with `StoreUnavailable`.
+    While the database is unavailable, cached keys keep working; an unknown one raises
+    `StoreUnavailable`.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class Authenticator:
         own_keys: Mapping[str, ApiKey] | None = None,
         clock: Clock = time.time,
     ) -> None:
-        """`given_key` is `CLARION_API_KEY`: tenant `default`, every scope, no end. `own_keys` hold
-        while this process runs."""
+        """`given_key` is `CLARION_API_KEY`: tenant `default`, every scope, no expiry. `own_keys`
+        are valid while this process runs."""
         self._bad_keys = bad_keys or BadKeys()
         self._cache = KeyCache()
         self._lookup = KeyLookup(database, lambda: self._cache.changes)
@@ -52,8 +52,8 @@ class Authenticator:
         self.watch = KeyWatch(database, on_change=self._cache.drop, on_gap=self._cache.distrust)
 
     async def identify(self, scope: Scope, authorization: bytes | None) -> ApiKey:
-        """`authenticate` for a request: bad keys are counted by its address. Raises `TooMany`
-        (`too_many_bad_keys`) too."""
+        """`authenticate` a request and count bad keys by its address. Also raises `TooMany`
+        (`too_many_bad_keys`)."""
         try:
             digest = hash_api_key(_bearer(authorization))
             return self._remembered(digest) or await self.authenticate(
@@ -66,8 +66,8 @@ class Authenticator:
     async def authenticate(
         self, authorization: bytes | None, *, before_busy_lookup: Callable[[], None] = lambda: None
     ) -> ApiKey:
-        """The key. Raises `Unauthorized` (`key_missing`, `key_invalid`, `key_expired`) or
-        `StoreUnavailable`. `before_busy_lookup` may refuse a key that was not yet seen to hold."""
+        """Return the key. Raises `Unauthorized` (`key_missing`, `key_invalid`, `key_expired`) or
+        `StoreUnavailable`. `before_busy_lookup` may refuse a key not yet known to be valid."""
         text = _bearer(authorization)
         digest = hash_api_key(text)
         remembered = self._remembered(digest)
@@ -84,7 +84,7 @@ class Authenticator:
         return _current(record, now)
 
     def _remembered(self, digest: bytes) -> ApiKey | None:
-        """The key where the database need not be asked. Raises `Unauthorized` (`key_expired`)."""
+        """The key, if it is known without a query. Raises `Unauthorized` (`key_expired`)."""
         given = self._given.get(digest)
         if given is not None:
             return given
@@ -96,7 +96,7 @@ class Authenticator:
         try:
             found = await self._lookup.find(digest)
             if found.generation != self._cache.changes:
-                # asked before something changed, and perhaps before this call: ask once more
+                # the query began before a change, perhaps before this call: repeat it
                 found = await self._lookup.find(digest)
         except StoreUnavailable:
             KEY_LOOKUPS.labels("unavailable").inc()
@@ -111,12 +111,12 @@ class Authenticator:
 
 
 def is_from_settings(key: ApiKey) -> bool:
-    """Whether this is `CLARION_API_KEY`: whoever shows it runs the installation."""
+    """Whether this is `CLARION_API_KEY`, the key of the installation's operator."""
     return key.id == GIVEN_KEY_ID
 
 
 def require_scope(key: ApiKey, scope: str) -> None:
-    """Raises `Forbidden` (`missing_scope`) that names the scope."""
+    """Raises `Forbidden` (`missing_scope`) with the name of the scope."""
     if scope not in key.scopes:
         raise Forbidden(f"This key does not have the scope {scope}.", code="missing_scope")
 
@@ -130,13 +130,13 @@ def _current(record: KeyRecord, now: float) -> ApiKey:
 def _bearer(authorization: bytes | None) -> str:
     if authorization is None:
         raise Unauthorized(
-            "An API key is needed: Authorization: Bearer clr_...", code="key_missing"
+            "An API key is required: Authorization: Bearer clr_...", code="key_missing"
         )
     scheme, _, credential = authorization.partition(b" ")
     text = credential.strip().decode("latin-1")
     if scheme.lower() != b"bearer" or not text:
         raise Unauthorized(
-            "An API key is needed: Authorization: Bearer clr_...", code="key_missing"
+            "An API key is required: Authorization: Bearer clr_...", code="key_missing"
         )
     return text
 

@@ -1,4 +1,4 @@
-"""Requests without a key that holds, by address: counted, logged, and bounded."""
+"""Requests without a valid key: counted, logged and limited by address."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ log = structlog.get_logger("clarion.gateway")
 
 
 class BadKeys:
-    """An address with too many of them is answered 429, and asks the database only while that is
-    not busy; a key that holds goes on working from there."""
+    """An address with too many of them gets 429, and its keys are looked up only while the database
+    is not busy; valid keys from that address keep working."""
 
     def __init__(
         self, trusted: Sequence[Network] = (), *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`trusted` are the proxies that are believed about whom they speak for."""
+        """`trusted` are the proxies whose forwarded addresses are trusted."""
         self._trusted = trusted
         self._rate = RateLimit("address", BAD_KEYS_PER_S, burst=BAD_KEYS_AT_ONCE, clock=clock)
         self._lines = RepeatedLines(clock)
 
     def refuse_flood(self, scope: Scope) -> None:
-        """Raises `TooMany` for an address that has shown too many bad keys."""
+        """Raises `TooMany` for an address with too many bad keys."""
         if self._rate.is_used_up(self._address(scope)):
             raise _too_many()
 
     def count(self, scope: Scope, code: str) -> None:
-        """Count one that is refused with `code`. Raises `TooMany` where there are too many."""
+        """Count a refusal with `code`. Raises `TooMany` above the limit."""
         BAD_KEYS.labels(code).inc()
         address = self._address(scope)
         if count := self._lines.count(address):
@@ -58,7 +58,7 @@ class BadKeys:
 
 def _too_many() -> TooMany:
     return TooMany(
-        "This address has shown too many keys that do not hold; wait, then send a valid key.",
+        "Too many invalid keys from this address; wait, then send a valid key.",
         code="too_many_bad_keys",
         retry_after_s=1,
     )

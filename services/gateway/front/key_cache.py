@@ -1,4 +1,4 @@
-"""What is known of API keys, by their hash: so that no request waits for the database."""
+"""A cache of API keys by hash, so that requests do not wait for the database."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ MAX_KEYS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key that was found; `expires_at` in epoch seconds."""
+    """A valid key; `expires_at` in epoch seconds."""
 
     key: ApiKey
     expires_at: float | None
 
 
 class KeyCache:
-    """Found keys and refused hashes, apart: a storm of unknown keys evicts no good one.
+    """Valid keys and refused hashes, separately: a storm of unknown keys evicts no valid one.
 
-    Times are those of the clock that the caller passes. A record that is no longer fresh is kept:
-    it goes on working while the database is away, unless it was dropped.
+    The caller passes the time. A stale record is kept: it works while the database is unavailable,
+    unless it was dropped.
     """
 
     def __init__(self, max_keys: int = MAX_KEYS) -> None:
         self._max_keys = max_keys
         self.changes = 0
-        """Grows with `drop` and `distrust`: what was asked before may be out of date."""
+        """Grows with `drop` and `distrust`: earlier queries may be out of date."""
         self._known: OrderedDict[bytes, tuple[KeyRecord, float]] = OrderedDict()
         self._unknown: OrderedDict[bytes, float] = OrderedDict()
 
     def fresh(self, digest: bytes, now: float, known_for_s: float) -> KeyRecord | None:
-        """The record, if it was looked up within `known_for_s`."""
+        """The record, if looked up within `known_for_s`."""
         found = self._known.get(digest)
         if found is None or found[1] + known_for_s < now:
             return None
@@ -53,7 +53,7 @@ class KeyCache:
         return self._unknown.get(digest, now) > now
 
     def learn(self, digest: bytes, record: KeyRecord | None, now: float) -> None:
-        """Keep what the database said."""
+        """Store the result of a lookup."""
         self._forget(digest)
         if record is None:
             self._unknown[digest] = now + UNKNOWN_FOR_S
@@ -63,12 +63,12 @@ class KeyCache:
             _trim(self._known, self._max_keys)
 
     def drop(self, digest: bytes) -> None:
-        """Forget one: it was revoked, or made just now."""
+        """Remove one: it was revoked, or has just been created."""
         self.changes += 1
         self._forget(digest)
 
     def distrust(self) -> None:
-        """Look everything up again: what was revoked meanwhile may not have been heard."""
+        """Have all keys looked up again: notices of revocation may have been missed."""
         self.changes += 1
         self._unknown.clear()
         for digest, (record, _) in self._known.items():

@@ -25,7 +25,7 @@ Generation = Callable[[], int]
 
 
 class Found(NamedTuple):
-    """What the database said; `generation` is that of the moment before it was asked."""
+    """The result of a query; `generation` is from before the query."""
 
     record: KeyRecord | None
     generation: int
@@ -35,11 +35,11 @@ Answer = asyncio.Future[Found | Problem]
 
 
 class KeyLookup:
-    """At most one query at a time; what is asked meanwhile shares the next. However many unknown
-    keys are tried, the database sees one small query after another."""
+    """At most one query at a time; lookups during it share the next. However many unknown keys are
+    tried, the database gets one small query after another."""
 
     def __init__(self, database: Database, generation: Generation) -> None:
-        """`generation` grows whenever an answer that is under way may be out of date."""
+        """`generation` grows whenever a pending answer may be out of date."""
         self._database = database
         self._generation = generation
         self._waiting: dict[bytes, Answer] = {}
@@ -51,9 +51,9 @@ class KeyLookup:
         return len(self._waiting) >= BUSY_WAITING
 
     async def find(self, digest: bytes) -> Found:
-        """The key with this hash unless it was revoked. Raises `StoreUnavailable`.
+        """The key with this hash unless revoked. Raises `StoreUnavailable`.
 
-        The answer may be to a question that another caller asked before.
+        The answer may come from the earlier query of another caller.
         """
         answer = self._waiting.get(digest)
         if answer is None:

@@ -1,8 +1,8 @@
-"""Hears at once of keys that are no longer valid (`NOTIFY clarion_keys, '<hex hash>'`).
+"""Immediate notice of keys that are no longer valid (`NOTIFY clarion_keys, '<hex hash>'`).
 
-A connection that listens and a connection that only seems to look alike: a pooler, a proxy or a
-lost route may swallow what is notified. So the watch proves itself, with a notification that it
-sends through the pool and must hear. Where no connection keeps its session, it asks instead.
+A broken LISTEN connection looks like a working one: a pooler, a proxy or a lost route may swallow
+notifications. So the watch tests itself with a notification that it sends through the pool and must
+receive. Without a connection that keeps its session, it polls instead.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from services.gateway.metrics import KEY_WATCH_LOSSES
 
 KNOWN_FOR_S = 60.0
 UNWATCHED_FOR_S = 2.0
-"""How long a key is trusted while its end might not be heard."""
+"""How long a key is trusted while notices may be lost."""
 
 PROVE_EVERY_S = 5.0
 PROOF_S = 5.0
 ASK_EVERY_S = 1.0
 MAX_PAUSE_S = 2.0
 OVERLAP = timedelta(seconds=30)
-"""How much longer than another a transaction may take that began before it."""
+"""How much later a transaction may commit than another that began after it."""
 
 REVOKED = "SELECT hash, revoked_at FROM api_keys WHERE revoked_at > $1"
 
@@ -39,7 +39,7 @@ log = structlog.get_logger("clarion.gateway")
 
 
 class KeyWatch:
-    """`on_change` is told of a key that ended, `on_gap` of times when one may have gone unheard."""
+    """Calls `on_change` with an invalidated key, `on_gap` after notices may have been lost."""
 
     def __init__(
         self,
@@ -56,15 +56,15 @@ class KeyWatch:
         self._prove_every_s = prove_every_s
         self._proof_s = proof_s
         self.is_proven = False
-        """Whether the end of a key is heard now."""
+        """Whether notices arrive now."""
 
     @property
     def known_for_s(self) -> float:
-        """How long what was looked up may be trusted."""
+        """How long a lookup may be trusted."""
         return KNOWN_FOR_S if self.is_proven else UNWATCHED_FOR_S
 
     async def run(self) -> None:
-        """Watch until cancelled; what is lost is begun again."""
+        """Watch until cancelled; reconnect when the connection is lost."""
         failures = 0
         while True:
             try:
@@ -123,15 +123,15 @@ class KeyWatch:
     async def _ask(self) -> None:
         async with self._database.driver() as tx:
             since: datetime = await tx.fetchval("SELECT now()")
-        told: set[tuple[bytes, datetime]] = set()
+        seen: set[tuple[bytes, datetime]] = set()
         while True:
             async with self._database.driver() as tx:
                 rows = await tx.fetch(REVOKED, since - OVERLAP)
             ended = {(bytes(row["hash"]), row["revoked_at"]) for row in rows}
-            for digest, _ in ended - told:
+            for digest, _ in ended - seen:
                 self._on_change(digest)
             since = max([since, *(at for _, at in ended)])
-            told = ended
+            seen = ended
             self._prove()
             await asyncio.sleep(ASK_EVERY_S)
 

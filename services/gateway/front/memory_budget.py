@@ -1,4 +1,4 @@
-"""The bound on what the gateway holds in memory for requests that are not answered yet."""
+"""The bound on memory for unanswered requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.gateway.metrics import SHARES_USED_UP, WAITING_BYTES
 
 MAX_WAITING_BYTES = 64 * 1024**2
 LARGEST_BODIES = 8
-"""The budget covers at least so many of the largest bodies."""
+"""The budget covers at least this many bodies of maximum size."""
 
 
 class MemoryBudget:
@@ -127,14 +127,14 @@ class HeldBody:
 def _refusal(mine: int) -> TooMany | Unavailable:
     if not mine:
         return Unavailable(
-            "Too much is waiting to be stored; nothing was accepted.",
+            "The gateway is overloaded; nothing was accepted. Send it again later.",
             code="overloaded",
             retry_after_s=1,
         )
     SHARES_USED_UP.inc()
     return TooMany(
-        "Requests of this tenant that are not answered yet hold all of the memory that one "
-        "tenant may have; nothing was accepted. Wait for their answers, then send it again.",
+        "Unanswered requests of this tenant use all of the memory available to one "
+        "tenant; nothing was accepted. Wait for their answers, then send it again.",
         code="tenant_share_used_up",
         retry_after_s=1,
     )

@@ -1,4 +1,4 @@
-"""How many requests a key and its tenant may make (`CLARION_MAX_REQUESTS_PER_S`,
+"""Rate limits of keys and tenants (`CLARION_MAX_REQUESTS_PER_S`,
 `CLARION_MAX_TENANT_REQUESTS_PER_S`)."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from services.gateway.metrics import RATE_LIMITED
 
 NO_LIMIT = 0
 FIELDS_KEY = "clarion.rate_limit"
-"""Where in the scope the header fields of the answer are left."""
+"""Key in the scope of the response headers."""
 
 Clock = Callable[[], float]
 
@@ -35,8 +35,7 @@ class RequestRates:
             self._limits.append((by_tenant, lambda key: key.tenant))
 
     def charge(self, scope: Scope, key: ApiKey) -> None:
-        """Count one request, and have its answer say where that leaves the caller. Raises
-        `TooMany`."""
+        """Count one request and set its response headers. Raises `TooMany`."""
         if not self._limits:
             return
         standings: list[tuple[RateLimit, RateStanding]] = []
@@ -47,19 +46,19 @@ class RequestRates:
                 RATE_LIMITED.labels(limit.policy).inc()
                 scope[FIELDS_KEY] = rate_limit_fields(standings)
                 raise TooMany(
-                    f"This {limit.policy} makes more than {limit.per_s} requests a second.",
+                    f"This {limit.policy} exceeds its limit of {limit.per_s} requests per second.",
                     retry_after_s=standing.more_after_s,
                 )
         scope[FIELDS_KEY] = rate_limit_fields(standings)
 
 
 def with_fields(scope: Scope) -> HeaderFields:
-    """The header fields that the answer bears; none where no limit is set."""
+    """The response headers; none without a limit."""
     return scope.get(FIELDS_KEY, [])
 
 
 def sending_fields(scope: Scope, send: Send) -> Send:
-    """`send` with these header fields put into the answer."""
+    """`send` that adds these response headers."""
     fields = with_fields(scope)
     if not fields:
         return send

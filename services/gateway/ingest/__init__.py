@@ -1,1 +1,1 @@
-"""`POST /v1/events`: parsed, given ids, published, answered at the confirm."""
+"""`POST /v1/events`: parse, assign ids, publish, answer at the confirm."""

@@ -1,4 +1,4 @@
-"""What `POST /v1/events` answers: all ids, or one outcome for each event."""
+"""Answers of `POST /v1/events`: all ids, or one outcome for each event."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.gateway.ingest.request_parser import ParsedRequest
 from services.gateway.metrics import REFUSED
 
 MAX_ERRORS_OF_ONE = 10
-"""Fields named of one event, so that the answer to an array of wrong ones stays small."""
+"""Faults listed per event, so that the answer to an array of invalid ones stays small."""
 
 _encode = msgspec.json.encode
 
@@ -28,7 +28,7 @@ NOTHING = Answer(204, b"")
 
 
 def answer_to(request: ParsedRequest, ids: list[str]) -> Answer:
-    """`ids` are those of the events that were accepted."""
+    """`ids` are those of the accepted events."""
     if request.outcomes is None:
         return Answer(202, b'{"accepted":%d,"ids":%b}' % (len(ids), _encode(ids)))
     remaining = iter(ids)
@@ -42,5 +42,5 @@ def answer_to(request: ParsedRequest, ids: list[str]) -> Answer:
 def _refusal(problem: Refused) -> dict[str, Any]:
     REFUSED.labels(problem.code).inc()
     named = problem.errors[:MAX_ERRORS_OF_ONE] or (FieldError("body", problem.detail),)
-    errors = [{"field": one.field, "message": one.message} for one in named]
+    errors = [{"field": fault.field, "message": fault.message} for fault in named]
     return {"code": problem.code, "detail": problem.detail, "errors": errors}

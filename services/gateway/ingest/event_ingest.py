@@ -1,7 +1,7 @@
-"""`POST /v1/events`: check, name, publish, answer 202 at the confirm. Touches no database.
+"""`POST /v1/events`: check, assign ids, publish, answer 202 at the confirm. Touches no database.
 
-The caller's bytes are not encoded again: what is settled here (id, source, tenant, time, trace) is
-put in front of them, as `clarion.contracts.envelope.RawEntry` reads it.
+The caller's bytes are not encoded again: id, source, tenant, time and trace are put in front of
+them, in the format of `clarion.contracts.envelope.RawEntry`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from services.gateway.ingest.request_parser import (
 
 _encode = msgspec.json.encode
 
-RETRY_ONE = " Sending it again is safe where it has an id: it counts once."
+RETRY_ONE = " It is safe to send it again if it has an id: it counts once."
 RETRY_MANY = (
     " All or part of it may be stored. Send the whole array again: events that have an id count "
     "once; those without would count twice."
@@ -38,7 +38,7 @@ RETRY_MANY = (
 
 
 class EventIngest:
-    """Takes events into the broker."""
+    """Publishes events to the broker."""
 
     def __init__(self, bus: Bus, budget: MemoryBudget) -> None:
         self._bus = bus
@@ -46,10 +46,10 @@ class EventIngest:
         self._lanes = {lane: GroupCommit(bus, lane) for lane in LANES}
 
     def refuse_if_away(self) -> None:
-        """Raises `BusUnavailable` at once where a publish could only fail."""
+        """Raises `BusUnavailable` at once if publishing is bound to fail."""
         status = self._bus.status()
         if not status.can_publish:
-            raise BusUnavailable("The broker is away or takes nothing now; nothing was accepted.")
+            raise BusUnavailable("The broker is unavailable; nothing was accepted.")
 
     async def accept(
         self,
@@ -60,9 +60,9 @@ class EventIngest:
         *,
         partial: bool = False,
     ) -> tuple[Answer, Problem | None]:
-        """The answer, once all are confirmed; or why they were not.
+        """Return the answer once all are confirmed.
 
-        Raises `Refused` for what the caller must change, and `Unavailable`.
+        Raises `Refused` for faults of the request, and `Unavailable`.
         """
         request = parse_request(headers, body, partial=partial)
         given_id = idempotency_key(headers, request)
@@ -73,7 +73,7 @@ class EventIngest:
         return answer_to(request, ids), problem and _explained(problem, request)
 
     async def close(self, timeout_s: float) -> None:
-        """Finish what is accepted, refuse what is new."""
+        """Finish pending requests, refuse new ones."""
         await asyncio.gather(*(lane.close(timeout_s) for lane in self._lanes.values()))
 
     def _entries(

@@ -1,4 +1,4 @@
-"""From the headers and body of `POST /v1/events` to events: which form it is, and its id."""
+"""Parse the headers and body of `POST /v1/events` into events."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ Headers = Mapping[bytes, bytes]
 
 
 class ParsedRequest(NamedTuple):
-    """What one request brought. `outcomes`, where it may be accepted in part: for each event in
-    the order given, that it is among `events`, or why it is not."""
+    """The events of one request. `outcomes`, if it may be accepted in part, says for each event, in
+    the order given, that it is among `events` or why not."""
 
     events: list[Parsed]
     single: bool
@@ -42,7 +42,7 @@ class ParsedRequest(NamedTuple):
 
 def parse_request(headers: Headers, body: bytes, *, partial: bool = False) -> ParsedRequest:
     """The events of a request, in the order given. Raises `BadRequest`, `Invalid` and
-    `UnsupportedMedia`; for a single wrong event only unless `partial`."""
+    `UnsupportedMedia`; with `partial`, not for a single invalid event of an array."""
     if body[:1] == BOM[:1]:
         body = without_bom(body)
     read, single = _reader_of(headers, body)
@@ -56,7 +56,7 @@ def parse_request(headers: Headers, body: bytes, *, partial: bool = False) -> Pa
 
 
 def _reader_of(headers: Headers, body: bytes) -> tuple[Callable[[bytes], Parsed], bool]:
-    """What reads one event of this body, and whether the body is one."""
+    """The parser of one event, and whether the body is a single event."""
     given = headers.get(b"content-type")
     if given is None or given == b"application/json":
         media = JSON
@@ -83,7 +83,7 @@ def refuse_encoding(headers: Headers) -> None:
 
 
 def idempotency_key(headers: Headers, request: ParsedRequest) -> str | None:
-    """`Idempotency-Key`, quoted or bare: another spelling of the `id` of a single event."""
+    """`Idempotency-Key`, quoted or bare: an alternative to the `id` of a single event."""
     given = headers.get(b"idempotency-key")
     if given is None:
         return None
@@ -106,10 +106,10 @@ def idempotency_key(headers: Headers, request: ParsedRequest) -> str | None:
 
 
 def wants_partial(query: bytes) -> bool:
-    """Whether `?partial=true` is asked for.
+    """Whether the query has `?partial=true`.
 
-    Raises `BadRequest` that names any other parameter: one that asks for a trial must not be taken
-    for the real thing.
+    Raises `BadRequest` with the name of any other parameter: a request for a dry run must not be
+    executed.
     """
     if not query:
         return False
@@ -130,7 +130,7 @@ def _refuse_parameters(names: set[str], *, malformed: bool) -> None:
             name if PLAIN_NAME.match(name) else "?",
             "is not available yet"
             if name == "dry_run"
-            else f"is not a parameter of this call: there is {PARTIAL}",
+            else f"is not a parameter of this call; the only one is {PARTIAL}",
         )
         for name in sorted(names)
     ]

@@ -73,19 +73,19 @@ async def test_who_was_given_it_and_who_did_what_by_what_is_told(
         pusher.engine.receipts.sweep()
         await pusher.engine.receipts.flush()
         record = await story(gateway)
-    came = "the item came with 1"
+    came = "the item arrived with 1"
     expected = {
         ("in_inbox", "Entered the inbox (version 1)"),
-        ("read", f"The subscriber has read it, by session {session} (version 2)"),
-        ("unread", "The subscriber has marked it unread, by REST (version 3)"),
+        ("read", f"The subscriber marked it as read, by session {session} (version 2)"),
+        ("unread", "The subscriber marked it as unread, by REST (version 3)"),
         (
             "acknowledged",
-            f"Session {session} was given the inbox up to version 3 and acknowledged up to 1; "
+            f"Session {session} received the inbox up to version 3 and acknowledged up to 1; "
             + came,
         ),
         (
             "written",
-            f"Session {other} was given the inbox up to version 3 and did not acknowledge it; "
+            f"Session {other} received the inbox up to version 3 and did not acknowledge it; "
             + came,
         ),
     }
@@ -116,12 +116,12 @@ async def test_a_snooze_and_its_end_are_told(memory_bus: Bus, database: Database
     then = until.isoformat().replace("+00:00", "Z")
     assert told(record) == [
         ("in_inbox", "Entered the inbox (version 1)"),
-        ("snoozed", f"The subscriber has put it off until {then}, by REST (version 2)"),
-        ("returned", "Came back into the inbox: its time had come (version 3)"),
-        ("snoozed", f"The subscriber has put it off until {then}, by REST (version 4)"),
-        ("returned", "The subscriber has ended its snooze, by REST (version 5)"),
-        ("archived", "The subscriber has archived it, by REST (version 6)"),
-        ("unarchived", "The subscriber has taken it out of the archive, by REST (version 7)"),
+        ("snoozed", f"The subscriber snoozed it until {then}, by REST (version 2)"),
+        ("returned", "Returned to the inbox: its snooze ended (version 3)"),
+        ("snoozed", f"The subscriber snoozed it until {then}, by REST (version 4)"),
+        ("returned", "The subscriber ended its snooze, by REST (version 5)"),
+        ("archived", "The subscriber archived it, by REST (version 6)"),
+        ("unarchived", "The subscriber restored it from the archive, by REST (version 7)"),
     ]
 
 
@@ -180,8 +180,8 @@ async def test_an_event_that_came_again_says_so(memory_bus: Bus, database: Datab
         await plan(database, "o-1", "o-2", "o-1")
         event = (await gateway.get("/v1/events/o-1")).json()["timeline"]
         item = (await story(gateway))["timeline"]
-    assert "The event came once more: not told again" in once
-    again = "The event came 3 times more, the last time now: not told again"
+    assert "The event was received once more: a duplicate, not sent again" in once
+    again = "The event was received 3 more times, the last one now: a duplicate, not sent again"
     assert [one["detail"] for one in event if one["what"] == "duplicate"] == [again]
     assert [one["detail"] for one in item if one["what"] == "duplicate"] == [again]
     assert len(await rows(database, "SELECT 1 FROM notifications")) == 2

@@ -42,7 +42,7 @@ async def test_a_person_who_got_nothing_after_a_cancellation_is_told_by_whom(
         (person,) = record["recipients"]
         story = (await client.get(f"/v1/notifications/{person['notification_id']}")).json()
     until = later.isoformat().replace("+00:00", "Z")
-    cancelled = ("cancel", None, "CLARION_API_KEY cancelled what was not sent yet")
+    cancelled = ("cancel", None, "CLARION_API_KEY cancelled everything not sent yet")
     (decision,) = person["decisions"]
     assert (decision["decision"], decision["reason"]) == ("skip", "cancelled_by_caller")
     assert told(record)[-1] == cancelled
@@ -68,8 +68,8 @@ async def test_who_had_it_sent_again_and_what_came_twice_is_in_the_timeline(
         await client.post(f"/v1/deliveries/{delivery}/retry")
         story = (await client.get(f"/v1/notifications/{notification}")).json()
         record = (await client.get("/v1/events/o-1")).json()
-    again = "CLARION_API_KEY had it sent again; before, it had ended dead: timeout"
-    twice = "Something else came under the same id: it was kept beside the event, not told"
+    again = "CLARION_API_KEY redrove the delivery, which had ended as dead: timeout"
+    twice = "Another body came under the same id: stored beside the event, not sent"
     assert told(story)[-2:] == [("conflicting_duplicate", None, twice), ("retry", "email", again)]
     assert told(record)[-1] == ("conflicting_duplicate", None, twice)
 
@@ -87,9 +87,9 @@ async def test_a_parked_event_tells_why_until_and_after_it_is_planned(
         await planner.plan(batch)
         planned = (await client.get("/v1/events/o-7")).json()
     why = "planning_failed (Planning failed: ValueError: why)"
-    redrive = "CLARION_API_KEY had it planned again; it was parked: planning_failed"
+    redrive = "CLARION_API_KEY published the parked message again (parked: planning_failed)"
     assert parked["parked"]["reason"] == "planning_failed"
-    assert told(parked)[-1] == ("parked", None, f"Could not be planned and was parked: {why}")
+    assert told(parked)[-1] == ("parked", None, f"Planning failed; the event was parked: {why}")
     assert (waiting["parked"], told(waiting)[-1]) == (None, ("redrive", None, redrive))
     assert [one[0] for one in told(planned)] == ["accepted", "parked", "redrive", "planned"]
 
@@ -102,6 +102,6 @@ async def test_an_event_that_reached_nobody_says_why(memory_bus: Bus, database: 
     async with gateway_client(memory_bus, database) as client:
         records = [(await client.get(f"/v1/events/{one}")).json() for one in ("o-1", "o-2")]
     assert [told(one)[-1][2] for one in records] == [
-        "Reached nobody: it names no one, or topics without members",
+        "No recipients: the event names none, or only topics without members",
         "2 recipients get nothing: email no_provider",
     ]

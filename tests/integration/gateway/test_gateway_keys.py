@@ -187,7 +187,7 @@ async def test_where_nothing_is_heard_keys_are_asked_for_again_and_it_is_not_rea
             await wait_until(is_refused, 10, "the revoked key to be refused")
         await pool.close()
     assert ready.status_code == 503
-    assert ready.json()["checks"]["keys"] == "It does not hear of revoked keys."
+    assert ready.json()["checks"]["keys"] == "The gateway receives no notice of revoked keys."
 
 
 async def test_a_watch_that_was_cut_off_comes_back(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""The audit as it is read: newest first, by filter."""
+"""The audit log, newest first, filtered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACTION_PATTERN = described(r"^[a-z_]+\.[a-z_]+$", "must be an action, such as de
 
 
 class AuditPage(Page):
-    """Filters of the audit; all that are given hold."""
+    """Filters of the audit log; combined with AND."""
 
     actor: str | None = Field(
         default=None, min_length=1, max_length=128, pattern=NO_NUL, description="name of a key"
@@ -36,7 +36,7 @@ class AuditPage(Page):
 
 
 class Changed(BaseModel):
-    """One change that the holder of a key asked for."""
+    """One change requested with an API key."""
 
     id: UUID
     at: Time
@@ -50,7 +50,7 @@ class Changed(BaseModel):
 def changes_statement(
     tenant: str, filters: AuditPage, after: UUID | None, limit: int
 ) -> Select[Any]:
-    """The newest `limit` that pass, older than `after`."""
+    """The newest `limit` matches older than `after`."""
     given = (
         (_a.actor, filters.actor),
         (_a.action, filters.action),

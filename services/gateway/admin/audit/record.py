@@ -1,4 +1,4 @@
-"""Who changed what: one row for each change that a caller asks for, in the change's transaction."""
+"""Who changed what: one row for each requested change, in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from clarion.tokens.api_keys import ApiKey
 async def record_changes(
     connection: AsyncConnection, key: ApiKey, action: str, changes: Iterable[Change]
 ) -> None:
-    """Keep that the holder of `key` did `action` (`<subject kind>.<verb>`) to these subjects."""
+    """Record `action` (`<subject kind>.<verb>`) by the holder of `key` on these subjects."""
     await keep_changes(connection, key.tenant, key.name, action, changes)
 
 
 async def changes_of(
     connection: AsyncConnection, tenant: str, subjects: Iterable[UUID]
 ) -> list[dict[str, Any]]:
-    """What was asked for these subjects, in order of time."""
+    """The recorded changes of these subjects, oldest first."""
     statement = (
         select(audit)
-        .where(audit.c.tenant == tenant, audit.c.subject.in_([str(one) for one in subjects]))
+        .where(
+            audit.c.tenant == tenant, audit.c.subject.in_([str(subject) for subject in subjects])
+        )
         .order_by(audit.c.at, audit.c.id)
     )
     return [dict(row) for row in (await connection.execute(statement)).mappings()]

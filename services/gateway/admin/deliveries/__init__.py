@@ -1,13 +1,13 @@
-"""Deliveries as operators look at them and drive them: listed, sent again, cancelled.
+"""Deliveries for operators: list, redrive, cancel.
 
 | module | what |
 |---|---|
-| `schemas` | what the calls take and give |
+| `schemas` | requests and answers |
 | `listing` | the list and its filters |
-| `redrive` | sending again what has ended, one or many |
-| `cancel` | stopping what is not sent yet |
+| `redrive` | schedule ended deliveries again, one or many |
+| `cancel` | stop unsent deliveries |
 
-Every change is one of state, made in one statement that also checks the state by the table in
+Every change is a transition in one statement that also checks the state against the table in
 `clarion.rules.delivery_states`: the row lock decides between a caller and a sender. The notifier's
-dispatch takes up what is `scheduled` and due.
+dispatcher picks up deliveries that are `scheduled` and due.
 """

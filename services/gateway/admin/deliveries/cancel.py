@@ -1,12 +1,12 @@
-"""Stopping what is not sent yet, of one notification or of all of an event.
+"""Cancel unsent deliveries of one notification or of a whole event.
 
-Stopped are deliveries that are `scheduled` or `queued`, items held back from an inbox, and slices
-of the audience that are not planned yet. A delivery that is being sent goes on, for the row lock
+Cancelled are `scheduled` and `queued` deliveries, items held back from an inbox, and unplanned
+slices of the audience. A delivery that is being sent goes on, for the row lock
 was its sender's; it is made to expire, so that it is not tried again, and bears the reason with
 which it ends where it is not taken.
 
-A record stays, which planning and every attempt ask: what is dead-lettered, failed or not planned
-yet stays untold, whoever has it worked on later.
+The stored cancellation is checked by planning and before every attempt, so dead-lettered, failed
+and unplanned work is not sent when it is processed later.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ UPDATE notifications SET due_at = NULL, decisions = (
 WHERE id = ANY(CAST(:ids AS uuid[])) AND version IS NULL AND due_at IS NOT NULL
 """
 )
-"""An item that has entered the inbox meanwhile has a version, and stays."""
+"""An item already in the inbox has a version, and stays."""
 
 
 @dataclass(slots=True)
 class Cancellation:
-    """What came of a cancellation."""
+    """The result of a cancellation."""
 
     cancelled: int = 0
     not_stopped: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -62,7 +62,7 @@ class Cancellation:
     recorded: bool = False
 
     def answer(self) -> dict[str, Any]:
-        """As the caller is told."""
+        """The response body."""
         return {
             "cancelled": self.cancelled,
             "not_stopped": self.not_stopped[:MAX_SHOWN],
@@ -73,7 +73,7 @@ class Cancellation:
 async def cancel_notification(
     database: Database, key: ApiKey, notification: UUID
 ) -> dict[str, Any] | None:
-    """Stop one; None where there is no such notification. Safe to repeat."""
+    """Cancel one; `None` if there is no such notification. Idempotent."""
 
     async def stop(connection: AsyncConnection) -> dict[str, Any] | None:
         stopped = Cancellation()
@@ -92,17 +92,17 @@ async def cancel_notification(
 async def cancel_unknown(
     database: Database, key: ApiKey, event_id: str, source: str | None, moment: datetime
 ) -> None:
-    """Keep that what was accepted before `moment` under this id is not to be told: it may be in a
-    queue, or among the dead letters."""
+    """Record that events accepted before `moment` under this id must not be sent: they may be in a
+    queue or among the dead letters."""
     await database.run_core(
         lambda connection: _keep(connection, key, event_id, source or ANY_SOURCE, moment)
     )
 
 
 async def cancel_event(database: Database, key: ApiKey, found: Row[Any]) -> dict[str, Any]:
-    """Stop all of the event of this row, `BATCH` people a transaction. Safe to repeat.
+    """Cancel the whole event, `BATCH` subscribers per transaction. Idempotent.
 
-    What is stopped stays so where a later batch fails: the caller repeats the call.
+    Cancelled batches stay cancelled if a later one fails: the caller repeats the call.
     """
     event = found.id
 
@@ -124,8 +124,8 @@ async def cancel_event(database: Database, key: ApiKey, found: Row[Any]) -> dict
 async def _stop_batch(
     key: ApiKey, event: UUID, after: str, before: Cancellation, connection: AsyncConnection
 ) -> tuple[Cancellation, str | None]:
-    """What came of it with the next people of the event, and the last of them; None where they were
-    the last of all."""
+    """Return the result with the next subscribers of the event, and the last of them; `None` at the
+    end."""
     stopped = replace(before, not_stopped=[*before.not_stopped])
     statement = (
         select(_n.id, _n.subscriber)
@@ -142,7 +142,7 @@ async def _stop_batch(
 async def _keep(
     connection: AsyncConnection, key: ApiKey, event_id: str, source: str, moment: datetime | None
 ) -> bool:
-    """Whether this says more than what is kept already."""
+    """Whether this adds to the stored cancellation."""
     given = {"tenant": key.tenant, "event_id": event_id, "source": source, "actor": key.name}
     statement = insert(cancellations).values(**given, accepted_before=moment)
     until = statement.excluded.accepted_before
@@ -180,9 +180,9 @@ async def _stop(connection: AsyncConnection, ids: Sequence[UUID], stopped: Cance
 
 
 async def _stop_planning(connection: AsyncConnection, event: UUID) -> bool:
-    """Whether part of the audience was not planned yet; it is not going to be.
+    """Stop planning; return whether part of the audience was unplanned.
 
-    A planner that holds the lock opens the next slice before it lets go, so look again.
+    A planner holding the lock opens the next slice before it releases it, so look again.
     """
     pending = select(_s.topic).where(_s.event == event, _s.due_at.is_not(None))
     while (await connection.execute(pending)).first() is not None:
@@ -197,8 +197,8 @@ async def _stop_planning(connection: AsyncConnection, event: UUID) -> bool:
 async def _record(
     connection: AsyncConnection, key: ApiKey, action: str, subject: UUID, stopped: Cancellation
 ) -> None:
-    """Once, and only where something came of it."""
-    sending = any(one["state"] == "sending" for one in stopped.not_stopped)
+    """Record a cancellation once, and only if it changed something."""
+    sending = any(delivery["state"] == "sending" for delivery in stopped.not_stopped)
     if not stopped.recorded and (stopped.cancelled or stopped.unplanned or sending):
         detail = {"unplanned": stopped.unplanned}
         await record_changes(connection, key, action, [(subject, detail)])

@@ -17,7 +17,7 @@ from services.gateway.admin.history.schemas import CLOCKS_DIFFER, EARLIEST
 def list_statement(
     tenant: str, filters: DeliveryPage, after: UUID | None, limit: int
 ) -> Select[Any]:
-    """The newest `limit` that pass, older than `after`."""
+    """The newest `limit` matches older than `after`."""
     found = (
         select(deliveries)
         .where(deliveries.c.tenant == tenant, *conditions(filters))
@@ -49,7 +49,7 @@ async def list_deliveries(
 
 
 def conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    """What a delivery must meet; its state apart."""
+    """The conditions on a delivery except its state."""
     given: tuple[tuple[ColumnElement[Any], object], ...] = (
         (deliveries.c.channel, filters.channel),
         (deliveries.c.provider, filters.provider),

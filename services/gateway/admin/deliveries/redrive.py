@@ -1,7 +1,7 @@
-"""Sending again what has ended: `failed`, `dead`, `bounced` or `expired` becomes `scheduled`.
+"""Redrive ended deliveries: `failed`, `dead`, `bounced` or `expired` becomes `scheduled`.
 
-It gets as many rounds of attempts as at first; the attempts that were made stay in the history and
-their numbers go on. What has passed its `expires_at` or was cancelled is left alone.
+A redriven delivery gets as many rounds of attempts as at first; earlier attempts stay in the
+history and numbering continues. Deliveries past `expires_at` and cancelled ones are left alone.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ CANCELLED = exists(
     )
     .correlate(deliveries)
 )
-"""As `clarion.records.cancellations` has it: of a delivery, its notification or the event."""
+"""Cancellation of the delivery, its notification or its event (`clarion.records.cancellations`)."""
 
 NEVER = {
-    State.SKIPPED: "It was decided that this is not sent.",
+    State.SKIPPED: "Planning decided not to send this delivery.",
     State.CANCELLED: "It was cancelled.",
     State.EXPIRED: "Its time is over.",
 }
@@ -69,7 +69,7 @@ NEVER = {
 
 @dataclass(frozen=True, slots=True)
 class RedrivenDelivery:
-    """One delivery that is scheduled again."""
+    """A redriven delivery."""
 
     id: UUID
     due_at: datetime
@@ -78,9 +78,9 @@ class RedrivenDelivery:
 
 
 async def retry(connection: AsyncConnection, key: ApiKey, delivery: UUID) -> dict[str, Any] | None:
-    """Schedule it for now; None where there is no such delivery.
+    """Schedule it for now; `None` if there is no such delivery.
 
-    One that is on its way or sent is answered as it is, so that a repeated call does no harm.
+    One on its way or already sent is returned unchanged, so the call is idempotent.
     Raises `Conflict` (`delivery_skipped`, `delivery_cancelled`, `delivery_expired`).
     """
     wanted = (deliveries.c.id == delivery, deliveries.c.tenant == key.tenant, IN_TIME, ~CANCELLED)
@@ -111,7 +111,7 @@ async def retry(connection: AsyncConnection, key: ApiKey, delivery: UUID) -> dic
 
 
 async def count_drivable(connection: AsyncConnection, tenant: str, given: Redrive) -> int:
-    """How many `redrive` would schedule if it had no bound."""
+    """The number of matches, without the bound of `redrive`."""
     counted = select(func.count()).select_from(deliveries).where(*_chosen_by(tenant, given))
     return int(await connection.scalar(counted) or 0)
 
@@ -125,7 +125,7 @@ async def redrive(connection: AsyncConnection, key: ApiKey, given: Redrive) -> d
         rate_per_s=given.rate_per_s,
     )
     await _record(connection, key, "delivery.redrive", redriven)
-    until = max((one.due_at for one in redriven), default=None)
+    until = max((delivery.due_at for delivery in redriven), default=None)
     return {"redriven": len(redriven), "until": until}
 
 

@@ -1,4 +1,4 @@
-"""What the calls on deliveries take and give, as OpenAPI shows it."""
+"""Requests and answers of the calls on deliveries."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MAX_REDRIVEN = 10_000
 
 
 class Filters(Given):
-    """All that are given hold."""
+    """Combined with AND."""
 
     channel: Channel | None = None
     provider: str | None = Field(
-        default=None, max_length=128, pattern=NO_NUL, description="the last that was tried"
+        default=None, max_length=128, pattern=NO_NUL, description="the last one tried"
     )
     reason: str | None = Field(default=None, max_length=128, pattern=NO_NUL)
     since: Bound | None = Field(default=None, description="created at or after")
@@ -30,19 +30,19 @@ class Filters(Given):
 
 
 class DeliveryPage(Filters, Page):
-    """Filters of the list of deliveries; all that are given hold."""
+    """Filters of the list of deliveries; combined with AND."""
 
     state: State | None = None
 
 
 class Redrive(Filters):
-    """Which deliveries to send again, and how fast: a filter is needed, or `"all": true`."""
+    """Which deliveries to redrive, and how fast. Requires a filter or `"all": true`."""
 
     state: DrivableState = "dead"
-    all: bool = Field(default=False, description="needed where no filter is given")
-    preview: bool = Field(default=False, description="only count; nothing is changed")
+    all: bool = Field(default=False, description="required without a filter")
+    preview: bool = Field(default=False, description="only count, change nothing")
     rate_per_s: float = Field(
-        default=50, gt=0, le=1_000, description="how many are due each second, from now on"
+        default=50, gt=0, le=1_000, description="deliveries due per second, starting now"
     )
 
     @model_validator(mode="after")
@@ -77,21 +77,21 @@ class DeliverySummary(BaseModel):
 
 
 class Retried(BaseModel):
-    """The delivery as it is now."""
+    """The current delivery."""
 
     id: UUID
     state: str
     due_at: Time | None
-    retried: bool = Field(description="false where it was on its way, or there, already")
+    retried: bool = Field(description="false if it was on its way or sent already")
 
 
 class RedrivePreview(BaseModel):
-    count: int = Field(description="how many match now; one call drives at most 10,000 of them")
+    count: int = Field(description="current matches; one call redrives at most 10,000 of them")
 
 
 class Redriven(BaseModel):
     redriven: int
-    until: Time | None = Field(description="when the last of them is due")
+    until: Time | None = Field(description="due time of the last one")
 
 
 class NotStopped(BaseModel):
@@ -100,10 +100,10 @@ class NotStopped(BaseModel):
 
 
 class Cancelled(BaseModel):
-    """What was stopped, and what could not be."""
+    """The cancelled deliveries, and those that could not be stopped."""
 
-    cancelled: int = Field(description="deliveries, and items held back from an inbox")
+    cancelled: int = Field(description="number of deliveries and of items held back from an inbox")
     not_stopped: list[NotStopped] = Field(
-        description="being sent, or sent; the first 1,000. Of these none is tried again."
+        description="being sent or sent, the first 1,000; none of these is retried"
     )
     more_not_stopped: bool

@@ -1,1 +1,1 @@
-"""Who there is: subscribers and topics, read and written."""
+"""The directory of subscribers and topics."""

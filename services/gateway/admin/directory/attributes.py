@@ -1,4 +1,4 @@
-"""Attributes of a subscriber as the text that was given, for numbers do not survive being read."""
+"""Subscriber attributes as the given JSON text, because parsing would change numbers."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _given = msgspec.json.Decoder(_Given)
 
 
 def given_in(body: bytes) -> Attributes | None:
-    """The attributes in a body that was found sound; None where they are null or left out."""
+    """The attributes in a valid body; `None` if null or absent."""
     return _given.decode(body).attributes
 
 
 def text_of(attributes: Attributes | None) -> str | None:
-    """What is stored. Raises `Invalid` past `MAX_ATTRIBUTES_BYTES`."""
+    """The stored form. Raises `Invalid` above `MAX_ATTRIBUTES_BYTES`."""
     if attributes is None:
         return None
     text = compact(_encode(attributes))
@@ -43,8 +43,8 @@ def text_of(attributes: Attributes | None) -> str | None:
 
 
 def merged(stored: Attributes, patch: Attributes) -> Attributes:
-    """RFC 7386: a member that is null is removed, one that is an object is merged into that of the
-    same name, any other takes its place."""
+    """Merge by RFC 7386: null removes a member, an object is merged into the member of the same
+    name, any other value replaces it."""
     result = dict(stored)
     for name, value in patch.items():
         if bytes(value) == b"null":
@@ -63,7 +63,7 @@ def _is_object(value: Raw) -> bool:
 
 
 def columns_of(text: str | None) -> dict[str, Any]:
-    """Where it is stored: JSONB, unless that would write numbers anew."""
+    """The column: JSONB, unless that would change how numbers are written."""
     if text is not None and jsonb_rewrites(text.encode()):
         return {"attributes": null(), "attributes_text": text}
     value = null() if text is None else cast(literal(text, Text), JSONB)
@@ -71,5 +71,5 @@ def columns_of(text: str | None) -> dict[str, Any]:
 
 
 def read(text: str) -> Attributes:
-    """What was stored."""
+    """The stored attributes."""
     return _decode(text)

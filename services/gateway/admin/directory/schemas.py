@@ -1,4 +1,4 @@
-"""Subscribers, topics and tokens, as OpenAPI shows them."""
+"""Requests and answers of the calls on subscribers, topics and tokens."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Attributes = dict[str, Any]
 
 
 class SubscriberBody(Given):
-    """Replaces what is known of a subscriber: what is left out is cleared."""
+    """Replaces the description of a subscriber; omitted fields are cleared."""
 
     email: Email | None = None
     phone: Phone | None = Field(default=None, description="E.164")
@@ -72,7 +72,7 @@ class MembersBody(Given):
 
 
 class Added(BaseModel):
-    added: int = Field(description="how many were not members before")
+    added: int = Field(description="number of new members")
 
 
 class TokenBody(Given):
@@ -90,14 +90,14 @@ class Token(BaseModel):
 
 
 class RevocationQuery(Given):
-    """Which tokens: without either, all that were issued until now."""
+    """Which tokens; by default all issued until now."""
 
     jti: str | None = Field(default=None, min_length=1, max_length=256, pattern=NO_NUL)
     issued_before: Bound | None = None
 
 
 class RevocationRecord(BaseModel):
-    """Tokens that hold no longer: one by its `jti`, or all issued before a time."""
+    """Revoked tokens: one by its `jti`, or all issued before a time."""
 
     subscriber: str
     jti: str | None

@@ -16,7 +16,7 @@ from services.gateway.admin.directory import attributes
 _s = subscribers.c
 
 SAID_AT = {name: f"{name}_at" for name in ("email", "phone", "locale", "timezone", "attributes")}
-"""When a field was said: an event that is older does not overwrite it."""
+"""The time of each field's value: an older event does not overwrite it."""
 
 HIDDEN = {"attributes", "attributes_text", *SAID_AT.values()}
 
@@ -30,7 +30,7 @@ COLUMNS = (
 async def put_subscriber(
     connection: AsyncConnection, tenant: str, identifier: str, described: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Create it, or replace its description whole; `attributes` are JSON text."""
+    """Create it or replace its whole description; `attributes` is JSON text."""
     values = _stored(described)
     statement = insert(subscribers).values(tenant=tenant, id=identifier, **values)
     statement = statement.on_conflict_do_update(
@@ -42,7 +42,7 @@ async def put_subscriber(
 async def change_subscriber(
     connection: AsyncConnection, tenant: str, identifier: str, described: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Set these fields of one that is there and locked; `attributes` are JSON text."""
+    """Set these fields of an existing, locked subscriber; `attributes` is JSON text."""
     statement = (
         update(subscribers)
         .where(_s.tenant == tenant, _s.id == identifier)
@@ -55,7 +55,7 @@ async def change_subscriber(
 async def find_subscriber(
     connection: AsyncConnection, tenant: str, identifier: str, *, hold: bool = False
 ) -> dict[str, Any] | None:
-    """One by its id; `hold` keeps others from changing it until the transaction ends."""
+    """Read one by its id; `hold` locks it until the transaction ends."""
     statement = select(*COLUMNS).where(_s.tenant == tenant, _s.id == identifier)
     if hold:
         statement = statement.with_for_update()
@@ -64,15 +64,15 @@ async def find_subscriber(
 
 
 async def delete_subscriber(connection: AsyncConnection, tenant: str, identifier: str) -> bool:
-    """Take it out of the directory and of every topic; history and inbox stay. Whether it was
-    there. It is kept that it was deleted: no event that was accepted before brings it back."""
+    """Delete it from the directory and every topic; return whether it existed. History and inbox
+    stay. The deletion is recorded, so events accepted earlier do not bring it back."""
     await _bury(connection, tenant, identifier)
     await connection.execute(
         delete(topic_members).where(
             topic_members.c.tenant == tenant, topic_members.c.subscriber == identifier
         )
     )
-    # takes the key: who is about to write it is waited for, and who comes later sees what is kept
+    # locks the key: waits for concurrent writers, and later ones see the recorded deletion
     taken = insert(subscribers).values(tenant=tenant, id=identifier)
     was_there = await connection.scalar(
         taken.on_conflict_do_update(
@@ -84,7 +84,7 @@ async def delete_subscriber(connection: AsyncConnection, tenant: str, identifier
 
 
 async def _bury(connection: AsyncConnection, tenant: str, identifier: str) -> None:
-    """Keep when it was deleted."""
+    """Record the time of the deletion."""
     name = {"tenant": tenant, "id": identifier}
     kept = insert(deleted_subscribers).values(**name, deleted_at=datetime.now(UTC))
     await connection.execute(

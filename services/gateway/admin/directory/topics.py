@@ -1,4 +1,4 @@
-"""Topics of one tenant and who is in them."""
+"""Topics of one tenant and their members."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _m = topic_members.c
 async def put_topic(
     connection: AsyncConnection, tenant: str, identifier: str, name: str | None
 ) -> dict[str, Any]:
-    """Create it, or rename it."""
+    """Create or rename it."""
     statement = insert(topics).values(tenant=tenant, id=identifier, name=name)
     statement = statement.on_conflict_do_update(
         index_elements=[_t.tenant, _t.id], set_={"name": name}
@@ -29,7 +29,7 @@ async def put_topic(
 async def find_topic(
     connection: AsyncConnection, tenant: str, identifier: str, *, hold: bool = False
 ) -> dict[str, Any] | None:
-    """One by its id; `hold` keeps it from being deleted until the transaction ends."""
+    """Read one by its id; `hold` prevents its deletion until the transaction ends."""
     statement = select(topics).where(_t.tenant == tenant, _t.id == identifier)
     if hold:
         statement = statement.with_for_update(read=True)
@@ -38,7 +38,7 @@ async def find_topic(
 
 
 async def delete_topic(connection: AsyncConnection, tenant: str, identifier: str) -> bool:
-    """Delete it with its members. Whether it was there."""
+    """Delete it with its members; return whether it existed."""
     statement = delete(topics).where(_t.tenant == tenant, _t.id == identifier)
     was_there = (await connection.execute(statement)).rowcount > 0
     await connection.execute(
@@ -50,7 +50,7 @@ async def delete_topic(connection: AsyncConnection, tenant: str, identifier: str
 async def add_members(
     connection: AsyncConnection, tenant: str, topic: str, subscribers: Sequence[str]
 ) -> int:
-    """Add those who are not members yet; how many these were."""
+    """Add subscribers; return the number of new members."""
     rows = [
         {"tenant": tenant, "topic": topic, "subscriber": subscriber}
         for subscriber in sorted(set(subscribers))
@@ -62,7 +62,7 @@ async def add_members(
 async def remove_member(
     connection: AsyncConnection, tenant: str, topic: str, subscriber: str
 ) -> bool:
-    """Whether it was a member."""
+    """Remove a member; return whether it was one."""
     statement = delete(topic_members).where(
         _m.tenant == tenant, _m.topic == topic, _m.subscriber == subscriber
     )

@@ -1,1 +1,1 @@
-"""Reads of what happened. Every query is served by an index and bound to one tenant."""
+"""History. Every query is served by an index and bound to one tenant."""

@@ -1,4 +1,4 @@
-"""What a caller asked for, as a timeline tells it."""
+"""Changes requested by callers, as timeline entries."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 Entry = dict[str, Any]
 
-CANCELLED = "{actor} cancelled what was not sent yet"
-AGAIN = "{actor} had it sent again; before, it had ended {state}: {reason}"
+CANCELLED = "{actor} cancelled everything not sent yet"
+AGAIN = "{actor} redrove the delivery, which had ended as {state}: {reason}"
 
 SENTENCES: dict[str, tuple[str, str]] = {
     "delivery.retry": ("retry", AGAIN),
     "delivery.redrive": ("redrive", AGAIN),
     "notification.cancel": ("cancel", CANCELLED),
     "event.cancel": ("cancel", CANCELLED),
-    "event.redrive": ("redrive", "{actor} had it planned again; it was parked: {reason}"),
-    "event.discard": ("discard", "{actor} threw the parked message away; it was parked: {reason}"),
+    "event.redrive": ("redrive", "{actor} published the parked message again (parked: {reason})"),
+    "event.discard": ("discard", "{actor} deleted the parked message (parked: {reason})"),
 }
-"""By the action in `audit`: what the timeline calls it, and the sentence."""
+"""By the action in `audit`: its name in the timeline, and the sentence."""
 
-UNPLANNED = "; people who were not planned by then get nothing"
+UNPLANNED = "; recipients not planned by then get nothing"
 
 
 def said(change: Mapping[str, Any], channel: str | None = None) -> Entry:
@@ -37,5 +37,5 @@ def said(change: Mapping[str, Any], channel: str | None = None) -> Entry:
 
 
 def entry_of(at: datetime, what: str, detail: str, channel: str | None = None) -> Entry:
-    """One thing that happened."""
+    """One entry of a timeline."""
     return {"at": at, "what": what, "channel": channel, "detail": detail}

@@ -1,4 +1,4 @@
-"""Why an event is parked: the parked message says it, as long as it lies there."""
+"""Why an event is parked, read from the parked message while it exists."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _p = parked.c
 _encode = msgspec.json.Encoder().encode
 
 HOLDS = text("position(:name IN parked.body) > 0")
-"""Looked for where the bodies are, for there may be many and large ones under one trace."""
+"""Searched in the database: there may be many large bodies under one trace."""
 
 
 async def parking_of(connection: AsyncConnection, event: Row[Any]) -> dict[str, Any] | None:
-    """The newest parked message that holds this event; None where it was redriven or deleted."""
+    """The newest parked message with this event; `None` once redriven or deleted."""
     name = bindparam("name", name_in_envelope(event), LargeBinary)
     statement = (
         select(_p.id, _p.reason, _p.detail)

@@ -1,4 +1,4 @@
-"""Everything that happened to one event as a whole; what each person got is in the recipients."""
+"""The timeline of an event as a whole; each recipient has a timeline of its own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sqlalchemy import Row
 from services.gateway.admin.history.changes import Entry, entry_of, said
 from services.gateway.admin.history.timeline import came_again, in_order
 
-PARKED = "Could not be planned and was parked"
-PARKED_BEFORE = "Could not be planned then, and was parked"
+PARKED = "Planning failed; the event was parked"
+PARKED_BEFORE = "Planning failed at that time; the event was parked"
 
 
 def event_timeline(
@@ -20,9 +20,9 @@ def event_timeline(
     parking: Mapping[str, Any] | None,
     changes: Sequence[Mapping[str, Any]],
 ) -> list[Entry]:
-    """`earlier` are the times that the same event was parked before; `changes` are of `audit`."""
+    """`earlier` are earlier parkings of the same event; `changes` are rows of `audit`."""
     entries = [entry_of(row.accepted_at, "accepted", f"Event {row.type} was accepted")]
-    entries += [entry_of(one.planned_at, "parked", PARKED_BEFORE) for one in earlier]
+    entries += [entry_of(event.planned_at, "parked", PARKED_BEFORE) for event in earlier]
     if row.state == "parked":
         reason = f": {parking['reason']} ({parking['detail']})" if parking else ""
         entries.append(entry_of(row.planned_at, "parked", PARKED + reason))
@@ -32,20 +32,20 @@ def event_timeline(
         entries += _unreached(row)
     again = {"duplicates": row.duplicates, "duplicate_at": row.duplicate_at}
     entries += came_again({**again, "conflicts": row.conflicts})
-    entries += [said(one) for one in changes]
+    entries += [said(change) for change in changes]
     return in_order(entries)
 
 
 def _unreached(row: Row[Any]) -> list[Entry]:
-    """One sentence for all who got nothing; the recipients say it of each."""
+    """One sentence for all recipients who got nothing."""
     if not row.unreached:
         return []
-    decisions = [one for person in row.unreached for one in person["decisions"]]
-    reasons = sorted({f"{one['channel']} {one['reason']}" for one in decisions})
-    if {one["reason"] for one in decisions} == {"cancelled"}:
-        detail = "Nobody is told: it was cancelled before it was planned"
+    decisions = [decision for person in row.unreached for decision in person["decisions"]]
+    reasons = sorted({f"{decision['channel']} {decision['reason']}" for decision in decisions})
+    if {decision["reason"] for decision in decisions} == {"cancelled"}:
+        detail = "No recipients: the event was cancelled before it was planned"
     elif all(person["subscriber"] is None for person in row.unreached):
-        detail = "Reached nobody: it names no one, or topics without members"
+        detail = "No recipients: the event names none, or only topics without members"
     else:
         people = (
             "1 recipient gets"

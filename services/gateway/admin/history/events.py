@@ -1,4 +1,4 @@
-"""One event and what became of it, from records alone."""
+"""One event and its outcome, from stored records alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 async def newest_event(
     connection: AsyncConnection, tenant: str, event_id: str, source: str | None
 ) -> Row[Any] | None:
-    """The newest event of this id (of this source, where given)."""
+    """The newest event of this id (of this source, if given)."""
     statement = (
         select(*_COLUMNS)
         .where(events.c.tenant == tenant, events.c.event_id == event_id)
@@ -49,8 +49,8 @@ async def find_event(
     source: str | None,
     subscriber: str | None = None,
 ) -> dict[str, Any] | None:
-    """The newest event of this id (of this source, where given), with its recipients, or the one
-    recipient who is asked for."""
+    """The newest event of this id (of this source, if given), with its recipients or the requested
+    one."""
     row = await newest_event(connection, tenant, event_id, source)
     if row is None:
         return None
@@ -78,14 +78,14 @@ async def find_event(
         "recipients": recipients[:MAX_RECIPIENTS_SHOWN],
         "more_recipients": len(recipients) > MAX_RECIPIENTS_SHOWN,
         "more_to_plan": pending,
-        "conflicts": [_conflict(one) for one in row.conflicts],
+        "conflicts": [_conflict(conflict) for conflict in row.conflicts],
         "timeline": event_timeline(row, earlier, parking, changes),
         "trace_id": row.trace_id,
     }
 
 
 def _conflict(stored: dict[str, Any]) -> dict[str, Any]:
-    """As it is shown; rows from before the text was kept hold the body as a value."""
+    """The event as shown; older rows store the body as a value instead of text."""
     text = stored.get("text")
     body = stored.get("body") if text is None else msgspec.Raw(text.encode())
     return {"at": stored["at"], "digest": stored["digest"], "body": body}
@@ -139,7 +139,7 @@ async def _sent(
 
 
 async def _earlier(connection: AsyncConnection, row: Row[Any]) -> Sequence[Any]:
-    """The last times that the same event was parked before."""
+    """The latest earlier times of parking of the same event."""
     columns = events.c
     statement = (
         select(columns.id, columns.state, columns.planned_at, columns.trace_id)

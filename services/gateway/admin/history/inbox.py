@@ -1,4 +1,4 @@
-"""What became of an item in its inbox: given to sessions, and what its subscriber did with it."""
+"""An item in its inbox: the sessions it was sent to, and the changes by its subscriber."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ MAX_SESSIONS_SHOWN = 50
 _r = receipts.c
 
 VERBS = {
-    "read": ("read", "The subscriber has read it"),
-    "unread": ("unread", "The subscriber has marked it unread"),
-    "seen": ("seen", "The subscriber has seen it"),
-    "archive": ("archived", "The subscriber has archived it"),
-    "unarchive": ("unarchived", "The subscriber has taken it out of the archive"),
-    "snooze": ("snoozed", "The subscriber has put it off until {until}"),
-    "return": ("returned", "Came back into the inbox: its time had come"),
+    "read": ("read", "The subscriber marked it as read"),
+    "unread": ("unread", "The subscriber marked it as unread"),
+    "seen": ("seen", "The subscriber saw it"),
+    "archive": ("archived", "The subscriber archived it"),
+    "unarchive": ("unarchived", "The subscriber restored it from the archive"),
+    "snooze": ("snoozed", "The subscriber snoozed it until {until}"),
+    "return": ("returned", "Returned to the inbox: its snooze ended"),
 }
-"""By what `notifications.changes` calls it: what the timeline calls it, and the sentence."""
+"""By its name in `notifications.changes`: its name in the timeline, and the sentence."""
 
-BACK_AGAIN = ("returned", "The subscriber has ended its snooze")
+BACK_AGAIN = ("returned", "The subscriber ended its snooze")
 
 
 def arrival_version(row: Mapping[str, Any]) -> int | None:
-    """The version that the item came with; its own is that of the last change."""
+    """The version with which the item arrived; its own is that of the last change."""
     changes = row["changes"]
     return changes[0]["was"] if changes else row["version"]
 
@@ -39,7 +39,7 @@ def arrival_version(row: Mapping[str, Any]) -> int | None:
 async def receipts_of(
     connection: AsyncConnection, row: Mapping[str, Any]
 ) -> Sequence[Mapping[str, Any]]:
-    """The newest sessions that were given the item, as far as they have told or ended."""
+    """The newest sessions that received the item and have reported or ended."""
     version = arrival_version(row)
     if version is None:
         return ()
@@ -54,28 +54,31 @@ async def receipts_of(
         .order_by(_r.session.desc())
         .limit(MAX_SESSIONS_SHOWN)
     )
-    return [dict(one) for one in (await connection.execute(statement)).mappings()]
+    return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
 
 def given(row: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
-    """Each session that the item was written to, at the time that this was last kept."""
+    """Each session that received the item, at the last recorded time."""
     came_with = arrival_version(row) or 0
-    for one in found:
-        told = one["acknowledged"] >= came_with
-        answer = f"acknowledged up to {one['acknowledged']}" if told else "did not acknowledge it"
+    for session in found:
+        acknowledged = session["acknowledged"] >= came_with
+        upto = f"acknowledged up to {session['acknowledged']}"
+        answer = upto if acknowledged else "did not acknowledge it"
         detail = (
-            f"Session {one['session']} was given the inbox up to version {one['written']} and "
-            f"{answer}; the item came with {came_with}"
+            f"Session {session['session']} received the inbox up to version "
+            f"{session['written']} and "
+            f"{answer}; the item arrived with {came_with}"
         )
-        yield entry_of(one["at"], "acknowledged" if told else "written", detail, "inbox")
+        what = "acknowledged" if acknowledged else "written"
+        yield entry_of(session["at"], what, detail, "inbox")
 
 
 def done(row: Mapping[str, Any]) -> Iterator[Entry]:
-    """Each change, and through what it was made."""
-    for one in row["changes"]:
-        until = one.get("until")
-        known = VERBS.get(one["what"], (one["what"], "Changed"))
-        what, sentence = BACK_AGAIN if one["what"] == "snooze" and until is None else known
-        by = "" if one["what"] == "return" else f", by {one['by']}"
-        detail = f"{sentence.format(until=until)}{by} (version {one['version']})"
-        yield entry_of(datetime.fromisoformat(one["at"]), what, detail, "inbox")
+    """Each change, and its origin."""
+    for change in row["changes"]:
+        verb, until = change["what"], change.get("until")
+        known = VERBS.get(verb, (verb, "Changed"))
+        what, sentence = BACK_AGAIN if verb == "snooze" and until is None else known
+        by = "" if verb == "return" else f", by {change['by']}"
+        detail = f"{sentence.format(until=until)}{by} (version {change['version']})"
+        yield entry_of(datetime.fromisoformat(change["at"]), what, detail, "inbox")

@@ -1,4 +1,4 @@
-"""Notifications as operators look at them: lists by filter, and one with all that happened."""
+"""Notifications for operators: filtered lists, and one with its whole timeline."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ITEM_STATES: dict[str, ColumnElement[bool]] = {
 def list_statement(
     tenant: str, filters: NotificationPage, after: UUID | None, limit: int
 ) -> Select[Any]:
-    """The newest `limit` that pass, older than `after`."""
+    """The newest `limit` matches older than `after`."""
     found = (
         select(notifications)
         .where(_n.tenant == tenant, *_conditions(tenant, filters))
@@ -177,11 +177,14 @@ async def _deliveries(
     found = [dict(row) for row in (await connection.execute(statement)).mappings()]
     tried = (
         select(attempts)
-        .where(attempts.c.delivery.in_([one["id"] for one in found]), attempts.c.tenant == tenant)
+        .where(
+            attempts.c.delivery.in_([delivery["id"] for delivery in found]),
+            attempts.c.tenant == tenant,
+        )
         .order_by(attempts.c.started_at, attempts.c.n)
     )
-    by_delivery: dict[UUID, list[dict[str, Any]]] = {one["id"]: [] for one in found}
+    by_delivery: dict[UUID, list[dict[str, Any]]] = {delivery["id"]: [] for delivery in found}
     if found:
         for row in (await connection.execute(tried)).mappings():
             by_delivery[row["delivery"]].append(dict(row))
-    return [{**one, "attempts": by_delivery[one["id"]]} for one in found]
+    return [{**delivery, "attempts": by_delivery[delivery["id"]]} for delivery in found]

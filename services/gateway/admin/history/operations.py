@@ -1,4 +1,4 @@
-"""What capture boxes hold, and what was parked."""
+"""Captured and parked messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _p = parked.c
 def captures_statement(
     tenant: str, filters: CapturePage, after: UUID | None, limit: int
 ) -> Select[Any]:
-    """The newest `limit` that pass, older than `after`."""
+    """The newest `limit` matches older than `after`."""
     statement = (
         select(captures, deliveries.c.notification, notifications.c.subscriber)
         .select_from(
@@ -53,7 +53,7 @@ async def list_captures(
 def parked_statement(
     tenant: str, *, also_unowned: bool, after: UUID | None, limit: int
 ) -> Select[Any]:
-    """The newest `limit` of a tenant; `also_unowned` adds those that tell no tenant."""
+    """The newest `limit` of a tenant; `also_unowned` adds those without a tenant."""
     owned = _p.tenant == tenant
     statement = (
         select(

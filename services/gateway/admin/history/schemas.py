@@ -1,4 +1,4 @@
-"""What happened, as OpenAPI shows it."""
+"""Answers of the history."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.gateway.admin.schemas import NO_NUL, Identifier, Page, Time
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 CLOCKS_DIFFER = timedelta(minutes=5)
-"""How far the time in an id may lie from that of its row, which another clock has set."""
+"""Maximum difference between the time in an id and that of its row, set by another clock."""
 
 
 class Decided(BaseModel):
@@ -27,7 +27,7 @@ class Decided(BaseModel):
 
 
 class SentOn(BaseModel):
-    """What became of one channel that was to be sent."""
+    """The outcome of one channel."""
 
     id: UUID
     channel: str
@@ -37,14 +37,14 @@ class SentOn(BaseModel):
 
 
 class ReachedRecipient(BaseModel):
-    subscriber: str | None = Field(description="null where the event has no audience")
+    subscriber: str | None = Field(description="null if the event has no audience")
     notification_id: UUID | None
     decisions: list[Decided]
     deliveries: list[SentOn]
 
 
 class Moment(BaseModel):
-    """One thing that happened."""
+    """One entry of a timeline."""
 
     at: Time
     what: str
@@ -61,7 +61,7 @@ class Parking(BaseModel):
 
 
 class EventRecord(BaseModel):
-    """An event as accepted, and what became of it."""
+    """An accepted event and its outcome."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -71,11 +71,11 @@ class EventRecord(BaseModel):
     accepted_at: Time
     planned_at: Time
     state: Literal["planned", "parked"]
-    parked: Parking | None = Field(description="why, as long as the message lies there")
+    parked: Parking | None = Field(description="the reason, while the parked message exists")
     recipients: list[ReachedRecipient] = Field(description="the first 1,000")
     more_recipients: bool
-    more_to_plan: bool = Field(description="the audience is large, and not all of it planned yet")
-    conflicts: list[dict[str, Any]] = Field(description="other bodies that came under this id")
+    more_to_plan: bool = Field(description="part of the large audience is not planned yet")
+    conflicts: list[dict[str, Any]] = Field(description="other bodies received under this id")
     timeline: list[Moment]
     trace_id: str
 
@@ -87,7 +87,7 @@ class EventName(BaseModel):
 
 
 class NotificationSummary(BaseModel):
-    """The item as its subscriber sees it, whose it is, and of which event."""
+    """The item as shown to its subscriber, with its owner and event."""
 
     id: UUID
     event_id: str
@@ -98,7 +98,7 @@ class NotificationSummary(BaseModel):
     url: str | None
     data: Any
     lane: str
-    version: int | None = Field(description="null where it is not in the inbox")
+    version: int | None = Field(description="null if it is not in the inbox")
     created_at: Time
     seen_at: Time | None
     read_at: Time | None
@@ -135,7 +135,7 @@ class NotificationRecord(NotificationSummary):
     decisions: list[Decided]
     deliveries: list[Delivery]
     timeline: list[Moment]
-    trace_id: str = Field(description="from the call that brought the event to the frame")
+    trace_id: str = Field(description="from the call that sent the event to the live frame")
 
 
 NotificationState = Literal[
@@ -164,7 +164,7 @@ Bound = Annotated[AwareDatetime, BeforeValidator(_read_time), AfterValidator(_in
 
 
 class NotificationPage(Page):
-    """Filters of the list of notifications; all that are given hold."""
+    """Filters of the list of notifications; combined with AND."""
 
     subscriber: Identifier | None = None
     event: str | None = Field(
@@ -172,7 +172,7 @@ class NotificationPage(Page):
     )
     type: str | None = Field(default=None, max_length=128, pattern=NO_NUL)
     category: str | None = Field(default=None, max_length=128, pattern=NO_NUL)
-    channel: Channel | None = Field(default=None, description="sent or held on this channel")
+    channel: Channel | None = Field(default=None, description="sent or held back on this channel")
     state: NotificationState | None = Field(default=None, description="of item or delivery")
     since: Bound | None = Field(default=None, description="created at or after")
     until: Bound | None = Field(default=None, description="created before")
@@ -180,7 +180,7 @@ class NotificationPage(Page):
 
 
 class CapturePage(Page):
-    """Filters of the list of captures; all that are given hold."""
+    """Filters of the list of captures; combined with AND."""
 
     delivery: UUID | None = None
     channel: Channel | None = None
@@ -189,7 +189,7 @@ class CapturePage(Page):
 
 
 class Capture(BaseModel):
-    """What a `capture://` provider would have sent."""
+    """A message captured by a `capture://` provider."""
 
     id: UUID
     delivery: UUID
@@ -202,7 +202,7 @@ class Capture(BaseModel):
 
 
 class Parked(BaseModel):
-    """A message that could not be worked on; `body` holds its first 4,096 bytes as text."""
+    """A message that could not be processed; `body` is its first 4,096 bytes as text."""
 
     id: UUID
     tenant: str | None
@@ -218,7 +218,7 @@ class Parked(BaseModel):
 
 
 class ParkedWhole(BaseModel):
-    """A message that could not be worked on, with up to 256 KiB of its body."""
+    """A message that could not be processed, with up to 256 KiB of its body."""
 
     id: UUID
     tenant: str | None
@@ -228,7 +228,7 @@ class ParkedWhole(BaseModel):
     content_type: str
     headers: dict[str, Any]
     size: int
-    encoding: Literal["text", "base64"] = Field(description="of `body`; text where it is UTF-8")
+    encoding: Literal["text", "base64"] = Field(description="of `body`; text if it is UTF-8")
     body: str
     truncated: bool
     trace_id: str | None
@@ -237,4 +237,4 @@ class ParkedWhole(BaseModel):
 
 class ParkedRedriven(BaseModel):
     id: UUID
-    redriven: bool = Field(description="false where an earlier call has done it")
+    redriven: bool = Field(description="false if an earlier call did it")

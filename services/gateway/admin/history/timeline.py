@@ -1,4 +1,4 @@
-"""Everything that happened to one notification, in one list by time."""
+"""The timeline of one notification."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from services.gateway.admin.history.inbox import arrival_version, done, given
 from services.gateway.admin.schemas import rfc3339
 
 ENDS = ("failed", "dead", "bounced", "skipped", "cancelled", "expired", "delivered")
-"""States that no attempt tells: the delivery itself says when it got there and why."""
+"""States without an attempt: the delivery itself has time and reason."""
 
 OUTCOMES = {
     "sent": "Taken by the provider",
-    "retry": "Not taken; to be tried again",
+    "retry": "Not accepted; will be retried",
     "failed": "Refused for good",
-    "unknown": "No answer in time; to be tried again with the same key",
+    "unknown": "No answer in time; will be retried with the same key",
 }
 
 Row = Mapping[str, Any]
@@ -29,11 +29,11 @@ def timeline(
     changes: Sequence[Row] = (),
     receipts: Sequence[Row] = (),
 ) -> list[Entry]:
-    """`row` is a notification with its event's times, `changes` are those of `audit`; of one
-    instant what comes first caused what follows."""
+    """`row` is a notification with its event's times, `changes` are rows of `audit`. At one instant
+    causes come before effects."""
     entries = [*_beginning(row), *came_again(row), *_decisions(row), *_arrival(row)]
     channels = {str(delivery["id"]): delivery["channel"] for delivery in deliveries}
-    entries += [said(one, channels.get(one["subject"])) for one in changes]
+    entries += [said(change, channels.get(change["subject"])) for change in changes]
     for delivery in deliveries:
         redriven = [one["at"] for one in changes if one["subject"] == str(delivery["id"])]
         entries.extend(_delivery(delivery, redriven))
@@ -42,7 +42,7 @@ def timeline(
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """By time; of one instant in the order given."""
+    """Sort by time, stably."""
     return sorted(entries, key=lambda entry: entry["at"])
 
 
@@ -50,10 +50,11 @@ def came_again(row: Row) -> Iterator[Entry]:
     """Duplicates of the event, and other bodies that came under its id."""
     times = row["duplicates"]
     if times:
-        often = "once more" if times == 1 else f"{times} times more, the last time now"
-        yield entry_of(row["duplicate_at"], "duplicate", f"The event came {often}: not told again")
+        often = "once more" if times == 1 else f"{times} more times, the last one now"
+        detail = f"The event was received {often}: a duplicate, not sent again"
+        yield entry_of(row["duplicate_at"], "duplicate", detail)
     for one in row["conflicts"] or ():
-        detail = "Something else came under the same id: it was kept beside the event, not told"
+        detail = "Another body came under the same id: stored beside the event, not sent"
         yield entry_of(datetime.fromisoformat(one["at"]), "conflicting_duplicate", detail)
 
 
@@ -75,7 +76,7 @@ def _decisions(row: Row) -> Iterator[Entry]:
     for one in row["decisions"]:
         decision, reason, until = one["decision"], one["reason"], one.get("until")
         if until and decision == "skip":
-            decision, reason = "hold", "scheduled"  # as it was until somebody cancelled it
+            decision, reason = "hold", "scheduled"  # the decision before its cancellation
         detail = f"{decision.capitalize()}{f' until {until}' if until else ''}: {reason}"
         yield entry_of(row["created_at"], "decided", detail, one["channel"])
 
@@ -84,17 +85,17 @@ def _delivery(delivery: Row, redriven: Sequence[datetime]) -> Iterator[Entry]:
     channel, attempts = delivery["channel"], delivery["attempts"]
     due_at = delivery["due_at"]
     if delivery["state"] == "scheduled" and due_at is not None and not attempts:
-        detail = f"To be sent at {rfc3339(due_at)}"
+        detail = f"Scheduled for {rfc3339(due_at)}"
         yield entry_of(delivery["created_at"], "scheduled", detail, channel)
     elif delivery["state"] != "skipped":
-        yield entry_of(delivery["created_at"], "queued", "Waits for its turn to be sent", channel)
+        yield entry_of(delivery["created_at"], "queued", "Queued to be sent", channel)
     for change in delivery["address_changes"] or ():
-        detail = f"The directory has another address now: {change['to']} (was {change['from']})"
+        detail = f"The address in the directory changed: {change['to']} (was {change['from']})"
         yield entry_of(datetime.fromisoformat(change["at"]), "readdressed", detail, channel)
     for attempt in attempts:
         yield _attempt(attempt, delivery, redriven)
     if delivery["state"] == "scheduled" and attempts and due_at is not None:
-        detail = f"To be tried again at {rfc3339(due_at)}"
+        detail = f"Will be retried at {rfc3339(due_at)}"
         yield entry_of(delivery["updated_at"], "scheduled", detail, channel)
     if delivery["state"] in ENDS:
         reason = delivery["reason"] or "no reason was given"
@@ -115,15 +116,15 @@ def _attempt(attempt: Row, delivery: Row, redriven: Sequence[datetime]) -> Entry
 
 
 def _outcome(attempt: Row, ended_at: datetime, delivery: Row, redriven: Sequence[datetime]) -> str:
-    """What it came to. A refusal was for good only where it ended the delivery, which may have
-    been `redriven` again since: a provider may refuse what the next one takes."""
+    """The outcome in words. A refusal is permanent only if it ended the delivery, which may have
+    been `redriven` since: the next provider may accept it."""
     if attempt["outcome"] != "failed":
         return OUTCOMES.get(attempt["outcome"]) or str(attempt["outcome"])
-    later = next((one for one in delivery["attempts"] if one["n"] > attempt["n"]), None)
+    later = next((other for other in delivery["attempts"] if other["n"] > attempt["n"]), None)
     until = later["started_at"] if later else datetime.max.replace(tzinfo=UTC)
     was_ended = later is None and delivery["state"] in ENDS
     if was_ended or any(ended_at <= at <= until for at in redriven):
         return OUTCOMES["failed"]
     if later is not None and later["provider"] != attempt["provider"]:
-        return "Refused by this provider; the next one is asked"
-    return "Refused by this provider; to be tried again"
+        return "Refused by this provider; the next one is tried"
+    return "Refused by this provider; will be retried"

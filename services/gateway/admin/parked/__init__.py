@@ -1,8 +1,8 @@
-"""Messages that could not be worked on: read whole, published again, thrown away.
+"""Parked messages: read, republished, deleted.
 
 | module | what |
 |---|---|
 | `reading` | one message with its body |
-| `repair` | what is published for it |
-| `redrive` | publish, then delete, in that order; and throwing away |
+| `repair` | the message to publish for it |
+| `redrive` | publish, then delete, in that order; discard |
 """

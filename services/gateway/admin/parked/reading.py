@@ -1,4 +1,4 @@
-"""One parked message with its body, as far as it is bounded."""
+"""One parked message with its bounded body."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _p = parked.c
 
 
 def seen_by(key: ApiKey) -> ColumnElement[bool]:
-    """A tenant's own; those that tell no tenant are shown to who runs the installation."""
+    """A tenant's own; messages without a tenant are for the installation's operator."""
     own = _p.tenant == key.tenant
     return or_(own, _p.tenant.is_(None)) if is_from_settings(key) else own
 
@@ -28,7 +28,7 @@ def seen_by(key: ApiKey) -> ColumnElement[bool]:
 async def read_parked(
     connection: AsyncConnection, key: ApiKey, identifier: UUID
 ) -> dict[str, Any] | None:
-    """One message with up to `MAX_BODY_BYTES` of its body; None where there is none."""
+    """One message with up to `MAX_BODY_BYTES` of its body, if it exists."""
     statement = select(
         *(column for column in _p if column.name != "body"),
         func.substring(_p.body, 1, MAX_BODY_BYTES).label("head"),
@@ -43,7 +43,7 @@ async def read_parked(
 
 
 async def whole(connection: AsyncConnection, key: ApiKey, identifier: UUID) -> Row[Any] | None:
-    """The row as it is stored, None where there is none."""
+    """The stored row, if it exists."""
     statement = select(parked).where(and_(_p.id == identifier, seen_by(key)))
     return (await connection.execute(statement)).one_or_none()
 

@@ -1,7 +1,7 @@
-"""Publish again with confirm, then delete: in that order, so that nothing is lost in between.
+"""Publish again with confirm, then delete: in that order, so that nothing is lost.
 
-A crash in between leaves the row, and the next call publishes once more: planning knows events by
-their keys and senders know deliveries by their state, so a second message does nothing.
+A crash in between leaves the row, and the next call publishes again: planning recognises events by
+their keys and senders recognise deliveries by their state, so a second message does nothing.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ OF_EVENTS = {REDRIVE: "event.redrive", DELETE: "event.discard"}
 async def redrive_parked(
     database: Database, bus: Bus, key: ApiKey, identifier: UUID
 ) -> dict[str, Any] | None:
-    """Hand it to the notifier again; None where there is no such message.
+    """Publish it to the notifier again; `None` if there is no such message.
 
-    Raises `Conflict` where it cannot be worked on, `BusUnavailable`; it stays parked then.
+    Raises `Conflict` if it cannot be processed, or `BusUnavailable`; it then stays parked.
     """
     row, was_redriven = await database.run_core(partial(_find, key, identifier))
     if row is None:
@@ -60,7 +60,7 @@ async def redrive_parked(
 
 
 async def delete_parked(database: Database, key: ApiKey, identifier: UUID) -> bool:
-    """Throw it away; False where there is no such message."""
+    """Delete it; `False` if there is no such message."""
 
     async def change(connection: AsyncConnection) -> bool:
         row = await whole(connection, key, identifier)
@@ -72,12 +72,12 @@ async def delete_parked(database: Database, key: ApiKey, identifier: UUID) -> bo
 async def _find(
     key: ApiKey, identifier: UUID, connection: AsyncConnection
 ) -> tuple[Row[Any] | None, bool]:
-    """The row, and whether it was there and was redriven before."""
+    """The row, and whether it existed and was redriven before."""
     row = await whole(connection, key, identifier)
     if row is not None:
         return row, False
     earlier = await changes_of(connection, key.tenant, [identifier])
-    return None, any(one["action"] == REDRIVE for one in earlier)
+    return None, any(change["action"] == REDRIVE for change in earlier)
 
 
 async def _remove(connection: AsyncConnection, key: ApiKey, row: Row[Any], action: str) -> bool:
@@ -92,7 +92,7 @@ async def _remove(connection: AsyncConnection, key: ApiKey, row: Row[Any], actio
 
 
 async def _parked_events(connection: AsyncConnection, row: Row[Any]) -> list[UUID]:
-    """The events in the message that the history shows as parked."""
+    """The events of the message shown as parked in the history."""
     names = [one for one in events_in(row) if row.tenant is None or one[0] == row.tenant]
     if not names:
         return []
@@ -105,7 +105,7 @@ async def _parked_events(connection: AsyncConnection, row: Row[Any]) -> list[UUI
 
 
 async def _open_again(connection: AsyncConnection, piece: Slice) -> None:
-    """Due now: dispatch publishes it. A slice that was published while it is not due is ignored."""
+    """Make it due now, for the dispatcher. A slice published before it is due is ignored."""
     columns = slices.c
     statement = (
         update(slices)
@@ -117,4 +117,4 @@ async def _open_again(connection: AsyncConnection, piece: Slice) -> None:
         .values(due_at=func.now())
     )
     if not (await connection.execute(statement)).rowcount:
-        raise Conflict("Its event is not there any more.", code="no_event")
+        raise Conflict("Its event no longer exists.", code="no_event")

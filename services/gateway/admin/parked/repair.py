@@ -1,4 +1,4 @@
-"""What is published for a parked message: never more than its tenant could have said itself."""
+"""The message published for a parked one: never more than its tenant was allowed to send."""
 
 from __future__ import annotations
 
@@ -34,46 +34,46 @@ ADDRESSES: dict[str, Address] = {
 }
 
 NEVER_OURS = (NOT_ALLOWED, UNDECODABLE)
-"""Why a message is parked that somebody else may have sent under a content type of ours."""
+"""Reason for parking a message that another program may have sent with an internal content type."""
 
 _slice = msgspec.json.Decoder(Slice)
 
 
 def check_allowed(row: Row[Any]) -> None:
-    """Raises `Conflict` (`not_allowed`): published again it would be ours, and we may do what its
-    sender may not."""
+    """Raises `Conflict` (`not_allowed`): published again it would carry our user, which may do more
+    than its sender."""
     if row.reason == NOT_ALLOWED:
-        detail = "Its sender may not send this, so it is not sent again: delete it."
+        detail = "Its sender is not allowed to send this message; it cannot be redriven. Delete it."
         raise Conflict(detail, code=NOT_ALLOWED)
 
 
 def address_of(row: Row[Any]) -> Address:
-    """Where it came from; the normal lane for what named none. Raises `Conflict` (`no_queue`)."""
+    """Its original queue, or else the normal lane. Raises `Conflict` (`no_queue`)."""
     is_unroutable = row.reason == UNROUTABLE
     address = (EVENTS, "normal") if is_unroutable else ADDRESSES.get(row.queue)
     if address is None or (address[0] != EVENTS and media_type(row.content_type) not in OURS):
-        raise Conflict("The message does not tell the queue it was for.", code="no_queue")
+        raise Conflict("The message does not name its queue.", code="no_queue")
     return address
 
 
 def message_of(row: Row[Any]) -> Message:
-    """The stored body; a CloudEvent is read again and goes as its tenant's.
+    """The stored body; a CloudEvent is parsed again and published for its tenant.
 
-    A tenant is known by the AMQP user, and this time the user would be ours. Raises `Conflict`
+    A tenant is identified by the AMQP user, and now the user would be ours. Raises `Conflict`
     (`no_tenant`, `headers_cut`, `still_malformed`, and as `check_allowed`).
     """
     check_allowed(row)
     media = media_type(row.content_type)
     if row.reason == UNDECODABLE:
-        detail = "Its AMQP properties cannot be decoded: its sender has to send it again."
+        detail = "Its AMQP properties cannot be decoded. Its sender has to send it again."
         raise Conflict(detail, code="still_malformed")
     if media in OURS:
         return Message(row.body, row.content_type)
     if row.tenant is None:
-        detail = "The message tells no tenant: its sender has to send it again."
+        detail = "The message names no tenant. Its sender has to send it again."
         raise Conflict(detail, code="no_tenant")
     if CUT in row.headers:
-        detail = "Its attributes were too large to be kept: its sender has to send it again."
+        detail = "Its attributes were too large to store. Its sender has to send it again."
         raise Conflict(detail, code="headers_cut")
     try:
         parsed = (
@@ -82,20 +82,20 @@ def message_of(row: Row[Any]) -> Message:
             else [read_amqp(row.body, row.content_type, row.headers)]
         )
     except Problem as problem:
-        detail = "The message still cannot be read; the reason is that of its parking."
+        detail = "The message is still malformed, for the reason of its parking."
         raise Conflict(detail, code="still_malformed", errors=problem.errors) from None
     body = encode_envelope([_entry(event, row) for event in parsed])
     return Message(body, ENVELOPE_CONTENT_TYPE)
 
 
 def slice_of(row: Row[Any]) -> Slice | None:
-    """The slice that it is, None for all else. Raises `Conflict` (`still_malformed`)."""
+    """The slice in the message, if it is one. Raises `Conflict` (`still_malformed`)."""
     if media_type(row.content_type) != SLICE_CONTENT_TYPE or row.reason in NEVER_OURS:
         return None
     try:
         return _slice.decode(row.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Conflict("The slice cannot be read.", code="still_malformed") from None
+        raise Conflict("The slice is malformed.", code="still_malformed") from None
 
 
 def events_in(row: Row[Any]) -> list[tuple[str, str, str]]:
@@ -106,7 +106,7 @@ def events_in(row: Row[Any]) -> list[tuple[str, str, str]]:
         entries = decode_raw_envelope(row.body).events
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
-    return [(one.tenant, one.source, one.id) for one in entries]
+    return [(entry.tenant, entry.source, entry.id) for entry in entries]
 
 
 def _entry(parsed: Parsed, row: Row[Any]) -> RawEntry:

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/audit", tags=["operations"])
     "",
     response_model=Items[Changed],
     responses=problem_responses(400, 401, 403, 422, 503),
-    summary="Changes that holders of keys asked for, newest first",
+    summary="Changes requested with API keys, newest first",
 )
 async def get_audit(page: Annotated[AuditPage, Query()], deps: Deps, key: Admin) -> dict[str, Any]:
     await deps.minted.flush()

@@ -1,4 +1,4 @@
-"""What `capture://` providers would have sent."""
+"""Messages captured by `capture://` providers."""
 
 from __future__ import annotations
 

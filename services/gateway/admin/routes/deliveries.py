@@ -45,11 +45,11 @@ async def get_deliveries(
     "/redrive",
     response_model=RedrivePreview | Redriven,
     responses=problem_responses(400, 401, 403, 413, 415, 422, 503),
-    summary="Send again all that match, spread over time",
+    summary="Redrive all matching deliveries, spread over time",
 )
 async def post_redrive(given: Redrive, deps: Deps, key: DeliveryWriter) -> dict[str, Any]:
-    """At most 10,000 a call, the oldest first; what has passed its `expires_at` is left alone.
-    A repeated call finds what the first has scheduled no longer in `state`, and leaves it alone.
+    """At most 10,000 per call, oldest first; deliveries past their `expires_at` are left alone. A
+    repeated call leaves those scheduled by the first alone: their `state` has changed.
     """
 
     async def change(connection: AsyncConnection) -> dict[str, Any]:
@@ -67,9 +67,9 @@ async def post_redrive(given: Redrive, deps: Deps, key: DeliveryWriter) -> dict[
     summary="Send one again, now",
 )
 async def post_retry(delivery_id: str, deps: Deps, key: DeliveryWriter) -> dict[str, Any]:
-    """For what is `failed`, `dead`, `bounced`, or `expired` before its `expires_at`. One that is on
-    its way or sent is answered as it is. `409` (`delivery_skipped`, `delivery_cancelled`,
-    `delivery_expired`) where it is not to be sent."""
+    """For a delivery that is `failed`, `dead`, `bounced`, or `expired` before its `expires_at`. One
+    on its way or sent is returned unchanged. `409` (`delivery_skipped`, `delivery_cancelled`,
+    `delivery_expired`) if it must not be sent."""
     identifier = uuid_or_404(delivery_id, "delivery")
     now = await deps.database.run_core(
         lambda connection: redrive.retry(connection, key, identifier)

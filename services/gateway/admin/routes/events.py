@@ -1,4 +1,4 @@
-"""What became of an event."""
+"""The outcome of an event."""
 
 from __future__ import annotations
 
@@ -26,13 +26,11 @@ router = APIRouter(prefix="/v1/events", tags=["history"])
 
 MAX_ID_CHARACTERS = 256
 
-NOT_YET = (
-    "There is no such event. Should it have been accepted and wait to be planned, it is cancelled."
-)
+NOT_YET = "There is no such event yet. If it was accepted and waits for planning, it is cancelled."
 
 
 Source = Annotated[
-    str | None, Query(max_length=256, pattern=NO_NUL, description="else the newest of this id")
+    str | None, Query(max_length=256, pattern=NO_NUL, description="default: the newest of this id")
 ]
 
 
@@ -40,7 +38,7 @@ Source = Annotated[
     "/{event_id:path}",
     response_model=EventRecord,
     responses=problem_responses(401, 403, 404, 422, 503),
-    summary="An event and what became of it, per recipient and channel",
+    summary="An event and its outcome, per recipient and channel",
 )
 async def get_event(
     event_id: str,
@@ -48,11 +46,11 @@ async def get_event(
     key: HistoryReader,
     source: Source = None,
     subscriber: Annotated[
-        Identifier | None, Query(description="only what became of it for this one")
+        Identifier | None, Query(description="only the outcome for this subscriber")
     ] = None,
 ) -> Response:
-    """404 until it is planned: the gateway keeps no record of its own. With `subscriber` and no
-    recipient in the answer, the event was not for that one."""
+    """404 until it is planned: the gateway stores no record of its own. An answer to `subscriber`
+    without recipients means that the event was not addressed to that subscriber."""
     found = None
     if _can_be(event_id):
         async with snapshot(deps.database) as connection:
@@ -66,16 +64,16 @@ async def get_event(
     "/{event_id:path}/cancel",
     response_model=Cancelled,
     responses=problem_responses(401, 403, 404, 413, 415, 422, 503),
-    summary="Stop what is not sent yet of an event, for all its recipients",
+    summary="Cancel the unsent deliveries of an event, for all its recipients",
     tags=["deliveries"],
 )
 async def post_cancel(
     event_id: str, deps: Deps, key: EventWriter, source: Source = None
 ) -> dict[str, Any]:
-    """As for one notification; members of a topic who are not planned yet will not be. 404 until
-    the event is planned, and the cancellation is kept all the same: what was accepted under this id
-    before it is not told, whenever it is planned. A large audience is gone through in steps, which
-    are kept where a later one fails: repeat the call after a 503."""
+    """As for one notification; topic members not planned yet are not notified. 404 until the event
+    is planned, but the cancellation is stored all the same: events accepted earlier under this id
+    are not sent when they are planned. A large audience is cancelled in batches, which stay
+    cancelled if a later one fails: repeat the call after a 503."""
     if not _can_be(event_id):
         raise not_found("event")
     moment = datetime.now(UTC)

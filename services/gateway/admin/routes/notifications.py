@@ -61,12 +61,12 @@ async def get_notification(notification_id: str, deps: Deps, key: HistoryReader)
     "/{notification_id}/cancel",
     response_model=Cancelled,
     responses=problem_responses(401, 403, 404, 413, 415, 503),
-    summary="Stop what is not sent yet of one notification",
+    summary="Cancel the unsent deliveries of one notification",
     tags=["deliveries"],
 )
 async def post_cancel(notification_id: str, deps: Deps, key: EventWriter) -> dict[str, Any]:
-    """Deliveries that wait, and an item that is held back from its inbox. What is being sent cannot
-    be stopped and is named in `not_stopped`; an item in an inbox stays there. Safe to repeat."""
+    """Cancels waiting deliveries and an item held back from its inbox. Deliveries being sent cannot
+    be stopped and are listed in `not_stopped`; an item in an inbox stays there. Idempotent."""
     identifier = uuid_or_404(notification_id, "notification")
     answer = await cancel_notification(deps.database, key, identifier)
     if answer is None:

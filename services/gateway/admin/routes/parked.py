@@ -1,4 +1,4 @@
-"""Messages that could not be worked on."""
+"""Parked messages: those that could not be processed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ router = APIRouter(prefix="/v1/parked", tags=["operations"])
     summary="Parked messages, newest first",
 )
 async def get_parked(page: Annotated[Page, Query()], deps: Deps, key: Admin) -> dict[str, Any]:
-    """Messages that do not tell their tenant are shown to the key of the settings only: that is
-    who runs the installation."""
+    """Messages without a tenant are shown only to the key in the settings, which belongs to the
+    operator of the installation."""
 
     async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
         return await list_parked(
@@ -66,9 +66,9 @@ async def get_one_parked(parked_id: str, deps: Deps, key: Admin) -> dict[str, An
     summary="Publish a parked message again",
 )
 async def post_redrive(parked_id: str, deps: Deps, key: Admin) -> dict[str, Any]:
-    """It is published to where it came from, and once the broker has confirmed it, its row is
-    deleted. What still cannot be worked on is parked again, as a new row. A repeated call does no
-    harm. `409`: `no_queue`, `no_tenant`, `no_event`, `not_allowed`, `headers_cut`,
+    """Publishes the message to its original queue and deletes its row once the broker has confirmed
+    it. A message that still cannot be processed is parked again, as a new row. Idempotent.
+    `409`: `no_queue`, `no_tenant`, `no_event`, `not_allowed`, `headers_cut`,
     `still_malformed`."""
     identifier = uuid_or_404(parked_id, "parked message")
     done = await redrive_parked(deps.database, deps.bus, key, identifier)
@@ -82,7 +82,7 @@ async def post_redrive(parked_id: str, deps: Deps, key: Admin) -> dict[str, Any]
     status_code=204,
     response_class=Response,
     responses=problem_responses(401, 403, 404, 503),
-    summary="Throw a parked message away",
+    summary="Delete a parked message",
 )
 async def delete_one_parked(parked_id: str, deps: Deps, key: Admin) -> Response:
     if not await delete_parked(deps.database, key, uuid_or_404(parked_id, "parked message")):

@@ -1,4 +1,4 @@
-"""Sessions of a subscriber: ended, and kept from coming back, by revoking their tokens."""
+"""Sessions of a subscriber, ended for good by revoking their tokens."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ router = APIRouter(prefix="/v1/subscribers", tags=["tokens"])
 async def delete(
     subscriber_id: str, query: Annotated[RevocationQuery, Query()], deps: Deps, key: TokenWriter
 ) -> dict[str, Any]:
-    """All tokens issued until now, or before `issued_before`, or the one with this `jti`. Its
-    sessions are closed on every pusher, with 4401 `token_revoked`; tokens minted from now on hold.
-    The subscriber need not be in the directory."""
+    """Revokes all tokens issued until now, or before `issued_before`, or the one with this `jti`,
+    and closes their sessions on every pusher with 4401 `token_revoked`. Tokens minted from now on
+    are valid. The subscriber need not be in the directory."""
     subscriber = valid_id_or_404(subscriber_id, "subscriber")
     wanted = wanted_revocation(key.tenant, subscriber, query, round(time.time(), 6))
 
@@ -55,7 +55,7 @@ async def delete(
 def wanted_revocation(
     tenant: str, subscriber: str, query: RevocationQuery, now: float
 ) -> Revocation:
-    """What a call asks for. Raises `Invalid`."""
+    """The requested revocation. Raises `Invalid`."""
     issued_before = now if query.jti is None else 0.0
     if query.issued_before is not None:
         if query.jti is not None:

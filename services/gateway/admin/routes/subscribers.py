@@ -55,7 +55,7 @@ async def get_subscribers(
 async def put(
     request: Request, subscriber_id: str, body: SubscriberBody, deps: Deps, key: DirectoryWriter
 ) -> Response:
-    """What is left out is cleared; to change some of it, `PATCH`."""
+    """Omitted fields are cleared; use `PATCH` to change some of them."""
     identifier = valid_id_or_422(subscriber_id)
     text = attributes.text_of(attributes.given_in(await request.body()))
     described = body.model_dump() | {"attributes": text}
@@ -73,14 +73,14 @@ async def put(
     "/{subscriber_id}",
     response_model=Subscriber,
     responses=problem_responses(400, 401, 403, 404, 413, 415, 422, 503),
-    summary="Change some of what is known of a subscriber",
+    summary="Change some fields of a subscriber",
     openapi_extra={"requestBody": {"content": {MERGE_PATCH: {"schema": BODY}}}},
 )
 async def patch(
     request: Request, subscriber_id: str, body: SubscriberBody, deps: Deps, key: DirectoryWriter
 ) -> Response:
-    """A merge (RFC 7386): what is left out stays, `null` clears. Attributes are merged member by
-    member. 404 where there is no such subscriber; `PUT` creates one."""
+    """A merge patch (RFC 7386): omitted fields stay, `null` clears. Attributes are merged member by
+    member. 404 if there is no such subscriber; `PUT` creates one."""
     identifier = valid_id_or_404(subscriber_id, "subscriber")
     changed = body.model_dump(exclude_unset=True)
     given = attributes.given_in(await request.body()) if "attributes" in changed else None
@@ -122,7 +122,7 @@ async def get(subscriber_id: str, deps: Deps, key: DirectoryWriter) -> Response:
     "/{subscriber_id}",
     status_code=204,
     responses=problem_responses(401, 403, 404, 503),
-    summary="Take a subscriber out of the directory and of all topics",
+    summary="Delete a subscriber from the directory and all topics",
 )
 async def delete(subscriber_id: str, deps: Deps, key: DirectoryWriter) -> None:
     identifier = valid_id_or_404(subscriber_id, "subscriber")

@@ -1,4 +1,4 @@
-"""Subscriber tokens: what a browser shows to the pusher."""
+"""Subscriber tokens, used by browsers at the pusher."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
     summary="Mint a token that opens one subscriber's feed",
 )
 async def post_token(body: TokenBody, deps: Deps, key: TokenWriter) -> dict[str, Any]:
-    """409 `tokens_signed_elsewhere` where the installation trusts a JWKS instead of a secret."""
+    """409 `tokens_signed_elsewhere` if the installation trusts a JWKS instead of a secret."""
     secret = deps.settings.token_secret
     if secret is None:
         raise Conflict(
-            "Tokens are signed elsewhere: this installation holds no CLARION_TOKEN_SECRET.",
+            "Tokens are signed elsewhere: this installation has no CLARION_TOKEN_SECRET.",
             code="tokens_signed_elsewhere",
         )
     token, expires_at = mint_token(
