@@ -47,7 +47,7 @@ export async function* arrivals(client, { limit = 256, whenFull = "drop-oldest" 
   }
 }
 
-/** @param {import("./connection.js").StateChange} change */
+/** @param {import("./connection-types.js").StateChange} change */
 function refusalError({ code = "", detail }) {
   return new ClarionError(code, detail);
 }

@@ -31,8 +31,8 @@ export { ClarionError };
  * @typedef {import("./frames.js").StateFrame} StateFrame
  * @typedef {import("./arrivals.js").Arrival} Arrival
  * @typedef {import("./arrivals.js").BufferOptions} BufferOptions
- * @typedef {import("./connection.js").State} State
- * @typedef {import("./connection.js").StateChange} StateChange
+ * @typedef {import("./connection-types.js").State} State
+ * @typedef {import("./connection-types.js").StateChange} StateChange
  * @typedef {import("./tokens.js").TokenOption} TokenOption
  * @typedef {import("./tokens.js").SomeToken} SomeToken
  *
@@ -41,7 +41,7 @@ export { ClarionError };
  * @property {string} [url]  of the live endpoint; `/v1/live` of this page's host. Where there are shards
  *   it ends in `?shard=`, with what `POST /v1/tokens` has told
  * @property {boolean} [share]  one connection for all tabs; else each has its own
- * @property {import("./connection.js").Backoff} [backoff]  of the way back after a loss
+ * @property {import("./connection-types.js").Backoff} [backoff]  of the way back after a loss
  *
  * @typedef {string | string[] | {upTo: number}} Which  one id, ids, or all up to a version
  *

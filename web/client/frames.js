@@ -50,7 +50,7 @@
  * Among the tabs of a browser, never to a server:
  *
  * @typedef {{type: "sync", feed: import("./feed.js").FeedState,
- *   change: import("./connection.js").StateChange, issuedAt?: number}} Sync  all that a tab needs to go on
+ *   change: import("./connection-types.js").StateChange, issuedAt?: number}} Sync  all that a tab needs to go on
  *   with; `issuedAt` is of the leader's token
  * @typedef {ServerFrame | Sync} TabFrame  from the leader
  */

@@ -18,7 +18,7 @@ import { tokenSource } from "./tokens.js";
  * @typedef {import("./frames.js").FeedFrame} FeedFrame
  * @typedef {import("./frames.js").PublishFrame} PublishFrame
  * @typedef {import("./frames.js").TabFrame} TabFrame
- * @typedef {import("./connection.js").StateChange} StateChange
+ * @typedef {import("./connection-types.js").StateChange} StateChange
  * @typedef {import("./commands.js").Command} Command
  * @typedef {<Name extends keyof Events>(name: Name, detail?: Events[Name]) => void} Emit
  */

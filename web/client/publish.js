@@ -39,7 +39,7 @@ export function publisher(options, waiting, answer) {
     endWhenDone();
   }
 
-  /** @param {import("./connection.js").StateChange} change */
+  /** @param {import("./connection-types.js").StateChange} change */
   function setState({ state, code = state, detail = code }) {
     isOpen = false;
     if (!isShut({ state })) return;

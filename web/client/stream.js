@@ -13,7 +13,7 @@ import { call } from "./rest.js";
 import { timer } from "./timer.js";
 
 /**
- * @typedef {import("./connection.js").Link} Link
+ * @typedef {import("./connection-types.js").Link} Link
  * @typedef {import("./frames.js").ServerFrame} ServerFrame
  */
 

@@ -1,5 +1,5 @@
 /**
- * @typedef {import("../client/connection.js").StateChange} StateChange
+ * @typedef {import("../client/connection-types.js").StateChange} StateChange
  * @typedef {import("./messages.js").Words} Words
  */
 

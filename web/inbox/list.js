@@ -1,9 +1,10 @@
 import { DayGroups } from "./day-groups.js";
 import { element } from "./element.js";
 import { anchorScroll } from "./scroll-anchor.js";
-import { MAX_ROWS, VirtualWindow } from "./virtual-window.js";
+import { interleaved, MAX_ROWS, VirtualWindow } from "./virtual-window.js";
 import { ResizeObserver, intersectionObserver } from "./platform.js";
 import { clickFilter } from "./click-filter.js";
+import { commandOfKey, stepOfKey } from "./row-keys.js";
 import { Row } from "./row.js";
 import { words } from "./messages.js";
 
@@ -20,9 +21,6 @@ import { words } from "./messages.js";
  * @typedef {Pick<import("./commands.js").Commands,
  *   "markRead" | "toggle" | "archive" | "unarchive" | "snooze" | "menu">} RowCommands
  */
-
-/** @type {Record<string, number>} */
-const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 5, PageUp: -5, Home: -Infinity, End: Infinity };
 
 /**
  * The items under their days, as rows where they are near the view. One row is in the tab order; the
@@ -139,12 +137,7 @@ export class List {
     );
     this.#rows = new Map(rows.map((row) => [row.item.id, row]));
     const gaps = this.#virtualWindow.gapsBetween(items.length, ranges);
-    /** @type {import("./day-groups.js").ListEntry[]} */
-    const entries = ranges.flatMap(({ from, to }) => [
-      ...gaps.filter((gap) => gap.to === from),
-      ...rows.splice(0, to - from),
-    ]);
-    entries.push(...gaps.filter((gap) => gap.to === items.length));
+    const entries = interleaved(rows, ranges, gaps);
     this.#days.arrange(entries, this.#formatting);
     if (restoreScroll) restoreScroll();
     this.#virtualWindow.observeGaps();
@@ -236,15 +229,16 @@ export class List {
   #onKeydown(event) {
     const row = this.#rowOf(event.target);
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = STEPS[event.key];
+    const step = stepOfKey(event.key);
     if (step) this.#moveFocus(row, step);
     else if (event.repeat) {
       if (event.key !== "Enter") return;
     } else if (event.key === "Enter" && event.target === row.article) row.article.click();
-    else if (event.key === "e") this.#commands[row.item.archived_at ? "unarchive" : "archive"](row);
-    else if (!row.item.archived_at && event.key === "s") this.#commands.snooze(row);
-    else if (event.key === "u") this.#commands.toggle(row);
-    else return;
+    else {
+      const command = commandOfKey(event.key, row.item);
+      if (!command) return;
+      this.#commands[command](row);
+    }
     event.preventDefault();
   }
 

@@ -1,5 +1,6 @@
+import { Avatar } from "./avatar.js";
 import { element, icon, setText } from "./element.js";
-import { BELL, BOX, CHECK, CLOCK, DOT, DOTS, UNBOX } from "./icons.js";
+import { BOX, CHECK, CLOCK, DOT, DOTS, UNBOX } from "./icons.js";
 import { actionsOf, safeLink } from "./links.js";
 import { fullTime, relativeTime, shortTime } from "./times.js";
 import { words as english, formatMessage, labelOf } from "./messages.js";
@@ -10,13 +11,12 @@ import { words as english, formatMessage, labelOf } from "./messages.js";
  * @typedef {{words: import("./messages.js").Words, locale: string, now: () => Date}} Formatting
  */
 
-const HUES = 6;
 let lastNumber = 0;
 
 /** One item of the list: an article that takes the focus, with its links and actions inside. */
 export class Row {
   #number = ++lastNumber;
-  #avatar = element("span", { as: "avatar", "aria-hidden": "true" });
+  #avatar = new Avatar();
   #unreadHint = element("span", { class: "spoken" });
   #title = element("span", { as: "title", dir: "auto" });
   /** Stretched over the row, below its texts; not to be dragged, for who drags there marks text. */
@@ -50,7 +50,6 @@ export class Row {
   /** @type {Item} */
   #item;
   #current = false;
-  #picture = "";
   #words = english;
 
   /**
@@ -72,7 +71,7 @@ export class Row {
         "aria-keyshortcuts": "Enter u s e",
       },
       element("span", { class: "mark", "aria-hidden": "true" }),
-      this.#avatar,
+      this.#avatar.element,
       this.#headline,
       this.#time,
       element("div", { class: "rest" }, this.#paragraph, this.#more, this.#links, about),
@@ -197,28 +196,7 @@ export class Row {
     this.#kind.hidden = !name;
     setText(this.#actor, actor ?? "");
     this.#actor.hidden = !actor;
-    this.#renderPicture(image, [...(actor || name)][0]?.toLocaleUpperCase() ?? "");
-    const kind = category ?? type;
-    const sum = [...kind].reduce((hash, sign) => (hash * 31 + (sign.codePointAt(0) ?? 0)) % 9973, 7);
-    this.#avatar.dataset["hue"] = String(sum % HUES);
-  }
-
-  /**
-   * @param {string | null | undefined} image  where there is none, or it does not come, the letter
-   * @param {string} letter  or else a bell
-   */
-  #renderPicture(image, letter) {
-    const shown = `${image} ${letter}`;
-    if (shown === this.#picture) return;
-    this.#picture = shown;
-    const showFallback = () => this.#avatar.replaceChildren(letter || icon(BELL));
-    const { href = "" } = safeLink(image) ?? {};
-    if (!href.startsWith("http")) return showFallback();
-    const attributes = { part: "image", alt: "", loading: "lazy", referrerpolicy: "no-referrer" };
-    const picture = element("img", attributes);
-    picture.addEventListener("error", showFallback);
-    picture.src = href;
-    this.#avatar.replaceChildren(picture);
+    this.#avatar.render(image, actor || name, category ?? type);
   }
 
   /** @param {Formatting} formatting */

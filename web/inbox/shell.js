@@ -17,7 +17,7 @@ import { formatMessage } from "./messages.js";
  * @property {string} label
  * @property {View} view
  * @property {string[]} categories
- * @property {import("../client/connection.js").StateChange} connection
+ * @property {import("../client/connection-types.js").StateChange} connection
  * @property {boolean} isKnown  whether the feed was complete once
  * @property {number} itemCount  items in the list
  * @property {number} unread

@@ -115,3 +115,22 @@ export class VirtualWindow {
     this.#onChange();
   }
 }
+
+/**
+ * Rows and gaps in the order in which they stand.
+ *
+ * @template Row
+ * @param {Row[]} rows  of all ranges
+ * @param {IndexRange[]} ranges
+ * @param {Gap[]} gaps
+ * @returns {(Row | Gap)[]}
+ */
+export function interleaved(rows, ranges, gaps) {
+  let start = 0;
+  const entries = ranges.flatMap(({ from, to }) => [
+    ...gaps.filter((gap) => gap.to === from),
+    ...rows.slice(start, (start += to - from)),
+  ]);
+  const end = ranges.at(-1)?.to ?? 0;
+  return [...entries, ...gaps.filter((gap) => gap.from === end && gap.to > end)];
+}
