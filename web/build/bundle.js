@@ -12,14 +12,31 @@ export const SOURCE = join(WEB, "inbox", "bundle");
 export const BUNDLE = join(WEB, "bundle", "clarion.js");
 
 /**
+ * Modules that are written first. gzip finds what repeats within 32 KiB, so the order decides 0.2 KiB; this one was
+ * searched for. None of them defines an element: `home.js` still comes before those that do.
+ */
+const FIRST = [
+  "../day-groups",
+  "../toast",
+  "../../client/stream",
+  "../../client/clarion",
+  "../messages",
+  "../live-announcer",
+  "../list",
+  "../item-store",
+];
+
+/**
  * Client and elements as one module; it is committed, for the pusher serves it without Node.
  *
  * @param {string} [file]
  */
 export async function buildBundle(file = BUNDLE) {
   const { version } = JSON.parse(readFileSync(join(WEB, "inbox", "package.json"), "utf8"));
+  const imports = FIRST.map((name) => `import "${name}.js";`).join("");
   const { outputFiles } = await build({
-    entryPoints: [join(SOURCE, "main.js")],
+    stdin: { contents: `${imports}export * from "./main.js";`, resolveDir: SOURCE },
+    ignoreAnnotations: true, // else an import for the sake of the order is left out
     bundle: true,
     minify: true,
     format: "esm",
@@ -32,7 +49,7 @@ export async function buildBundle(file = BUNDLE) {
   const { code } = await minify(bundled, {
     module: true,
     ecma: 2020,
-    compress: { passes: 3, hoist_funs: true },
+    compress: { passes: 2, hoist_funs: true, pure_getters: true },
     mangle: { properties: { regex: new RegExp(`^(${innerNames().join("|")})$`), keep_quoted: true } },
   });
   mkdirSync(dirname(file), { recursive: true });
