@@ -1,4 +1,4 @@
-"""The `clarion` command, as quick as can be to where it may be stopped in order."""
+"""The `clarion` command; it installs signal handling before the slow imports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from clarion.early_signals import exit_on_signal
 
 SERVING = frozenset({"dev", "gateway", "notifier", "pusher"})
-"""Commands that run until they are asked to stop. Any other has failed if it is stopped."""
+"""Commands that run until stopped. Any other command fails if it is stopped."""
 
 
 def main() -> None:

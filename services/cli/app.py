@@ -1,4 +1,4 @@
-"""The commands of `clarion`, and what an error of theirs looks like."""
+"""The commands of `clarion`, and the output of their errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ app.command("doctor")(doctor.doctor)
 
 
 def run_command() -> None:
-    """Run the command; an error that Clarion names ends it with a sentence."""
+    """Run the command; a `ClarionError` ends it with a one-line message."""
     try:
         app()
     except ClarionError as error:

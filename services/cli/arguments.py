@@ -22,6 +22,7 @@ Tenant = Annotated[str, typer.Option("--tenant", callback=checked_id, help="The 
 Url = Annotated[
     str | None,
     typer.Option(
-        "--url", help="The system's address; else CLARION_URL, else this machine and CLARION_PORT."
+        "--url",
+        help="Address of Clarion. Default: CLARION_URL, else this machine and CLARION_PORT.",
     ),
 ]

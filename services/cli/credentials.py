@@ -1,4 +1,4 @@
-"""Which key, secret and address a command uses: of the environment, else what `clarion dev` keeps.
+"""The key, secret and address of a command: from the environment, else from `clarion dev`.
 
 `clarion dev` makes an API key and a token secret at its first start and keeps them, readable by
 their owner only, in its data directory.

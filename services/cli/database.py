@@ -1,4 +1,4 @@
-"""A database for one command: opened, closed, and its errors told in sentences."""
+"""A database for one command, with readable errors."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ POOLER = (
 
 
 async def migrated() -> None:
-    """Bring the database that the environment names to the newest schema."""
+    """Migrate the database in the environment to the newest schema."""
     settings = SharedSettings.read(ALL_NAMES)
-    async with told(), database_address(settings) as url:
+    async with readable_errors(), database_address(settings) as url:
         if is_embedded(settings.database_url):
             return
         if settings.database_direct_url is not None:
@@ -39,28 +39,28 @@ async def migrated() -> None:
 
 
 async def partitioned() -> None:
-    """Create the partitions that are missing in the database that the environment names."""
+    """Create missing partitions in the database in the environment."""
     async with opened_database() as database:
         await make_partitions(database)
 
 
 async def epoch_begun() -> None:
-    """Begin another epoch in the database that the environment names: it was restored."""
+    """Begin a new epoch after a restore of the database in the environment."""
     async with opened_database() as database:
         await database.run(begin_epoch)
 
 
 @asynccontextmanager
 async def opened_database() -> AsyncIterator[Database]:
-    """The database that the environment names."""
+    """The database in the environment."""
     settings = SharedSettings.read(ALL_NAMES)
-    async with told(), open_database(settings, "clarion-cli") as database:
+    async with readable_errors(), open_database(settings, "clarion-cli") as database:
         yield database
 
 
 @asynccontextmanager
-async def told() -> AsyncIterator[None]:
-    """Turn what a database can answer into an error that Clarion names."""
+async def readable_errors() -> AsyncIterator[None]:
+    """Turn database errors into `ClarionError`."""
     try:
         yield
     except StoreUnavailable as error:
@@ -68,7 +68,7 @@ async def told() -> AsyncIterator[None]:
             raise error.__cause__ from None
         if error.__cause__ is None or isinstance(error.__cause__, ClarionError):
             raise
-        raise named(error.__cause__) from None  # what it is chained to may quote the address
+        raise named(error.__cause__) from None  # the chained error may quote the address
     except ClarionError:
         raise
     except (SQLAlchemyError, asyncpg.PostgresError, *AWAY) as error:
@@ -76,7 +76,7 @@ async def told() -> AsyncIterator[None]:
 
 
 def named(error: BaseException) -> ClarionError:
-    """The sentence for a failure, with the remedy; holds neither address nor password."""
+    """A message with the remedy, without address and password."""
     cause = driver_error(error)
     match cause:
         case asyncpg.ProtocolViolationError():

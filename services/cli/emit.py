@@ -17,27 +17,29 @@ TIMEOUT_S = 15.0
 
 
 def emit(
-    type: Annotated[str, typer.Argument(help="What happened, such as order.shipped.")],
+    type: Annotated[str, typer.Argument(help="Type of the event, such as order.shipped.")],
     to: Annotated[
         list[str] | None,
-        typer.Option(help="user:ID or topic:ID; may be repeated. Left out: the workflow says."),
+        typer.Option(help="user:ID or topic:ID; repeatable. Default: as defined by the workflow."),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="JSON; what templates may use.")] = None,
+    data: Annotated[str | None, typer.Option(help="JSON data for templates.")] = None,
     title: Annotated[str | None, typer.Option(help="What is shown.")] = None,
     body: Annotated[str | None, typer.Option(help="The text under the title.")] = None,
     link: Annotated[str | None, typer.Option(help="Where a click leads.")] = None,
     channel: Annotated[
-        list[str] | None, typer.Option(help="inbox, email, sms, ...; may be repeated.")
+        list[str] | None, typer.Option(help="inbox, email, sms, ...; repeatable.")
     ] = None,
     category: Annotated[str | None, typer.Option(help="What preferences go by.")] = None,
     lane: Annotated[str | None, typer.Option(help="urgent or normal.")] = None,
     id: Annotated[str | None, typer.Option(help="Idempotency key: a repeat is ignored.")] = None,
-    source: Annotated[str | None, typer.Option(help="Who says so; part of the id.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Source of the event; part of its identity.")
+    ] = None,
     url: Url = None,
 ) -> None:
     """Send one event to the gateway and print its id.
 
-    The key is CLARION_API_KEY, or the one that `clarion dev` keeps.
+    The key is CLARION_API_KEY, or that of `clarion dev`.
     """
     event: dict[str, Any] = {
         "type": type,
@@ -75,7 +77,7 @@ def post_event(base_url: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def tell(response: httpx2.Response) -> int:
-    """Say what a problem document says; returns the exit status."""
+    """Print a problem document; return the exit status."""
     try:
         problem = response.json()
         typer.echo(

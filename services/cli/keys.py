@@ -13,7 +13,8 @@ from clarion.tokens.api_keys import SCOPES, new_api_key
 from services.cli.arguments import Tenant
 
 app = typer.Typer(
-    help="API keys: what services and admins show to the gateway.", no_args_is_help=True
+    help="API keys, with which services and admins authenticate at the gateway.",
+    no_args_is_help=True,
 )
 
 
@@ -26,17 +27,17 @@ def known_scopes(scopes: list[str]) -> list[str]:
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Option(help="What it is for, such as shop-backend.")],
+    name: Annotated[str, typer.Option(help="Name of the key, such as shop-backend.")],
     scope: Annotated[
         list[str],
-        typer.Option(callback=known_scopes, help=f"May be repeated: {', '.join(SCOPES)}."),
+        typer.Option(callback=known_scopes, help=f"Repeatable: {', '.join(SCOPES)}."),
     ],
     tenant: Tenant = "default",
     expires_in_days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="Without it the key does not expire.")
+        int | None, typer.Option(min=1, max=3650, help="Default: the key does not expire.")
     ] = None,
 ) -> None:
-    """Create a key and print it, once: only its hash is kept."""
+    """Create a key and print it once: only its hash is stored."""
     from services.cli.stored_keys import store
 
     expires_at = datetime.now(UTC) + timedelta(days=expires_in_days) if expires_in_days else None
@@ -67,7 +68,9 @@ def show() -> None:
 
 @app.command("revoke")
 def revoke(
-    identifier: Annotated[UUID, typer.Argument(metavar="ID", help="As `clarion keys list` shows.")],
+    identifier: Annotated[
+        UUID, typer.Argument(metavar="ID", help="Id of the key, from `clarion keys list`.")
+    ],
 ) -> None:
     """Revoke a key, at once and for good."""
     from services.cli.stored_keys import end

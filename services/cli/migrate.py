@@ -21,11 +21,10 @@ def migrate_all(
 ) -> None:
     """Bring the database to the newest schema, and RabbitMQ to the newest exchanges and queues.
 
-    Safe to run at any time and from several places at once; does nothing where nothing is to do.
-    Run it before the services of a new release start. With --partitions, for a daily job: where
-    notifiers may not create tables. With --restored, once after every restore from a backup, and
-    before notifiers start: versions of inboxes repeat with other content, so clients have to load
-    their inboxes again.
+    Safe to run at any time and several times at once. Run it before the services of a new release
+    start. Use --partitions in a daily job if notifiers may not create tables. Use --restored once
+    after every restore from a backup, before notifiers start: inbox versions repeat with other
+    content, so clients have to reload their inboxes.
     """
     from clarion.bus import migrate_bus
     from clarion.setting_names import ALL_NAMES

@@ -13,17 +13,19 @@ from clarion.setting_names import ALL_NAMES, PREFIX
 if TYPE_CHECKING:
     from clarion.settings import SharedSettings
 
-Host = Annotated[str | None, typer.Option(help="The address to listen on; else CLARION_HOST.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: CLARION_HOST.")]
 Port = Annotated[
-    int | None, typer.Option(min=0, max=65535, help="The port; else CLARION_PORT. 0 takes any.")
+    int | None,
+    typer.Option(min=0, max=65535, help="Port. Default: CLARION_PORT; 0 picks a free one."),
 ]
 Workers = Annotated[
-    int, typer.Option(min=1, max=64, help="Processes that share the port. One per core is right.")
+    int,
+    typer.Option(min=1, max=64, help="Number of processes sharing the port; one per core is best."),
 ]
 
 
 def gateway(host: Host = None, port: Port = None, workers: Workers = 1) -> None:
-    """Take events and answer questions of services and admins (API keys)."""
+    """Accept events and serve the API for services and admins (API keys)."""
     export_options(host, port)
     if workers == 1:
         from services.gateway.process import main

@@ -15,12 +15,12 @@ def token(
     tenant: Tenant = "default",
     ttl: Annotated[int, typer.Option(min=10, max=86_400, help="Seconds until it expires.")] = 3600,
     publish: Annotated[
-        list[str] | None, typer.Option(help="A topic it may publish to; may be repeated.")
+        list[str] | None, typer.Option(help="Topic that it may publish to; repeatable.")
     ] = None,
 ) -> None:
     """Print a token that opens one subscriber's feed.
 
-    Signed with CLARION_TOKEN_SECRET, or with the secret that `clarion dev` keeps.
+    Signed with CLARION_TOKEN_SECRET, or with the secret of `clarion dev`.
     """
     from clarion.tokens.subscriber import mint_token
 

@@ -37,12 +37,12 @@ def watch(
     subscriber: Subscriber,
     tenant: Tenant = "default",
     url: Url = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the frames as they come.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print raw frames.")] = False,
 ) -> None:
     """Follow a subscriber's feed until Ctrl-C.
 
-    Comes back by itself after a lost connection and goes on where it was. The token is signed
-    with CLARION_TOKEN_SECRET, or with the secret that `clarion dev` keeps.
+    Reconnects after a lost connection and resumes. The token is signed with
+    CLARION_TOKEN_SECRET, or with the secret of `clarion dev`.
     """
     from clarion.tokens.subscriber import mint_token
 

@@ -29,24 +29,29 @@ FIRST_EVENT = {
 def dev(
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Else CLARION_PORT, else 8000. 0 takes any free one."),
+        typer.Option(
+            min=0, max=65535, help="Port. Default: CLARION_PORT, else 8000; 0 picks a free one."
+        ),
     ] = None,
     host: Annotated[
-        str | None, typer.Option(help="Where to listen; else CLARION_HOST, else 127.0.0.1.")
+        str | None,
+        typer.Option(help="Address to listen on. Default: CLARION_HOST, else 127.0.0.1."),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Where everything is kept; else CLARION_DATA_DIR.")
+        Path | None, typer.Option(help="Data directory. Default: CLARION_DATA_DIR.")
     ] = None,
     amqp: Annotated[
-        str | None, typer.Option(metavar="URL", help="A RabbitMQ; else a broker in memory.")
+        str | None,
+        typer.Option(metavar="URL", help="URL of a RabbitMQ. Default: a broker in memory."),
     ] = None,
     database: Annotated[
-        str | None, typer.Option(metavar="URL", help="A PostgreSQL; else an embedded one.")
+        str | None,
+        typer.Option(metavar="URL", help="URL of a PostgreSQL. Default: an embedded one."),
     ] = None,
 ) -> None:
     """Run everything in one process on one port, in the foreground, until Ctrl-C.
 
-    Needs nothing: PostgreSQL is embedded and the broker lives in memory, unless you give yours.
+    Works out of the box: PostgreSQL is embedded and the broker is in memory, unless you give yours.
     """
     from services.cli.dev.serving import serve_all
     from services.cli.dev.settings import read_settings

@@ -13,7 +13,7 @@ from clarion.resources import open_bus_from, open_database
 from clarion.store.embedded import is_embedded
 from clarion.store.migrate import migrate
 from clarion.telemetry.logs import configure_logs
-from services.cli.database import told
+from services.cli.database import readable_errors
 from services.cli.dev.compose import ComposedApp
 from services.cli.dev.data import locked
 from services.cli.dev.demo_key import KEY
@@ -26,12 +26,12 @@ from services.pusher.sockets.websocket import LiveProtocol
 
 
 async def serve_all(settings: DevSettings, on_started: Callable[[int], None]) -> None:
-    """Serve until a signal, then stop in order; `on_started` is told the port."""
+    """Serve until a signal, then stop in order; `on_started` gets the port."""
     shared = settings.gateway
     configure_logs(shared.log_level, settings.log_format, "dev")
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(Path(shared.data_dir)))
-        async with told():
+        async with readable_errors():
             if not is_embedded(shared.database_url):
                 await migrate(shared.database_url)
             database = await stack.enter_async_context(open_database(shared, "clarion-dev"))

@@ -1,4 +1,4 @@
-"""The command: what was found, told as it is found."""
+"""The command; prints findings as they come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.cli.credentials import find_token_secret
 from services.cli.doctor.finding import Finding
 
 SUBJECT = "clarion-doctor"
-"""The subscriber whose feed is opened; it has no inbox."""
+"""The subscriber for the test of the feed; it has no inbox."""
 TOKEN_TTL_S = 60
 
 
@@ -20,22 +20,21 @@ def doctor(
     url: Annotated[
         str | None,
         typer.Option(
-            help="The public address: try from outside, as a browser does, what stands before "
-            "Clarion there, instead of this machine's settings."
+            help="Public address: check from outside, as a browser does, the proxy in front of "
+            "Clarion, instead of this machine's settings."
         ),
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(
-            help="A subscriber token for --url; else one is signed with CLARION_TOKEN_SECRET, or "
-            "with the secret that `clarion dev` keeps."
+            help="Subscriber token for --url. Default: one signed with CLARION_TOKEN_SECRET, or "
+            "with the secret of `clarion dev`."
         ),
     ] = None,
 ) -> None:
     """Check settings, broker, database, ports and mail servers; with --url the way to browsers.
 
-    Says what is wrong and what to do about it. The exit status is 1 where something is. Changes
-    nothing.
+    Prints each fault with its remedy and exits with status 1 if there is one. Changes nothing.
     """
     from services.cli.doctor.checks import findings, findings_outside
     from services.cli.doctor.public_address import PublicAddress

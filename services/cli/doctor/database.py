@@ -19,7 +19,7 @@ from clarion.settings import SharedSettings
 from clarion.store.embedded import is_embedded
 from clarion.store.migrate import migration_config, wrong_encoding
 from clarion.store.tables import PARTITIONED
-from services.cli.database import told
+from services.cli.database import readable_errors
 from services.cli.doctor.connection import check_pooler, transport
 from services.cli.doctor.finding import Finding
 
@@ -34,7 +34,7 @@ async def check_database(settings: SharedSettings) -> list[Finding]:
         return [_can_be_made(Path(settings.data_dir))]
     try:
         async with (
-            told(),
+            readable_errors(),
             open_database(settings, "clarion-doctor") as database,
             database.transaction() as connection,
         ):
