@@ -1,1 +1,1 @@
-"""One module for each record: its invariants and its SQL; nobody else writes its tables."""
+"""One module for each record: its invariants and its SQL. No other module writes its tables."""

@@ -1,7 +1,7 @@
-"""Where the addresses of a subscriber are kept: for each channel a column of `subscribers`.
+"""The addresses of a subscriber: one column of `subscribers` for each channel.
 
-Planning, the check before an attempt, and what events say of a recipient all read and write
-addresses by these names, so that a table of addresses can replace the columns here alone.
+All statements that read or write addresses use these names, so a table of addresses can replace the
+columns with changes to this module alone.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from clarion.rules.recipient_addresses import Addresses
 from clarion.store.database import Driver
 
 COLUMNS: Mapping[str, str] = {"email": "email", "sms": "phone"}
-"""By channel."""
+"""Column by channel."""
 
 ADDRESS_FIELDS = tuple(COLUMNS.values())
-"""What a recipient in an event and a row of `subscribers` call them."""
+"""Names of the addresses in a recipient of an event and in a row of `subscribers`."""
 
 ADDRESS_COLUMNS = ", ".join(f"s.{column}" for column in ADDRESS_FIELDS)
 """For statements that join `subscribers s`; `addresses_from` reads the row."""
@@ -29,14 +29,15 @@ LOOK_UP_ADDRESSES = LOOK_UP.format(columns=ADDRESS_COLUMNS)
 
 
 def addresses_from(row: Any) -> Addresses:
-    """The addresses in a row with `ADDRESS_COLUMNS`, by channel, as they were written."""
+    """The addresses in a row with `ADDRESS_COLUMNS`, by channel and not normalised."""
     return {channel: row[column] for channel, column in COLUMNS.items()}
 
 
 async def look_up(
     tx: Driver, people: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Addresses]:
-    """The addresses of those of `people` (tenant, subscriber) who are in the directory."""
+    """The addresses of `people` (tenant, subscriber); those who are not in the directory are
+    absent."""
     if not people:
         return {}
     rows: Any = await tx.fetch(

@@ -1,4 +1,4 @@
-"""API keys as rows: create, list, revoke. The key itself never comes here, only its hash."""
+"""Stored API keys: create, list, revoke. Only the hash of a key is stored, never the key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYS_CHANNEL = "clarion_keys"
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """What may be shown of a key."""
+    """The public properties of a key."""
 
     id: UUID
     tenant: str
@@ -42,7 +42,7 @@ async def create_key(
     scopes: Sequence[str],
     expires_at: datetime | None = None,
 ) -> UUID:
-    """Store a new key, and its tenant where that is new; returns the key's id."""
+    """Store a new key, and its tenant if that is new. Returns the key's id."""
     await connection.execute(insert(tenants).values(id=tenant).on_conflict_do_nothing())
     identifier = UUID(new_id())
     await connection.execute(
@@ -60,7 +60,7 @@ async def create_key(
 
 
 async def list_keys(connection: AsyncConnection) -> list[KeyRow]:
-    """All keys, the oldest first; revoked ones too."""
+    """All keys including revoked ones, oldest first."""
     table = api_keys.c
     columns = (
         table.id,
@@ -89,8 +89,8 @@ async def list_keys(connection: AsyncConnection) -> list[KeyRow]:
 
 
 async def revoke_key(connection: AsyncConnection, identifier: UUID) -> bool:
-    """End a key for good, and tell every gateway with the commit. False where there is no such
-    key, or it was revoked before."""
+    """Revoke a key and notify every gateway at the commit. False if there is no such key or it is
+    revoked already."""
     revoked = await connection.execute(
         update(api_keys)
         .where(api_keys.c.id == identifier, api_keys.c.revoked_at.is_(None))

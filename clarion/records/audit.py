@@ -1,4 +1,4 @@
-"""Who changed what, as rows."""
+"""The audit log: who changed what."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from clarion.contracts.ids import new_id
 from clarion.store.tables import audit
 
 CLI = "cli"
-"""The actor where somebody at a terminal of the installation did it."""
+"""The actor of changes made by the command line of the installation."""
 
 Change = tuple[UUID | str, Mapping[str, Any]]
-"""(subject, what there is to say of it)."""
+"""(subject, details)."""
 
 
 def change_row(tenant: str, actor: str, action: str, change: Change) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def change_row(tenant: str, actor: str, action: str, change: Change) -> dict[str
 async def keep_changes(
     connection: AsyncConnection, tenant: str, actor: str, action: str, changes: Iterable[Change]
 ) -> None:
-    """Keep that `actor` did this to these subjects."""
+    """Record that `actor` made these changes."""
     rows = [change_row(tenant, actor, action, change) for change in changes]
     if rows:
         await connection.execute(insert(audit), rows)

@@ -1,7 +1,8 @@
-"""How statements change the state of deliveries: only as `clarion.rules.delivery_states` allows.
+"""SQL for changes of the state of deliveries, restricted to what `clarion.rules.delivery_states`
+allows.
 
-A statement takes the states that it may find from `found_in`, so that the row's lock decides
-between two writers, and the state that it writes from `move`.
+A statement takes the states that it accepts from `found_in`, so that the row lock decides between
+two writers, and the state that it writes from `move`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from clarion.telemetry.metrics import ILLEGAL_MOVES
 
 
 def move(act: Act, current: State, to: State) -> State:
-    """`to`. Raises `IllegalMove`, and counts it, where the act does not allow it."""
+    """Return `to`. Raises `IllegalMove`, and counts it, if the act does not allow the move."""
     try:
         return delivery_states.move(act, current, to)
     except IllegalMove:
@@ -21,13 +22,13 @@ def move(act: Act, current: State, to: State) -> State:
 
 
 def found_in(act: Act, *only: State) -> str:
-    """For the `WHERE` of a statement that does `act`: the states that it may find, as an SQL list;
-    `only` some of them. Raises `IllegalMove` for one that the act does not start from."""
+    """The states from which `act` starts, or only the given ones, as an SQL list for `WHERE`.
+    Raises `IllegalMove` for a state from which the act does not start."""
     for state in only:
         move(act, state, next(iter(act.targets)))
     return ", ".join(f"'{state.value}'" for state in sorted(only or act.sources))
 
 
 def statement(template: str, **states: str) -> str:
-    """An SQL statement with what `found_in` and `move` say filled in."""
+    """An SQL statement with the results of `found_in` and `move` filled in."""
     return template.format(**states)

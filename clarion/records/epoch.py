@@ -1,8 +1,8 @@
-"""Which history the database holds: versions compare only within one epoch.
+"""The epoch of the database: versions compare only within one epoch.
 
-A database that was restored from a backup repeats versions with other content. Its epoch is one row
-for all tenants, changed by `clarion migrate --restored`, and by a pusher that finds an inbox behind
-what it has passed on; nothing that a client says changes it. A failover that lost nothing keeps it.
+A database that is restored from a backup repeats versions with different content. The epoch is one
+row for all tenants. `clarion migrate --restored` changes it, and so does a pusher that reads an
+inbox older than what it has sent; clients cannot change it. A failover without data loss keeps it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ IS_FROM_DUMP = "SELECT inboxes_oid <> 'inboxes'::regclass::oid::bigint FROM epoc
 
 
 class Epoch(NamedTuple):
-    """The row, and what names the server and tables that it was read from."""
+    """The row, with an identifier of the server and tables that it was read from."""
 
     value: str
     began_at: datetime
@@ -42,7 +42,7 @@ class Epoch(NamedTuple):
 
 
 async def read_epoch(tx: Driver) -> Epoch:
-    """As it is now; a row that was lost, by a restore of other tables only, is made again."""
+    """The present epoch. Creates the row if a restore of the other tables left it out."""
     row = await tx.fetchrow(READ)
     if row is None:
         await begin_epoch(tx)
@@ -52,17 +52,17 @@ async def read_epoch(tx: Driver) -> Epoch:
 
 
 async def begin_epoch(tx: Driver) -> str:
-    """Begin another history, whatever this one was."""
+    """Begin a new epoch unconditionally."""
     return await tx.fetchval(BEGIN)
 
 
 async def end_epoch(tx: Driver, value: str, known: datetime | None = None) -> bool:
-    """Begin another history in place of this one; `False` where others have done so already. It
-    begins later than one `known` from before, so that whoever knows that one takes it for newer,
-    though the clock was set back."""
+    """Replace the epoch `value` by a new one; `False` if another process has replaced it already.
+    The new epoch begins later than `known`, so that whoever knows that time takes it for newer even
+    if the clock was set back."""
     return await tx.fetchval(RENEW, value, known) is not None
 
 
 async def is_from_dump(tx: Driver) -> bool:
-    """Whether the tables were made from a dump after the epoch began."""
+    """Whether the tables were restored from a dump after the epoch began."""
     return bool(await tx.fetchval(IS_FROM_DUMP))

@@ -1,9 +1,9 @@
-"""Heads of inboxes: the version of the newest change, and how many items are unread.
+"""Inbox heads: the version of the newest change and the number of unread items.
 
-Whoever changes items takes their inbox rows first, adds to `version` and adjusts `unread` in the
-same transaction: so versions have no gaps, and counts equal their items. Rows are locked in order
-of (tenant, subscriber), so that no two transactions wait for each other in a circle. Nobody else
-writes `inboxes` (`tests/unit/test_owners.py`).
+Every change of items locks their inbox rows first, adds to `version` and adjusts `unread` in the
+same transaction, so versions have no gaps and counts match the items. Rows are locked in the order
+(tenant, subscriber) to avoid deadlocks. No other module writes `inboxes`
+(`tests/unit/test_owners.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Person = tuple[str, str]
 """(tenant, subscriber)."""
 
 IS_UNREAD = "({n}.read_at IS NULL AND {n}.archived_at IS NULL AND {n}.snoozed_until IS NULL)"
-"""`clarion.rules.inbox.is_unread` in SQL; `{n}` is the name of the row of `notifications`."""
+"""`clarion.rules.inbox.is_unread` in SQL; `{n}` is the alias of `notifications`."""
 
 ADD_ITEMS = """
 INSERT INTO inboxes AS i (tenant, subscriber, version, unread)
@@ -66,37 +66,37 @@ Heads = dict[Person, Head]
 
 
 async def add_items(tx: Driver, added: Mapping[Person, int]) -> Heads:
-    """Take the inboxes, created where there is none, and give each as many versions as it gets new
-    unread items; the heads after that."""
+    """Lock the inboxes (missing ones are created), advance each by its number of new unread items,
+    and return the new heads."""
     tenants, subscribers = _columns(added)
     rows: Any = await tx.fetch(ADD_ITEMS, tenants, subscribers, list(added.values()))
     return _heads(rows)
 
 
 async def create(tx: Driver, people: Collection[Person]) -> None:
-    """Create the inboxes that do not exist yet, empty."""
+    """Create missing inboxes, empty."""
     await tx.execute(CREATE, *_columns(people))
 
 
 async def lock_idle(tx: Driver, people: Collection[Person]) -> Heads:
-    """Lock those of the inboxes that nobody else has locked; the others are left out."""
+    """Lock the inboxes that are not locked by another transaction; the others are left out."""
     rows: Any = await tx.fetch(LOCK_IDLE, *_columns(people))
     return _heads(rows)
 
 
 async def lock(tx: Driver, tenant: str, subscriber: str) -> Head | None:
-    """Lock one inbox, waiting for it; None where there is none."""
+    """Wait for the lock of one inbox; None if it does not exist."""
     row: Any = await tx.fetchrow(LOCK, tenant, subscriber)
     return Head(row[0], row[1]) if row is not None else None
 
 
 async def advance(tx: Driver, tenant: str, subscriber: str, head: Head) -> None:
-    """The head of an inbox that this transaction has locked."""
+    """Write the head of an inbox that this transaction has locked."""
     await tx.execute(ADVANCE, tenant, subscriber, *head)
 
 
 async def advance_many(tx: Driver, heads: Mapping[Person, Head]) -> None:
-    """As `advance`, for many."""
+    """As `advance`, for several inboxes."""
     tenants, subscribers = _columns(heads)
     versions = [head.version for head in heads.values()]
     unread = [head.unread for head in heads.values()]

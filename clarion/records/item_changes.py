@@ -1,14 +1,14 @@
-"""What was done to an item, by whom and when: the list in `notifications.changes`.
+"""The history of an item, stored in `notifications.changes`.
 
     {"at": time, "what": verb, "by": who, "version": after it, "was": before it, "until"?: time}
 
-The first is always kept, for its `was` is the version that the item came with.
+The first entry is always kept: its `was` is the version with which the item arrived.
 """
 
 from __future__ import annotations
 
 MAX_KEPT = 20
-"""Changes of one item; beyond, the oldest but the first are forgotten."""
+"""Entries per item. Beyond this the oldest except the first are dropped."""
 
 APPEND_CHANGE = """
 CASE WHEN jsonb_array_length(n.changes) >= {most} THEN n.changes - 1 ELSE n.changes END

@@ -1,6 +1,6 @@
 """Monthly partitions of the big tables, by UUIDv7 range: this month's and the next two exist.
 
-Retention drops a partition; nothing is ever deleted row by row.
+Retention drops whole partitions and never deletes single rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SELECT quote_ident(owner.rolname) FROM pg_class c JOIN pg_roles owner ON owner.o
 WHERE c.oid = CAST(CAST(:table AS text) AS regclass) AND owner.rolname <> current_user
   AND pg_has_role(owner.oid, 'MEMBER')
 """
-"""Whom we are to act for, so that partitions have the owner of their table."""
+"""The role to assume, so that a partition has the owner of its table."""
 
 
 def month_start(moment: datetime, months_later: int = 0) -> datetime:
@@ -62,13 +62,13 @@ class Partition:
 
     @property
     def name(self) -> str:
-        """Of the table that holds it."""
+        """The name of the partition's table."""
         return f"{self.table}_{self.start:%Y_%m}"
 
     @property
     def statements(self) -> tuple[str, str]:
-        """Made on its own and then attached, which waits for no reader and no writer: to create
-        it in place needs the parent for itself alone, and everybody else waits behind that."""
+        """Create the table and then attach it. `CREATE TABLE ... PARTITION OF` would take an
+        exclusive lock on the parent, behind which all readers and writers wait."""
         lower, upper = lowest_id_at(self.start), lowest_id_at(month_start(self.start, 1))
         return (
             f"CREATE TABLE IF NOT EXISTS {self.name} (LIKE {self.table} INCLUDING DEFAULTS "
@@ -79,18 +79,18 @@ class Partition:
 
 
 def needed_partitions(moment: datetime) -> list[Partition]:
-    """Of the month of `moment` and `MONTHS_AHEAD` more, in order of time."""
+    """The partitions of the month of `moment` and of the next `MONTHS_AHEAD`, by time."""
     months = [month_start(moment, later) for later in range(MONTHS_AHEAD + 1)]
     return [Partition(table.name, month) for month in months for table in PARTITIONED]
 
 
 async def database_time(connection: AsyncConnection) -> datetime:
-    """The clock by which a month begins, for all at once."""
+    """The database's time: it decides for all processes when a month begins."""
     return (await connection.execute(text("SELECT now()"))).scalar_one()
 
 
 async def missing_partitions(connection: AsyncConnection, moment: datetime) -> list[Partition]:
-    """Those of the needed that are not there, or not attached."""
+    """Needed partitions that do not exist or are not attached."""
     tables = [table.name for table in PARTITIONED]
     names = await connection.execute(text(ATTACHED), {"tables": tables})
     attached = set(names.scalars())
@@ -98,7 +98,7 @@ async def missing_partitions(connection: AsyncConnection, moment: datetime) -> l
 
 
 def months_ahead(missing: Iterable[Partition], moment: datetime) -> int:
-    """How many months after that of `moment` may begin, no month between them missing."""
+    """Number of consecutive months after that of `moment` whose partitions exist."""
     gaps = [partition.start for partition in missing if partition.start > month_start(moment)]
     if not gaps:
         return MONTHS_AHEAD
@@ -107,8 +107,8 @@ def months_ahead(missing: Iterable[Partition], moment: datetime) -> int:
 
 
 async def make_partition(connection: AsyncConnection, partition: Partition) -> None:
-    """Create and attach it, as the owner of the table where we may act for that role. Waits for
-    a lock no longer than `LOCK_WAIT`."""
+    """Create and attach the partition, as the owner of the table if we may assume that role. Waits
+    for a lock no longer than `LOCK_WAIT`."""
     await connection.execute(text(LOCK_WAIT))
     await connection.execute(text(ONE_AT_A_TIME))
     if partition.name in set(
@@ -125,8 +125,8 @@ async def make_partition(connection: AsyncConnection, partition: Partition) -> N
 
 
 async def make_partitions(database: Database, moment: datetime | None = None) -> None:
-    """Create what is missing at `moment`, or now by the database's clock, each in a transaction of
-    its own. Raises `StoreUnavailable`."""
+    """Create partitions that are missing at `moment` (default: the database's time), each in its
+    own transaction. Raises `StoreUnavailable`."""
 
     async def find(connection: AsyncConnection) -> list[Partition]:
         return await missing_partitions(connection, moment or await database_time(connection))

@@ -1,7 +1,7 @@
-"""Subscriber tokens that were revoked, as rows: written by the gateway, read by every pusher.
+"""Revoked subscriber tokens: written by the gateway, read by every pusher.
 
-A row is kept until no token that it is about can hold any more; each revocation deletes some of
-those whose time is over, so the table holds what one token's longest life saw.
+A row is kept until every token that it covers has expired. Each revocation deletes some expired
+rows, so the table is bounded by the revocations within the longest lifetime of a token.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from clarion.store.database import Driver
 from clarion.store.tables import revocations
 
 EVERY_TOKEN = ""
-"""In the column `jti`: the row is about all tokens of its subscriber."""
+"""In the column `jti`: the row covers all tokens of its subscriber."""
 TRIMMED_AT_ONCE = 100
 
 CHANGED_AFTER = """
@@ -29,7 +29,7 @@ ORDER BY revoked_at, tenant, subscriber, jti LIMIT $5
 
 
 class RevocationCursor(NamedTuple):
-    """After this row, in the order in which rows changed."""
+    """A position after this row, in the order of changes."""
 
     revoked_at: datetime = datetime.fromtimestamp(0, UTC)
     tenant: str = ""
@@ -43,7 +43,8 @@ class RevocationCursor(NamedTuple):
 
 
 async def revoke(connection: AsyncConnection, revocation: Revocation) -> Revocation:
-    """Store it; returns it as it is now, for none that came before is undone by it."""
+    """Store the revocation, merged with an earlier one of the same tokens, and return the
+    result."""
     columns = revocations.c
     await _trim(connection)
     statement = insert(revocations).values(
@@ -69,7 +70,7 @@ async def revoke(connection: AsyncConnection, revocation: Revocation) -> Revocat
 async def changed_after(
     connection: Driver, place: RevocationCursor, limit: int
 ) -> list[tuple[RevocationCursor, Revocation]]:
-    """Up to `limit` revocations that are still kept, each with its place."""
+    """Up to `limit` revocations in force, each with its position."""
     rows = await connection.fetch(CHANGED_AFTER, *place, limit)
     return [(_cursor(row), _revocation(row)) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The workflow that an event follows. None are stored yet: every event has the default."""
+"""The workflow of an event. None are stored yet: every event has the default workflow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from clarion.rules.workflow import Workflow, default_workflow
 
 
 def resolve(tenant: str, event: Event, *, lane: str) -> Workflow:
-    """The workflow of `tenant` for this event; `lane` is where the event arrived. Reads no table:
-    it is called once per event in the plan transaction."""
+    """The workflow of `tenant` for an event that arrived on `lane`. Called once per event within
+    the plan transaction, so it reads no table."""
     del tenant
     return default_workflow(event, lane)

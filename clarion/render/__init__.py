@@ -1,1 +1,1 @@
-"""Pure text: what a message of a channel says, encoded and escaped for where it goes."""
+"""Pure text: messages of a channel, encoded and escaped for their target."""

@@ -1,4 +1,4 @@
-"""What a delivery says, before it is made into a message of a channel."""
+"""Rendered content of a delivery, independent of the channel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class RenderedContent(Struct, frozen=True):
-    """What a delivery says, rendered: plain text."""
+    """Plain text, before it becomes a message of a channel."""
 
     title: str
     body: str | None = None
@@ -14,6 +14,6 @@ class RenderedContent(Struct, frozen=True):
 
     @property
     def link(self) -> str | None:
-        """`url` where it leads somewhere without a page around it."""
+        """`url` if it works outside a web page, else None."""
         absolute = self.url is not None and self.url.startswith(("https://", "http://", "mailto:"))
         return self.url if absolute else None

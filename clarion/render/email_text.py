@@ -1,4 +1,4 @@
-"""Content to the subject and the two parts of an email."""
+"""Subject, text part and HTML part of an email from `Content`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def subject_of(content: RenderedContent) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` with a space for each run of control characters and line ends, and none around it."""
+    """`text` on one line: runs of control characters and line ends become a space; stripped."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()
 
 
 def text_of(content: RenderedContent) -> str:
-    """The plain part: the body, else the title, and where to go on."""
+    """The plain text part: the body (else the title) and the link."""
     parts = [content.body or content.title]
     if content.link:
         parts.append(content.link)
@@ -40,7 +40,7 @@ def text_of(content: RenderedContent) -> str:
 
 
 def html_of(content: RenderedContent) -> str:
-    """The HTML part; everything that came from outside is escaped."""
+    """The HTML part. All content is escaped."""
     paragraphs = re.split(r"\n{2,}", content.body) if content.body else []
     body = "".join(
         f"<p>{escape(paragraph).replace(chr(10), '<br>')}</p>\n" for paragraph in paragraphs

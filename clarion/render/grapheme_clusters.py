@@ -1,4 +1,5 @@
-"""Cutting text where a reader sees a gap: between grapheme clusters (UAX #29)."""
+"""Truncation of text between grapheme clusters (UAX #29), never within what a reader sees as
+one."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ _CLUSTER = regex.compile(r"\X")
 
 
 def fitting(text: str, limit: int, cost: Callable[[str], int] = len) -> str:
-    """The longest beginning of `text` that costs at most `limit` and ends with a whole cluster;
-    with a whole character where the first cluster alone costs more."""
+    """The longest prefix of `text` that costs at most `limit` and ends with a whole cluster, or
+    with a whole character if the first cluster alone costs more."""
     if cost(text[:limit]) <= limit and len(text) <= limit:
         return text
     return _fitting(_clusters(text), limit, cost) or _fitting(iter(text), limit, cost)

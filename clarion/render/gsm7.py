@@ -1,13 +1,13 @@
-"""How an SMS is encoded, how much of it a text takes, and in how many segments it goes.
+"""Encoding, size and number of segments of an SMS.
 
-GSM-7 (3GPP TS 23.038) where its alphabet holds every character, else UCS-2:
+GSM-7 (3GPP TS 23.038) if its alphabet contains every character, else UCS-2:
 
 | encoding | unit | one segment | each of several |
 |---|---|---|---|
 | GSM-7 | septet; a character of the extension table takes two | 160 | 153 |
 | UCS-2 | UTF-16 code unit; a character past U+FFFF takes two | 70 | 67 |
 
-Two units of one character are never parted.
+The two units of one character are never split over segments.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ UCS2_SEGMENT, UCS2_PART = 70, 67
 
 
 def is_gsm7(text: str) -> bool:
-    """Whether `text` goes without UCS-2."""
+    """Whether every character of `text` is in the GSM-7 alphabet."""
     return GSM7.issuperset(text)
 
 
 def septets(text: str) -> int:
-    """What a GSM-7 text takes."""
+    """The size of a GSM-7 text in septets."""
     return len(text) + sum(text.count(character) for character in EXTENSION)
 
 
 def code_units(text: str) -> int:
-    """What a text takes in UCS-2."""
+    """The size of a text in UTF-16 code units."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 def size(text: str) -> int:
-    """What `text` takes, in the units of its own encoding."""
+    """The size of `text` in units of its own encoding."""
     return septets(text) if is_gsm7(text) else code_units(text)
 
 
 def segments(text: str) -> int:
-    """How many messages a phone network sends for `text`, and is paid for."""
+    """The number of segments that a phone network sends and bills for `text`."""
     if is_gsm7(text):
         return _segments([septets(character) for character in text], GSM7_SEGMENT, GSM7_PART)
     return _segments([code_units(character) for character in text], UCS2_SEGMENT, UCS2_PART)

@@ -1,11 +1,11 @@
-"""An email as octets: headers quoted by us, both parts encoded, 7-bit but for UTF-8 addresses.
+"""Serialises an email: quoted headers, both parts encoded; 7-bit except for UTF-8 addresses.
 
-Text becomes a header in one of two forms. Printable ASCII without `=?` stands as it is, on one
-line; everything else becomes encoded words (RFC 2047) of UTF-8, each of whole characters. Python's
-`EmailPolicy` is not asked: it parses the values of headers, so that an encoded word inside a text
-turned into a line break and another header.
+A header value has one of two forms. Printable ASCII without `=?` is written unchanged on one line;
+all else becomes encoded words (RFC 2047) of UTF-8, each of whole characters. Python's `EmailPolicy`
+is not used: it parses header values, so an encoded word within the text became a line break and
+another header.
 
-Standard library only: the tests run this module on every Python that they find.
+Standard library only: the tests run this module on every installed version of Python.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 MAX_WORD = 75
 """Octets of one encoded word (RFC 2047, section 2)."""
 MAX_LINE = 76
-"""Octets of a line that holds encoded words, or a part of the body."""
+"""Octets of a line with encoded words, or of a line of the body."""
 MAX_PLAIN = 900
-"""Longer text is folded as encoded words: no line of a message has more than 998 octets."""
+"""Longer text is folded as encoded words: a line has at most 998 octets (RFC 5322)."""
 
 ENCODED_WORD = "=?utf-8?{}?{}?="
 _AROUND = len(ENCODED_WORD.format("q", ""))
@@ -39,7 +39,7 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class MailAddress:
-    """`local` as it was written, `domain` in ASCII; `name` is text."""
+    """`local` is unchanged, `domain` is ASCII; `name` is text."""
 
     local: str
     domain: str
@@ -47,18 +47,19 @@ class MailAddress:
 
     @property
     def spec(self) -> str:
-        """For the envelope."""
+        """The address for the SMTP envelope."""
         return f"{self.local}@{self.domain}"
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether only SMTPUTF8 (RFC 6531) can carry it."""
+        """Whether the address requires SMTPUTF8 (RFC 6531)."""
         return not self.local.isascii()
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What a message says. `subject` is one line of text; `key` names its parts."""
+    """The fields of a message. `subject` is one line; the boundary of the parts comes from
+    `key`."""
 
     sender: MailAddress
     recipient: MailAddress
@@ -71,7 +72,8 @@ class Mail:
 
 
 def octets(mail: Mail) -> bytes:
-    """The message. Raises `ValueError` where an address or an id would break out of its header."""
+    """The serialised message. Raises `ValueError` if an address or an id would break out of its
+    header."""
     boundary = f"=_{mail.key}"
     headers = (
         ("From", _mailbox(mail.sender)),
@@ -92,12 +94,12 @@ def octets(mail: Mail) -> bytes:
 
 
 def unstructured(name: str, text: str) -> str:
-    """The value of the header `name`, which is free text; decoding it gives `text` back."""
+    """The value of the free-text header `name`; decoding it returns `text`."""
     return text if _PLAIN.match(text) else _folded(encoded_words(name, text))
 
 
 def encoded_words(name: str, text: str) -> list[str]:
-    """`text` as encoded words, by Q or B, whichever is shorter; the first stands after `name`."""
+    """`text` as encoded words, Q or B, whichever is shorter; the first is on the line of `name`."""
     first = MAX_LINE - len(f"{name}: ")
     quoted = _words("q", first, [_q(character) for character in text])
     pieces = [_utf8(character) for character in text]
@@ -136,7 +138,7 @@ def _folded(words: Sequence[str]) -> str:
 
 
 def _words(encoding: str, first: int, pieces: Sequence[bytes]) -> list[str]:
-    """Words that hold whole `pieces`, which are characters encoded for `encoding`."""
+    """Encoded words of whole `pieces`: characters encoded for `encoding`."""
     words = [b""]
     for piece in pieces:
         room = min(MAX_WORD, first if len(words) == 1 else MAX_WORD) - _AROUND
@@ -195,5 +197,5 @@ def _quoted(line: bytes) -> list[str]:
 
 
 def _utf8(text: str) -> bytes:
-    """Half a surrogate pair, which UTF-8 does not have, becomes `?`."""
+    """UTF-8; a lone surrogate becomes `?`."""
     return text.encode(errors="replace")

@@ -1,4 +1,4 @@
-"""Content to the text of an SMS."""
+"""The text of an SMS from `Content`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from clarion.render.grapheme_clusters import fitting
 from clarion.render.gsm7 import code_units, is_gsm7, septets, size
 
 MAX_SIZE = 1_600
-"""What Twilio takes as one message, in units of its encoding: 11 segments of GSM-7, 25 of UCS-2.
-The limit is named in characters, but text that encodes longer meets it sooner."""
+"""Twilio's limit for one message, in units of its encoding: 11 segments of GSM-7, 25 of UCS-2.
+Twilio documents characters, but counts units."""
 
 CUT, CUT_GSM7 = "…", "..."
-"""`…` is not in GSM-7: one would more than double the segments."""
+"""`…` is not in GSM-7: it would switch the text to UCS-2 and more than double the segments."""
 
 _LINE_END = re.compile(r"\r\n|[\n\v\f\r\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 def sms_text(content: RenderedContent) -> str:
-    """Title, body and link; where it is too long the body is cut, then the title, at a grapheme
-    cluster. A mark says so, in the encoding that the text has without it."""
+    """Title, body and link. If that is too long, the body is truncated, then the title, between
+    grapheme clusters, with an ellipsis that does not change the encoding."""
     link = _clean(content.link) if content.link else ""
     tail = f"\n{link}" if link and size(link) < MAX_SIZE // 2 else ""
     words = _clean(f"{content.title}\n{content.body}" if content.body else content.title)
@@ -35,5 +35,5 @@ def sms_text(content: RenderedContent) -> str:
 
 
 def _clean(text: str) -> str:
-    """Line ends as `\\n`, a tab as a space, and no other control character."""
+    """Normalise line ends to `\\n` and tabs to spaces; remove other control characters."""
     return _CONTROL.sub("", _LINE_END.sub("\n", text).replace("\t", " "))

@@ -1,15 +1,15 @@
-"""Which channels a recipient gets an event on, when, and why: pure, without I/O.
+"""Decides on which channels a recipient gets an event, when, and why.
 
 | reason | decision | when |
 |---|---|---|
-| `requested` | send | the event (or the default) asks for the channel |
-| `scheduled` | hold | `send_at` is in the future; `until` says when |
+| `requested` | send | the event (or the default) requests the channel |
+| `scheduled` | hold | `send_at`, returned as `until`, is in the future |
 | `expired` | skip | `expires_at` has passed, or will have by `send_at` |
 | `no_provider` | skip | no provider is configured for the channel |
 | `no_address` | skip | the directory has no address for the channel |
 | `invalid_address` | skip | the directory has an invalid address for the channel |
 | `cancelled` | skip | the event was cancelled before it was planned |
-| `no_audience` | skip | the event names nobody, or only topics without members |
+| `no_audience` | skip | the event has no recipient, or only topics without members |
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PlannedItem(NamedTuple):
 
 
 class Verdicts(NamedTuple):
-    """A decision per channel, in the order of the channels, and what follows from them."""
+    """A decision per channel, in the order of the channels, with the resulting sends and item."""
 
     decisions: list[Decision]
     sends: list[PlannedSend]
@@ -52,7 +52,8 @@ class Verdicts(NamedTuple):
 def decide(
     workflow: Workflow, addresses: Addresses, *, carried: frozenset[str], now: datetime
 ) -> Verdicts:
-    """What the person with these addresses gets. `carried` are the channels with a provider."""
+    """The decisions for a person with these addresses. `carried` are the channels with a
+    provider."""
     decisions: list[Decision] = []
     sends: list[PlannedSend] = []
     item: PlannedItem | None = None
@@ -75,12 +76,12 @@ def decide(
 
 
 def skip_all(workflow: Workflow, reason: str = "no_audience") -> list[Decision]:
-    """The decisions of an event that goes to nobody."""
+    """The decisions for an event without recipients."""
     return [Decision(channel, "skip", reason) for channel in workflow.channels]
 
 
 def _held_until(workflow: Workflow, channel: str, now: datetime) -> datetime | None:
-    """Until when `channel` waits; None if it does not. Today it is the same for all channels."""
+    """The time until which `channel` is held, or None. Today it is the same for all channels."""
     del channel
     return workflow.send_at if workflow.send_at and workflow.send_at > now else None
 

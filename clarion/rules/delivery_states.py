@@ -1,11 +1,11 @@
-"""The life of a delivery as one table: every move that is legal, and no other.
+"""The state machine of a delivery: all legal moves.
 
     scheduled -> queued -> sending -> sent -> delivered
 
 `failed` (never), `dead` (attempts used up), `bounced`, `skipped`, `cancelled` and `expired` end it;
-of these `failed`, `dead`, `bounced` and `expired` can be driven again.
+of these `failed`, `dead`, `bounced` and `expired` can be redriven.
 
-Whoever changes `deliveries.state` does one of `ACTS`, through `clarion.records.deliveries`.
+Every change of `deliveries.state` is one of `ACTS`, made through `clarion.records.deliveries`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from clarion.errors import ClarionError
 
 
 class State(StrEnum):
-    """As stored, as spoken in the API and as counted."""
+    """The state of a delivery in the database, the API and the metrics."""
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """From any of `sources` to any of `targets`."""
+    """A move from any of `sources` to any of `targets`."""
 
     sources: frozenset[State]
     targets: frozenset[State]
@@ -46,13 +46,13 @@ def _act(*sources: State, to: tuple[State, ...]) -> Act:
 
 
 BEGIN = frozenset({State.SCHEDULED, State.QUEUED})
-"""What planning writes."""
+"""Initial states, written by planning."""
 
 DISPATCH = _act(State.SCHEDULED, State.QUEUED, State.SENDING, to=(State.QUEUED,))
-"""What is due is published (again): what waited, what was lost, whose sender died."""
+"""Due deliveries are published: scheduled ones, lost jobs, and those whose sender died."""
 EXPIRE = _act(State.SCHEDULED, State.QUEUED, State.SENDING, to=(State.EXPIRED,))
 CLAIM = _act(State.QUEUED, State.SENDING, to=(State.SENDING,))
-"""A sender takes it for a lease; from another only once that one's lease is over."""
+"""A sender leases it; from another sender only after that lease has expired."""
 SETTLE = _act(
     State.SENDING,
     to=(
@@ -64,16 +64,16 @@ SETTLE = _act(
         State.CANCELLED,
     ),
 )
-"""By its sender, after an attempt, or untried where no provider may be asked."""
+"""By its sender: after an attempt, or postponed if no provider may be called."""
 CANCEL = _act(State.SCHEDULED, State.QUEUED, to=(State.CANCELLED,))
-"""By a caller. One that is being sent is made to expire, with this as its reason: `SETTLE` or
-`ABANDON` ends it where it was not taken."""
+"""By a caller. A delivery that is being sent is marked with the reason and made to expire; `SETTLE`
+or `ABANDON` then ends it unless a provider took it."""
 ABANDON = _act(State.SENDING, to=(State.CANCELLED,))
-"""Its sender died, and it was cancelled meanwhile."""
+"""Its sender died after it was cancelled."""
 REDRIVE = _act(State.FAILED, State.DEAD, State.BOUNCED, State.EXPIRED, to=(State.SCHEDULED,))
 """By an admin."""
 SKIP = _act(State.SCHEDULED, State.QUEUED, State.SENDING, to=(State.SKIPPED,))
-"""It is no longer to be sent: found when it is claimed, before every attempt."""
+"""A recheck before an attempt decided not to send it."""
 ARRIVE = _act(State.SENT, to=(State.DELIVERED,))
 BOUNCE = _act(State.SENT, State.DELIVERED, to=(State.BOUNCED,))
 
@@ -86,7 +86,7 @@ MOVES: Mapping[State, frozenset[State]] = {
 
 
 class IllegalMove(ClarionError):
-    """A move that the act does not hold: a defect of ours."""
+    """A move that the act does not allow: a bug in Clarion."""
 
     def __init__(self, current: State, to: State) -> None:
         super().__init__(current, to)
@@ -98,7 +98,7 @@ class IllegalMove(ClarionError):
 
 
 def move(act: Act, current: State, to: State) -> State:
-    """`to`. Raises `IllegalMove` where the act does not allow it."""
+    """Return `to`. Raises `IllegalMove` if the act does not allow the move."""
     if current not in act.sources or to not in act.targets:
         raise IllegalMove(current, to)
     return to

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class UnreadFacts(Protocol):
-    """The fields of an item, or of its state, that decide."""
+    """The fields of an item or its state that `is_unread` reads."""
 
     @property
     def read_at(self) -> object: ...
@@ -19,6 +19,5 @@ class UnreadFacts(Protocol):
 
 
 def is_unread(item: UnreadFacts) -> bool:
-    """Whether the item counts in the badge; `clarion.records.inboxes.IS_UNREAD` is the same in
-    SQL."""
+    """Whether the item counts as unread; `clarion.records.inboxes.IS_UNREAD` is the same in SQL."""
     return item.read_at is None and item.archived_at is None and item.snoozed_until is None

@@ -1,4 +1,4 @@
-"""What can come of one attempt, a closed set; and the one place that says what follows from it."""
+"""The closed set of outcomes of an attempt, and the state that follows from each."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from clarion.rules.retry import delay_s
 
 
 class Health(StrEnum):
-    """What an outcome says of its provider; the circuit breaker follows this alone."""
+    """The health of the provider according to an outcome: the only input of the circuit breaker."""
 
     WORKS = "works"
-    """It answered, though perhaps not what one hopes for."""
+    """The provider answered, with success or a refusal."""
     FAILING = "failing"
-    """No connection, no greeting, no login, `421`, no answer in time: nobody's would go."""
+    """No connection, greeting or login, `421`, or a timeout: every delivery would fail."""
     NO_SIGNAL = "no_signal"
-    """The fault was ours, and the provider had no part in it."""
+    """A fault of ours, independent of the provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider took charge. `capture` is what a capture box keeps instead of sending."""
+    """The provider accepted the delivery. `capture` is what the capture provider stores."""
 
     provider_id: str | None = None
     code: str | None = None
@@ -35,7 +35,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Not now. `after_s` is what the provider asked for."""
+    """A transient failure. `after_s` is the wait that the provider requested."""
 
     reason: str
     after_s: float | None = None
@@ -46,8 +46,8 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Never: the provider or the address says so. `elsewhere` where it is about this provider or
-    our account there: another may still take it."""
+    """A permanent failure. `elsewhere` if it concerns this provider or our account there, so that
+    another provider may accept the delivery."""
 
     reason: str
     code: str | None = None
@@ -58,7 +58,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The request had gone out and no answer came: tried again with the same key."""
+    """The request was sent and no answer arrived; retried with the same idempotency key."""
 
     reason: str
     detail: str | None = None
@@ -80,12 +80,12 @@ NEVER_RECEIVED = frozenset(
         "login_not_offered",
     }
 )
-"""Reasons of a `Retry` that the provider gave, or would have, before it heard of the delivery."""
+"""Reasons of a `Retry` that occurred before the provider received the delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The state that follows, why, and when dispatch looks at the delivery next."""
+    """The next state, its reason, and when the delivery is due again."""
 
     state: State
     reason: str | None
@@ -101,7 +101,7 @@ def settle(
     now: datetime,
     random: Callable[[], float],
 ) -> Settlement:
-    """What becomes of a delivery after the round `attempt_round` (from 1)."""
+    """The settlement of a delivery after round `attempt_round` (from 1)."""
     match outcome:
         case Sent():
             return Settlement(State.SENT, None, None)
@@ -124,9 +124,8 @@ def settle(
 def unknown_provider_after(
     last_unknown_provider: str | None, provider: str, outcome: Outcome
 ) -> str | None:
-    """The provider that may have the delivery, once `provider` said `outcome`;
-    `last_unknown_provider` is the one before. A failure to reach it says nothing about what it took
-    earlier."""
+    """The provider that may have accepted the delivery, after `outcome` of `provider`;
+    `last_unknown_provider` is the earlier one. A failure to reach it does not clear it."""
     if isinstance(outcome, Unknown):
         return provider
     never_received = isinstance(outcome, Retry) and outcome.reason in NEVER_RECEIVED
@@ -134,13 +133,13 @@ def unknown_provider_after(
 
 
 def tries_next_provider(outcome: Outcome) -> bool:
-    """Whether the next provider is asked in the same round."""
+    """Whether the next provider is tried in the same round."""
     return isinstance(outcome, Retry) or (isinstance(outcome, Failed) and outcome.elsewhere)
 
 
 def conclude(outcomes: Sequence[Outcome], *, tried_all: bool) -> Outcome:
-    """What a round comes to, for `settle`: the last outcome; but what this provider never takes
-    fails only where every provider was asked and none said "not now"."""
+    """The outcome of a round, for `settle`: the last outcome. A permanent failure that concerns the
+    provider counts only if every provider was tried and none failed transiently."""
     last = outcomes[-1]
     if not (isinstance(last, Failed) and last.elsewhere):
         return last
@@ -151,10 +150,10 @@ def conclude(outcomes: Sequence[Outcome], *, tried_all: bool) -> Outcome:
 
 
 def health_of(outcome: Outcome) -> Health:
-    """What the provider's breaker is told."""
+    """The health to report to the circuit breaker."""
     return Health.WORKS if isinstance(outcome, Sent) else outcome.health
 
 
 def name_of(outcome: Outcome) -> str:
-    """As stored in `attempts.outcome`."""
+    """The name stored in `attempts.outcome`."""
     return type(outcome).__name__.lower()

@@ -1,4 +1,4 @@
-"""Addresses of recipients: which channels need one, and what providers accept."""
+"""Validation and normalisation of recipients' addresses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import phonenumbers
 from clarion.contracts.addresses import email_fault
 
 Addresses = Mapping[str, str | None]
-"""The addresses of one person by channel, as they were written."""
+"""The addresses of one person by channel, not normalised."""
 
 NO_ADDRESSES: Addresses = {}
 
@@ -24,7 +24,7 @@ def email_address(text: str) -> str | None:
 
 @lru_cache(maxsize=10_000)
 def phone_number(text: str) -> str | None:
-    """`text` in E.164; None if it is no possible number or lacks its country code."""
+    """`text` in E.164; None if the number is impossible or has no country code."""
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:
@@ -38,7 +38,7 @@ PARSERS: Mapping[str, Callable[[str], str | None]] = {
     "email": email_address,
     "sms": phone_number,
 }
-"""For each channel that needs an address, how it is checked and normalised."""
+"""Per channel that needs an address: validation and normalisation."""
 
 
 def needs_address(channels: Iterable[str]) -> bool:
@@ -47,7 +47,7 @@ def needs_address(channels: Iterable[str]) -> bool:
 
 
 def address_on(channel: str, addresses: Addresses) -> tuple[str | None, str | None]:
-    """(address, None), or (None, the reason why `channel` has none that can be used)."""
+    """(address, None), or (None, the reason why `channel` has no usable address)."""
     written = addresses.get(channel)
     if not written:
         return None, "no_address"

@@ -1,4 +1,4 @@
-"""When a delivery is tried again: steps per channel, jitter, and what the provider asks for.
+"""The back-off between rounds of a delivery: steps per channel, jitter, `Retry-After`.
 
 | channel | retries after |
 |---|---|
@@ -24,16 +24,16 @@ DEFAULT_STEPS_S = STEPS_S["sms"]
 
 
 def max_rounds(channel: str) -> int:
-    """How many rounds a delivery gets at most; each asks providers until one answers."""
+    """The maximum number of rounds; each tries providers until one answers."""
     return len(STEPS_S.get(channel, DEFAULT_STEPS_S)) + 1
 
 
 def delay_s(
     channel: str, attempt_round: int, *, after_s: float | None, random: Callable[[], float]
 ) -> float | None:
-    """Seconds until the round after number `attempt_round` (from 1); None where they are used up.
+    """Seconds between round `attempt_round` (from 1) and the next; None after the last round.
 
-    `random` gives numbers from 0 to 1.
+    `random` returns numbers from 0 to 1.
     """
     steps = STEPS_S.get(channel, DEFAULT_STEPS_S)
     if attempt_round > len(steps):

@@ -1,4 +1,4 @@
-"""What an event makes Clarion send: the model that decisions read."""
+"""The workflow of an event: the input of decisions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Workflow:
 
 
 def default_workflow(event: Event, lane: str) -> Workflow:
-    """The workflow of an event type that has none: the event's content, or just its type."""
+    """The workflow of an event type without one: the event's content, else its type as the
+    title."""
     content = event.content
     return Workflow(
         title=content.title if content else event.type,

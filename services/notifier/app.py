@@ -1,4 +1,4 @@
-"""The composition root of the notifier: its loops, and what operators ask of it."""
+"""The composition root of the notifier: its loops and its health checks."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ log = structlog.get_logger("clarion.notifier")
 
 
 OWN_USER_MAPPED = (
-    "CLARION_AMQP_TENANTS maps a user of Clarion's own services to a tenant: who publishes by that"
-    " user may speak for every tenant. Give other programs users of their own."
+    "CLARION_AMQP_TENANTS maps a user of Clarion's own services to a tenant: any program with that"
+    " user can publish for every tenant. Give other programs separate users."
 )
 
 
 class StoppableLoop(Protocol):
-    """A loop that ends by itself, in order, once it was asked to stop."""
+    """A loop that shuts down gracefully after `stop`."""
 
     async def run(self) -> None: ...
 
@@ -56,7 +56,7 @@ class StoppableLoop(Protocol):
 
 
 class Notifier:
-    """All loops of one process. Raises `ConfigurationError` for a provider URL that is wrong."""
+    """All loops of one process. Raises `ConfigurationError` for an invalid provider URL."""
 
     def __init__(self, settings: NotifierSettings, *, bus: Bus, database: Database) -> None:
         self._settings = settings
@@ -79,7 +79,7 @@ class Notifier:
         self._housekeeper = Housekeeper(database, captures_kept=settings.captures_kept)
 
     async def start(self) -> None:
-        """Subscribe and begin to work."""
+        """Subscribe and start all loops."""
         if both := sorted(self._own_users & self._settings.amqp_tenants.keys()):
             log.warning("amqp_tenant_has_own_user", users=both, detail=OWN_USER_MAPPED)
         self._planning = self._plan_workers()
@@ -101,8 +101,8 @@ class Notifier:
             self._tasks.start(name, worker.run)
 
     async def stop(self, timeout_s: float) -> None:
-        """Take no more, finish what is in hand, close the providers; within `timeout_s`. Attempts
-        that take longer are cut while there is time to record them."""
+        """Shut down within `timeout_s`: stop consuming, finish work in progress, close the
+        providers. Slow attempts are cancelled early enough to record them."""
         for worker in self._workers:
             await worker.stop()
         await self._housekeeper.stop()
@@ -117,14 +117,14 @@ class Notifier:
                 await slot.provider.close()
 
     async def check_broker(self) -> str | None:
-        """None where messages come and go."""
+        """None if messages can be consumed and published."""
         status = self._bus.status()
         if status.can_publish and status.can_consume:
             return None
         return status.detail or "The broker cannot be reached."
 
     async def check_database(self) -> str | None:
-        """None where the database answers."""
+        """None if the database answers."""
         try:
             await self._database.ping()
         except StoreUnavailable as error:
@@ -132,7 +132,7 @@ class Notifier:
         return None
 
     async def check_partitions(self) -> str | None:
-        """None where the next month may begin."""
+        """None if the partitions of this month and the next exist."""
         if self._housekeeper.is_month_missing:
             return "A partition of this month is missing. Run: clarion migrate --partitions"
         if self._housekeeper.months_ahead == 0:
@@ -140,7 +140,7 @@ class Notifier:
         return None
 
     async def check_loops(self) -> str | None:
-        """None where every loop runs, and none is held by what it cannot write."""
+        """None if every loop runs and none waits for the database or the broker."""
         faults = [
             f"{name}: {state}" for name, state in self._tasks.status().items() if state != "running"
         ]

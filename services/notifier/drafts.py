@@ -1,4 +1,4 @@
-"""What plan works on between reading an event and writing its rows."""
+"""The data of a plan between an event and its rows."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ encode = msgspec.json.Encoder().encode
 
 
 def data_of(event: Event) -> msgspec.Raw:
-    """The data as it travels on and is stored: as it was written, on one line."""
+    """The event's data as published and stored: unchanged but for white space."""
     return NULL if event.data is msgspec.UNSET else msgspec.Raw(compact(event.data))
 
 
 class Stored(NamedTuple):
-    """An event as it is stored: `body`, or where JSONB would write its numbers anew, `document`."""
+    """A stored event: `body`, or `document` if JSONB would change the notation of its numbers."""
 
     body: str
     document: str | None
 
 
 def stored(event: Event, data: msgspec.Raw) -> Stored:
-    """`data` is that of the event, compact."""
+    """The stored form of an event with this compact `data`."""
     described = () if isinstance(event.to, str) else _attributes(event)
     if jsonb_rewrites(data) or any(map(jsonb_rewrites, described)):
         return Stored("{}", compact(encode(event)).decode())
@@ -57,14 +57,14 @@ def _attributes(event: Event) -> Iterator[bytes]:
 def new_uuid() -> UUID:
     """A UUIDv7; those of one process grow as its clock does.
 
-    The driver's own class: it is made and written three times faster than the library's.
+    The driver's UUID class is three times faster to create and write than the library's.
     """
     return DriverUUID(next_id())
 
 
 @dataclass(slots=True, eq=False)
 class EventDraft:
-    """An event whose key is ours. `uid` is `events.id`; `data` is encoded JSON."""
+    """An event whose idempotency key we claimed. `uid` is `events.id`; `data` is encoded JSON."""
 
     uid: UUID
     entry: Entry
@@ -72,10 +72,10 @@ class EventDraft:
     data: msgspec.Raw
     trace_id: str
     cancelled: bool = False
-    """Before it could be planned: nobody is told."""
+    """Cancelled before it was planned: no recipient gets it."""
     unreached: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     first_slice: str | None = None
-    """The topic from which slices go on, where the audience is too large for one transaction."""
+    """The topic of the first slice if the audience is too large for one transaction."""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,7 +90,7 @@ class DeliveryDraft:
 
 @dataclass(slots=True, eq=False)
 class Draft:
-    """One event for one subscriber. `version` and `unread` are known once the inbox is taken."""
+    """One event for one subscriber. `version` and `unread` are set after the inbox is locked."""
 
     id: UUID
     event: EventDraft
@@ -103,12 +103,12 @@ class Draft:
 
     @property
     def enters_inbox(self) -> bool:
-        """Whether it takes a version now."""
+        """Whether it enters the inbox now and so takes a version."""
         return self.item is not None and self.item.until is None
 
     @property
     def feed(self) -> str:
-        """The feed that it belongs to."""
+        """The feed of the subscriber."""
         return feed_key(self.event.entry.tenant, self.subscriber)
 
 
@@ -120,13 +120,13 @@ def draft_for(
     carried: frozenset[str],
     now: datetime,
 ) -> Draft:
-    """What `subscriber` gets of `event`, decided."""
+    """Decide what `subscriber` gets of `event`."""
     verdicts = decide(event.workflow, addresses, carried=carried, now=now)
     return drafted(event, subscriber, verdicts)
 
 
 def drafted(event: EventDraft, subscriber: str, verdicts: Verdicts) -> Draft:
-    """The draft of these verdicts."""
+    """The draft with these verdicts."""
     return Draft(
         new_uuid(),
         event,

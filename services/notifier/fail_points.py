@@ -1,7 +1,7 @@
-"""Places where a test may end the process, to prove that nothing depends on surviving them.
+"""Fail points: places where tests kill the process, to prove crash safety.
 
-Nothing is armed unless a test or the setting `CLARION_FAIL_POINT` does it; then `reach` is one look
-into an empty dictionary.
+A fail point is armed by a test or by the setting `CLARION_FAIL_POINT`. Otherwise `reach` costs one
+lookup in an empty dictionary.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ POINTS = (
     "send.after_ack",
     "parked.after_commit",
 )
-"""In the order in which an event and its delivery reach them. `plan.after_commit` and
+"""In the order in which an event and its deliveries reach them. `plan.after_commit` and
 `slice.after_commit` are before the publish, `publish.before_jobs` and `publish.before_slices`
 within it, `plan.after_publish` and `send.after_commit` before the acknowledgement. Around
 `send.before_next` and `send.after_next` a refusal is recorded and the next provider asked.
-`release` is the dispatch of what was held back from an inbox."""
+`release` is the dispatch of scheduled notifications."""
 
 _WRITTEN = re.compile(r"([a-z_.]+):kill(?::([1-9][0-9]{0,5}))?")
 
 
 @dataclass(slots=True)
 class Armed:
-    """What happens the `nth` time a point is reached."""
+    """An action for the `nth` time that a point is reached."""
 
     act: Callable[[], None]
     nth: int = 1
@@ -56,7 +56,7 @@ _armed: dict[str, Armed] = {}
 
 
 def reach(point: str) -> None:
-    """Do what is armed here; nothing where nothing is."""
+    """Run the action that is armed at this point, if any."""
     armed = _armed.get(point)
     if armed is None:
         return
@@ -67,26 +67,26 @@ def reach(point: str) -> None:
 
 
 def arm(point: str, act: Callable[[], None], *, nth: int = 1) -> None:
-    """Call `act` once, the `nth` time `point` is reached."""
+    """Call `act` once, the `nth` time that `point` is reached."""
     if point not in POINTS:
         raise ValueError(f"{point} is not a fail point; they are {', '.join(POINTS)}")
     _armed[point] = Armed(act, nth)
 
 
 def disarm() -> None:
-    """Take back all that is armed."""
+    """Disarm all points."""
     _armed.clear()
 
 
 def arm_as_written(text: str) -> None:
-    """Arm `point:kill` or `point:kill:N` as the setting has it; nothing for an empty text."""
+    """Arm `point:kill` or `point:kill:N`, the format of the setting; nothing for an empty text."""
     if text:
         point, nth = read(text)
         arm(point, kill, nth=nth)
 
 
 def read(text: str) -> tuple[str, int]:
-    """(point, N) of `point:kill[:N]`. Raises `ValueError` with a sentence."""
+    """(point, N) of `point:kill[:N]`. Raises `ValueError` with a remedy."""
     match = _WRITTEN.fullmatch(text)
     if match is None or match[1] not in POINTS:
         raise ValueError(f"write point:kill or point:kill:N with one of {', '.join(POINTS)}")

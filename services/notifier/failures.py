@@ -1,7 +1,7 @@
-"""What a failed transaction means: try again, or the batch holds something poisonous.
+"""Classifies failed transactions: transient conditions to retry, or poison messages.
 
-"Try again" without a bound is only for conditions of the environment, which end by themselves. Work
-that was cancelled by a limit of its own, while the database answers, is counted: see `TookTooLong`.
+Only conditions of the environment, which end by themselves, are retried without bound. Work that
+exceeds a limit while the database answers is counted: see `TookTooLong`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ TRANSIENT_ERRORS = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
 )
-"""The database's condition, a lost race (deadlock, serialization) or a schema that is not ours:
-nothing an event can be blamed for."""
+"""Conditions of the database, lost races (deadlock, serialization) or a foreign schema: no fault of
+an event."""
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same work may go through later, unchanged."""
+    """Whether the same work may succeed later, unchanged."""
     if isinstance(error, DBAPIError):
         cause = error.orig.__cause__ if error.orig is not None else None
         return error.connection_invalidated or (
@@ -55,24 +55,24 @@ LIMITS = frozenset(
         "53400",  # temp_file_limit
     }
 )
-"""SQLSTATEs of work that used up what one transaction may have."""
+"""SQLSTATEs of work that exceeded a limit of its transaction."""
 
 CAN_PLAN = """
 LOCK TABLE event_keys, events, notifications, deliveries, inboxes, slices IN ROW EXCLUSIVE MODE
 """
-"""What every plan does to these tables: it waits where a lock on a whole table holds all plans."""
+"""The table locks of every plan: waits if a lock on a whole table blocks all plans."""
 
 CAN_RECORD = "LOCK TABLE deliveries, attempts, captures IN ROW EXCLUSIVE MODE"
-"""The same of recording attempts."""
+"""The table locks of recording attempts."""
 
 
 class TookTooLong(Exception):
-    """This work was cancelled by a limit of its own while the database answered: the work may be at
-    fault, not the environment."""
+    """The work exceeded a limit while the database answered: the work may be at fault, not the
+    environment."""
 
 
 def root_of(error: BaseException) -> BaseException:
-    """What the driver raised, within what it was wrapped in."""
+    """The exception of the driver within its wrappers."""
     while True:
         if isinstance(error, asyncpg.PostgresError):
             return error
@@ -83,8 +83,8 @@ def root_of(error: BaseException) -> BaseException:
 
 
 def exceeds_limit(error: BaseException) -> bool:
-    """Whether a limit on time, locks or memory ended the work: PostgreSQL's, or our own
-    `command_timeout` (also that of a connection which could not be opened)."""
+    """Whether a limit on time, locks or memory ended the work: one of PostgreSQL's, or our
+    `command_timeout` (which also applies to opening a connection)."""
     root = root_of(error)
     if isinstance(root, asyncpg.PostgresError):
         return root.sqlstate in LIMITS
@@ -92,12 +92,12 @@ def exceeds_limit(error: BaseException) -> bool:
 
 
 async def can_plan(database: Database) -> bool:
-    """Whether the database answers now, and lets others write what a plan writes."""
+    """Whether the database answers and other transactions can write the tables of a plan."""
     return await _can_write(database, CAN_PLAN)
 
 
 async def can_record(database: Database) -> bool:
-    """Whether the database answers now, and lets others record attempts."""
+    """Whether the database answers and other transactions can record attempts."""
     return await _can_write(database, CAN_RECORD)
 
 
@@ -116,12 +116,12 @@ async def _can_write(database: Database, lock: str) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why an event or a slice whose planning ended with this error is dead-lettered, in a word."""
+    """The reason code for dead-lettering an event or a slice after this error."""
     return TOOK_TOO_LONG if isinstance(error, TookTooLong) else PLANNING_FAILED
 
 
 def detail_of(error: BaseException, what: str) -> str:
-    """The same as a sentence with its remedy."""
+    """The reason as a sentence with a remedy."""
     if isinstance(error, TookTooLong):
         return (
             f"{what} took too long, again and again, while the database answered: {error}. "

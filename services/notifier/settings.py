@@ -18,13 +18,13 @@ DEFAULT_AMQP_SOURCE = "amqp"
 EVERY_USER = "*"
 
 PROVIDER_CHANNELS = ("email", "sms")
-"""Channels whose providers are set, each by the field of its name."""
+"""Channels with providers, each configured by the field of the same name."""
 
 AmqpTenants = dict[str, tuple[str, str]]
 
 
 class NotifierSettings(SharedSettings):
-    """What the notifier reads beside the shared settings."""
+    """Settings of the notifier besides the shared ones."""
 
     port: int = Field(default=8002, ge=0, le=65535)
     email: Annotated[list[str], NoDecode] = Field(default=["capture://"], repr=False)
@@ -41,7 +41,7 @@ class NotifierSettings(SharedSettings):
     """AMQP user -> (tenant, source); `*` for any other user."""
     captures_kept: int = Field(default=1_000, ge=1, le=1_000_000)
     clock_jump_s: float = Field(default=0.0, ge=-1e9, le=1e9)
-    """For tests only: by how much SIGUSR1 makes the clock of this process wrong."""
+    """For tests only: the offset that SIGUSR1 adds to the clock of this process."""
     fail_point: str = ""
     """For tests only: where the process kills itself; see `fail_points`."""
 
@@ -52,7 +52,7 @@ class NotifierSettings(SharedSettings):
 
     @property
     def stop_timeout_s(self) -> float:
-        """At least as long as one attempt: one that is cut may be sent twice."""
+        """At least as long as one attempt: a cancelled attempt may lead to a duplicate."""
         return stop_time_s(self.shutdown_timeout_s, self.send_timeout_s)
 
     @field_validator(*PROVIDER_CHANNELS, mode="before")
@@ -82,10 +82,10 @@ class NotifierSettings(SharedSettings):
         return dict(_amqp_tenant(part) for part in value.split(",") if part.strip())
 
     def amqp_identity(self, user: str | None) -> tuple[str, str] | None:
-        """(tenant, source) of what this AMQP user publishes; `None` where it may not publish.
+        """(tenant, source) for which this AMQP user publishes; `None` if it may not publish.
 
-        Where nothing is mapped, everybody publishes for the tenant `default`. Else who does not
-        say who they are may publish for nobody: `*` is any other user, not the lack of one.
+        Without a mapping every user publishes for the tenant `default`. With one, a message
+        without `user_id` is refused: `*` matches any other user, not a missing one.
         """
         if not self.amqp_tenants:
             return DEFAULT_TENANT, user or DEFAULT_AMQP_SOURCE

@@ -1,22 +1,22 @@
-"""How long one attempt may take, and what follows from that for leases and for a stop."""
+"""Time limits of attempts, leases and the shutdown."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 GRACE_S = 5.0
-"""Past its time limit a provider is cut off, and what came of the attempt is not known."""
+"""Beyond its time limit plus this, a call is cancelled and its outcome is `Unknown`."""
 
 RECORD_S = 5.0
-"""Of the time that a stop may take, what is kept for recording attempts that have to be cut."""
+"""The part of the shutdown time reserved for recording cancelled attempts."""
 
 
 def lease_time(timeout_s: float) -> timedelta:
-    """How long one call may keep a delivery: twice its time limit with its grace, so that a lease
-    that has run out means a sender that died."""
+    """The duration of a lease: twice the time limit of a call with its grace, so that an expired
+    lease means a dead sender."""
     return timedelta(seconds=2 * (timeout_s + GRACE_S))
 
 
 def stop_time_s(shutdown_timeout_s: float, timeout_s: float) -> float:
-    """How long a stop may take: at least as long as one call, and recording it."""
+    """The longest shutdown: at least one call and its recording."""
     return max(shutdown_timeout_s, timeout_s + GRACE_S + RECORD_S)

@@ -1,1 +1,1 @@
-"""Sending what is due: lease, check again, ask providers, record the attempt."""
+"""Sending due deliveries: lease, recheck, call providers, record the attempts."""

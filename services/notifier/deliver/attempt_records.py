@@ -1,4 +1,4 @@
-"""Recording attempts, each with the state that follows from it, in one transaction."""
+"""Recording attempts, each with the resulting state, in one transaction."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ RETURNING state
     ours=found_in(SETTLE),
     expired=move(SETTLE, State.SENDING, State.EXPIRED),
 )
-"""By `expires_at` as it is now: it may have come nearer meanwhile."""
+"""Uses the present `expires_at`: a cancellation may have moved it."""
 
 RENEW = statement(
     """
@@ -69,7 +69,7 @@ RETURNING d.id, d.channel, d.recipient, d.leased_until, {fact_columns}
 )
 
 NOT_TAKEN = frozenset({State.SCHEDULED, State.DEAD})
-"""What an attempt comes to that settled nothing."""
+"""The states after an attempt in which no provider accepted or refused the delivery."""
 
 COUNT = """
 UPDATE deliveries SET attempt_count = attempt_count + 1, asked = coalesce($2, asked) WHERE id = $1
@@ -79,15 +79,15 @@ RECORDED = """
 SELECT d.state, CASE WHEN d.rounds = $2 THEN d.leased_until END AS leased_until
 FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE a.id = $1
 """
-"""Whether an earlier call committed this attempt and only its answer was lost; `rounds` grows with
-every claim, so it tells whether the delivery is still ours."""
+"""Finds an attempt that an earlier call committed although its answer was lost. `rounds` grows with
+every claim, so it shows whether the lease is still ours."""
 
 
 class RoundOver(Enum):
-    """Why no other provider is asked."""
+    """Why no other provider is tried in this round."""
 
-    LOST = "another has it, or its time is over: the attempt is still to be kept"
-    ENDED = "the attempt is kept, and nothing is left to do"
+    LOST = "the lease was lost or the delivery expired: the attempt has yet to be recorded"
+    ENDED = "the attempt is recorded and the delivery has ended"
 
 
 async def record_end(
@@ -97,12 +97,12 @@ async def record_end(
     settlement: Settlement,
     wait: timedelta | None,
 ) -> State | None:
-    """Keep the attempt, what was captured, and the state that follows, which is returned; `wait`
-    is until the next round, where there is one.
+    """Record the attempt, its capture and the resulting state; returns that state. `wait` is the
+    time until the next round, if any.
 
-    A delivery that was cancelled meanwhile is not tried again: where the attempt settled nothing,
-    it ends cancelled. None where the lease had been lost: then the state is another's. Safe to
-    repeat.
+    A delivery that was cancelled in the meantime is not retried: unless a provider accepted or
+    refused it, it ends cancelled. Returns None if the lease was lost, and then leaves the state to
+    the new holder. Idempotent.
     """
     async with database.driver() as tx:
         if settlement.state in NOT_TAKEN and await is_cancelled(tx, lease.delivery.id, lease.until):
@@ -148,11 +148,11 @@ async def record_end(
 async def record_and_renew(
     database: Database, lease: Lease, attempt: ProviderAttempt, lease_time: timedelta
 ) -> Lease | RoundOver:
-    """Keep the attempt and the delivery, for another `lease_time`: the next provider is asked, with
-    the address that the directory has now. Safe to repeat.
+    """Record the attempt and renew the lease by `lease_time`, for the next provider, with the
+    present address from the directory. Idempotent.
 
-    Where the lease had been lost or the delivery has expired meanwhile nothing is kept and `LOST`
-    returned; where it is not to be sent any more, that is recorded and `ENDED` returned.
+    If the lease was lost or the delivery has expired, records nothing and returns `LOST`; if the
+    delivery is no longer to be sent, records that and returns `ENDED`.
     """
     begun = time.monotonic()
     last_unknown_provider = unknown_provider_after(

@@ -18,7 +18,7 @@ INSERT INTO attempts (id, tenant, delivery, n, provider, started_at, duration_ms
 SELECT $1, $2, $3, coalesce(max(n), 0) + 1, $4, now() - $5::interval, $6, $7, $8, $9, $10
 FROM attempts WHERE delivery = $3
 """
-"""Numbered over the delivery's whole life; whoever records holds its row."""
+"""Numbered over the lifetime of the delivery; the caller holds the row lock."""
 
 CAPTURE = """
 INSERT INTO captures (id, tenant, delivery, channel, recipient, message)
@@ -29,19 +29,19 @@ ON CONFLICT (delivery) DO NOTHING
 
 @dataclass(frozen=True, slots=True)
 class ProviderAttempt:
-    """One try at one provider. `id` is made once, so that it is kept once, however often it is
-    recorded: the answer to a COMMIT may be lost."""
+    """One call of one provider. `id` is created once, so that recording is idempotent: the answer
+    to a COMMIT may be lost."""
 
     provider: str
     begun: float
-    """By our monotonic clock."""
+    """Time of the monotonic clock."""
     duration_ms: int
     outcome: Outcome
     id: UUID = field(default_factory=new_uuid)
 
 
 async def write_attempt(tx: Driver, delivery: Outgoing, attempt: ProviderAttempt) -> None:
-    """Write the attempt, and the message if it was captured, while the row is locked."""
+    """Insert the attempt, and the message if it was captured; the caller holds the row lock."""
     outcome = attempt.outcome
     await tx.execute(
         ATTEMPT,
@@ -69,5 +69,5 @@ async def write_attempt(tx: Driver, delivery: Outgoing, attempt: ProviderAttempt
 
 
 def _storable(text: str | None) -> str | None:
-    """What a provider said, without what PostgreSQL cannot keep."""
+    """A provider's text without characters that PostgreSQL cannot store."""
     return text and text.replace("\0", "\ufffd").encode(errors="replace").decode()

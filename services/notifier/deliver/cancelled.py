@@ -1,8 +1,8 @@
-"""What is cancelled while a sender has it ends cancelled, where it would be tried again.
+"""A delivery that is cancelled while a sender holds it ends cancelled instead of being retried.
 
-Asked before the end is written and in its transaction, but in a statement of its own: once the row
-is ours, what a cancellation committed while we waited for it is seen. What the provider took or
-refused for good is not asked about: that stays true.
+The check runs in the transaction that writes the end, but in a separate statement after the row
+lock: only then is a cancellation visible that committed while we waited for the lock. A delivery
+that a provider accepted or refused permanently is not checked: its outcome stands.
 """
 
 from __future__ import annotations
@@ -47,23 +47,23 @@ WHERE id = $1 AND state IN ({ours})
 
 
 async def is_cancelled(tx: Driver, delivery: UUID, until: datetime) -> bool:
-    """Whether a delivery is cancelled that is ours until then, and stays ours in `tx`."""
+    """Whether a delivery that we lease until `until` is cancelled. Locks its row in `tx`."""
     notification = await tx.fetchval(HOLD, delivery, until)
     return notification is not None and bool(await tx.fetchval(ASK, notification))
 
 
 async def end_cancelled(tx: Driver, delivery: UUID) -> None:
-    """End a delivery whose row is ours."""
+    """End a delivery as cancelled; its row is locked."""
     await tx.execute(END, delivery, BY_CALLER)
 
 
 async def end_if_cancelled(tx: Driver, delivery: UUID, until: datetime) -> bool:
-    """Whether it was, and is ended."""
+    """End the delivery if it is cancelled; returns whether it was."""
     if cancelled := await is_cancelled(tx, delivery, until):
         await end_cancelled(tx, delivery)
     return cancelled
 
 
 def count_cancelled(channel: str) -> None:
-    """Once it is committed."""
+    """Count a cancelled delivery. Call it after the commit."""
     metrics.ENDED.labels(channel, State.CANCELLED.value).inc()

@@ -1,12 +1,12 @@
-"""One round of a delivery: its providers in order of preference, until one has an answer.
+"""One round of a delivery: tries its providers in order of preference until one answers.
 
-    claim -> [admitted? -> call -> record, go on] for each provider -> record the end
+    claim -> [admitted? -> call -> record, continue] for each provider -> record the end
 
-A transient failure, or a refusal that is about the provider alone, asks the next provider in the
-same claim; what is permanent, sent or not known ends the round. A provider that rests is passed
-over; one whose rate is used up is waited for, since it works. So is one that may have the delivery,
-for another would send it twice: until it has told, no other is asked. Where no provider may be
-asked now the delivery is given back untried.
+After a transient failure, or a refusal that concerns the provider alone, the next provider is tried
+under the same claim; `Sent`, `Unknown` and a permanent failure end the round. A provider with an
+open circuit breaker is skipped; one whose rate limit is used up is waited for, since it works. A
+provider that may have accepted the delivery (`Unknown`) is tried alone until it answers, because
+another would send it twice. If no provider may be called, the delivery is postponed.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ log = structlog.get_logger("clarion.notifier")
 CUT = "cut_by_stop"
 
 SPREAD_S = 1.0
-"""Those who wait for one moment do not all come back in it."""
+"""Jitter for deliveries that wait for the same moment."""
 
 _random = SystemRandom().random
 
 
 class DeliveryAttempts:
-    """Carries out deliveries of one channel. Once `stopping` is set nothing new begins."""
+    """Attempts deliveries of one channel. Starts no attempt after `stopping` is set."""
 
     def __init__(
         self,
@@ -87,15 +87,15 @@ class DeliveryAttempts:
         self._calls: set[asyncio.Task[Any]] = set()
 
     def cut(self) -> int:
-        """End the calls that are under way; what came of them is recorded as not known."""
+        """Cancel the calls in progress; they are recorded as `Unknown`. Returns their number."""
         for task in self._calls:
             task.cancel()
         return len(self._calls)
 
     async def claim(self, deliveries: Sequence[UUID], until: float = math.inf) -> list[Lease]:
-        """As `leases.claim`; waits for the database. Those that are too slow together are claimed
-        one by one. Raises `Stopped`, `TookTooLong` where that is a single one, and `TimeoutError`
-        where it was not possible by then."""
+        """As `leases.claim`, but waits for the database until `until` (monotonic clock). Raises
+        `Stopped`, `TookTooLong` if a limit was exceeded while the database answered, and
+        `TimeoutError`."""
         reach("send.before_claim")
         tries = MAX_TRIES if len(deliveries) == 1 else 1
         return await self._writes.until_possible(
@@ -103,8 +103,8 @@ class DeliveryAttempts:
         )
 
     async def deliver(self, lease: Lease) -> None:
-        """One round. What fails for a reason of ours is left to its lease; so is, by raising
-        `TookTooLong`, what cannot be written while the database answers."""
+        """Run one round. After an internal error the delivery is left to the end of its lease.
+        Raises `TookTooLong` if the result cannot be written although the database answers."""
         if lease.round > max_rounds(self._channel):
             await give_up(self._database, lease)
             return
@@ -113,7 +113,7 @@ class DeliveryAttempts:
         waits: list[Wait] = []
         for slot in in_order(self._chain, lease.last_unknown_provider):
             wait = await self._writes.until_possible(
-                lambda one=slot: one.admit(self._database), even_if_stopping=True
+                lambda slot=slot: slot.admit(self._database), even_if_stopping=True
             )
             if wait is not None:
                 waits.append(wait)
@@ -145,7 +145,7 @@ class DeliveryAttempts:
             await self._postpone(lease, min(waits, key=lambda wait: wait.until))
 
     def _covers_a_call(self, lease: Lease) -> bool:
-        """Whether no other can take the delivery before the longest call that begins now ends."""
+        """Whether the lease outlasts the longest possible call that starts now."""
         return time.monotonic() < lease.begun + self._lease.total_seconds() / 2
 
     async def _attempt(self, slot: ProviderSlot, lease: Lease) -> ProviderAttempt:
@@ -169,7 +169,7 @@ class DeliveryAttempts:
         except TimeoutError:
             return Unknown("timeout")
         except asyncio.CancelledError:
-            # the provider may have it by now, so this is told before the task ends
+            # the provider may have the delivery already: record the attempt before the task ends
             task.uncancel()
             log.warning("attempt_cut", provider=slot.name, delivery=str(lease.delivery.id))
             return Unknown(CUT)
@@ -210,7 +210,7 @@ class DeliveryAttempts:
 
     async def _postpone(self, lease: Lease, wait: Wait) -> None:
         until: datetime | timedelta = wait.until
-        if wait.spread:  # the breaker is ours and so is its clock; a rate's turn is the database's
+        if wait.spread:  # breakers use our clock, rate limits the clock of the database
             until = wait.until - clock.now() + timedelta(seconds=_random() * SPREAD_S)
         await self._writes.until_possible(
             lambda: postpone(self._database, lease, wait.reason, until), even_if_stopping=True

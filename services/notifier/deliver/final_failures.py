@@ -1,4 +1,4 @@
-"""Log deliveries that have failed for good, with the event and the subscriber."""
+"""Logs permanent failures of deliveries with their event and subscriber."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ log = structlog.get_logger("clarion.notifier")
 
 
 async def final_failure_of(tx: Driver, delivery: UUID, state: State) -> Any:
-    """The event and subscriber of a delivery that failed for good; None in any other state."""
+    """The event and subscriber of a permanently failed delivery; None in any other state."""
     return await tx.fetchrow(FINAL_FAILURE, delivery) if state in FINAL else None
 
 
 def log_final_failure(
     failure: Any, delivery: UUID, channel: str, state: State, **more: str | None
 ) -> None:
-    """Log a warning unless `failure` is None. Call it once the state is committed."""
+    """Log a warning unless `failure` is None. Call it after the commit."""
     if failure is None:
         return
     log.warning(

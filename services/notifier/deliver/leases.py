@@ -1,7 +1,8 @@
-"""Claiming deliveries for one round of attempts, and giving them back untried.
+"""Leases of deliveries for one round of attempts: claim, postpone, give up.
 
-Claim short, call the provider outside any transaction, record in one. The lease is the fence: an
-answer that comes after another took the delivery is kept as an attempt and changes no state.
+Claiming is one short transaction and recording another; the provider is called outside of both. The
+lease is the fence: an answer that arrives after another sender has claimed the delivery is recorded
+as an attempt and changes no state.
 """
 
 from __future__ import annotations
@@ -62,8 +63,9 @@ RETURNING d.id, d.tenant, d.channel, d.recipient, d.content::text AS content, d.
     claimable=found_in(CLAIM),
     sending=move(CLAIM, State.QUEUED, State.SENDING),
 )
-"""What is locked is another's: whoever holds it publishes a job or has the delivery in hand. A
-release before `asked` kept the attempt only, and may have made it while this one runs."""
+"""Locked rows are skipped: the holder publishes a job or is sending the delivery. A version of
+Clarion without the column `asked` records attempts only, and may run beside this one during an
+upgrade: then the last attempt decides."""
 
 END_IN_QUEUE = statement(
     """
@@ -103,11 +105,11 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A delivery that is ours until `until`.
+    """A delivery that this sender leases until `until`.
 
-    `round` counts claims from 1: failover within one claim is one round.
-    `last_unknown_provider` is the one whose last answer is not known. `begun` is our monotonic
-    clock before it was taken.
+    `round` counts claims from 1; failover within one claim is part of the round.
+    `last_unknown_provider` may have accepted the delivery. `begun` is the time of the monotonic
+    clock before the claim.
     """
 
     delivery: Outgoing
@@ -117,13 +119,13 @@ class Lease:
     last_unknown_provider: str | None
     begun: float
     queued_until: datetime | None = None
-    """When its job was to be looked for: this tells when it was published."""
+    """`due_at` while it was queued, from which follows when its job was published."""
 
 
 async def claim(database: Database, deliveries: Sequence[UUID], lease: timedelta) -> list[Lease]:
-    """Take those of `deliveries` that are to be sent, to where the directory says now. Left out is
-    what another has, what has ended, and what has expired or is not to be sent any more, which is
-    recorded."""
+    """Lease those of `deliveries` that are to be sent, with the present addresses of the directory.
+    Leaves out deliveries that another sender holds or that have ended. Deliveries that have expired
+    or are no longer to be sent are left out too, and end."""
     begun = time.monotonic()
     async with database.driver() as tx:
         rows: Any = await tx.fetch(TAKE, deliveries, lease)
@@ -145,9 +147,8 @@ async def claim(database: Database, deliveries: Sequence[UUID], lease: timedelta
 async def postpone(
     database: Database, lease: Lease, reason: str, until: datetime | timedelta
 ) -> None:
-    """Give it back untried: no provider may be asked before `until`, a time of the database's
-    clock or from now. It costs no round. What was
-    cancelled meanwhile ends instead."""
+    """Release the lease without an attempt until `until`, a time of the database's clock or from
+    now. This uses up no round. A cancelled delivery ends instead."""
     state = move(SETTLE, State.SENDING, State.SCHEDULED)
     moment = (None, until) if isinstance(until, timedelta) else (until, None)
     delivery = lease.delivery
@@ -161,7 +162,7 @@ async def postpone(
 
 
 async def give_up(database: Database, lease: Lease) -> None:
-    """End a delivery whose rounds are used up by senders that died before they could record."""
+    """End a delivery whose rounds were used up by senders that died before they recorded."""
     state = move(SETTLE, State.SENDING, State.DEAD)
     delivery = lease.delivery
     async with database.driver() as tx:

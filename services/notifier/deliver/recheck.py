@@ -1,7 +1,7 @@
-"""Whether a delivery is still to be sent, and where to, asked before every attempt.
+"""The recheck before every attempt: whether a delivery is still to be sent, and to which address.
 
-Much may happen between the planning of an event and an attempt: a hold, a retry, a redrive. Whether
-it was cancelled is asked again, and the directory for the address.
+Much time may pass between plan and attempt (`send_at`, a retry, a redrive), so cancellations and
+the directory are read again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from clarion.store.database import Driver
 from services.notifier import metrics
 
 MAX_CHANGES = 20
-"""Changes of address that a delivery keeps: the first, and the newest."""
+"""Stored changes of address per delivery: the first and the newest."""
 
 CANCELLED = "cancelled"
-"""The reason of what is found so."""
+"""The reason to skip a cancelled delivery."""
 
 FACT_COLUMNS = statement(
     """n.subscriber, s.id IS NOT NULL AS in_directory, {addresses},
@@ -34,7 +34,7 @@ FACT_COLUMNS = statement(
     addresses=ADDRESS_COLUMNS,
     is_cancelled=IS_CANCELLED,
 )
-"""What `recheck` looks at, beside the delivery's `id`, `channel` and `recipient`."""
+"""The columns that `recheck` reads besides the delivery's `id`, `channel` and `recipient`."""
 
 END_SKIPPED = statement(
     """
@@ -47,7 +47,7 @@ WHERE d.id = q.id AND d.state IN ({ours})
     skipped=move(SKIP, State.SENDING, State.SKIPPED),
     ours=found_in(SKIP, State.SENDING),
 )
-"""In the transaction that has just claimed them."""
+"""Runs in the transaction that has just claimed the deliveries."""
 
 READDRESS = """
 UPDATE deliveries d
@@ -72,7 +72,7 @@ LEFT JOIN subscribers s ON s.tenant = n.tenant AND s.id = n.subscriber"""
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where a delivery goes now, or in `skip` why it goes nowhere."""
+    """The present address of a delivery, or in `skip` the reason not to send it."""
 
     delivery: UUID
     channel: str
@@ -82,7 +82,7 @@ class Verdict:
 
 
 def recheck(row: Any) -> Verdict:
-    """Of a delivery with its `FACT_COLUMNS`."""
+    """The verdict on a row with `FACT_COLUMNS`."""
     delivery, channel, planned = row["id"], row["channel"], row["recipient"]
     if row["cancelled"]:
         return Verdict(delivery, channel, None, skip=CANCELLED)
@@ -97,7 +97,7 @@ def recheck(row: Any) -> Verdict:
 
 
 async def keep_verdicts(tx: Driver, verdicts: Sequence[Verdict]) -> None:
-    """End what is skipped, and keep new addresses beside those that they replace."""
+    """End skipped deliveries, and store new addresses together with the replaced ones."""
     skipped = [verdict for verdict in verdicts if verdict.skip is not None]
     if skipped:
         reasons = [verdict.skip for verdict in skipped]
@@ -111,7 +111,7 @@ async def keep_verdicts(tx: Driver, verdicts: Sequence[Verdict]) -> None:
 
 
 def count_skipped(verdicts: Sequence[Verdict]) -> None:
-    """Once it is committed."""
+    """Count skipped deliveries. Call it after the commit."""
     for verdict in verdicts:
         if verdict.skip is not None:
             metrics.ENDED.labels(verdict.channel, State.SKIPPED.value).inc()

@@ -1,8 +1,9 @@
-"""Carries out deliveries of one channel and lane: claim, call the provider, record, acknowledge.
+"""Sends deliveries of one channel and lane: claim, call the provider, record, acknowledge.
 
-A job is a hint. Only who claims the row sends; a job that comes twice, or late, finds nothing to
-do. A job whose sender dies is found by dispatch once its lease has run out; so is a delivery whose
-row cannot be written, because another holds it: it keeps no slot.
+A job is a hint: only the sender that claims the row sends, and a duplicate or late job has no
+effect. If a sender dies, dispatch publishes the delivery again after the lease has expired. The
+same happens to a delivery whose row cannot be written because another transaction locks it; it
+occupies no slot.
 """
 
 from __future__ import annotations
@@ -39,16 +40,16 @@ log = structlog.get_logger("clarion.notifier")
 PREFETCH = 8
 
 MAX_HELD_S = LEAST_CONSUMER_TIMEOUT_S / 2.5
-"""How long a message may wait for its acknowledgement: slow claims, a database that is away or slow
-providers must not cost us the channel, and with it all that others of it have in hand. What is not
-claimed by then is in the table, and found as a lost job is."""
+"""The longest time before a message is acknowledged. Slow claims, an unavailable database or slow
+providers must not exceed the broker's consumer timeout, which would close the channel and redeliver
+all its messages. Unclaimed deliveries remain in the table and are dispatched like lost jobs."""
 
 _jobs = msgspec.json.Decoder(Jobs)
 
 
 class Sender:
-    """One worker of one queue; at most `concurrency` deliveries at once. Jobs are believed from
-    `own_users`; all else is parked, as of the tenant that `identity` names."""
+    """One worker of one queue; sends at most `concurrency` deliveries at once. Accepts jobs from
+    `own_users` only; all other messages are dead-lettered for the tenant of `identity`."""
 
     def __init__(
         self,
@@ -66,9 +67,9 @@ class Sender:
         self.channel = channel
         self.lane = lane
         self.waiting: set[UUID] = set()
-        """Deliveries whose jobs are in hand, not claimed yet."""
+        """Deliveries whose jobs have arrived and that are not claimed yet."""
         self.reached: datetime | None = None
-        """How far the line has come: the latest `queued_until` of what was claimed."""
+        """Progress in the queue: the latest `queued_until` of all claimed deliveries."""
         self._idle_since = time.monotonic()
         self._own_users = own_users
         self._slots = asyncio.Semaphore(concurrency)
@@ -86,7 +87,7 @@ class Sender:
         self._in_hand: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Work until `stop`; what is being sent is finished first."""
+        """Run until `stop`, and finish the attempts in progress."""
         while True:
             try:
                 messages = await self._subscription.take(PREFETCH)
@@ -100,15 +101,15 @@ class Sender:
             await asyncio.wait(self._in_hand)
 
     def idle_s(self, now: float) -> float:
-        """For how long nothing has been in hand."""
+        """Seconds since the sender last had work."""
         return 0.0 if self._in_hand else now - self._idle_since
 
     def cut(self) -> int:
-        """End the attempts that are under way; they are recorded as not known. How many."""
+        """Cancel the attempts in progress; they are recorded as `Unknown`. Returns their number."""
         return self._attempts.cut()
 
     async def stop(self) -> None:
-        """Begin no more attempts. Does not wait for those that are under way."""
+        """Start no more attempts. Does not wait for those in progress."""
         self._stopping.set()
         await self._subscription.close()
 
@@ -128,7 +129,7 @@ class Sender:
             reach("send.after_ack")
         else:
             await self._subscription.release([message])
-        await work  # what has begun has its leases, and no need of the message
+        await work  # attempts in progress have leases and do not need the message
 
     async def _refuse(self, message: Received) -> None:
         # not by the broker: RabbitMQ 3.10 stops dead-lettering for everybody over a forged x-death
@@ -158,7 +159,7 @@ class Sender:
             return None
 
     async def _deliver_all(self, jobs: Sequence[Job]) -> bool:
-        """Whether nobody needs the message any more."""
+        """Send all jobs; returns whether the message can be acknowledged."""
         traces = {job.delivery: job.traceparent for job in jobs}
         left = list(traces)
         self.waiting.update(left)
@@ -177,8 +178,8 @@ class Sender:
         group: asyncio.TaskGroup,
         until: float,
     ) -> None:
-        """Claim and start what is `left`, which shrinks, until the service stops. Raises
-        `TimeoutError` after `until`; a claim is never cut, since it may have been committed."""
+        """Claim and start the deliveries of `left`, removing them, until the service stops. Raises
+        `TimeoutError` after `until`; a claim that may have committed is never cancelled."""
         together = len(left)
         while left:
             if time.monotonic() >= until:
@@ -188,7 +189,7 @@ class Sender:
             try:
                 leases = await self._claim(left[:free], free, until)
             except TookTooLong:
-                together = 1  # one of them is to blame, the others are not
+                together = 1  # so that a slow delivery does not delay the others
                 continue
             if leases is None:
                 return
@@ -198,7 +199,7 @@ class Sender:
                 group.create_task(self._one(lease, traces[lease.delivery.id]))
 
     async def _take_slots(self, wanted: int) -> int:
-        """Wait for one slot and take others that are free; a lease begins when the work does."""
+        """Wait for one slot and take further free ones, so that a lease begins with its attempt."""
         await self._slots.acquire()
         taken = 1
         while taken < wanted and not self._slots.locked():
@@ -209,8 +210,8 @@ class Sender:
     async def _claim(
         self, deliveries: Sequence[UUID], slots: int, until: float
     ) -> list[Lease] | None:
-        """Claims with a slot each; other slots are given back. None once the service stops. Raises
-        `TookTooLong` where several are too slow together; one that is too slow is left."""
+        """Leases with a slot each; None after the service stopped. Raises `TookTooLong` if several
+        deliveries are too slow together; a single one is skipped."""
         leases: list[Lease] = []
         try:
             leases = await self._attempts.claim(deliveries, until)
@@ -243,6 +244,7 @@ class Sender:
             self._slots.release()
 
     def _leave(self, delivery: UUID, error: TookTooLong) -> None:
-        """Others take it up once its lease or its time in the queue has run out."""
+        """Skip the delivery: it is dispatched again when its lease or its queue time has
+        expired."""
         metrics.DELIVERIES_LEFT.labels(self.channel).inc()
         log.error("delivery_left", channel=self.channel, delivery=str(delivery), error=str(error))

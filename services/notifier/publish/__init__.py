@@ -1,1 +1,1 @@
-"""What a transaction gives to others: published with confirms, read back after a crash."""
+"""Messages of a transaction: published with confirms, read back after a crash."""

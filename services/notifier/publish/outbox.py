@@ -1,7 +1,7 @@
-"""What has to be published once a transaction has committed, and publishing it with confirms.
+"""Messages to publish after a commit, and their publisher, which waits for confirms.
 
-The unacknowledged message is the outbox: whoever reads it again after a crash reads back what was
-committed and publishes it again. Readers ignore what they have.
+The unacknowledged incoming message serves as the outbox record: after a crash its next reader reads
+back the committed rows and publishes them again. Consumers ignore duplicates.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Line = tuple[str, str]
 
 @dataclass(slots=True)
 class Outbox:
-    """What one transaction gives to others. Frames are encoded when they are published."""
+    """The messages of one transaction. Announcements are encoded when they are published."""
 
     drafts: Sequence[Draft] = ()
     created_at: datetime | None = None
@@ -54,15 +54,15 @@ class Outbox:
     jobs: dict[Line, list[Job]] = field(default_factory=dict[Line, list[Job]])
     slices: list[tuple[str, Slice]] = field(default_factory=list[tuple[str, Slice]])
     duplicates: list[UUID] = field(default_factory=list[UUID])
-    """Events planned earlier that came again: what they wrote is to be read back."""
+    """Repeats of planned events, whose rows are to be read back."""
 
     def add_job(self, channel: str, lane: str, job: Job) -> None:
-        """One more delivery that is due."""
+        """Add a due delivery."""
         self.jobs.setdefault((channel, lane), []).append(job)
 
     def all_frames(self) -> Iterator[FeedFrame]:
-        """In order of version within a feed; those of one feed follow each other, for that makes
-        them cheaper for pushers."""
+        """Frames in order of version; those of one feed are adjacent, which is cheaper for
+        pushers."""
         yield from self.frames
         if self.created_at is not None:
             for draft in sorted(self.drafts, key=_feed_of):
@@ -71,20 +71,20 @@ class Outbox:
 
 
 class Publisher:
-    """Publishes outboxes. What one queue does not take holds up nobody: every delivery and every
-    slice that follows is a row that dispatch publishes again, and announcements are hints."""
+    """Publishes outboxes. A queue that refuses messages does not block the others: deliveries and
+    slices are rows that dispatch publishes again, and announcements are hints."""
 
     def __init__(self, bus: Bus, *, shards: int) -> None:
         self._bus = bus
         self._shards = shards
         self._unanswered: dict[str, float] = {}
-        """Keys of delivery queues that twice did not confirm in time, and until when they are
-        passed over: each look at one costs as long as a confirm may take."""
+        """Routing keys of delivery queues that twice did not confirm in time, and until when they
+        are skipped: each publish to them costs a confirm timeout."""
 
     async def publish(self, outbox: Outbox) -> None:
-        """Everything, confirmed, but for what a queue refuses: that is counted and left to
-        dispatch. Raises `BusUnavailable` where there is no broker to ask; then some of it may be
-        out."""
+        """Publish everything and wait for the confirms. Messages that a queue refuses are counted
+        and left to dispatch. Raises `BusUnavailable` without a connection to the broker; then a
+        part may have been published."""
         await self._send((LIVE, *message) for message in self._announcements(outbox.all_frames()))
         if outbox.jobs:
             reach("publish.before_jobs")
@@ -113,10 +113,10 @@ class Publisher:
             await self._job(key, message)
             return
         try:
-            # Nobody needs to be live; for work a missing queue is an error.
+            # An announcement needs no listener; for work a missing queue is an error.
             await self._bus.publish(exchange, key, message, mandatory=exchange != LIVE)
         except PublishRefused as error:
-            # A full queue of events that waited for its own consumer would never be read again.
+            # Waiting for a full queue of events would stop its own consumer: a deadlock.
             _skipped(exchange, key, error)
 
     async def _job(self, key: str, message: Message) -> None:
@@ -128,7 +128,7 @@ class Publisher:
         except (PublishRefused, Unroutable) as error:
             _skipped(DELIVERIES, key, error)
         except PublishUnknown as error:
-            if key not in self._unanswered:  # it may be the connection: that is waited for
+            if key not in self._unanswered:  # it may be the connection, whose return is waited for
                 self._unanswered[key] = 0.0
                 raise
             self._unanswered[key] = time.monotonic() + PASSED_OVER_S
@@ -156,7 +156,7 @@ def _skipped(exchange: str, key: str, error: BusUnavailable) -> None:
 
 
 def job_messages(jobs: Mapping[Line, Sequence[Job]]) -> Iterator[tuple[str, Message]]:
-    """Jobs packed by channel and lane, with their routing keys."""
+    """Messages with jobs of one channel and lane each, with their routing keys."""
     for (channel, lane), line in jobs.items():
         for start in range(0, len(line), MAX_JOBS):
             body = _encode_json(Jobs(1, list(line[start : start + MAX_JOBS])))
@@ -164,7 +164,7 @@ def job_messages(jobs: Mapping[Line, Sequence[Job]]) -> Iterator[tuple[str, Mess
 
 
 def slice_messages(slices: Iterable[tuple[str, Slice]]) -> Iterator[tuple[str, Message]]:
-    """Each slice its own message, routed by its lane."""
+    """One message per slice, with its lane as the routing key."""
     for lane, slice_ in slices:
         headers = {"traceparent": slice_.traceparent}
         yield lane, Message(_encode_json(slice_), SLICE_CONTENT_TYPE, headers)

@@ -1,4 +1,4 @@
-"""Reading back what was committed and may not have been announced."""
+"""Reads back committed rows whose announcement may be missing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WRITTEN = """
 SELECT n.id FROM notifications n JOIN events e ON e.id = n.event AND e.planned_at = n.created_at
 WHERE n.event = ANY($1::uuid[]) AND n.id > $2 ORDER BY n.id LIMIT $3
 """
-"""Of the transaction that planned the event; what its slices wrote is read back by them."""
+"""Rows of the transaction that planned the event; rows of its slices are read back by slice."""
 
 ITEMS = """
 SELECT n.id, n.tenant, n.subscriber, n.version, i.unread, e.event_id, n.type, n.category,
@@ -43,8 +43,8 @@ WHERE n.id = ANY($1::uuid[]) AND n.version IS NOT NULL
       AND o.version = n.version AND o.id <> n.id)
 ORDER BY n.tenant, n.subscriber, n.version
 """
-"""An item that a command has changed since is left out: under the version of a command its frame
-would pass for all that the command changed."""
+"""Items that a command has changed since are left out: a frame with the version of the command
+would stand for all changes of that command."""
 
 QUEUED = """
 SELECT id, channel, lane, trace_id FROM deliveries
@@ -60,8 +60,8 @@ WHERE event = ANY($1::uuid[]) AND due_at IS NOT NULL
 async def read_back(
     database: Database, events: Sequence[UUID], after: UUID = NO_ID
 ) -> tuple[Outbox, UUID | None]:
-    """What these events wrote and others may not have heard of: `CHUNK` notifications past `after`,
-    and the id to go on from, None at the end."""
+    """The outbox for up to `CHUNK` notifications of these events past `after`, and the id from
+    which to continue, None at the end."""
     async with database.driver() as tx:
         rows: Any = await tx.fetch(WRITTEN, list(events), after, CHUNK)
         ids: list[UUID] = [row[0] for row in rows]
@@ -73,7 +73,7 @@ async def read_back(
 
 
 async def outbox_of(tx: Driver, notifications: Sequence[UUID]) -> Outbox:
-    """Frames and jobs of these notifications, as they are now."""
+    """Frames and jobs from the present rows of these notifications."""
     outbox = Outbox()
     if notifications:
         outbox.frames = await frames_of(tx, notifications)
@@ -87,9 +87,9 @@ async def frames_of(
     notifications: Sequence[UUID],
     unread: Mapping[UUID, int] | None = None,
 ) -> list[FeedFrame]:
-    """Frames of those that are in an inbox as they entered it, in order of version.
+    """Frames of the notifications that are unchanged in an inbox, in order of version.
 
-    `unread` gives the counts at their versions where they are known; else it is the count now.
+    `unread` has the known counts at their versions; else the present count is used.
     """
     rows: Any = await tx.fetch(ITEMS, list(notifications))
     known = unread or {}
