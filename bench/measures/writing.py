@@ -26,7 +26,6 @@ from clarion.contracts.announcement import FeedFrame
 from clarion.tokens.subscriber import SubscriberToken
 from services.pusher.access.token_bucket import Bucket
 from services.pusher.feed.hub import Hub
-from services.pusher.session.replay import go_live
 from services.pusher.session.session import Session
 from services.pusher.session.timer_wheel import TimerWheel
 from services.pusher.sockets.websocket import plain_fd
@@ -78,8 +77,8 @@ class BenchContext:
         feed = self.hub.join("t", subscriber, session)
         session.authenticate(feed, TOKEN, self.clock() + HOUR_S)
         session.begin_replay()
-        go_live(session, 0)
-        self.hub.start(feed, 0)
+        session.go_live(0)
+        feed.start(0)
 
     def resume(self, session: Session, cause: str) -> None:
         sys.exit(f"a session has to resume: {cause}")

@@ -126,7 +126,6 @@ class Engine:
             replayer=Replayer(
                 self.history,
                 self.epochs,
-                self.hub,
                 self.shards,
                 self.gap_filler,
                 heartbeat_s=settings.heartbeat_s,
@@ -220,7 +219,8 @@ class Engine:
             _random.uniform(0.5, 1.0) * self.heartbeat_s,
         )
         if self.settings.max_session_age_s:
-            session.reconnect_at = now + _random.uniform(0.8, 1.0) * self.settings.max_session_age_s
+            max_age_s = _random.uniform(0.8, 1.0) * self.settings.max_session_age_s
+            session.deadlines.reconnect(now + max_age_s)
         self.sessions.add(session)
         self.session_limits.register(session, address)
         SESSIONS.inc()

@@ -55,7 +55,7 @@ class Line:
         assert self.write_buffer.offer(frame)
         self.version = version
 
-    def offer_run(self, first: int, joined: bytes, count: int) -> bool:
+    def accept(self, first: int, joined: bytes, count: int) -> bool:
         assert self.write_buffer.offer(joined, count)
         self.version = first + count - 1
         return True
@@ -73,7 +73,7 @@ class Line:
         """Frames that follow, as a hub passes them on."""
         fan_out = FanOut()
         for one in fan_out.add_run([self], self.version + 1, data, count):
-            one.offer_run(self.version + 1, data, count)
+            one.accept(self.version + 1, data, count)
         fan_out.write()
 
     def end_turn(self) -> None:

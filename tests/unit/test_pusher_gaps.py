@@ -57,7 +57,7 @@ class Ground:
     def join(self, version: int) -> Line:
         """A page that has all up to `version`."""
         line = Line(version)
-        self.hub.start(self.hub.join("t", "s", line), version)
+        self.hub.join("t", "s", line).start(version)
         return line
 
     def leave(self, line: Line) -> None:

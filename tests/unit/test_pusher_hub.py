@@ -37,8 +37,8 @@ class Ear(Line):
         elif version > self.version:
             self.behind = True
 
-    def offer_run(self, first: int, joined: bytes, count: int) -> bool:
-        return first == self.version + 1 and super().offer_run(first, joined, count)
+    def accept(self, first: int, joined: bytes, count: int) -> bool:
+        return first == self.version + 1 and super().accept(first, joined, count)
 
     def on_overtaken(self, version: int) -> None:
         if version > self.version:
@@ -75,7 +75,7 @@ class HubOrder(RuleBasedStateMachine):
     def join(self, plain: bool) -> None:
         ear = Ear(self.committed, plain=plain)
         feed = self.hub.join("t", "s", ear)
-        self.hub.start(feed, self.committed)
+        feed.start(self.committed)
         self.ears.append((ear, feed, self.committed))
 
     @rule()
@@ -114,7 +114,7 @@ class HubOrder(RuleBasedStateMachine):
     def skip(self) -> None:
         feed = self.hub.feeds.get(KEY)
         if feed is not None and feed.version is not None and feed.version < self.committed:
-            self.hub.skip_to(feed, self.committed)
+            feed.skip_to(self.committed)
             for position, (ear, its_feed, _) in enumerate(self.ears):
                 if ear.behind:  # it reads the store
                     ear.read_store(self.committed)
@@ -155,7 +155,7 @@ def test_a_run_is_passed_on_as_one_and_frames_that_are_ahead_of_it_follow() -> N
     hub = Hub(lambda _: None)
     frame = {n: FeedFrame(KEY, n, str(n).encode()) for n in range(1, 7)}
     with Ear(0) as ear:
-        hub.start(hub.join("t", "s", ear), 0)
+        hub.join("t", "s", ear).start(0)
         hub.announce([frame[5]])
         hub.announce([frame[n] for n in (1, 2, 3, 4)])
         hub.announce([frame[n] for n in (4, 5, 6)])
@@ -167,11 +167,12 @@ def test_what_is_held_is_bounded_and_the_rest_is_a_gap() -> None:
     hub = Hub(gaps.append)
     with Ear(0) as ear:
         feed = hub.join("t", "s", ear)
-        hub.start(feed, 0)
+        feed.start(0)
         hub.announce([FeedFrame(KEY, n, str(n).encode()) for n in range(2, 1000)])
-    assert feed.held is not None
-    assert len(feed.held) == 256
-    assert (feed.version, feed.expected) == (0, 999)
+        assert (feed.version, feed.expected) == (0, 999)
+        hub.announce([FeedFrame(KEY, 1, b"1")])
+        assert ear.heard == list(range(1, 258))
+    assert (feed.version, feed.expected, gaps[-1]) == (257, 999, feed)
 
 
 def test_before_anyone_caught_up_frames_go_to_the_sessions_as_they_come() -> None:

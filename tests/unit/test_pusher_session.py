@@ -20,7 +20,6 @@ from services.pusher.feed.states import (
     moved,
 )
 from services.pusher.session.client_frames import read_frame
-from services.pusher.session.replay import go_live
 from services.pusher.session.replay_buffer import ReplayBuffer
 from services.pusher.session.session import Session
 from services.pusher.session.timer_wheel import NO_TICK, TimerWheel
@@ -111,7 +110,7 @@ def session(process: Process, transport: Transport) -> Session:
 def live(session: Session, process: Process) -> Session:
     session.authenticate(process.hub.join("t", "s", session), TOKEN, process.time + 3600)
     session.begin_replay()
-    assert go_live(session, 5) == []
+    assert session.go_live(5) == []
     return session
 
 
@@ -158,7 +157,7 @@ def test_a_lost_connection_costs_its_neighbours_no_frame(
     for session in (lost, other):
         session.authenticate(process.hub.join("t", "s", session), TOKEN, process.time + 3600)
         session.begin_replay()
-        go_live(session, 5)
+        session.go_live(5)
         session.offer(6, b"6")
     lost.on_connection_lost()
     lost.write_buffer.push(b"of a replay that had not heard of it")
@@ -178,7 +177,7 @@ def test_frames_kept_in_a_replay_follow_it(
     session.begin_replay()
     for version in (9, 3, 4, 5, 6):
         session.offer(version, str(version).encode())
-    assert go_live(session, 4) == [(9, b"9")]
+    assert session.go_live(4) == [(9, b"9")]
     process.turn()
     assert transport.written == [b"56"]
     assert session.version == 6
@@ -188,7 +187,7 @@ def test_a_run_is_taken_whole_or_left_to_be_offered_one_by_one(
     live: Session, process: Process, transport: Transport
 ) -> None:
     taken = [
-        live.offer_run(first, joined, 2)
+        live.accept(first, joined, 2)
         for first, joined in ((5, b"56"), (6, b"67"), (8, b"x" * LIMIT), (8, b"89"))
     ]
     process.turn()
@@ -221,7 +220,7 @@ def test_pings_come_every_heartbeat_and_silence_is_cut(
 ) -> None:
     process.pass_time(26)
     assert transport.written == [b"\x89\x00"]
-    live.heard_at = process.time
+    live.deadlines.hear(process.time)
     process.pass_time(26)
     assert transport.written == [b"\x89\x00"] * 2
     process.pass_time(26)

@@ -12,7 +12,7 @@ from services.pusher.feed.feed import Feed
 from services.pusher.feed.shards import Shards
 from services.pusher.feed.tasks import Tasks
 
-ADA = Feed("default", "ada")
+ADA = Feed("default", "ada", lambda _: None)
 
 
 class Ear:

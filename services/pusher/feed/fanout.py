@@ -47,13 +47,13 @@ class FanOut:
             version = announcement.version
             before = version - 1
             frame = text(announcement.body)
-            if feed.version != before or feed.held or len(frame) > MIN_BACKLOG_BYTES:
+            if len(frame) > MIN_BACKLOG_BYTES or not feed.advance(version):
                 others.append(announcement)
                 continue
-            feed.version = version
             for listener in feed.listeners:
                 backlog = listener.write_buffer
                 fd = backlog.open_fd
+                # As `Listener.accept`, inlined: a call would cost more than everything else here
                 if fd != NO_FD and listener.version == before and listener.stage is LIVE:
                     listener.version = version
                     add_backlog(backlog)
@@ -75,6 +75,7 @@ class FanOut:
         for listener in listeners:
             backlog = listener.write_buffer
             fd = backlog.open_fd
+            # As `Listener.accept`, inlined here too
             if fd != NO_FD and listener.version == first - 1 and listener.stage is LIVE:
                 listener.version += count
                 add_backlog(backlog)

@@ -80,7 +80,7 @@ class GapFiller:
             return  # the epoch changed: every session replays
         for feed, (_, version), head in zip(feeds, before, heads, strict=True):
             MISSED_ANNOUNCEMENTS.inc(head > max(version, feed.expected) and feed.version == version)
-            self._hub.expect(feed, head)
+            feed.expect(head)
 
     def _is_due(self, key: str) -> None:
         self._waiting.discard(key)
@@ -105,7 +105,7 @@ class GapFiller:
         if not may_be_used:
             return  # the epoch changed: every session replays
         self._apply(feed, page)
-        self._hub.abandon_gap(feed, goal)
+        feed.abandon_gap(goal)
 
     def _apply(self, feed: Feed, page: FeedPage) -> None:
         version = feed.version
@@ -114,7 +114,7 @@ class GapFiller:
         missing = dict(live_bodies(page, version))
         wanted = range(version + 1, page.head + 1)
         if page.more or len(missing) < len(wanted):
-            self._hub.skip_to(feed, page.head)
+            feed.skip_to(page.head)
             return
         for missed in wanted:
             self._hub.offer(feed, missed, missing[missed])

@@ -1,8 +1,7 @@
-"""The feeds of a process, their listeners and the order of their frames.
+"""The feeds of a process and their listeners.
 
-A feed delivers frames in order of version, each once. A frame that is ahead is held and reported
-as a gap, which `gaps` fills. A feed exists while it has sessions, so a frame for an absent
-subscriber costs one look-up.
+Gaps that a feed reports are filled by `gaps`. A feed exists while it has sessions, so a frame for
+an absent subscriber costs one look-up.
 """
 
 from __future__ import annotations
@@ -16,12 +15,9 @@ from services.pusher.feed.feed import Feed
 from services.pusher.feed.listener import Listener
 from services.pusher.wire import frames
 
-MAX_HELD = 256
-"""Frames held for one feed; others are read from the store when the gap is filled."""
-
 
 class Hub:
-    """`on_gap` is called each time a feed has a gap."""
+    """`on_gap` as `Feed`."""
 
     def __init__(self, on_gap: Callable[[Feed], None]) -> None:
         self.feeds: dict[str, Feed] = {}
@@ -34,7 +30,7 @@ class Hub:
         key = feed_key(tenant, subscriber)
         feed = self.feeds.get(key)
         if feed is None:
-            feed = self.feeds[key] = Feed(tenant, subscriber)
+            feed = self.feeds[key] = Feed(tenant, subscriber, self._on_gap)
         feed.listeners.append(session)
         return feed
 
@@ -86,89 +82,26 @@ class Hub:
         bodies = [
             frame.body for version, frame in enumerate(run, first) if frame.version == version
         ]
-        if feed.version != first - 1 or len(bodies) < len(run):
+        if len(bodies) < len(run) or not feed.advance(first, len(run)):
             for frame in run:
                 self.offer(feed, frame.version, frame.body)
             return
-        feed.version = first + len(run) - 1
         joined = frames.texts(frame.body for frame in run)
         for session in fan_out.add_run(feed.listeners, first, joined, len(run)):
-            if not session.offer_run(first, joined, len(run)):
+            if not session.accept(first, joined, len(run)):
                 for frame in run:
                     session.offer(frame.version, frames.text(frame.body))
-        if feed.held:
-            self._release(feed)
 
     def offer(self, feed: Feed, version: int, body: bytes) -> None:
-        """Deliver a frame if it is next, hold it if it is ahead, else drop it."""
-        current = feed.version
-        if current is None or version == current + 1:
-            if current is not None:
-                feed.version = version
-            feed.deliver(version, frames.text(body))
-            if feed.held:
-                self._release(feed)
-        elif version > current:
-            self.hold(feed, version, frames.text(body))
-        elif version < current:
+        """As `Feed.offer`; a feed that received an old version is `outdated`."""
+        if not feed.offer(version, body):
             self.outdated.add(feed)
 
-    def hold(self, feed: Feed, version: int, frame: bytes) -> None:
-        """Keep an encoded frame that is ahead until the missing ones arrive."""
-        if feed.held is None:
-            feed.held = {}
-        if len(feed.held) < MAX_HELD:
-            feed.held[version] = frame
-        self.expect(feed, version)
-
-    def expect(self, feed: Feed, version: int) -> None:
-        """This version exists: the feed has a gap until it is delivered."""
-        feed.expected = max(feed.expected, version)
-        if feed.has_gap:
-            self._on_gap(feed)
-
-    def start(self, feed: Feed, version: int) -> None:
-        """A session has caught up to `version`, where a feed without a version starts."""
-        if feed.version is None:
-            feed.version = version
-            self._release(feed)
-
-    def skip_to(self, feed: Feed, version: int) -> None:
-        """Continue at `version`; sessions that are behind replay by themselves."""
-        feed.version = version
-        for session in tuple(feed.listeners):
-            session.on_overtaken(version)
-        self._release(feed)
-
-    def abandon_gap(self, feed: Feed, version: int) -> None:
-        """The store has nothing undelivered up to `version`."""
-        if feed.version is not None and feed.version < version:
-            held = {ahead: frame for ahead, frame in (feed.held or {}).items() if ahead > version}
-            feed.held = held or None
-            feed.expected = max(held, default=feed.version)
-        if feed.has_gap:
-            self._on_gap(feed)
-
     def restart_all(self) -> None:
-        """The delivered history is invalid: every session replays from the store."""
+        """As `Feed.restart`, for all."""
         self.outdated.clear()
         for feed in tuple(self.feeds.values()):
-            feed.version, feed.expected, feed.held = None, 0, None
-            for session in tuple(feed.listeners):
-                session.on_history_changed()
-
-    def _release(self, feed: Feed) -> None:
-        held, version = feed.held, feed.version
-        if held is None or version is None:
-            return
-        while (frame := held.pop(version + 1, None)) is not None:
-            version += 1
-            feed.version = version
-            feed.deliver(version, frame)
-        ahead = {later: frame for later, frame in held.items() if later > version}
-        feed.held = ahead or None
-        if feed.has_gap:
-            self._on_gap(feed)
+            feed.restart()
 
 
 def _are_feeds_distinct(announced: Sequence[FeedFrame]) -> bool:

@@ -10,7 +10,8 @@ from services.pusher.wire.write_buffer import WriteBuffer
 
 
 class Listener(Protocol):
-    """`version` is that of the last accepted frame."""
+    """`version` is that of the last accepted frame. The listener alone writes its `stage` and
+    `version`, but for the innermost loop of `FanOut`, which accepts in its place."""
 
     write_buffer: WriteBuffer
     stage: Stage
@@ -20,9 +21,9 @@ class Listener(Protocol):
         """Accept the feed's next frame: ignore, buffer or write it, depending on the state."""
         ...
 
-    def offer_run(self, first: int, joined: bytes, count: int) -> bool:
-        """As `offer` for `count` frames with the versions from `first` on; `False` and nothing
-        where they must be offered one by one."""
+    def accept(self, first: int, joined: bytes, count: int) -> bool:
+        """Write `count` frames with the versions from `first` on if it is live and they are the
+        next; `False` and nothing where they must be offered one by one."""
         ...
 
     def on_overtaken(self, version: int) -> None:

@@ -24,25 +24,13 @@ _random = SystemRandom()
 
 
 class TimedSession(Protocol):
-    """A session from the view of its deadlines; times are clock times in seconds."""
+    """A session from the view of its deadlines."""
 
     @property
     def link(self) -> Link: ...
 
     @property
     def write_buffer(self) -> WriteBuffer: ...
-
-    @property
-    def deadline(self) -> tuple[float, CloseCode] | None: ...
-
-    @property
-    def expires_at(self) -> float | None: ...
-
-    @property
-    def heard_at(self) -> float: ...
-
-    reconnect_at: float | None
-    ping_at: float
 
     def send(self, frame: AnyServerFrame) -> None: ...
 
@@ -55,53 +43,86 @@ class TimedSession(Protocol):
     def set_timer(self) -> None: ...
 
 
-def next_deadline(session: TimedSession) -> float:
-    """The earliest deadline of an open session."""
-    deadline = session.ping_at
-    if session.deadline is not None:
-        deadline = min(deadline, session.deadline[0])
-    if session.expires_at is not None:
-        deadline = min(deadline, session.expires_at)
-    if session.reconnect_at is not None:
-        deadline = min(deadline, session.reconnect_at)
-    if session.write_buffer.paused_at is not None:
-        deadline = min(deadline, session.write_buffer.paused_at + STALL_TIMEOUT_S)
-    return deadline
+class Deadlines:
+    """The times of one session, in seconds of its clock. Who sets one that may be the next sets
+    the session's timer too."""
 
+    __slots__ = ("_close", "_expires_at", "_heard_at", "_ping_at", "_reconnect_at")
 
-def handle_deadline(session: TimedSession, now: float, heartbeat_s: float) -> None:
-    """Act on the first deadline that has passed. A peer that is silent for two heartbeats is
-    dropped, unless it reads nothing: then our pings do not reach it either."""
-    if session.link is Link.CLOSING:
-        session.abort()
-    elif session.deadline is not None and now >= session.deadline[0]:
-        session.close(session.deadline[1])
-    elif session.expires_at is not None and now >= session.expires_at:
-        session.close(UNAUTHORIZED, "token_expired")
-    elif session.reconnect_at is not None and now >= session.reconnect_at:
-        session.reconnect_at = None
-        send_reconnect(session, _random.randrange(RECONNECT_JITTER_MS), RECONNECT_GRACE_S)
-    elif session.write_buffer.paused_at is not None:
-        _wait_for_reader(session, now, session.write_buffer.paused_at, heartbeat_s)
-    elif now - session.heard_at >= 2 * heartbeat_s:
-        session.abort()
-    else:
-        _send_heartbeat(session, now, heartbeat_s)
+    def __init__(self, now: float, ping_after_s: float) -> None:
+        self._heard_at = now
+        self._ping_at = now + ping_after_s
+        self._expires_at: float | None = None
+        self._reconnect_at: float | None = None
+        self._close: tuple[float, CloseCode] | None = None
 
+    def hear(self, now: float) -> None:
+        """The peer showed that it is alive."""
+        self._heard_at = now
 
-def _wait_for_reader(session: TimedSession, now: float, since: float, heartbeat_s: float) -> None:
-    if now - since >= STALL_TIMEOUT_S:
-        session.close(TOO_SLOW)
-    else:
-        session.ping_at = max(session.ping_at, now + heartbeat_s)
+    def expire(self, at: float) -> None:
+        """The token expires then."""
+        self._expires_at = at
+
+    def reconnect(self, at: float) -> None:
+        """The session reaches its maximum age then."""
+        self._reconnect_at = at
+
+    def close(self, at: float, code: CloseCode) -> None:
+        """Close with this code then."""
+        self._close = at, code
+
+    def keep_open(self) -> None:
+        """Revoke `close`."""
+        self._close = None
+
+    def next(self, paused_at: float | None) -> float:
+        """The earliest; `paused_at` is since when the peer reads nothing."""
+        deadline = self._ping_at
+        if self._close is not None:
+            deadline = min(deadline, self._close[0])
+        if self._expires_at is not None:
+            deadline = min(deadline, self._expires_at)
+        if self._reconnect_at is not None:
+            deadline = min(deadline, self._reconnect_at)
+        if paused_at is not None:
+            deadline = min(deadline, paused_at + STALL_TIMEOUT_S)
+        return deadline
+
+    def handle(self, session: TimedSession, now: float, heartbeat_s: float) -> None:
+        """Act on the first that has passed. A peer that is silent for two heartbeats is dropped,
+        unless it reads nothing: then our pings do not reach it either."""
+        paused_at = session.write_buffer.paused_at
+        if session.link is Link.CLOSING:
+            session.abort()
+        elif self._close is not None and now >= self._close[0]:
+            session.close(self._close[1])
+        elif self._expires_at is not None and now >= self._expires_at:
+            session.close(UNAUTHORIZED, "token_expired")
+        elif self._reconnect_at is not None and now >= self._reconnect_at:
+            self._reconnect_at = None
+            send_reconnect(session, _random.randrange(RECONNECT_JITTER_MS), RECONNECT_GRACE_S)
+        elif paused_at is not None:
+            self._wait_for_reader(session, now, paused_at, heartbeat_s)
+        elif now - self._heard_at >= 2 * heartbeat_s:
+            session.abort()
+        else:
+            self._send_heartbeat(session, now, heartbeat_s)
+
+    def _wait_for_reader(
+        self, session: TimedSession, now: float, since: float, heartbeat_s: float
+    ) -> None:
+        if now - since >= STALL_TIMEOUT_S:
+            session.close(TOO_SLOW)
+        else:
+            self._ping_at = max(self._ping_at, now + heartbeat_s)
+            session.set_timer()
+
+    def _send_heartbeat(self, session: TimedSession, now: float, heartbeat_s: float) -> None:
+        if now >= self._ping_at:
+            self._ping_at = now + heartbeat_s
+            session.write_buffer.push(frames.PING)
         session.set_timer()
-
-
-def _send_heartbeat(session: TimedSession, now: float, heartbeat_s: float) -> None:
-    if now >= session.ping_at:
-        session.ping_at = now + heartbeat_s
-        session.write_buffer.push(frames.PING)
-    session.set_timer()
 
 
 def send_reconnect(session: TimedSession, after_ms: int, wait_s: float) -> None:

@@ -17,9 +17,8 @@ from clarion.contracts.frames import CaughtUp, NotificationFrame, Ref, Welcome
 from services.pusher.feed.epochs import Epochs
 from services.pusher.feed.feed import Feed
 from services.pusher.feed.gaps import GapFiller
-from services.pusher.feed.hub import Hub
 from services.pusher.feed.shards import Shards
-from services.pusher.feed.states import STAGE_MOVES, Stage, moved
+from services.pusher.feed.states import Stage
 from services.pusher.inbox.history import FeedPage, FeedPosition, History
 from services.pusher.session.session import Session
 from services.pusher.wire import frames
@@ -36,7 +35,6 @@ class Replayer:
         self,
         history: History,
         epochs: Epochs,
-        hub: Hub,
         shards: Shards,
         gaps: GapFiller,
         *,
@@ -44,7 +42,6 @@ class Replayer:
     ) -> None:
         self._history = history
         self._epochs = epochs
-        self._hub = hub
         self._shards = shards
         self._gaps = gaps
         self._heartbeat_s = heartbeat_s
@@ -139,24 +136,11 @@ class Replayer:
             buffered.clear()
             return False
         session.send(CaughtUp(version=head))
-        ahead = go_live(session, head)
-        self._hub.start(feed, session.version)
+        ahead = session.go_live(head)
+        feed.start(session.version)
         for version, frame in ahead:
-            self._hub.hold(feed, version, frame)
+            feed.hold(version, frame)
         return True
-
-
-def go_live(session: Session, version: int) -> list[tuple[int, bytes]]:
-    """Write the buffered frames that follow `version`; returns those after a gap."""
-    buffered = session.replay_buffer.in_order() if session.replay_buffer is not None else []
-    session.stage = moved(session.stage, Stage.LIVE, STAGE_MOVES)
-    session.replay_buffer = None
-    session.version = version
-    for position, (next_version, frame) in enumerate(buffered):
-        if next_version > session.version + 1:
-            return buffered[position:]
-        session.offer(next_version, frame)
-    return []
 
 
 async def write_page(session: Session, page: FeedPage, max_stall_s: float | None) -> int:

@@ -2,7 +2,8 @@
 `Stage` for the feed.
 
 An idle session has no task, queue or timer. `version` is that of the last accepted frame: only
-`version + 1` is ever written next.
+`version + 1` is ever written next, which `accept` decides. Others read this state, but do not write
+it; the one exception is the innermost loop of `FanOut`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from services.pusher.feed.feed import Feed
 from services.pusher.feed.states import LINK_MOVES, STAGE_MOVES, Link, Stage, moved
 from services.pusher.metrics import CLOSES
 from services.pusher.session.context import SessionContext, SessionTransport
-from services.pusher.session.deadlines import CLOSE_TIMEOUT_S, handle_deadline, next_deadline
+from services.pusher.session.deadlines import CLOSE_TIMEOUT_S, Deadlines
 from services.pusher.session.replay_buffer import ReplayBuffer
 from services.pusher.session.timer_wheel import NO_TICK
 from services.pusher.session.work_queue import WorkQueue
@@ -35,15 +36,11 @@ class Session:
         "_context",
         "acknowledged",
         "bucket",
-        "deadline",
+        "deadlines",
         "epoch",
-        "expires_at",
         "feed",
-        "heard_at",
         "id",
         "link",
-        "ping_at",
-        "reconnect_at",
         "recorded_version",
         "replay_buffer",
         "stage",
@@ -63,7 +60,6 @@ class Session:
         bucket: Bucket,
         ping_after_s: float,
     ) -> None:
-        now = context.clock()
         self._context = context
         self.transport = transport
         self.write_buffer = write_buffer
@@ -77,12 +73,8 @@ class Session:
         self.epoch: str | None = None
         self.replay_buffer: ReplayBuffer | None = None
         self.work_queue: WorkQueue | None = None
-        self.expires_at: float | None = None
-        self.reconnect_at: float | None = None
-        self.heard_at = now
+        self.deadlines = Deadlines(context.clock(), ping_after_s)
         self.tick = NO_TICK
-        self.ping_at = now + ping_after_s
-        self.deadline: tuple[float, CloseCode] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -108,13 +100,13 @@ class Session:
         """Bind the session to a subscriber until `expires_at` (clock time)."""
         self.link = moved(self.link, Link.AUTHENTICATED, LINK_MOVES)
         self.feed = feed
-        self.deadline = None
+        self.deadlines.keep_open()
         self.renew_token(token, expires_at)
 
     def renew_token(self, token: SubscriberToken, expires_at: float) -> None:
         """Replace the token."""
         self.token = token
-        self.expires_at = expires_at
+        self.deadlines.expire(expires_at)
         self.set_timer()
 
     def on_revoked(self, revocation: Revocation) -> None:
@@ -125,25 +117,23 @@ class Session:
             if conversation is not None:
                 conversation.cancel()
 
-    def offer(self, version: int, frame: bytes) -> None:
-        """As `Listener.offer`."""
-        if self.stage is LIVE:
-            if version == self.version + 1:
-                if self.write_buffer.offer(frame):
-                    self.version = version
-                else:
-                    self._lag("slow")
-            elif version > self.version:
-                self.on_overtaken(version)
-        elif self.stage is Stage.REPLAYING and self.replay_buffer is not None:
-            self.replay_buffer.add(version, frame)
-
-    def offer_run(self, first: int, joined: bytes, count: int) -> bool:
-        """As `Listener.offer_run`."""
+    def accept(self, first: int, joined: bytes, count: int = 1) -> bool:
+        """As `Listener.accept`."""
         is_next = self.stage is LIVE and first == self.version + 1
         is_taken = is_next and self.write_buffer.offer(joined, count)
         self.version += count if is_taken else 0
         return is_taken
+
+    def offer(self, version: int, frame: bytes) -> None:
+        """As `Listener.offer`."""
+        if self.accept(version, frame):
+            return
+        if self.stage is LIVE and version == self.version + 1:  # the write buffer is full
+            self._lag("slow")
+        elif self.replay_buffer is not None:
+            self.replay_buffer.add(version, frame)
+        else:
+            self.on_overtaken(version)
 
     def on_overtaken(self, version: int) -> None:
         """As `Listener.on_overtaken`: replay the missing frames."""
@@ -171,6 +161,18 @@ class Session:
         """Buffer live frames from now on."""
         self.stage = moved(self.stage, Stage.REPLAYING, STAGE_MOVES)
         self.replay_buffer = ReplayBuffer(self._context.max_backlog_bytes)
+
+    def go_live(self, version: int) -> list[tuple[int, bytes]]:
+        """Write the buffered frames that follow `version`; returns those after a gap."""
+        buffered = self.replay_buffer.in_order() if self.replay_buffer is not None else []
+        self.stage = moved(self.stage, Stage.LIVE, STAGE_MOVES)
+        self.replay_buffer = None
+        self.version = version
+        for position, (next_version, frame) in enumerate(buffered):
+            if next_version > self.version + 1:
+                return buffered[position:]
+            self.offer(next_version, frame)
+        return []
 
     def close(self, code: CloseCode, reason: str | None = None, *, broken: bool = False) -> None:
         """Send a close frame and end; nothing else is written. `broken`: the peer's input is
@@ -221,7 +223,7 @@ class Session:
 
     def close_after(self, wait_s: float, code: CloseCode) -> None:
         """Close with this code unless the session is authenticated before."""
-        self.deadline = (self.now() + wait_s, code)
+        self.deadlines.close(self.now() + wait_s, code)
         self.set_timer()
 
     def on_writing_paused(self) -> None:
@@ -231,7 +233,7 @@ class Session:
 
     def on_writing_resumed(self) -> None:
         """The peer reads again: send what it missed."""
-        self.heard_at = self.now()
+        self.deadlines.hear(self.now())
         self.write_buffer.resume()
         if self.stage is Stage.LAGGING:
             self.resume("slow")
@@ -239,8 +241,9 @@ class Session:
     def set_timer(self) -> None:
         """Schedule `on_deadline` for the next deadline."""
         if self.is_open:
-            self._context.timer_wheel.set(self, next_deadline(self))
+            next_at = self.deadlines.next(self.write_buffer.paused_at)
+            self._context.timer_wheel.set(self, next_at)
 
     def on_deadline(self, now: float) -> None:
         """As `Timed.on_deadline`."""
-        handle_deadline(self, now, self._context.heartbeat_s)
+        self.deadlines.handle(self, now, self._context.heartbeat_s)

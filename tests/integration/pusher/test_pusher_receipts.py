@@ -98,7 +98,7 @@ async def test_a_pusher_that_stops_writes_what_is_left(
 
 
 async def test_a_thousand_sessions_are_a_few_statements(pusher: Pusher, database: Database) -> None:
-    feed = Feed("acme", "ada")
+    feed = Feed("acme", "ada", lambda _: None)
     for number in range(receipts.BATCH + 5):
         reader = _Reader(str(UUID(int=number + 1)), feed)
         pusher.engine.receipts.acknowledge(reader, 4)
