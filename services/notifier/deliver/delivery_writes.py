@@ -1,7 +1,7 @@
-"""Writing what became of deliveries: tried again while the environment does not allow it.
+"""Retries database work of senders while the environment prevents it.
 
-Without a bound only where nobody could write it: no database, a lock on a whole table. A row that
-another holds, or that is always too slow to write, gives up its slot after a few tries.
+Retries are unbounded only while no delivery can be written: no database, a lock on a whole table. A
+row that is locked or too slow to write gives up its slot after a few tries.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from services.notifier.time_limits import GRACE_S
 log = structlog.get_logger("clarion.notifier")
 
 MAX_TRIES = 3
-"""Of what takes too long while the database answers."""
+"""Tries of work that exceeds a limit while the database answers."""
 
 Result = TypeVar("Result")
 
 
 class Stopped(Exception):
-    """The service stops before the work was begun."""
+    """The service stops before the work was started."""
 
 
 class DeliveryWrites:
-    """What the senders of one channel do in the database."""
+    """Runs database work of the senders of one channel."""
 
     def __init__(self, channel: str, database: Database, stopping: asyncio.Event) -> None:
         self._channel = channel
@@ -47,9 +47,9 @@ class DeliveryWrites:
         tries: int = MAX_TRIES,
         until: float = math.inf,
     ) -> Result:
-        """What `act` returns. Raises `TookTooLong` where it was too slow in so many `tries`,
-        `Stopped`, `TimeoutError` where it failed and `until` is past by our monotonic clock, and
-        what is no condition of the database."""
+        """Retry `act` and return its result. Raises `TookTooLong` after `tries` that exceeded a
+        limit while the database answered, `Stopped`, `TimeoutError` if it failed after `until`
+        (monotonic clock), and every error that is not transient."""
         failures = too_slow = 0
         while True:
             if self._stopping.is_set() and not even_if_stopping:

@@ -1,1 +1,2 @@
-"""Consuming `clarion.events` and `clarion.parked`: batches of one lane, planned and settled."""
+"""Consuming `clarion.events` and `clarion.parked`: batches of one lane, planned and
+acknowledged."""

@@ -1,5 +1,5 @@
-"""Moves dead letters into the table, where they are listed and re-driven: from `clarion.parked`,
-and from a queue of deliveries what it does not take."""
+"""Moves dead letters from `clarion.parked` into the table `parked`, where they are listed and
+redriven."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class ParkedMover:
         self._stopping = False
 
     async def run(self) -> None:
-        """Move until `stop`. Raises what is not the condition of database or broker: the messages
-        stay."""
+        """Run until `stop`. Raises errors that are not transient; the messages then stay in the
+        queue."""
         failures = 0
         while True:
             try:
@@ -69,12 +69,12 @@ class ParkedMover:
             await self._subscription.ack(messages)
 
     async def stop(self) -> None:
-        """Take no more."""
+        """Stop consuming."""
         self._stopping = True
         await self._subscription.close()
 
     async def _move(self, messages: Sequence[Received]) -> list[Received]:
-        """Those that have to wait."""
+        """Store or republish the messages; returns those to be retried."""
         diverted = await self._diverted.publish_diverted(messages)
         held = [event.message for event in diverted if not event.is_published]
         malformed = {_number(event.message): event.malformed for event in diverted}

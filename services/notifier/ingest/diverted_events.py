@@ -46,7 +46,7 @@ class DivertedEvents:
         self._parser = parser
 
     async def publish_diverted(self, messages: Sequence[Received]) -> list[DivertedEvent]:
-        """Publish all that were turned aside; each is parsed once."""
+        """Publish all diverted messages; each is parsed once."""
         return await asyncio.gather(
             *(self._bring(message) for message in messages if is_diverted(message))
         )

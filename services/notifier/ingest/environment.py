@@ -1,7 +1,7 @@
-"""Trying again while the environment does not allow it, without a bound, until the service stops.
+"""Retries without bound while the environment prevents work, until the service stops.
 
-Only conditions that end by themselves are waited for: no database, no broker, a lock on a table.
-What is the fault of the work itself is raised.
+Only conditions that end by themselves are retried: no database, no broker, a locked table. Faults
+of the work itself are raised.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Result = TypeVar("Result")
 
 
 class Stopped(Exception):
-    """The service stops and what is held could not be finished: it will come again."""
+    """The service stops before the work could be finished: its messages are redelivered."""
 
 
 class Environment:
-    """The database and the broker, as one worker of a lane meets them."""
+    """The database and the broker as seen by one worker of a lane."""
 
     def __init__(self, lane: str, database: Database, publisher: Publisher) -> None:
         self._lane = lane
@@ -39,15 +39,15 @@ class Environment:
         self._publisher = publisher
         self._stopping = asyncio.Event()
         self.held = ""
-        """Why nothing can be planned or published now, in a word; empty where work goes on."""
+        """Code of the condition that prevents planning or publishing now, else empty."""
 
     def stop(self) -> None:
-        """Wait for nothing from now on: `Stopped` is raised instead."""
+        """End all waits, present and future, with `Stopped`."""
         self._stopping.set()
 
     async def until_possible(self, act: Callable[[], Awaitable[Result]]) -> Result:
-        """What `act` returns. Raises `TookTooLong` where only this work was stopped, `Stopped`, and
-        what is no condition of the database."""
+        """Retry `act` and return its result. Raises `TookTooLong` if only this work exceeded a
+        limit, `Stopped`, and every error that is not transient."""
         failures = 0
         while True:
             try:
@@ -67,7 +67,7 @@ class Environment:
             await self._wait(failures)
 
     async def until_published(self, outbox: Outbox) -> None:
-        """Return once the broker has what must be confirmed of `outbox`. Raises `Stopped`."""
+        """Retry until the broker has confirmed `outbox`. Raises `Stopped`."""
         failures = 0
         while True:
             try:

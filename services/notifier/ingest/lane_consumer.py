@@ -1,14 +1,14 @@
-"""Takes what has arrived on one lane, has it planned, publishes what follows, acknowledges.
+"""Consumes one lane: plans events and slices, publishes the results, acknowledges.
 
-| what happens | what is done |
+| case | action |
 |---|---|
 | planned and published | acknowledged |
-| the database is away, or a race was lost | held and tried again, never dead-lettered |
-| too slow while the database answers | divided; tried again behind what has arrived meanwhile; |
-| | alone and `MAX_ATTEMPTS` times too slow, it is dead-lettered: `took_too_long` |
-| planning raises | the batch is halved until the bad event is alone, which is dead-lettered |
-| the broker does not take what follows | published again until it does; then acknowledged |
-| the process ends in between | the messages come again; what was committed is read back |
+| the database is unavailable, or a race was lost | retried, never dead-lettered |
+| too slow while the database answers | divided and retried after newer work; a single event that |
+| | is too slow `MAX_ATTEMPTS` times is dead-lettered: `took_too_long` |
+| planning raises | the batch is halved until the poison event is alone and dead-lettered |
+| the broker is unavailable for the results | published again until confirmed; acknowledged |
+| the process dies in between | redelivered; the committed rows are read back |
 """
 
 from __future__ import annotations
@@ -39,14 +39,15 @@ log = structlog.get_logger("clarion.notifier")
 
 PREFETCH = 128
 MAX_HELD = PREFETCH // 2
-"""Messages that may wait because they were too slow: past it the tenant (or large event) that has
-most of them has these dead-lettered, for nobody else's would be given to us any more."""
+"""Messages that may wait after being too slow. Beyond this the messages of the tenant (or large
+event) with most of them are dead-lettered: they would use up the prefetch and block other
+tenants."""
 MAX_ATTEMPTS = 3
-"""Of an event or a slice that is too slow while the database answers."""
+"""Attempts of an event or a slice that is too slow while the database answers."""
 
 
 class Consumer:
-    """One worker of one lane, with a subscription of its own."""
+    """One worker of one lane with its own subscription."""
 
     def __init__(
         self,
@@ -71,11 +72,11 @@ class Consumer:
 
     @property
     def held(self) -> str:
-        """Why nothing can be planned or published now, in a word; empty where work goes on."""
+        """Code of the condition that prevents planning or publishing now, else empty."""
         return self._environment.held
 
     async def run(self) -> None:
-        """Work until `stop`; what is in hand is finished first, but what was too slow."""
+        """Run until `stop`; then finish work in progress except work that was too slow."""
         try:
             while True:
                 messages = await self._take()
@@ -91,12 +92,12 @@ class Consumer:
             raise
 
     async def stop(self) -> None:
-        """Take no more. Does not wait for what is in hand."""
+        """Stop consuming. Does not wait for work in progress."""
         self._environment.stop()
         await self._subscription.close()
 
     async def _take(self) -> Sequence[Received]:
-        """What has arrived; nothing where other work may be tried before something does."""
+        """Messages that have arrived; none if deferred work is due first."""
         wait_s = self._pending.wait_s(time.monotonic())
         if wait_s is None:
             return await self._subscription.take(PREFETCH)
@@ -107,7 +108,7 @@ class Consumer:
             return []
 
     async def _turn(self) -> None:
-        """All events that have arrived, then one slice or one piece that was too slow."""
+        """Plan all events that have arrived, then one slice or one piece of deferred work."""
         while self._pending.fresh:
             await self._work(self._pending.fresh.popleft())
         later = self._pending.next_later(time.monotonic())
@@ -161,7 +162,7 @@ class Consumer:
         return Batch(self._lane, self._queue, work.entries, work.malformed, redelivered)
 
     async def _too_slow(self, work: Work, error: TookTooLong) -> list[Received]:
-        """Let others go first, or give it up; the messages that are done with it."""
+        """Defer the work, or dead-letter it; returns the messages that are done."""
         metrics.PLAN_TOO_SLOW.labels(self._lane).inc()
         work.failures += 1
         divided = work.divided()
@@ -180,12 +181,12 @@ class Consumer:
         return finished
 
     async def _dead_letter(self, work: Work, error: Exception) -> list[Received]:
-        """Keep one event, slice or malformed part where it can be redriven."""
+        """Dead-letter one event, slice or malformed part, so that it can be redriven."""
         log.error("dead_lettered", lane=self._lane, error=type(error).__name__)
         try:
             await self._environment.until_possible(partial(self._park, work, error))
         except TookTooLong:
-            # not even that is possible now: nothing is lost while it waits, and nobody waits for it
+            # retried later: nothing is lost, and no other work waits for it
             work.not_before = time.monotonic() + MAX_WAIT_S
             self._pending.later.append(work)
             return []
@@ -210,7 +211,7 @@ class Consumer:
             try:
                 earlier, following = await self._environment.until_possible(read)
             except TookTooLong as error:
-                # hints: the rows are there, and dispatch publishes what is due
+                # hints: the rows are committed, and dispatch publishes due ones
                 log.warning("read_back_skipped", lane=self._lane, error=str(error))
                 return
             await self._environment.until_published(earlier)

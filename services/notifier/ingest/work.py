@@ -1,7 +1,7 @@
-"""Pieces of work of one lane: what is planned in one transaction, and from which messages it came.
+"""Units of work of one lane, each planned in one transaction, and the messages they came from.
 
-A message is acknowledged once every piece that holds a part of it has ended. Pieces that were too
-slow, and slices, wait behind the events that arrive meanwhile.
+A message is acknowledged after all work with a part of it has ended. Slices and work that was too
+slow are deferred until newer events are planned.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from clarion.contracts.slice import Slice
 from services.notifier.messages.parser import Malformed, ParsedMessage
 
 MAX_PARTS = 16
-"""Into how many pieces one is divided that was too slow: 256 events are told apart in two steps."""
+"""Parts into which slow work is divided: two steps isolate one of 256 events."""
 
 
 class MessageKey(NamedTuple):
-    """A message that is not settled yet."""
+    """Identifies a message that is not acknowledged yet."""
 
     channel_generation: int
     tag: int
@@ -29,16 +29,16 @@ class MessageKey(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """What is planned together: one slice, or events and what came with them that is malformed."""
+    """Work of one transaction: one slice, or events together with malformed parts."""
 
     parsed_messages: list[ParsedMessage]
     failures: int = 0
-    """How often it was cancelled by a limit of its own while the database answered."""
+    """How often it exceeded a limit while the database answered."""
     not_before: float = 0.0
 
     @property
     def slice_(self) -> Slice | None:
-        """The slice that it is, if it is one."""
+        """The slice, or None for events."""
         return self.parsed_messages[0].slice_
 
     @property
@@ -53,7 +53,7 @@ class Work:
 
     @property
     def owner(self) -> str:
-        """Whose it is: a tenant, or the event of a slice."""
+        """The tenant, or for a slice its event."""
         if self.slice_ is not None:
             return str(self.slice_.event)
         entries = self.entries
@@ -61,28 +61,28 @@ class Work:
 
     @property
     def is_redelivered(self) -> bool:
-        """Whether some of it was given out before."""
+        """Whether a part was redelivered."""
         return any(parsed.message.redelivered for parsed in self.parsed_messages)
 
     def message_keys(self) -> set[MessageKey]:
-        """The messages of which it holds a part."""
+        """The messages of its parts."""
         return {_key(parsed.message) for parsed in self.parsed_messages}
 
     def parts(self) -> list[ParsedMessage]:
-        """Each event, and each malformed part, by itself."""
+        """Each event and each malformed part separately."""
         if self.slice_ is not None:
             return [self.parsed_messages[0]]
         return [part for parsed in self.parsed_messages for part in _single_parts(parsed)]
 
     def halves(self) -> list[Work]:
-        """Two pieces that hold the same; one where it cannot be divided."""
+        """Two halves; the work itself if it cannot be divided."""
         parts = self.parts()
         middle = (len(parts) + 1) // 2
         return [Work(half) for half in (parts[:middle], parts[middle:]) if half]
 
     def groups(self, sizes: Sequence[int], most: int) -> list[Work]:
-        """Pieces in order, of events whose sizes together are at most `most`; a larger event is
-        alone. What is malformed goes with the first."""
+        """Work in order, with events of a total size of at most `most`; a larger event is alone.
+        Malformed parts go with the first."""
         malformed = [part for part in self.parts() if not part.entries]
         events = [part for part in self.parts() if part.entries]
         grouped: list[list[ParsedMessage]] = [[]]
@@ -97,8 +97,8 @@ class Work:
         return [Work(group) for group in grouped]
 
     def divided(self) -> list[Work]:
-        """Pieces of one tenant each, where there are several; else at most `MAX_PARTS` of them.
-        A piece that is alone was tried once, with the others."""
+        """Work per tenant if there are several tenants, else at most `MAX_PARTS` parts. The failure
+        counts for a single event or slice."""
         parts = self.parts()
         by_tenant: dict[str, list[ParsedMessage]] = {}
         for part in parts:
@@ -113,16 +113,17 @@ class Work:
 
 @dataclass(slots=True)
 class Pending:
-    """What one worker has taken and not acknowledged."""
+    """The unacknowledged messages of one worker."""
 
     fresh: deque[Work] = field(default_factory=deque[Work])
     later: deque[Work] = field(default_factory=deque[Work])
     _messages: dict[MessageKey, Received] = field(default_factory=dict[MessageKey, Received])
     _open: Counter[MessageKey] = field(default_factory=Counter[MessageKey])
-    """How many pieces hold a part of a message; missing where it is one."""
+    """Units of work per message; absent if it is one."""
 
     def add(self, parsed_messages: Sequence[ParsedMessage], batch_size: int) -> None:
-        """Events at once, in groups; slices behind what else there is, repeats of one with it."""
+        """Add events in batches, to plan now, and slices, deferred and merged with their
+        repeats."""
         for parsed in parsed_messages:
             self._messages[_key(parsed.message)] = parsed.message
         events = [parsed for parsed in parsed_messages if parsed.slice_ is None]
@@ -132,7 +133,7 @@ class Pending:
                 self._add_slice(parsed, parsed.slice_)
 
     def split(self, work: Work, parts: Sequence[Work]) -> list[Work]:
-        """`parts` in the place of `work`."""
+        """Replace `work` by `parts`."""
         holders = Counter(key for part in parts for key in part.message_keys())
         for key, number in holders.items():
             if number > 1 or key in self._open:
@@ -140,7 +141,7 @@ class Pending:
         return list(parts)
 
     def done(self, work: Work) -> list[Received]:
-        """It has ended; the messages of which nothing is left to do."""
+        """End `work`; returns the messages that are done."""
         finished: list[Received] = []
         for key in work.message_keys():
             if self._open.get(key, 1) > 1:
@@ -152,12 +153,12 @@ class Pending:
         return finished
 
     def settled(self, messages: Sequence[Received]) -> None:
-        """These are acknowledged."""
+        """Forget these acknowledged messages."""
         for message in messages:
             self._messages.pop(_key(message), None)
 
     def next_later(self, now: float) -> Work | None:
-        """The first that may be tried now, taken out."""
+        """Remove and return the first deferred work that may be tried now."""
         for work in self.later:
             if work.not_before <= now:
                 self.later.remove(work)
@@ -165,14 +166,14 @@ class Pending:
         return None
 
     def wait_s(self, now: float) -> float | None:
-        """How long until one may be tried; None where nothing waits."""
+        """Seconds until deferred work may be tried; None if there is none."""
         if not self.later:
             return None
         return max(0.0, min(work.not_before for work in self.later) - now)
 
     def take_excess(self, most: int) -> list[Work]:
-        """Where more than `most` messages wait because they were too slow: the pieces of whoever
-        has most of them, taken out."""
+        """If more than `most` messages are deferred as too slow: remove and return the work of the
+        owner with most of them."""
         slow = [work for work in self.later if work.failures]
         held = {key for work in slow for key in work.message_keys()}
         if len(held) <= most:
@@ -185,7 +186,7 @@ class Pending:
         return excess
 
     def take_all(self) -> list[Received]:
-        """Every message that is not acknowledged; nothing is pending then."""
+        """Remove and return all unacknowledged messages."""
         messages = list(self._messages.values())
         self.fresh.clear()
         self.later.clear()
@@ -217,7 +218,7 @@ def _single_parts(parsed: ParsedMessage) -> Iterator[ParsedMessage]:
 
 
 def _groups(parsed_messages: Sequence[ParsedMessage], size: int) -> Iterator[list[ParsedMessage]]:
-    """Readings in order, together until they hold `size` events."""
+    """Parsed messages in order, in groups of up to `size` events."""
     group: list[ParsedMessage] = []
     events = 0
     for parsed in parsed_messages:

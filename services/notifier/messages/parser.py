@@ -1,4 +1,4 @@
-"""From messages on `clarion.events` to entries, slices, and what is malformed with its reason."""
+"""Parses messages on `clarion.events` into entries, slices, and malformed parts with a reason."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ ONLY_CLARION = (
 )
 
 Identity = Callable[[str | None], tuple[str, str] | None]
-"""(tenant, source) of what an AMQP user publishes; None where it may not."""
+"""(tenant, source) for which an AMQP user publishes; None if it may not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """What cannot become an event; parked as it came."""
+    """A part that is no valid event; dead-lettered unchanged."""
 
     reason: str
     detail: str
@@ -52,12 +52,12 @@ class Malformed:
     headers: Mapping[str, object] = field(default_factory=dict[str, object])
     source: str | None = None
     again: bool = False
-    """The broker gave it out before: it may be parked already."""
+    """Redelivered by the broker: it may be dead-lettered already."""
 
 
 @dataclass(slots=True)
 class ParsedMessage:
-    """What one message held."""
+    """The contents of one message."""
 
     message: Received
     entries: list[Entry] = field(default_factory=list[Entry])
@@ -66,27 +66,27 @@ class ParsedMessage:
 
 
 def no_tenant_for(user: str | None) -> str:
-    """Why what this AMQP user published is not taken."""
+    """Why a message of this AMQP user is refused."""
     if user is None:
         return "The message bears no user_id, so it is nobody's: see CLARION_AMQP_TENANTS."
     return "CLARION_AMQP_TENANTS names no tenant for this AMQP user."
 
 
 def single(entry: Entry) -> bytes:
-    """An envelope of this event alone: what is parked, so that a redrive can publish it."""
+    """An envelope with this event alone: the body to dead-letter, which a redrive publishes."""
     return encode_envelope([entry])
 
 
 class MessageParser:
-    """Parses messages. `identity` says for whom an AMQP user publishes; only `own_users` may send
-    Clarion's own messages, in which the tenant is written."""
+    """Parses messages. `identity` maps AMQP users to tenants; only `own_users` may send Clarion's
+    internal messages, which name their tenant."""
 
     def __init__(self, identity: Identity, own_users: frozenset[str]) -> None:
         self._identity = identity
         self._own_users = own_users
 
     def parse(self, message: Received) -> ParsedMessage:
-        """Never raises: what is wrong is in `malformed`."""
+        """Never raises: errors are in `malformed`."""
         parsed = ParsedMessage(message)
         media = media_type(message.content_type)
         if message.undecodable is not None:
@@ -134,8 +134,8 @@ class MessageParser:
 
 
 def undecodable(message: Received, failure: Undecodable, identity: Identity) -> Malformed:
-    """A message whose properties cannot be decoded, kept with them. What others published belongs
-    to the tenant of their AMQP user."""
+    """A message with undecodable properties, which are kept. Messages of other programs belong to
+    the tenant of their AMQP user."""
     published = media_type(message.content_type) not in OURS
     tenant, source = (identity(message.user_id) if published else None) or (None, None)
     trace = message.headers.get("traceparent")

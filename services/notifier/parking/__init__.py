@@ -1,1 +1,1 @@
-"""What cannot be processed, kept in `parked` with its reason and its body."""
+"""Dead letters: messages that cannot be processed, stored in `parked` with reason and body."""

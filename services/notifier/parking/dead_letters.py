@@ -1,4 +1,4 @@
-"""Dead letters: what the broker says of them, and how they are kept in `parked`."""
+"""Dead letters of the broker: their reasons, and storing them in `parked`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from services.notifier.parking.park import body_only, park
 log = structlog.get_logger("clarion.notifier")
 
 EVENT_QUEUES = frozenset(queue.name for queue in QUEUES if queue.exchange == EVENTS)
-"""For which others publish too."""
+"""Queues to which other programs publish too."""
 
 KNOWN_QUEUES = frozenset(queue.name for queue in QUEUES)
 
@@ -41,7 +41,7 @@ REASONS = {
 
 
 Read = Callable[[Received], tuple[str, Sequence[Malformed]]]
-"""The queue that a message is of, and what is kept of it."""
+"""(queue, parts to store) of a message."""
 
 
 class DeadLetters:
@@ -52,8 +52,8 @@ class DeadLetters:
         self._read = read
 
     async def keep(self, messages: Sequence[Received]) -> list[Received]:
-        """Those that the database cannot take now; the others are in the table. Raises what is not
-        the database's condition."""
+        """Store the messages; returns those that the database cannot store now. Raises errors that
+        are not transient."""
         try:
             await self._keep(messages)
         except Exception as error:
@@ -64,7 +64,7 @@ class DeadLetters:
                 return list(messages)
             if len(messages) == 1:
                 return await self._keep_body_only(messages[0], error)
-            # each by itself: what is wrong with one must not keep the others
+            # one by one: an error of one message must not affect the others
             return [left for message in messages for left in await self.keep([message])]
         return []
 
@@ -75,8 +75,8 @@ class DeadLetters:
                 await park(tx, queue, malformed)
 
     async def _keep_body_only(self, message: Received, error: Exception) -> list[Received]:
-        """Keep the bytes of one that cannot be kept as it came. Raises where not even that can be
-        done and the database is not why."""
+        """Store only the body of a message whose properties cannot be stored. Raises errors that
+        are not transient."""
         log.error("parked_bare", error=type(error).__name__)
         try:
             async with self._database.driver() as tx:
@@ -93,13 +93,13 @@ class DeadLetters:
 def dead_letter(
     message: Received, identity: Identity, own_users: frozenset[str]
 ) -> tuple[str, Sequence[Malformed]]:
-    """(queue, what is kept) of a message that the broker dead-lettered, or that somebody published
-    to `clarion.parked`.
+    """(queue, parts to store) of a message that the broker dead-lettered, or that was published to
+    `clarion.parked`.
 
-    What others published for a queue of events belongs to the tenant of their AMQP user. What else
-    they sent was never theirs to send, whatever its headers say.
+    Messages of other programs for a queue of events belong to the tenant of their AMQP user. They
+    may publish to no other queue, whatever the headers say.
     """
-    # what died bears the dead-letter exchange
+    # a dead-lettered message has the dead-letter exchange
     is_unroutable = message.exchange == EVENTS or _last_death(message) == (PASSING, EVENTS)
     queue = PARKED if is_unroutable else _queue_of(message)
     if message.undecodable is not None:
@@ -124,7 +124,7 @@ def dead_letter(
 def refused_job(
     message: Received, queue: str, identity: Identity, own_users: frozenset[str]
 ) -> tuple[str, Sequence[Malformed]]:
-    """As `dead_letter`, of what a queue of deliveries does not take."""
+    """As `dead_letter`, for a message that a queue of deliveries refuses."""
     if message.undecodable is not None:
         return queue, [undecodable(message, message.undecodable, identity)]
     if message.user_id not in own_users:
@@ -154,7 +154,7 @@ def _kept(
 
 
 def _queue_of(message: Received) -> str:
-    """Where it died last."""
+    """The queue that dead-lettered the message last."""
     queue, _ = _last_death(message)
     if queue is None:
         queue = message.headers.get("x-first-death-queue")
@@ -162,8 +162,8 @@ def _queue_of(message: Received) -> str:
 
 
 def _last_death(message: Received) -> tuple[object, object]:
-    """Its queue, and the exchange where it had been published: the broker writes that first into
-    `x-death`, whatever the publisher wrote there. (None, None) where it has not died."""
+    """The queue and the original exchange of the last death: the broker prepends them to `x-death`,
+    whatever the publisher wrote there. (None, None) if the message was not dead-lettered."""
     deaths = message.headers.get("x-death")
     if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
         return None, None

@@ -1,4 +1,4 @@
-"""What nobody can work on lies in `parked`, with its reason and its body."""
+"""Stores dead letters in `parked`, with their reason and body."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_NAME = 256
 """Characters of a queue, a reason, a tenant or a source."""
 
 NAMED_WITHIN = "SET LOCAL statement_timeout = 1000; SET LOCAL lock_timeout = 1000"
-"""For what is written beside the dead letter itself, which must not fail with it."""
+"""Limits for writing the row of the event, so that the dead letter itself does not fail with it."""
 
 UNSTORABLE = "What it says of itself cannot be stored: only its bytes are kept."
 
@@ -39,7 +39,8 @@ WHERE NOT p.again OR NOT EXISTS (
   SELECT 1 FROM parked o WHERE o.queue = $9 AND o.reason = p.reason AND o.body = p.body
     AND o.headers = p.headers::jsonb)
 """
-"""Who died between this commit and the acknowledgement has its message read again."""
+"""A redelivered message may be stored already: its reader may have died before the
+acknowledgement."""
 
 KNOWN = """
 SELECT EXISTS (
@@ -47,7 +48,7 @@ SELECT EXISTS (
   WHERE e.tenant = $1 AND e.source = $2 AND e.event_id = $3 AND e.state = 'parked'
     AND p.reason = $4 AND (e.body = $5::jsonb AND e.body <> '{}' OR p.body = $6))
 """
-"""Whether the same event lies there already. Its own key stays free, so it does not tell."""
+"""Whether the same event is parked already. Its idempotency key stays free, so it cannot tell."""
 
 PARKED_EVENT = """
 INSERT INTO events (id, tenant, source, event_id, type, category, lane, time, accepted_at,
@@ -57,7 +58,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'parked', $11::jsonb, $12::json
 
 
 async def park(tx: Driver, queue: str, malformed: Sequence[Malformed]) -> None:
-    """Keep `malformed`, which came from `queue`. No text of theirs makes PostgreSQL refuse it."""
+    """Store `malformed` from `queue`. Texts that PostgreSQL cannot store are cleaned."""
     if not malformed:
         return
     await tx.execute(
@@ -79,7 +80,7 @@ async def park(tx: Driver, queue: str, malformed: Sequence[Malformed]) -> None:
 
 
 def body_only(malformed: Malformed) -> Malformed:
-    """What can be kept of it whatever it holds: the body, which is bytes, and why."""
+    """The parts that can always be stored: the body, which is bytes, and the reason."""
     return replace(
         malformed, detail=UNSTORABLE, content_type="application/octet-stream", traceparent=None,
         headers={CUT: UNSTORABLE}, again=False,
@@ -89,10 +90,10 @@ def body_only(malformed: Malformed) -> Malformed:
 async def park_event(
     tx: Driver, queue: str, entry: Entry, lane: str, error: Exception, now: datetime
 ) -> None:
-    """Park an event whose planning failed and write its row, as far as it can be stored; once,
-    however often its message comes.
+    """Park an event whose planning failed, and write its row as far as it can be stored. Idempotent
+    under redelivery.
 
-    Its key stays free, so that a redrive plans it.
+    Its idempotency key stays free, so that a redrive plans it.
     """
     body = single(entry)
     malformed = Malformed(
@@ -142,7 +143,7 @@ def _event_row(
 
 
 def _name(text: str | None) -> str | None:
-    """A tenant or a source that could be one; a clipped one would be another's."""
+    """A valid tenant or source, else None; a truncated name would belong to another."""
     return text if text is None or _clipped(text, MAX_NAME) == text else None
 
 

@@ -1,8 +1,8 @@
-"""Which headers of a parked message are kept, as text: what a redrive reads, and what people read.
+"""The stored headers of a parked message, as text for a redrive and for operators.
 
-The attributes of a binary CloudEvent are its headers: they are kept whole, or not at all and then
-`CUT` says so. Of others the first `MAX_SHOWN` characters are kept; properties that cannot be
-decoded are kept whole, for a frame of AMQP bounds them.
+The attributes of a binary CloudEvent are its headers: they are stored whole, or dropped and marked
+by `CUT`. Other headers are truncated to `MAX_SHOWN` characters. Undecodable properties are stored
+whole: the size of an AMQP frame bounds them.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from clarion.contracts.cloudevents import AMQP_PREFIXES, amqp_text
 from clarion.contracts.parking import CUT, RAW_PROPERTIES
 
 MAX_ATTRIBUTES = 64 * 1024
-"""Characters of all attributes together; a frame of AMQP bounds them to about twice as much."""
+"""Characters of all attributes together; an AMQP frame allows about twice as many."""
 MAX_SHOWN = 1_000
 MAX_HEADERS = 100
 
 CHANGING = frozenset({"x-delivery-count"})
-"""Differs each time that the broker gives out the same message."""
+"""Headers that differ at each redelivery of the same message."""
 
 
 def kept_headers(headers: Mapping[str, object]) -> dict[str, str]:
-    """What is stored of `headers`."""
+    """The part of `headers` that is stored."""
     texts = {_storable(name): _storable(amqp_text(value)) for name, value in headers.items()}
     attributes = {name: text for name, text in texts.items() if _is_attribute(name)}
     others = [name for name in texts if name not in attributes and name not in CHANGING]

@@ -1,13 +1,13 @@
-"""From events to rows in one transaction a batch; `batch` is the main path on one page.
+"""Plans events: one transaction per batch. `batch` shows the main path on one page.
 
-| module | what |
+| module | contents |
 |---|---|
 | `batch` | the steps, in order |
-| `claim` | which events are seen for the first time; duplicates and conflicts |
-| `audience` | whom they are for |
-| `counts` | how many that are, before anybody is read |
+| `claim` | idempotency keys: new events, duplicates and conflicts |
+| `audience` | recipients named by events, and members of topics |
+| `counts` | sizes of audiences, before members are read |
 | `drafting` | the workflow of each event, and the decisions for each recipient |
-| `write` | versions of inboxes, and the rows |
+| `write` | inbox versions and rows |
 | `slices` | audiences too large for one transaction |
-| `members` | the members of topics, so many at a time |
+| `members` | the members of topics, in pages |
 """

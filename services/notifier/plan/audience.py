@@ -1,4 +1,4 @@
-"""Whom events are for: people named or described in them, and the members of topics."""
+"""Audiences of events: recipients named or described in them, and the members of topics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Audience:
     people: dict[str, None] = field(default_factory=dict[str, None])
     topics: list[str] = field(default_factory=list[str])
     members: int = 0
-    """Of its topics, each counted by itself; where they are too many, at least `SLICE_SIZE`."""
+    """The sum of the members of its topics; if too many, some number from `SLICE_SIZE`."""
 
     @property
     def is_sliced(self) -> bool:
@@ -44,12 +44,12 @@ class Audience:
 
     @property
     def size(self) -> int:
-        """How many the transaction that claims the event may have to write."""
+        """The most notifications that the claiming transaction may have to write."""
         return len(self.people) + (0 if self.is_sliced else self.members)
 
 
 def audience_named(event: EventDraft) -> Audience:
-    """The audience as the event names it, topics not yet opened."""
+    """The audience that the event names, without the members of topics."""
     to = event.entry.event.to
     if isinstance(to, str) and to.startswith(USER):
         return Audience({to[len(USER) :]: None})
@@ -67,7 +67,7 @@ def audience_named(event: EventDraft) -> Audience:
 
 
 def answer_cancelled(event: EventDraft) -> None:
-    """Nobody is told of an event that was cancelled; topics get one answer for all."""
+    """Record on a cancelled event that its recipients get nothing, with one entry per topic."""
     audience = audience_named(event)
     decisions = skip_all(event.workflow, "cancelled")
     topics = [None] if audience.topics or not audience.people else []
@@ -79,8 +79,8 @@ def answer_cancelled(event: EventDraft) -> None:
 async def open_topics(
     tx: Driver, events: Sequence[EventDraft], audiences: Sequence[Audience]
 ) -> None:
-    """Put the members of topics to the `people` of every audience that is not sliced. One that is
-    keeps its topics; `people` are then those named."""
+    """Add the members of topics to the `people` of every audience that is not sliced. A sliced
+    audience keeps its topics, and `people` are the recipients named."""
     small = [
         (event.entry.tenant, audience)
         for event, audience in zip(events, audiences, strict=True)
@@ -101,7 +101,7 @@ async def open_topics(
 def people_with_addresses(
     events: Sequence[EventDraft], audiences: Sequence[Audience]
 ) -> set[Person]:
-    """Whose addresses have to be read: nobody's where all is for the inbox."""
+    """People whose addresses have to be read: none for events of the inbox alone."""
     return {
         (event.entry.tenant, subscriber)
         for event, audience in zip(events, audiences, strict=True)
@@ -111,7 +111,7 @@ def people_with_addresses(
 
 
 async def read_members(tx: Driver, topics: list[Person]) -> dict[Person, list[str]]:
-    """The members of these topics, of each at most one more than `SLICE_SIZE`."""
+    """The members of these topics, at most `SLICE_SIZE + 1` of each."""
     rows: Any = await tx.fetch(
         MEMBERS, [topic[0] for topic in topics], [topic[1] for topic in topics], SLICE_SIZE + 1
     )

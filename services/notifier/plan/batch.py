@@ -3,9 +3,9 @@
     claim keys -> resolve workflows -> count audiences -> describe recipients -> open topics
                -> decide -> take inboxes -> write
 
-A crash before the commit leaves the messages in their queue; after it, the second reading finds
-the keys taken and reads back what the first wrote. What is to be published afterwards is the
-`Outbox` that each step returns.
+After a crash before the commit the messages are still queued. After a crash behind it the next
+reader finds the idempotency keys taken and reads back the rows. The messages to publish after the
+commit are the `Outbox` that is returned.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ from services.notifier.plan.write import (
 from services.notifier.publish.outbox import Outbox
 
 MAX_NOTIFICATIONS = 2_000
-"""Of one transaction; a single event has at most `SLICE_SIZE`."""
+"""Notifications of one transaction; a single event has at most `SLICE_SIZE`."""
 
 
 NOW = "SELECT now()"
-"""Every notifier plans by the one clock of the database, whatever its own says."""
+"""All notifiers plan by the clock of the database, not their own."""
 
 
 class BatchTooLarge(Exception):
-    """The events of a batch are for more people than one transaction takes: for `sizes` of them,
-    in order, and `most` may be planned together. Nobody was read or written yet."""
+    """The audiences of a batch exceed one transaction: their `sizes` are in the order of the
+    events, and at most `most` may be planned together. No row was written."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
@@ -75,14 +75,14 @@ class BatchTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events of one lane that are planned together, and what came with them that is malformed."""
+    """Events of one lane that are planned together, with the malformed parts of their messages."""
 
     lane: str
     queue: str
     entries: Sequence[Entry]
     malformed: Sequence[Malformed] = ()
     redelivered: frozenset[EventKey] = frozenset()
-    """Those that were given out before: what they wrote may not have been announced."""
+    """Redelivered events: their rows may exist without having been announced."""
 
 
 class Planner:
@@ -93,10 +93,10 @@ class Planner:
         self._carried = carried
 
     async def plan(self, batch: Batch) -> Outbox:
-        """Write all that follows from `batch`, committed when this returns.
+        """Plan `batch` and commit; returns the messages to publish.
 
-        Raises `StoreUnavailable` where the database is away, `BatchTooLarge`, and whatever a
-        poisonous event makes PostgreSQL or a step raise; nothing was written then.
+        Raises `StoreUnavailable`, `BatchTooLarge`, and any error that a poison event causes; then
+        nothing was written.
         """
         with metrics.PLAN_SECONDS.labels(batch.lane).time():
             return await self._plan(batch)
@@ -104,8 +104,8 @@ class Planner:
     async def plan_slice(
         self, slice_: Slice, *, is_redelivered: bool = False, failures: int = 0
     ) -> Outbox:
-        """Plan the members of one slice and open the next; errors as `plan`. After each failure it
-        is for a quarter of the members."""
+        """Plan the members of one slice and open the next; errors as `plan`. Each failure divides
+        the number of members by four."""
         size = max(1, SLICE_SIZE >> (2 * failures))
         async with self._database.driver() as tx:
             now: datetime = await tx.fetchval(NOW)
@@ -120,7 +120,7 @@ class Planner:
         return outbox
 
     async def park_event(self, batch: Batch, error: Exception) -> None:
-        """Park the one event of `batch`, with what came with it."""
+        """Dead-letter the single event of `batch`, with its malformed parts."""
         async with self._database.driver() as tx:
             await park(tx, batch.queue, batch.malformed)
             now: datetime = await tx.fetchval(NOW)
@@ -128,12 +128,13 @@ class Planner:
         metrics.EVENTS.labels(batch.lane, "parked").inc()
 
     async def park_slice(self, slice_: Slice, queue: str, error: Exception) -> None:
-        """Park a slice that cannot be planned; those after it are not planned either."""
+        """Dead-letter a slice that cannot be planned; the slices after it are not planned
+        either."""
         async with self._database.driver() as tx:
             await park_slice(tx, slice_, queue, error)
 
     async def park_unstorable(self, queue: str, malformed: Sequence[Malformed]) -> None:
-        """Park what could not be kept as it came: its bytes, its queue and why."""
+        """Dead-letter parts that cannot be stored whole: body, queue and reason."""
         async with self._database.driver() as tx:
             await park(tx, queue, [body_only(part) for part in malformed])
 
@@ -175,9 +176,9 @@ def _check_size(batch: Batch, events: Sequence[EventDraft], audiences: Sequence[
 
 
 def _unannounced(batch: Batch, claims: BatchClaims, first_repeats: set[UUID]) -> list[Duplicate]:
-    """Events planned earlier whose frames and jobs may not be out: those given out before, for
-    their first reader may have died. Of a caller's repeats the first is answered as well, in case
-    of what nobody thought of, and no other: they may be any number."""
+    """Planned events whose frames and jobs may not be published: redelivered ones, whose first
+    reader may have died. The first repeat by a caller is read back as a precaution; later repeats
+    are not, since their number is unbounded."""
     ours = {event.uid for event in claims.fresh}
     return [
         duplicate

@@ -1,4 +1,4 @@
-"""The duplicate guard: which events of a batch are seen for the first time."""
+"""Deduplication by idempotency key: finds the new events of a batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clarion.store.database import Driver
 from services.notifier.drafts import data_of, encode, new_uuid, stored
 
 MAX_CONFLICTS = 10
-"""How many other bodies are kept that came under one id."""
+"""Stored conflicting bodies per id."""
 
 _encode_stably = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder().decode
@@ -35,7 +35,7 @@ RETURNING event, (
   WHERE c.tenant = event_keys.tenant AND c.event_id = event_keys.event_id
     AND c.source IN (event_keys.source, '')), now()
 """
-"""With the time before which what was accepted under this key is cancelled, where it is, and the
+"""Returns also the time before which accepted events with this key are cancelled, if any, and the
 time of the transaction by the database's clock."""
 
 TAKEN = """
@@ -54,7 +54,7 @@ UPDATE events e SET duplicates = e.duplicates + again.times, duplicate_at = $3
 FROM again WHERE e.id = again.id
 RETURNING e.id, again.earlier
 """
-"""Sent again, or given to us again by the broker: who published it can tell, nobody else."""
+"""Counts repeats by callers and redeliveries by the broker alike: they cannot be told apart."""
 
 RECORD_CONFLICT = """
 UPDATE events SET conflicts = conflicts || $2::jsonb
@@ -64,13 +64,13 @@ WHERE id = $1 AND jsonb_array_length(conflicts) < $3
 
 
 EventKey = tuple[str, str, str]
-"""(tenant, source, id): what the duplicate guard goes by."""
+"""(tenant, source, id): the idempotency key."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Duplicate:
-    """An event that came again. `uid` is the `events.id` of the first; `conflict` is the digest
-    of this body where it says something else."""
+    """A repeated event. `uid` is the `events.id` of the first; `conflict` is the digest of this
+    body if its content differs."""
 
     entry: Entry
     uid: UUID
@@ -78,7 +78,8 @@ class Duplicate:
 
 
 class ClaimedEvent(NamedTuple):
-    """An event whose key is ours. `uid` is its `events.id`; `cancelled` before it was planned."""
+    """An event whose key we claimed. `uid` is its `events.id`; `cancelled` if it was cancelled
+    before it was planned."""
 
     uid: UUID
     entry: Entry
@@ -87,26 +88,26 @@ class ClaimedEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BatchClaims:
-    """A batch, told apart."""
+    """The new events and the duplicates of a batch."""
 
     fresh: list[ClaimedEvent]
     duplicates: list[Duplicate]
     now: datetime | None
-    """The time of the transaction; not told where none is fresh."""
+    """The time of the transaction; None without new events."""
 
 
 class Unstorable(ValueError):
-    """An event that holds what PostgreSQL cannot keep."""
+    """An event with content that PostgreSQL cannot store."""
 
 
 def key_of(entry: Entry) -> EventKey:
-    """The key under which an event is taken once."""
+    """The idempotency key of an event."""
     return entry.tenant, entry.source, entry.id
 
 
 def digest_of(entry: Entry) -> bytes:
-    """A hash of what an event says, however it is written; its id, source and time are not part
-    of it. Raises `Unstorable`."""
+    """A hash of the content of an event, independent of notation, without id, source and time.
+    Raises `Unstorable`."""
     event = entry.event
     content = (
         event.type,
@@ -123,7 +124,7 @@ def digest_of(entry: Entry) -> bytes:
 
 
 def _described(recipient: str | Recipient) -> object:
-    """A recipient whose attributes are written in the one way."""
+    """A recipient with attributes in canonical notation."""
     if isinstance(recipient, str) or not recipient.attributes:
         return recipient
     values = {
@@ -142,10 +143,9 @@ def _value_of(raw: msgspec.Raw) -> object:
 
 
 async def claim_keys(tx: Driver, entries: Sequence[Entry]) -> BatchClaims:
-    """Insert the keys of all; those that are ours are fresh, the others duplicates.
+    """Insert the keys of all events: inserted ones are fresh, the others duplicates.
 
-    Waits for a transaction that holds one of the keys: once this returns, what the others wrote
-    under taken keys can be read.
+    Waits for transactions that hold one of the keys; afterwards their rows are visible.
     """
     digests = [digest_of(entry) for entry in entries]
     uids = [new_uuid() for _ in entries]
@@ -170,8 +170,8 @@ async def claim_keys(tx: Driver, entries: Sequence[Entry]) -> BatchClaims:
 async def record_duplicates(
     tx: Driver, duplicates: Sequence[Duplicate], now: datetime
 ) -> set[UUID]:
-    """Count on the event how often it came again, and keep other bodies that came under its id:
-    each once, at most `MAX_CONFLICTS`. Returns the events that came again for the first time."""
+    """Count repeats on their events, and store conflicting bodies: each once, at most
+    `MAX_CONFLICTS`. Returns the events with their first repeat."""
     if not duplicates:
         return set()
     again = Counter(duplicate.uid for duplicate in duplicates)

@@ -1,4 +1,4 @@
-"""How many the topics of events have, before anybody is read: it decides how events are planned."""
+"""Counts the members of topics before they are read: the size decides how an event is planned."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FROM unnest($1::text[], $2::text[]) AS t (tenant, topic)
 """
 
 FIRST_COUNTED = 8
-"""Topics of one event that are counted in the first statement; then twice as many."""
+"""Topics per event in the first statement; doubled in each further one."""
 
 
 async def count_audiences(tx: Driver, events: Sequence[EventDraft]) -> list[Audience]:
-    """Every event's audience as it is named, and how many its topics have: counted, no further than
-    `SLICE_SIZE` an event, before anybody is read."""
+    """The audience that each event names, with the number of members of its topics, counted up to
+    about `SLICE_SIZE` per event."""
     audiences = [audience_named(event) for event in events]
     undecided = {
         index: 0 for index, audience in enumerate(audiences) if audience.topics
-    }  # how many of its topics are counted
+    }  # number of its topics that are counted
     counts: dict[Person, int] = {}
     window = FIRST_COUNTED
     while undecided:
@@ -53,7 +53,7 @@ async def _count(
     window: int,
     counts: dict[Person, int],
 ) -> None:
-    """Add to `counts` the next `window` topics of each event that is undecided."""
+    """Add the next `window` topics of each undecided event to `counts`."""
     unknown = {
         (events[index].entry.tenant, topic)
         for index, counted in undecided.items()

@@ -1,7 +1,7 @@
-"""The directory takes over what recipients in `to` say of themselves.
+"""Updates the directory from described recipients in `to`.
 
-Each field has the time at which it was said: an older event, however late it is planned, neither
-overwrites what was said after it nor brings back who was deleted after it.
+Each field has a time: an older event, however late it is planned, neither overwrites newer values
+nor restores a subscriber who was deleted after it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ WHERE {newer}
     changes=" OR ".join(map(_changes, FIELDS)),
     newer=" OR ".join(map(_newer, FIELDS)),
 )
-"""What is not said stays as it is. A field without a time was last written by an older version."""
+"""Absent fields are unchanged. A field without a time was written by an older version of
+Clarion."""
 
 DROP_DELETED = statement(
     """
@@ -96,18 +97,19 @@ WHERE s.tenant = d.tenant AND s.id = d.id AND greatest({times}) <= t.deleted_at
 """,
     times=", ".join(f"coalesce(s.{name}_at, s.updated_at)" for name in FIELDS),
 )
-"""Who was deleted while we waited for the row: `DESCRIBE` had begun before it could be seen."""
+"""Removes subscribers who were deleted while `DESCRIBE`, whose snapshot is older, waited for the
+row."""
 
 
 @dataclass(slots=True)
 class Description:
-    """What events say of one person, each field as it was said last."""
+    """The newest value of each field of one person."""
 
     values: dict[str, Any] = field(default_factory=dict[str, Any])
     stated_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
     def merge(self, recipient: Recipient, stated_at: datetime) -> None:
-        """What one event says; of two that say it at one moment the later holds."""
+        """Add the fields of one event; of two with the same time the later call wins."""
         for name in FIELDS:
             value = getattr(recipient, name)
             if value is not None and stated_at >= self.stated_at.get(name, stated_at):
@@ -116,13 +118,13 @@ class Description:
 
 
 def stated_at(event: EventDraft) -> datetime:
-    """When what an event says was so: it may tell a time of its own, which is never to come."""
+    """The time of an event's description: its `time`, but never in the future."""
     accepted_at, time = event.entry.accepted_at, event.entry.event.time
     return accepted_at if time is None else min(time, accepted_at)
 
 
 async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
-    """Write what the events say of people, in any order of the events."""
+    """Update the directory from the events, independent of their order."""
     descriptions: dict[Person, Description] = {}
     for event in events:
         if isinstance(event.entry.event.to, str):
@@ -152,7 +154,8 @@ async def describe_recipients(tx: Driver, events: Sequence[EventDraft]) -> None:
 
 
 def _attributes(given: Any) -> tuple[str | None, str | None]:
-    """For `attributes`, or `attributes_text` where JSONB would write numbers anew."""
+    """The values of `attributes` and `attributes_text`, which is used if JSONB would change the
+    notation of numbers."""
     if given is None:
         return None, None
     text = compact(encode(given))

@@ -1,4 +1,4 @@
-"""Drafts: the workflow of each event, and what each recipient gets of it."""
+"""Drafts: the workflow of each event, and the decisions for each recipient."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.notifier.plan.claim import ClaimedEvent
 
 
 def resolve_workflows(fresh: Sequence[ClaimedEvent], lane: str) -> list[EventDraft]:
-    """The events with the workflow that each follows."""
+    """The events with their workflows."""
     return [
         EventDraft(
             uid,
@@ -31,7 +31,7 @@ def resolve_workflows(fresh: Sequence[ClaimedEvent], lane: str) -> list[EventDra
 
 
 def without_cancelled(fresh: Sequence[EventDraft]) -> list[EventDraft]:
-    """Those to plan; the others get their answer here."""
+    """The events to plan; the decisions on cancelled ones are recorded here."""
     for event in fresh:
         if event.cancelled:
             answer_cancelled(event)
@@ -46,7 +46,7 @@ def draft_notifications(
     carried: frozenset[str],
     now: datetime,
 ) -> list[Draft]:
-    """Decide for every recipient. Those who get nothing are written on the event instead."""
+    """Decide for every recipient. Recipients who get nothing are recorded on the event."""
     drafts: list[Draft] = []
     for event, audience in zip(events, audiences, strict=True):
         tenant = event.entry.tenant

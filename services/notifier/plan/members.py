@@ -1,4 +1,4 @@
-"""The members of topics in order, so many at a time, wherever the last look ended."""
+"""Reads the members of topics in order, in pages."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from clarion.contracts.slice import SLICE_SIZE
 from clarion.store.database import Driver
 
 MAX_MEMBERS = 5 * SLICE_SIZE
-"""Rows that one transaction looks at: in overlapping topics most are people who are known."""
+"""Rows per transaction: in overlapping topics most members have the notification already."""
 MAX_TOPICS = 64
-"""Topics that are read with one statement."""
+"""Topics per statement."""
 FULL_ENOUGH = 16
-"""A slice that has found a sixteenth of its size ends with its topic; else it goes on in the next,
-for each is a message and a transaction of its own."""
+"""A slice with at least a sixteenth of its size ends with its topic; else it continues in the next
+topic, because each slice costs a message and a transaction."""
 
 FEW = """
 SELECT subscriber FROM topic_members
@@ -38,11 +38,11 @@ JOIN topic_members m ON m.tenant = $1 AND m.topic = t.topic
 """
 
 Known = Callable[[Sequence[str]], Awaitable[set[str]]]
-"""Who of these people is not looked for."""
+"""The subset of these people to leave out."""
 
 
 class SliceStart(NamedTuple):
-    """Past this subscriber of this topic; topics are in the order of their names."""
+    """A position after this subscriber of this topic; topics are ordered by name."""
 
     topic: str
     after: str
@@ -51,8 +51,8 @@ class SliceStart(NamedTuple):
 async def next_members(
     tx: Driver, tenant: str, topics: Sequence[str], place: SliceStart, size: int, known: Known
 ) -> tuple[list[str], SliceStart | None]:
-    """At most `size` people from `place` on who are not known, each once, and where to go on: None
-    at the end."""
+    """At most `size` unknown people from `place` on, each once, and the next position, None at the
+    end."""
     walk = _Walk(tx, tenant, [topic for topic in topics if topic >= place.topic], place.after)
     people: dict[str, None] = {}
     seen = 0
@@ -71,7 +71,7 @@ async def next_members(
 async def members_between(
     tx: Driver, tenant: str, topics: Sequence[str], place: SliceStart, until: SliceStart | None
 ) -> list[str]:
-    """All from `place` to where a slice went on, or to the end of the last topic."""
+    """All members from `place` up to the position `until`, or to the end of the last topic."""
     if until is not None and until.topic == place.topic:
         return await _column(tx, UP_TO, tenant, *place, until.after)
     last = until.topic if until is not None else None
@@ -85,7 +85,7 @@ async def members_between(
 
 
 class _Walk:
-    """What is left of the topics. Whole topics are read together where they are small."""
+    """A cursor over the remaining topics. Small topics are read together."""
 
     def __init__(self, tx: Driver, tenant: str, topics: list[str], after: str) -> None:
         self._tx = tx
@@ -95,7 +95,7 @@ class _Walk:
         self._window = 1
 
     async def read(self, room: int) -> list[str]:
-        """At most `room` more rows."""
+        """Read at most `room` rows."""
         whole = await self._count_whole(room)
         if whole > 1:
             members = await _column(self._tx, WHOLE, self._tenant, self.topics[:whole])
@@ -112,7 +112,7 @@ class _Walk:
         return members
 
     async def _count_whole(self, room: int) -> int:
-        """How many of the next topics have at most `room` members together."""
+        """The number of next topics with at most `room` members together."""
         if self._window == 1 or self.after:
             return 1
         some = self.topics[: self._window]
@@ -122,7 +122,7 @@ class _Walk:
         for number, count in enumerate(counts):
             total += count
             if total > room:
-                self._window = 1  # large ones: to count them ahead is to count them twice
+                self._window = 1  # counting large topics ahead would count them twice
                 return number
         return len(counts)
 

@@ -1,12 +1,12 @@
 """Audiences too large for one transaction: the members of topics, `SLICE_SIZE` at a time.
 
-The slices of one event are a chain: each opens the next in its own transaction, so no two run at
-once, a crash resumes at a slice, and whoever is in two topics is found to have the notification
-already. A slice goes on into the next topics until it has found enough people, or has looked at
-`MAX_MEMBERS`. The row in `slices` says whether a slice is still to be planned: a message for one
-that was planned is acknowledged and starts nothing, unless the broker gave it out before: then its
-first reader may have died between commit and publish. Members who get nothing have a notification
-without version and deliveries, for `events.unreached` would grow without bound.
+The slices of one event are a chain: each opens the next in its own transaction. So no two run at
+once, a crash resumes at a slice, and members of two topics are notified once. A slice continues
+into the next topics until it has enough people or has read `MAX_MEMBERS` rows. The row in `slices`
+shows whether a slice is still to be planned. A message for a planned slice is acknowledged without
+effect, unless it was redelivered: then its first reader may have died between commit and publish.
+Members who get nothing have a notification without version and deliveries, because
+`events.unreached` would grow without bound.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ SELECT EXISTS (
 async def open_slices(
     tx: Driver, events: Sequence[EventDraft], now: datetime
 ) -> list[tuple[str, Slice]]:
-    """Write the first slice of every event that has more people than one transaction takes."""
+    """Write the first slice of every event whose audience exceeds one transaction."""
     opened: list[tuple[str, Slice]] = []
     for event in events:
         if event.first_slice is not None:
@@ -98,8 +98,8 @@ async def open_slices(
 async def plan_slice(
     tx: Driver, slice_: Slice, *, size: int, again: bool, carried: frozenset[str], now: datetime
 ) -> tuple[list[Draft], Outbox]:
-    """Plan at most `size` people of one slice. Where it was planned before, nothing follows but,
-    `again`, what its first reader may not have published."""
+    """Plan at most `size` people of one slice. If it was planned before, the outbox is empty, or
+    with `again` has the messages that its first reader may not have published."""
     row: Any = await tx.fetchrow(TAKE, slice_.event, slice_.topic, slice_.after)
     if row is None or (row["due_at"] is None and not again):
         return [], Outbox()
@@ -130,7 +130,7 @@ async def plan_slice(
 
 
 async def park_slice(tx: Driver, slice_: Slice, queue: str, error: Exception) -> None:
-    """Keep the slice in `parked`; dispatch does not publish it again."""
+    """Dead-letter the slice; dispatch does not publish it again."""
     malformed = Malformed(
         reason_of(error),
         detail_of(error, "Planning of a slice"),
@@ -153,7 +153,7 @@ async def _open(
 
 
 async def _planned_before(tx: Driver, event: EventDraft, place: SliceStart, row: Any) -> Outbox:
-    """What it wrote, as it is now; the next slice only where that is still to be planned."""
+    """The outbox of its present rows, with the next slice if that is still to be planned."""
     topics = audience_named(event).topics
     following = SliceStart(row["next_topic"], row["next_after"]) if row["next_topic"] else None
     members = await members_between(tx, row["tenant"], topics, place, following)

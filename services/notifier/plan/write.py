@@ -1,4 +1,4 @@
-"""The rows of a batch, a statement a table."""
+"""Writes the rows of a batch, one statement per table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clarion.store.database import Driver
 from services.notifier.drafts import Draft, EventDraft, encode, stored
 
 PUBLISH_AGAIN_AFTER = timedelta(seconds=60)
-"""When dispatch publishes once more what was published and not finished."""
+"""The time after which dispatch publishes unfinished work again."""
 
 EVENT_COLUMNS = (
     "id",
@@ -71,7 +71,7 @@ DELIVERY_COLUMNS = (
 
 
 async def stamp_versions(tx: Driver, drafts: Sequence[Draft]) -> None:
-    """Give every draft that enters an inbox its version, in order, and the unread count at it."""
+    """Set the version and the unread count of every draft that enters an inbox, in order."""
     entering = [draft for draft in drafts if draft.enters_inbox]
     if not entering:
         return
@@ -86,18 +86,18 @@ async def stamp_versions(tx: Driver, drafts: Sequence[Draft]) -> None:
 
 
 async def write_events(tx: Driver, events: Sequence[EventDraft], now: datetime) -> None:
-    """`events`, planned."""
+    """Insert `events` as planned."""
     await _copy(tx, "events", EVENT_COLUMNS, [_event_row(event, now) for event in events])
 
 
 async def write_notifications(tx: Driver, drafts: Sequence[Draft], now: datetime) -> None:
-    """`notifications`; one that is held has no version and is due when it enters the inbox."""
+    """Insert `notifications`; a held one has no version and is due when it enters the inbox."""
     rows = [_notification_row(draft, now) for draft in drafts]
     await _copy(tx, "notifications", NOTIFICATION_COLUMNS, rows)
 
 
 async def write_deliveries(tx: Driver, drafts: Sequence[Draft], now: datetime) -> None:
-    """`deliveries`: queued where they are due now, else scheduled."""
+    """Insert `deliveries`: queued if due now, else scheduled."""
     rows = [row for draft in drafts if draft.deliveries for row in _delivery_rows(draft, now)]
     await _copy(tx, "deliveries", DELIVERY_COLUMNS, rows)
 
@@ -105,7 +105,7 @@ async def write_deliveries(tx: Driver, drafts: Sequence[Draft], now: datetime) -
 async def _copy(
     tx: Driver, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """COPY, for the driver examines every element of an array before it encodes it."""
+    """Insert by COPY: the driver inspects every element of an array before encoding."""
     if rows:
         await tx.copy_records_to_table(table, columns=columns, records=rows)
 

@@ -1,5 +1,5 @@
-"""Ways to reach a subscriber, each with the providers that carry it.
+"""Providers of channels.
 
-`provider` is what a provider promises, `registry` opens them from settings; `smtp`, `twilio` and
-`capture` are providers. `provider_chain` has the providers of a channel in order of preference.
+`provider` is the protocol of a provider, `registry` opens providers from settings; `smtp`, `twilio`
+and `capture` implement it. `provider_chain` has the providers of a channel in order of preference.
 """

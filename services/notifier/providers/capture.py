@@ -1,4 +1,4 @@
-"""A capture box: keeps what would have been sent, for trying Clarion out."""
+"""The capture provider: stores messages instead of sending them, for evaluation and tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.notifier.providers.provider_url import ProviderUrl
 
 
 def open_capture(url: ProviderUrl, timeout_s: float) -> CaptureProvider:
-    """The provider `capture://`, which needs no time limit."""
+    """Open `capture://`, which needs no time limit."""
     del timeout_s
     url.allow_parameters()
     return CaptureProvider()
@@ -23,14 +23,14 @@ class CaptureProvider:
     name = "capture"
 
     async def send(self, delivery: Outgoing) -> Outcome:
-        """Always sent; what it would have been is in `Sent.capture`."""
+        """Always returns `Sent`, with the message in `capture`."""
         message = composed(delivery, lambda: _message(delivery))
         if isinstance(message, Failed):
             return message
         return Sent(provider_id=str(delivery.id), capture=message)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """See `Provider.close`."""
 
 
 def _message(delivery: Outgoing) -> dict[str, str]:

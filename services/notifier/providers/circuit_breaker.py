@@ -1,12 +1,12 @@
-"""A breaker: rests a provider that keeps failing, and probes it.
+"""A circuit breaker: stops calls of a failing provider for a while, then probes it.
 
-| state | a call is let through | it succeeds | it fails |
+| state | a call is allowed | on success | on failure |
 |---|---|---|---|
 | closed | always | closed | open after `failures` in a row |
-| open | once the rest is over, as the one probe | closed | open |
-| half-open | when the probe has not answered for a rest | closed | open, twice as long |
+| open | after the open period, as the only probe | closed | open |
+| half-open | if the probe has not answered for an open period | closed | open, twice as long |
 
-A call that says nothing of the provider moves nothing; where it was the probe the next call is.
+A call without a signal about the provider changes nothing; if it was the probe, the next call is.
 
 One per provider and process. No I/O and no clock: `now` is in seconds of any clock that only grows.
 """
@@ -19,11 +19,11 @@ FAILURES = 5
 REST_S = 5.0
 MAX_REST_S = 20.0
 PROBE_CHECK_S = 1.0
-"""While a probe is under way others look again this soon."""
+"""The wait of other deliveries while a probe is in progress."""
 
 
 class BreakerState(StrEnum):
-    """As logged and counted."""
+    """The values in logs and metrics."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -31,7 +31,7 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """The state of one provider; rests double from `rest_s` to `max_rest_s`."""
+    """The state of one provider; open periods double from `rest_s` to `max_rest_s`."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class Breaker:
         self.state = BreakerState.CLOSED
 
     def wait_s(self, now: float) -> float:
-        """Seconds until a call may be let through; 0 where one may now."""
+        """Seconds until a call may be allowed; 0 if one may now."""
         if self.state is BreakerState.CLOSED:
             return 0.0
         left = max(0.0, self._probe_at - now)
         return min(left, PROBE_CHECK_S) if self.state is BreakerState.HALF_OPEN else left
 
     def begin(self, now: float) -> bool:
-        """Whether a call may be made now. The first after a rest is the probe."""
+        """Whether a call is allowed now. The first after an open period is the probe."""
         if self.state is BreakerState.CLOSED:
             return True
         if now < self._probe_at:
@@ -66,19 +66,20 @@ class Breaker:
         return True
 
     def succeeded(self) -> None:
-        """The provider answered: whatever it said, it works."""
+        """Record an answer: whatever it is, the provider works."""
         self.state = BreakerState.CLOSED
         self._failed = 0
         self._rest_s = self._first_rest_s
 
     def no_signal(self, now: float) -> None:
-        """The call said nothing of the provider. If it was the probe, the next call is."""
+        """Record a call without a signal. If it was the probe, the next call is."""
         if self.state is BreakerState.HALF_OPEN:
             self.state = BreakerState.OPEN
             self._probe_at = now
 
     def failed(self, now: float) -> None:
-        """A transient failure. Of calls that began before the rest it makes no longer one."""
+        """Record a transient failure. One of a call from before the open period does not extend
+        it."""
         if self.state is BreakerState.OPEN:
             return
         self._failed += 1

@@ -1,4 +1,4 @@
-"""The name by which we greet an SMTP server: the host's, else its address (RFC 5321, 4.1.1.1)."""
+"""The EHLO name for SMTP servers: the host's, else its address (RFC 5321, 4.1.1.1)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import socket
 from functools import cache
 
 LOOKUP_TIMEOUT_S = 2.0
-"""Where DNS does not answer by then the address has to do."""
+"""After this time without an answer of DNS the address is used."""
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 DOMAIN = re.compile(rf"(?=.{{1,255}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 
 
 async def own_fqdn() -> str | None:
-    """The host's fully qualified name; None where it has none."""
+    """The host's fully qualified name, if any."""
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT_S):
             return await asyncio.to_thread(_looked_up)
@@ -31,7 +31,7 @@ def _looked_up() -> str | None:
 
 
 def is_fqdn(name: str) -> bool:
-    """Whether a server can take `name` for a host's full name."""
+    """Whether `name` is a fully qualified host name that servers accept."""
     labels = name.split(".")
     is_local = labels[0] == "localhost" or labels[-1] in ("localhost", "localdomain")
     return (

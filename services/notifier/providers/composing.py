@@ -1,4 +1,4 @@
-"""Making what is sent: an error there is the delivery's fault and nobody else's."""
+"""Composing messages: an error there is a fault of the delivery, not of the provider."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Made = TypeVar("Made")
 
 
 def composed(delivery: Outgoing, make: Callable[[], Made]) -> Made | Failed:
-    """What `make` gives. Where it raises the delivery has failed for good: it would raise at every
-    attempt and at every provider, whom it says nothing about."""
+    """The result of `make`. If it raises, the delivery has failed permanently: it would raise at
+    every attempt and provider, and has no bearing on their health."""
     try:
         return make()
     except Exception:

@@ -1,4 +1,4 @@
-"""A delivery as an email: its sender, its recipient, its Message-ID."""
+"""Composes the email of a delivery."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.notifier.providers.provider import Outgoing
 
 
 def compose(delivery: Outgoing, sender: MailAddress, recipient: MailAddress) -> bytes:
-    """The message. Its Message-ID is the delivery's id, so the same at every attempt."""
+    """The serialised message; its Message-ID is the same at every attempt."""
     content = delivery.content
     return octets(
         Mail(
@@ -29,11 +29,11 @@ def compose(delivery: Outgoing, sender: MailAddress, recipient: MailAddress) -> 
 
 
 def message_id(delivery: Outgoing, sender: MailAddress) -> str:
-    """The same at every attempt: a mailbox that sees it twice can tell."""
+    """The same at every attempt, so that a mailbox can detect duplicates."""
     return f"<{delivery.id}@{sender.domain}>"
 
 
 def mailbox(address: str, name: str = "") -> MailAddress | None:
-    """One address for the wire, its domain in ASCII by IDNA 2008; None where it is none."""
+    """A single address with its domain in ASCII (IDNA 2008); None if `address` is invalid."""
     parts = split_email(address)
     return MailAddress(*parts, name=name) if parts else None

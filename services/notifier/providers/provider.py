@@ -1,4 +1,4 @@
-"""What Clarion asks of a provider."""
+"""The protocol of providers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clarion.rules.outcomes import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One delivery on its way. `id` is the same at every attempt: the idempotency key."""
+    """A delivery to send. `id` is the same at every attempt: the idempotency key."""
 
     id: UUID
     tenant: str
@@ -24,16 +24,16 @@ class Outgoing:
 
 
 class Provider(Protocol):
-    """Carries one channel."""
+    """Sends deliveries of one channel."""
 
     @property
     def name(self) -> str:
-        """As recorded in attempts; holds no secret."""
+        """The name in recorded attempts; contains no secret."""
         ...
 
     async def send(self, delivery: Outgoing) -> Outcome:
-        """Try once, within the provider's own time limit. Never raises for what the provider or
-        the network does."""
+        """Try once, within the provider's time limit. Never raises for errors of the provider or
+        the network."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,5 @@
-"""The providers of a channel in order of preference, each with its breaker and its rate."""
+"""The providers of a channel in order of preference, each with its circuit breaker and rate
+limit."""
 
 from __future__ import annotations
 
@@ -26,17 +27,17 @@ RATE_LIMITED = "rate_limited"
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Why a provider is not asked now, and when it may be."""
+    """Why a provider may not be called now, and when it may."""
 
     reason: str
     until: datetime
     spread: bool = False
-    """Whether `until` is the same for all who wait."""
+    """Whether `until` is the same for all waiting deliveries, so that they need jitter."""
 
 
 @dataclass(slots=True)
 class ProviderSlot:
-    """A provider of one channel; shared by the lanes of a process."""
+    """A provider of one channel, shared by the lanes of a process."""
 
     channel: str
     provider: Provider
@@ -50,7 +51,7 @@ class ProviderSlot:
         return self.provider.name
 
     async def admit(self, database: Database) -> Wait | None:
-        """None where one call may be made now; it is counted, and `answered` has to follow."""
+        """None if one call may be made now. It counts, and `answered` has to follow."""
         open_s = self.breaker.wait_s(time.monotonic())
         if open_s > 0:
             return self._skip(BREAKER_OPEN, clock.now() + timedelta(seconds=open_s))
@@ -64,7 +65,7 @@ class ProviderSlot:
         return self._skip(BREAKER_OPEN, clock.now() + timedelta(seconds=open_s))
 
     def answered(self, outcome: Outcome) -> None:
-        """What came of the call: the breaker opens or closes by it."""
+        """Report the outcome of the call to the circuit breaker."""
         before = self.breaker.state
         match health_of(outcome):
             case Health.WORKS:
@@ -80,7 +81,7 @@ class ProviderSlot:
             log.warning("breaker_moved", channel=self.channel, provider=self.name, state=after)
 
     def without_secret(self, outcome: Outcome) -> Outcome:
-        """The outcome as it may be kept: a provider may repeat what it was logged in with."""
+        """The outcome without credentials, which a provider may repeat in its answer."""
         secret = self.secret
         if not secret or not outcome.detail:
             return outcome

@@ -1,7 +1,7 @@
-"""Reading provider URLs: `scheme://user:password@host:port?parameter=value`.
+"""Parses provider URLs: `scheme://user:password@host:port?parameter=value`.
 
-A character that has a meaning in URLs is percent-encoded; `+` stands for itself. No error text
-repeats a URL, which holds a password.
+Reserved characters are percent-encoded; `+` is literal. Error texts never contain a URL, which may
+hold a password.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class ProviderUrl:
         return ConfigurationError(f"{self.setting}: {sentence}")
 
     def allow_parameters(self, *known: str) -> None:
-        """Raises `ConfigurationError` for a parameter that is none of these."""
+        """Raises `ConfigurationError` for any other parameter."""
         for name in self.parameters.keys() - set(known):
             allowed = ", ".join(sorted({*known, "rate"}))
             raise self.refused(f"{name} is not a parameter here; known are {allowed}.")
 
 
 def read_provider_url(text: str, *, channel: str, setting: str) -> ProviderUrl:
-    """`text` in its parts. Raises `ConfigurationError` with a sentence that names the setting."""
+    """Parse `text`. Raises `ConfigurationError`, which names the setting."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -67,7 +67,7 @@ def read_provider_url(text: str, *, channel: str, setting: str) -> ProviderUrl:
 
 
 def can_be_looked_up(host: str) -> bool:
-    """Whether name resolution accepts it; what it rejects would fail at every attempt."""
+    """Whether name resolution accepts `host`; otherwise every attempt would fail."""
     try:
         return bool(host.encode("idna"))
     except UnicodeError:

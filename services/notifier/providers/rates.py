@@ -1,7 +1,7 @@
-"""How often a provider may be asked, over all notifiers: one row per provider in PostgreSQL.
+"""Rate limits of providers across all notifiers: one row per provider in PostgreSQL.
 
-A rate `10/s` lets one call through each tenth of a second, and what one second allows at once. Who
-is refused is told its turn in the line, so that those who wait do not all come back together.
+A rate of `10/s` allows one call each tenth of a second, with bursts of one second. A refused
+delivery gets a time slot of its own, so that waiting deliveries do not return at once.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ class Rate:
 
     @property
     def step(self) -> timedelta:
-        """Between two calls of a steady stream."""
+        """The time between two calls of a steady stream."""
         return timedelta(seconds=self.period_s / self.limit)
 
     @property
     def ahead(self) -> timedelta:
-        """How far a burst may run ahead of the steady stream: what one second allows, less one."""
+        """The lead of a burst over the steady stream: the calls of one second, less one."""
         burst = max(1, int(self.limit / self.period_s))
         return (burst - 1) * self.step
 
 
 def parse_rate(text: str) -> Rate | None:
-    """`10/s`, `600/m` or `1000/h`; None where it is neither."""
+    """`10/s`, `600/m` or `1000/h`; None if invalid."""
     match = _RATE.fullmatch(text)
     return Rate(int(match[1]), PERIODS_S[match[2]]) if match else None
 
 
 async def acquire(database: Database, provider: str, rate: Rate) -> datetime | None:
-    """None where a call may be made now, which is then counted; else when to ask again."""
+    """None if a call may be made now, which then counts; else when to try again."""
     async with database.driver() as tx:
         if await tx.fetchval(TAKE, provider, rate.step, rate.ahead) is not None:
             return None

@@ -1,11 +1,11 @@
-"""The registry of providers: which scheme of a URL opens which provider, for which channel.
+"""The registry of providers: URL schemes, their channels and how to open them.
 
     CLARION_EMAIL  smtp://user:password@host:587?from=Shop <no-reply@shop.example>
                    smtps://user:password@host:465?from=no-reply@shop.example
     CLARION_SMS    twilio://AC...:token@?from=+15005550006
     any of them    capture://
 
-`rate=10/s` (or `/m`, `/h`) bounds how often a provider is called, over all notifiers.
+`rate=10/s` (or `/m`, `/h`) limits the rate of calls across all notifiers.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from services.notifier.providers.twilio import open_twilio
 
 
 class ProviderKind(NamedTuple):
-    """What stands behind a scheme. `open` makes no connection; it gets the URL and the seconds that
-    one attempt may take, and raises `ConfigurationError`."""
+    """The provider of a scheme. `open` takes the URL and the time limit of an attempt in seconds.
+    It makes no connection, and raises `ConfigurationError`."""
 
     channels: tuple[str, ...]
     open: Callable[[ProviderUrl, float], Provider]
@@ -42,9 +42,9 @@ PROVIDERS: Mapping[str, ProviderKind] = {
 def open_provider_chains(
     urls: Mapping[str, Sequence[str]], *, timeout_s: float
 ) -> dict[str, ProviderChain]:
-    """The providers of every channel that has some; `urls` by channel, in order of preference.
+    """The providers by channel; `urls` are by channel and in order of preference.
 
-    Raises `ConfigurationError` with a sentence that names the setting.
+    Raises `ConfigurationError`, which names the setting.
     """
     return {
         channel: tuple(
@@ -57,7 +57,7 @@ def open_provider_chains(
 
 
 def setting_of(channel: str) -> str:
-    """The environment variable that holds the provider URLs of a channel."""
+    """The environment variable with the provider URLs of a channel."""
     return f"{PREFIX}{channel.upper()}"
 
 

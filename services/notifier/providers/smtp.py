@@ -1,7 +1,7 @@
-"""Email by SMTP: the providers `smtp://` and `smtps://`, with connections that are used again.
+"""Email by SMTP: the providers `smtp://` and `smtps://`, with reused connections.
 
-What an answer means is in `smtp_answers`, how a session goes in `smtp_session`. A connection is
-kept only where the next answer on it is certain to be that to the next command.
+`smtp_answers` has the meaning of answers, `smtp_session` the dialogue. A connection is kept only if
+the next answer on it certainly belongs to the next command.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ IDLE_S = 20.0
 MAX_USES = 100
 CLOSE_TIMEOUT_S = 2.0
 RESET_TIMEOUT_S = 5.0
-"""A connection whose other end vanished leaves time for a new one."""
+"""Short enough that after a dead connection there is time for a new one."""
 NO_GOOD = ("connection_lost", "protocol_error")
 
 
@@ -64,8 +64,8 @@ class Smtp:
             await _quit(self._idle.popleft())
 
     async def _deliver(self, recipient: MailAddress, content: bytes) -> Outcome:
-        """Over a connection that was used before; where that turns out to be no good before the
-        content went, over a new one at once."""
+        """Send over a reused connection; if that fails before the content is sent, over a new
+        one."""
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         session = await self._idle_session()
         if session is not None:
@@ -123,15 +123,15 @@ class Smtp:
 
 
 def is_of_this_connection(outcome: Outcome) -> bool:
-    """Whether what came over a used connection may be due to its use: it was lost, or the server
-    closes it for what others did there, such as too many refused recipients."""
+    """Whether an outcome on a reused connection may be due to its earlier use: it was lost, or the
+    server closes it, for example after too many refused recipients."""
     if not isinstance(outcome, Retry):
         return False
     return outcome.reason in NO_GOOD or (outcome.code or "").startswith(str(CLOSING))
 
 
 def outcome_of(step: Step, error: Exception) -> Outcome:
-    """What an error means that ended the dialogue at `step`."""
+    """The outcome of an error that ended the dialogue at `step`."""
     match error:
         case UnwantedAnswer() | aiosmtplib.SMTPResponseException():
             return outcome_of_answer(step, error.code, error.message)
@@ -147,7 +147,7 @@ def outcome_of(step: Step, error: Exception) -> Outcome:
 
 
 def outcome_without(extension: str, recipient: MailAddress) -> Outcome:
-    """What it means that the server does not offer `extension`, which is needed."""
+    """The outcome if the server does not offer the required `extension`."""
     detail = f"The server does not offer {extension}."
     if extension == "SMTPUTF8":
         whose = "address" if recipient.needs_smtputf8 else "sender"

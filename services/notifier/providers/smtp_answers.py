@@ -1,18 +1,17 @@
-"""What an SMTP server's answers mean: about the recipient, about the message, or about us.
+"""The meaning of SMTP answers: a fault of the recipient, of the message, or of our set-up.
 
 | answer | at | outcome |
 |---|---|---|
 | 2xx | after the content | `Sent` |
-| none, or none that can be read | after the content | `Unknown` |
+| none, or an invalid one | after the content | `Unknown` |
 | 4xx, 5xx whose enhanced code is 4.x.x | any step | `Retry` |
 | 5xx about the recipient or the content | recipient, content | `Failed` |
 | 5xx about us: our name, sender, right to relay, limit | any step | `Failed`, `elsewhere` |
-| 5xx at the greeting or login, a login asked for | up to the sender | `Retry`: it can be mended |
-| a connection that is lost | before the content | `Retry` |
+| 5xx at the greeting or login, login required | up to the sender | `Retry`: can be repaired |
+| connection lost | before the content | `Retry` |
 
-What the server says about us is decided by the reply code (RFC 5321, 7504), by the enhanced code
-(RFC 3463 and its registry), and, because 5.7.1 stands for a dozen things, by the words of common
-servers.
+Faults of ours are recognised by the reply code (RFC 5321, 7504), the enhanced code (RFC 3463 and
+its registry), and, because 5.7.1 has many meanings, the texts of common servers.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ MAX_DETAIL = 500
 
 
 class Step(StrEnum):
-    """How far a session has come."""
+    """The progress of a session."""
 
     CONNECT = "connect"
     HELLO = "hello"
@@ -53,7 +52,7 @@ ABOUT_RECIPIENT_OR_CONTENT = {
     "5.7.17": "address_refused",
     "5.7.18": "address_refused",
 }
-"""Our word for what an enhanced code says, whatever it answers."""
+"""Our reason for an enhanced code, at any step."""
 
 ABOUT_US = {
     "5.1.7": "sender_refused",
@@ -72,13 +71,13 @@ ABOUT_US_BY_KIND = {
     "5.5": "command_refused",
     "5.7": "refused_by_policy",
 }
-"""For what the two tables above do not hold."""
+"""Reasons for all other answers."""
 
 TOO_LARGE = ("5.2.3", "5.3.4")
 COMMAND_REFUSED = (500, 501, 502, 503, 504, 555)
 LOGIN_REFUSED = (530, 534, 535, 538)
 BEFORE_RECIPIENT = (Step.CONNECT, Step.HELLO, Step.TLS, Step.LOGIN, Step.SENDER)
-"""What is said there is said of every delivery; what comes later may be of this one alone."""
+"""Answers at these steps concern every delivery; later ones may concern this one alone."""
 ACCEPTS_NO_MAIL = 521
 NOT_LOCAL = 551
 TRANSACTION_FAILED = 554
@@ -107,7 +106,7 @@ _LIMIT_WORDS = re.compile(
     re.IGNORECASE,
 )
 _ADDRESSES = re.compile(r"<[^>]*>|\S+@\S+")
-"""Not words: a recipient may be called `relay`."""
+"""Removed before matching: a recipient may be called `relay`."""
 _WORDS = (
     (_HELLO_WORDS, "helo_refused"),
     (_RELAY_WORDS, "relay_denied"),
@@ -119,7 +118,7 @@ _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 
 
 def outcome_of_answer(step: Step, code: int, message: str) -> Outcome:
-    """What an answer means that is not the one the dialogue goes on with."""
+    """The outcome of an answer that ends the dialogue."""
     enhanced = _enhanced(message)
     shown, detail = f"{code} {enhanced}".rstrip(), clipped(message)
     if step is Step.CONTENT and 200 <= code < 300:
@@ -149,7 +148,7 @@ def outcome_of_answer(step: Step, code: int, message: str) -> Outcome:
 
 
 def _fault_of_ours(step: Step, code: int, enhanced: str, message: str) -> str | None:
-    """Why a 5xx is about us and not about this recipient or message; None where it is not."""
+    """The reason if a 5xx is a fault of ours; None if it concerns the recipient or the message."""
     if step is not Step.SENDER and enhanced in ABOUT_RECIPIENT_OR_CONTENT.keys() - {"5.7.1"}:
         return None
     text = _ADDRESSES.sub("", message)
@@ -175,7 +174,7 @@ def _fault_of_ours(step: Step, code: int, enhanced: str, message: str) -> str | 
 
 
 def clipped(text: str) -> str:
-    """As it is kept."""
+    """`text` truncated for storage."""
     return text.replace("\0", "")[:MAX_DETAIL]
 
 

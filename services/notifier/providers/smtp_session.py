@@ -1,6 +1,6 @@
 """One SMTP session: connect, greet, TLS, login, and messages one after another.
 
-`step` says how far it has come, which decides what an answer or a lost connection means.
+`step` is its progress, which decides the meaning of an answer or a lost connection.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _LEADING_DOT = re.compile(rb"(?m)^\.")
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """`starttls` is True where it is required, None where it is used if offered. `helo` is the
-    name we greet with; None where it is the host's own."""
+    """`starttls` is True if required, None if used when offered. `helo` is the EHLO name; None is
+    the name of the host."""
 
     host: str
     port: int
@@ -42,7 +42,7 @@ class SmtpServer:
 
 
 class UnwantedAnswer(Exception):
-    """An answer with which the dialogue does not go on."""
+    """An answer that ends the dialogue."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(code)
@@ -51,7 +51,7 @@ class UnwantedAnswer(Exception):
 
 
 class MissingExtension(Exception):
-    """The server lacks what a message or our settings need; `args` is the extension."""
+    """The server lacks an extension that the message or the settings require; `args` names it."""
 
 
 class SmtpSession:
@@ -75,11 +75,11 @@ class SmtpSession:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the next answer will be that to the next command."""
+        """Whether the next answer certainly belongs to the next command."""
         return self._client.is_connected and self._watch is not None and not self._watch.strayed
 
     async def open(self) -> None:
-        """Up to the login."""
+        """Connect, greet, start TLS and log in."""
         await self._client.connect()
         self._watch_answers()
         name = self._server.helo or await own_fqdn() or self._literal()
@@ -90,10 +90,10 @@ class SmtpSession:
             await self._login(self._server.user, self._server.password or "")
 
     async def deliver(self, recipient: MailAddress, content: bytes) -> aiosmtplib.SMTPResponse:
-        """One message; the answer to its content, whatever it says.
+        """Send one message; returns the answer to its content.
 
-        Raises `UnwantedAnswer`, `MissingExtension`, and what aiosmtplib raises for a connection;
-        `step` is `CONTENT` exactly where the server may have taken the message.
+        Raises `UnwantedAnswer`, `MissingExtension`, and the connection errors of aiosmtplib;
+        `step` is `CONTENT` exactly if the server may have accepted the message.
         """
         self.step = Step.SENDER
         sender = self._server.sender
@@ -106,7 +106,7 @@ class SmtpSession:
         return await self._content(content)
 
     async def reset(self) -> bool:
-        """Whether the server answers, before the session is used again."""
+        """Send RSET before reuse; returns whether the server answers."""
         self.step = Step.HELLO
         try:
             await self._command((COMPLETED,), b"RSET")
@@ -115,7 +115,7 @@ class SmtpSession:
         return self.is_usable
 
     async def quit(self) -> None:
-        """Say goodbye, where the server would understand."""
+        """Send QUIT if the session is in a state that allows it."""
         if self.is_usable:
             await self._client.quit()
         self.close()
@@ -171,7 +171,7 @@ class SmtpSession:
         return await protocol.read_response(timeout=self._timeout_s)
 
     def _options(self, utf8: bool) -> list[bytes]:
-        """What is announced of a message: all of ours are 7-bit, but for UTF-8 addresses."""
+        """Options of MAIL: our messages are 7-bit except for UTF-8 addresses."""
         if not utf8:
             return []
         if not self._client.supports_extension("smtputf8"):
@@ -185,7 +185,7 @@ class SmtpSession:
         self._watch = AnswerWatch.on(self._client.transport)
 
     def _expect_one(self) -> AnswerWatch:
-        """Before a command: one answer is due, and none may be there already."""
+        """Call before a command: expects one answer, and refuses an early one."""
         if self._watch is None or not self._client.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("Connection lost")
         if self._watch.strayed:

@@ -36,8 +36,7 @@ def open_smtp(url: ProviderUrl, timeout_s: float) -> Smtp:
 
 
 def smtp_servers(email: Sequence[str]) -> list[SmtpServer]:
-    """The servers among the providers of `CLARION_EMAIL`, as senders open them. Raises
-    `ConfigurationError`."""
+    """The SMTP servers of `CLARION_EMAIL`. Raises `ConfigurationError`."""
     urls = [read_provider_url(url, channel="email", setting="CLARION_EMAIL") for url in email]
     return [_server(url) for url in urls if url.scheme in SCHEMES]
 

@@ -1,8 +1,8 @@
-"""Notices what an SMTP server says without being asked.
+"""Detects unsolicited answers of an SMTP server.
 
-A server that answers twice would shift every later answer by one: a recipient's refusal would be
-taken for another's. aiosmtplib drops what comes between two commands and keeps what came in one
-read with an answer; here both are noticed, so that the connection is not used again.
+A server that answers twice would shift all later answers by one: the refusal of one recipient would
+be taken for that of another. aiosmtplib drops data between two commands and keeps data that arrives
+together with an answer. Both are detected here, and the connection is not reused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MAX_LINE = 8_192
 
 
 class AnswerWatch(asyncio.Protocol):
-    """Stands between a transport and aiosmtplib's protocol, and passes everything on."""
+    """A proxy between a transport and aiosmtplib's protocol."""
 
     def __init__(self, inner: asyncio.Protocol) -> None:
         self._inner = inner
@@ -22,21 +22,21 @@ class AnswerWatch(asyncio.Protocol):
         self._line = b""
         self._counts = True
         self.strayed = False
-        """Whether something came that no command asked for."""
+        """Whether unsolicited data arrived."""
 
     @classmethod
     def on(cls, transport: asyncio.BaseTransport) -> AnswerWatch:
-        """A watch on `transport`, from now on."""
+        """Install a watch on `transport`."""
         watch = cls(cast("asyncio.Protocol", transport.get_protocol()))
         transport.set_protocol(watch)
         return watch
 
     def expect(self) -> None:
-        """One command is about to be sent: one answer is due."""
+        """Expect one answer, to the next command."""
         self._due = 1
 
     def pause(self) -> None:
-        """Until `resume` any number of answers may come."""
+        """Allow any number of answers until `resume`."""
         self._counts = False
 
     def resume(self) -> None:
@@ -44,7 +44,7 @@ class AnswerWatch(asyncio.Protocol):
         self._counts = True
 
     def data_received(self, data: bytes) -> None:
-        """Count the answers in what came."""
+        """Count the answers in `data` and pass it on."""
         if self._counts:
             self._count(data)
         self._inner.data_received(data)

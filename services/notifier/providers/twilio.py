@@ -1,8 +1,8 @@
 """SMS by Twilio's Messages resource.
 
-Twilio documents no idempotency key for it. The delivery's id is sent as `Idempotency-Key` all the
-same, where a proxy or a later version of the API may honour it; until then a second SMS can follow
-a timeout (`Unknown`) or a crash between the answer and our commit.
+Twilio documents no idempotency key for it. The delivery's id is sent as `Idempotency-Key` anyway,
+for a proxy or a later version of the API; until then a duplicate SMS is possible after a timeout
+(`Unknown`) or a crash between the answer and our commit.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PERMANENT: Mapping[int, str] = {
     30005: "unreachable_address",
     30006: "not_a_mobile_number",
 }
-"""Twilio's codes that say never, and our word for them."""
+"""Our reasons for Twilio's codes of permanent failures."""
 
 ABOUT_US: Mapping[int, str] = {
     21212: "sender_refused",
@@ -60,20 +60,20 @@ ABOUT_US: Mapping[int, str] = {
     21704: "sender_refused",
     21705: "sender_refused",
 }
-"""Codes that say never of our account, its numbers and its permissions: another provider may."""
+"""Permanent failures of our account, its numbers or permissions: another provider may accept."""
 
 TOO_MANY_REQUESTS = 429
 REFUSED = (401, 403, 404)
-"""The account, its token or its address is wrong: an operator can mend it."""
+"""A wrong account, token or address: an operator can repair it."""
 
 TRANSIENT = frozenset({20429, 21611})
-"""Too many requests, the sender's queue is full: whatever the status says."""
+"""Too many requests, or the sender's queue is full; independent of the status."""
 
 TOO_MANY_TO_ONE_NUMBER = 14107
-"""Twilio's guard against loops: about one recipient, whatever the status says."""
+"""Twilio's guard against loops: concerns one recipient, independent of the status."""
 
 OF_ONE_REQUEST = range(21_000, 22_000)
-"""Codes about what one request holds; what we do not know of them says nothing of the account."""
+"""Codes about a single request: an unknown one says nothing about the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Twilio:
 
     @property
     def name(self) -> str:
-        """Tells accounts apart by the end of their sid."""
+        """Distinguishes accounts by the end of their sid."""
         return f"twilio:{self._account.sid[-4:]}"
 
     async def send(self, delivery: Outgoing) -> Outcome:
@@ -162,7 +162,7 @@ def _is_web_address(text: str) -> bool:
 
 
 def outcome_of(response: httpx2.Response) -> Outcome:
-    """What Twilio's answer means."""
+    """The outcome of Twilio's answer."""
     body = _json(response)
     if response.is_success:
         return Sent(_text(body.get("sid")), str(response.status_code), _text(body.get("status")))
@@ -187,7 +187,7 @@ def outcome_of(response: httpx2.Response) -> Outcome:
 
 
 def retry_after_s(value: str | None) -> float | None:
-    """`Retry-After` in seconds: a number or a date; None where it is neither."""
+    """`Retry-After` in seconds: a number or a date; None if invalid."""
     if value is None:
         return None
     if value.strip().isdecimal():

@@ -21,29 +21,29 @@ from services.notifier.schedule.due_source import TICK_S, DueSource
 log = structlog.get_logger("clarion.notifier")
 
 LEAST_WAIT_S = 0.02
-"""Between rounds while another notifier holds what is due."""
+"""The wait between rounds while another notifier locks the due rows."""
 MAX_WAIT_S = 5.0
 
 
 class Dispatcher:
-    """Wakes when the next row is due, and every `TICK_S` for what was scheduled meanwhile."""
+    """Wakes when the next row is due, and every `TICK_S` for newly scheduled rows."""
 
     def __init__(self, sources: Sequence[DueSource]) -> None:
         self.sources = sources
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Dispatch until `stop`; whatever fails is tried again."""
+        """Dispatch until `stop`; failures are retried."""
         async with asyncio.TaskGroup() as group:
             for source in self.sources:
                 group.create_task(self._run(source))
 
     async def stop(self) -> None:
-        """Take no more; the round in progress is finished."""
+        """Stop after the round in progress."""
         self._stopping.set()
 
     async def dispatch_due(self) -> int:
-        """Take and publish all that is due now. Returns the number of rows."""
+        """Take and publish all rows due now. Returns their number."""
         return sum([await self._take_all(source) for source in self.sources])
 
     async def _run(self, source: DueSource) -> None:

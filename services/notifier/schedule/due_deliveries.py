@@ -54,8 +54,8 @@ NOT_QUEUED = found_in(DISPATCH, State.SCHEDULED, State.SENDING)
 
 
 def taking(query: str, *, again: str) -> str:
-    """The statement that takes what the query `found` finds; `again` is the parameter that says
-    how long after now each is published again."""
+    """The statement that takes the rows of `query`; `again` is the parameter with the time until
+    they are published again."""
     return statement(
         TAKE,
         query=query,
@@ -75,8 +75,8 @@ class DueDeliveries:
     def __init__(
         self, database: Database, publisher: Publisher, *, leave_queued: bool = False
     ) -> None:
-        """`leave_queued`: senders watch what is queued (`lost_jobs`) and know whether a job was
-        lost. Otherwise a queued delivery is published again as soon as it is due."""
+        """`leave_queued`: senders detect lost jobs (`lost_jobs`). Otherwise a queued delivery is
+        published again as soon as it is due."""
         due = NOT_QUEUED if leave_queued else ALL_DUE
         self.find = statement(FIND_DUE, due=due)
         self._take = taking(self.find, again="$5")
@@ -107,7 +107,7 @@ async def _by_lane(tx: Driver, portion: Portion, query: str, *more: object) -> l
 
 
 async def publish_marked(publisher: Publisher, rows: Sequence[Any], kind: str) -> int:
-    """Publish the jobs of what was taken, which is committed; how many rows."""
+    """Publish the jobs of taken rows after the commit; returns the number of rows."""
     outbox = Outbox()
     for row in rows:
         if row["state"] == State.QUEUED:

@@ -22,18 +22,19 @@ EARLIEST_NOTIFICATION = """
 SELECT min(due_at) FROM notifications
 WHERE due_at <= now() + interval '{tick_s} s' AND snoozed_until IS {snoozed}
 """
-"""Within the longest wait of the dispatcher: one index holds both kinds, and the later ones are not
+"""Within the longest wait of the dispatcher: one index has both kinds, and later rows are not
 read."""
 
 CONFIRM = """
 UPDATE notifications SET due_at = NULL WHERE id = ANY($1::uuid[]) AND snoozed_until IS NULL
 """
-"""An item that was snoozed meanwhile keeps the due time of its return."""
+"""An item that was snoozed in the meantime keeps its due time."""
 
 
 @dataclass(slots=True)
 class Released:
-    """What entered inboxes, to be announced and then confirmed. `taken` counts skipped ones too."""
+    """Notifications that entered inboxes, to announce and then confirm. `taken` includes skipped
+    ones."""
 
     taken: int = 0
     ids: list[UUID] = field(default_factory=list[UUID])

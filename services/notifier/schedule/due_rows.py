@@ -1,10 +1,10 @@
-"""What one round of due work takes, where a row of it may be too slow for any round.
+"""The rows of one round of due work, isolating rows that are too slow.
 
-Rows of all tenants are taken together, so that one which exceeds a limit of the database (a trigger
-that waits, a row under it that another holds) rolls all of them back. The next round then takes the
-first row alone. Where that is too slow too while the database answers, it is passed over for a
-while, and its tenant for a moment: others' rows come in between, however many such rows it has.
-Nothing is lost: what is passed over stays due.
+Rows of all tenants are taken together, so a row that exceeds a limit of the database (a slow
+trigger, a locked row) rolls all of them back. The next round then takes the first row alone. If
+that is too slow while the database answers, the row is skipped for a while and its tenant for a
+moment, so that rows of other tenants proceed however many slow rows it has. Nothing is lost:
+skipped rows stay due.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ NEXT_DUE = "SELECT extract(epoch FROM ({earliest}) - clock_timestamp())::float8"
 """In seconds, by the clock of the database, which decides when a row is due."""
 
 PASS_S = 60.0
-"""How long a row that was too slow is passed over; twice as long each time again."""
+"""How long a slow row is skipped; doubled each time."""
 MAX_PASSES = 8
-"""Of `PASS_S`, at most."""
+"""The longest skip, in units of `PASS_S`."""
 MAX_PASSED = 1_000
-"""Rows that are remembered; the one that was too slow longest ago is forgotten first."""
+"""Remembered slow rows; the oldest is dropped first."""
 
 REST_S = 2.0
-"""How long the row's tenant is passed over: others' rows are taken meanwhile."""
+"""How long the tenant of a slow row is skipped, so that rows of other tenants proceed."""
 
 T = TypeVar("T")
 
 
 class Portion(NamedTuple):
-    """What one transaction takes: the first parameters of each statement that finds due rows."""
+    """The limits of one transaction: the first parameters of every query for due rows."""
 
     limit: int
     without: Sequence[UUID] = ()
-    """Rows that were too slow."""
+    """Rows to skip."""
     without_tenants: Sequence[str] = ()
 
 
 class DueRows:
-    """One kind of due work: how many rows are taken at once, and which are passed over."""
+    """The batch size and the skipped rows of one kind of due work."""
 
     def __init__(self, kind: str, database: Database) -> None:
         self.limit = LIMIT
-        """Of the next round: one after a round that was too slow, then twice as many each time."""
+        """Rows of the next round: one after a slow round, then doubled each time."""
         self._kind = kind
         self._database = database
         self._until: dict[UUID, float] = {}

@@ -1,4 +1,4 @@
-"""Slices of large audiences whose message was lost: published again."""
+"""Publishes slices whose message was lost again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to be done now and then: partitions ahead of time, captures bounded."""
+"""Periodic maintenance: creates partitions ahead of time and trims captures."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ DELETE FROM captures c USING t
 WHERE c.tenant = t.id AND c.id < (
   SELECT id FROM captures WHERE tenant = t.id ORDER BY id DESC OFFSET $1 LIMIT 1)
 """
-"""Of each tenant that has captures, read from the index one step a tenant: a tenant whose services
-publish over AMQP only has no row in `tenants`."""
+"""Tenants are read from the index of captures, one step each: a tenant that publishes over AMQP
+only has no row in `tenants`."""
 
 
 class Housekeeper:
-    """Runs on every notifier; twice does no harm."""
+    """Runs on every notifier; concurrent runs are harmless."""
 
     def __init__(self, database: Database, *, captures_kept: int) -> None:
         self._database = database
@@ -57,18 +57,18 @@ class Housekeeper:
         self._next_try = 0.0
         self.is_month_missing = False
         self.months_ahead: int | None = None
-        """Months after the present one that may begin; None before it was looked at."""
+        """Number of future months with partitions; None before the first check."""
 
     async def keep_partitions(self) -> None:
-        """This month's partitions and the next two, until `stop`. What could not be made is tried
-        again after an hour, or soon where the present month is missing."""
+        """Keep the partitions of this month and the next two until `stop`. Failures are retried
+        after an hour, or soon if the present month is missing."""
         while not self._stopping.is_set():
             is_known = await self._try(self.look)
             is_urgent = self.is_month_missing or not is_known
             await self._sleep(RETRY_S if is_urgent else LOOK_EVERY_S)
 
     async def keep_captures(self) -> None:
-        """The newest captures of each tenant, until `stop`."""
+        """Keep the newest captures of each tenant until `stop`."""
         while not self._stopping.is_set():
             await self._try(self.trim)
             await self._sleep(CAPTURES_EVERY_S)
@@ -78,7 +78,7 @@ class Housekeeper:
         self._stopping.set()
 
     async def look(self) -> None:
-        """See which partitions are there, and make what is missing unless that failed just now."""
+        """Check the partitions, and create missing ones unless that has just failed."""
         now, missing = await self._missing()
         self._note(missing, now)
         if missing and (self.is_month_missing or time.monotonic() >= self._next_try):
@@ -86,8 +86,7 @@ class Housekeeper:
             await self.ensure()
 
     async def ensure(self) -> None:
-        """Create the partitions that are missing, each in a transaction of its own; one that
-        cannot be made is logged."""
+        """Create missing partitions, each in its own transaction; failures are logged."""
         _, missing = await self._missing()
         for partition in missing:
             try:
@@ -103,7 +102,7 @@ class Housekeeper:
         metrics.PARTITIONS_AHEAD.set(self.months_ahead)
 
     async def _missing(self) -> tuple[datetime, list[Partition]]:
-        """What is missing, and the database's time then: a month begins for all at once."""
+        """The database's time, by which months begin for all, and the missing partitions."""
         return await self._database.run_core(_missing_now)
 
     async def trim(self) -> None:

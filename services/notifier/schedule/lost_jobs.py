@@ -1,14 +1,15 @@
-"""Jobs that were lost on their way are published again, and no others.
+"""Publishes lost jobs again, and no others.
 
-A delivery that is queued waits for its job, however long the line is; publishing it again each
-minute would make the line longer than the work. What tells that a job was lost:
+A queued delivery waits for its job, however long the queue is; periodic republishing would make the
+queue longer than the work. A job counts as lost if:
 
-- the senders of this line have nothing in hand and hear nothing, though they are connected: what
-  is queued then, and not just now, has no job in the queue;
-- the line has come to what was published much later: a queue keeps its order.
+- the senders of its queue are connected and idle and receive nothing: then deliveries that have
+been
+  queued for a while have no job in the queue;
+- the queue has reached jobs that were published much later: a queue keeps its order.
 
-What is in the hands of another sender looks lost to one that has nothing to do, which is welcome
-to it: the claim lets one of them send.
+A delivery in the hands of another sender may look lost to an idle one. That is harmless: the claim
+lets only one of them send.
 """
 
 from __future__ import annotations
@@ -36,11 +37,10 @@ log = structlog.get_logger("clarion.notifier")
 
 LOOK_S = 2.0
 IDLE_S = 2.0
-"""How long a sender that is connected has to hear nothing."""
+"""How long a connected sender must receive nothing."""
 
 OVERTAKEN_BY = timedelta(minutes=5)
-"""How much later a job must have been published that the line has come to: others may have what
-is older in hand."""
+"""How much later the reached job must have been published: other senders may hold older ones."""
 
 FIND_LOST = statement(
     """
@@ -55,7 +55,7 @@ TAKE_LOST = taking(FIND_LOST, again="$8")
 
 
 class LostJobs:
-    """Watches the line of one sender."""
+    """Watches the queue of one sender."""
 
     def __init__(self, sender: Sender, *, bus: Bus, database: Database, publisher: Publisher):
         self._sender = sender
@@ -66,7 +66,7 @@ class LostJobs:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Look every `LOOK_S`, until `stop`."""
+        """Check every `LOOK_S` until `stop`."""
         while not self._stopping.is_set():
             try:
                 await self.look()
@@ -81,11 +81,11 @@ class LostJobs:
                 continue
 
     async def stop(self) -> None:
-        """Look no more."""
+        """End `run`."""
         self._stopping.set()
 
     async def look(self) -> int:
-        """Publish what was lost; how many jobs."""
+        """Publish lost jobs; returns their number."""
         if self._is_idle():
             return await self._publish_again(None)
         if self._sender.reached is not None:

@@ -27,7 +27,7 @@ FIND = statement(
     "SELECT DISTINCT tenant, subscriber FROM ({query}) due WHERE version IS NULL",
     query=FIRST_SCHEDULED,
 )
-"""Whose inboxes the first of them enter."""
+"""The inboxes of the first due notifications."""
 
 TAKE = statement(
     """
@@ -73,9 +73,9 @@ def scheduled_notifications(database: Database, publisher: Publisher) -> DueNoti
 
 
 async def release_scheduled(tx: Driver, which: Portion) -> Released:
-    """Stamp what is due with its version; what has expired or was cancelled never enters.
+    """Set the versions of due notifications; expired or cancelled ones are skipped for good.
 
-    The inbox is locked first, as by every change; one that is busy is left for the next round.
+    The inbox is locked first, as by every change; a locked one is left for the next round.
     """
     people: Any = await tx.fetch(FIND, *which)
     locked = await _lock(tx, [(row[0], row[1]) for row in people]) if people else []
@@ -111,5 +111,5 @@ async def _lock(tx: Driver, people: Sequence[inboxes.Person]) -> list[inboxes.Pe
 
 def _why_not(row: Any) -> str | None:
     if row["version"] is not None:
-        return None  # it is in the inbox already, and only to be announced
+        return None  # in the inbox already, and only to be announced
     return "cancelled" if row["cancelled"] else "expired" if row["expired"] else None

@@ -1,6 +1,6 @@
-"""Snoozed items come back to their inboxes when they are due: new to the person, and unread.
+"""Snoozed items return to their inboxes when they are due, as new and unread.
 
-The inbox is taken first, as by every change; one that is busy is left for the next round. As with
+The inbox is locked first, as by every change; a locked one is left for the next round. As with
 `release`, only the confirmed announcement clears the due time.
 """
 
@@ -63,7 +63,7 @@ def snoozed_notifications(database: Database, publisher: Publisher) -> DueNotifi
 
 
 async def unsnooze_due(tx: Driver, which: Portion) -> Released:
-    """Bring back what is due: each item takes one version, as a new one does."""
+    """Return due items: each takes one version, like a new item."""
     people: Any = await tx.fetch(FIND, *which)
     if not people:
         return Released()

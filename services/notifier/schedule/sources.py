@@ -14,7 +14,7 @@ from services.notifier.schedule.snooze_returns import snoozed_notifications
 def due_sources(
     database: Database, publisher: Publisher, *, leave_queued: bool = False
 ) -> list[DueSource]:
-    """All of them. `leave_queued` as for `DueDeliveries`."""
+    """All sources. `leave_queued` as for `DueDeliveries`."""
     return [
         DueDeliveries(database, publisher, leave_queued=leave_queued),
         scheduled_notifications(database, publisher),
