@@ -13,8 +13,8 @@ from types import FrameType
 
 def exit_on_signal() -> None:
     """End at once with status 0 on SIGTERM or SIGINT, until `clarion.lifecycle.run` takes over."""
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, _leave)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

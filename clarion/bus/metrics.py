@@ -8,7 +8,7 @@ PUBLISHES = Counter("clarion_bus_publishes", "Publishes by how they ended", ["ou
 LINK_UP = Gauge("clarion_bus_link_up", "1 while connected to the broker", ["link"])
 BLOCKED = Gauge("clarion_bus_blocked", "1 while the broker blocks publishers")
 CONSUMER_RESTARTS = Counter(
-    "clarion_bus_consumer_restarts", "Consumers made anew on a living connection", ["queue"]
+    "clarion_bus_consumer_restarts", "Consumers recreated on a live connection", ["queue"]
 )
 CONSUMERS_MISSING = Gauge(
     "clarion_bus_consumers_missing", "Consumers of ours that the broker does not know"

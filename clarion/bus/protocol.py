@@ -1,6 +1,6 @@
-"""What Clarion asks of a broker. Two answers pass one contract suite: `rabbitmq` and `memory`.
+"""The interface of a broker. Two implementations pass one contract suite: `rabbitmq` and `memory`.
 
-Guarantees of every answer:
+Guarantees of every implementation:
 
 - `publish` returns only when the broker has taken charge of the message (for a durable queue: has
   stored it). Otherwise it raises within `publish_timeout_s`; after `PublishUnknown` the message
@@ -52,7 +52,7 @@ class Received:
     `exchange` is where it was published; for a dead letter the dead-letter exchange.
 
     Where it is `undecodable`, the other fields hold what can be read of it; `body` is whole. It is
-    malformed: park it, or forget it where nobody settles.
+    malformed: park it, or drop it where messages are not settled.
     """
 
     body: bytes

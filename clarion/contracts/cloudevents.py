@@ -85,9 +85,9 @@ def read_binary(attributes: Mapping[str, str], content_type: str | None, body: b
 def read_amqp(body: bytes, content_type: str | None, headers: Mapping[str, object]) -> Parsed:
     """One message that somebody published straight to `clarion.events`.
 
-    Structured CloudEvents are told by their content type, binary ones by a `ce-specversion`
+    Structured CloudEvents are recognised by their content type, binary ones by a `ce-specversion`
     header; other JSON is a plain event, which must then bring its `id`, for a redelivery could
-    not be told from a second event.
+    not be distinguished from a second event.
     """
     media = media_type(content_type)
     if media == STRUCTURED:

@@ -50,13 +50,13 @@ PATTERNS: dict[str, str] = {}
 
 
 def described(pattern: str, words: str) -> str:
-    """The pattern, after it is noted what is said where a string does not match it."""
+    """Register the message for strings that do not match the pattern; return the pattern."""
     PATTERNS[pattern] = words
     return pattern
 
 
 def words_of(error: Mapping[str, Any]) -> str:
-    """What is said of one error of the library, after the name of what is wrong."""
+    """The message for one error of the library, to follow the name of the field."""
     kind = str(error["type"])
     if kind in ("value_error", "assertion_error"):
         return str(error["msg"]).removeprefix("Value error, ")

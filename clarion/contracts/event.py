@@ -76,7 +76,7 @@ class Recipient(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=T
 
 
 class Content(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
-    """What is shown where no workflow says it: plain text, never markup."""
+    """The content shown unless a workflow defines it: plain text, never markup."""
 
     title: Title
     body: LongText | None = None

@@ -44,8 +44,8 @@ class Auth(ClientFrame, tag="auth", frozen=True, kw_only=True):
 
 class Hello(ClientFrame, tag="hello", frozen=True, kw_only=True):
     """Ask for the feed: all changes after `since`, or a snapshot where it is left out. `epoch` is
-    the one that `since` belongs to, as a `welcome` told it; another than the present is answered by
-    a snapshot with `reset`."""
+    the one of `since`, from a `welcome`; any other than the present one is answered by a snapshot
+    with `reset`."""
 
     since: Version | None = None
     epoch: str | None = None

@@ -53,7 +53,7 @@ class IdGenerator:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew, as a process that was forked has to."""
+        """Reset the state, as required after a fork."""
         self._ms = -1
         self._numbers = count(0)
 

@@ -1,4 +1,4 @@
-"""Tokens that hold no longer, as the gateway tells every pusher on `clarion.live` (MessagePack).
+"""Revoked tokens, as broadcast by the gateway to every pusher on `clarion.live` (MessagePack).
 
 A hint as every announcement: the table `revocations` is the truth, and pushers read it too.
 """

@@ -1,4 +1,4 @@
-"""What is said of a field that does not exist: which do, and which of them it may have been."""
+"""The message for an unknown field: the known fields, and the likely intended one."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ too deep."""
 MAX_BRACKETS = 100_000
 """How many are looked at, in some 80 ms; what has more is not divided."""
 MAX_WALKED_BYTES = 128 * 1024
-"""Of what is larger it is not told which field it is."""
+"""In a larger body the field is not located."""
 
 _skim = msgspec.json.Decoder(msgspec.Raw).decode
 

@@ -13,8 +13,8 @@ log = structlog.get_logger("clarion.access")
 
 
 class AccessLogMiddleware:
-    """Tells of every HTTP request when it has ended: method, path, status, time. No query string
-    and no header is told, for they hold tokens."""
+    """Logs every HTTP request at its end: method, path, status, time. Query strings and headers are
+    left out, because they may hold tokens."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -36,7 +36,7 @@ FORMATS = {"date-time": MOMENT, "uuid": IDENTIFIER}
 
 
 class ParameterNotes(msgspec.Struct, forbid_unknown_fields=True):
-    """What is said of every parameter of a name."""
+    """Descriptions of parameters, by name."""
 
     description: str
     example: Any = msgspec.UNSET

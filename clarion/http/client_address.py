@@ -1,9 +1,9 @@
-"""By which address a connection is counted.
+"""The client address of a connection, for limits.
 
-That of the peer, unless the peer is a proxy that `CLARION_TRUSTED_PROXIES` names: then what it says
-of whom it speaks for (`X-Forwarded-For`), read from the nearest hop outwards up to the first that
-is not trusted. What a client writes into the header itself lies beyond that hop and counts for
-nothing. An IPv6 address counts by its /64, which is what one household or machine is given.
+It is the address of the peer, unless the peer is a proxy in `CLARION_TRUSTED_PROXIES`: then
+`X-Forwarded-For` is read from the nearest hop outwards up to the first untrusted one. Entries
+written by the client itself lie beyond that hop and are ignored. IPv6 addresses count by their /64,
+the usual allocation of a household or machine.
 """
 
 from __future__ import annotations

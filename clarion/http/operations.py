@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from clarion.telemetry.metrics import exposition
 
 Check = Callable[[], Awaitable[str | None]]
-"""`None` where all is well, else a sentence that says what is wrong."""
+"""`None` if healthy, else a sentence with the fault."""
 
 CHECK_TIMEOUT_S = 2.0
 

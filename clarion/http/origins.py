@@ -23,8 +23,8 @@ MAX_ORIGIN = len("https://") + MAX_HOST + len(":65535")
 MAX_REMEMBERED = 1_024
 """Origins and hosts that were read: the same ones come with every handshake."""
 LOCAL_DOMAINS = frozenset({"localhost", "test", "local", "internal"})
-"""Domains of one label that nobody can register: a wildcard below another would be the whole of a
-top-level domain."""
+"""Unregistrable domains of one label: a wildcard below any other would cover a whole top-level
+domain."""
 
 _ORIGIN = re.compile(r"(https?)://([^/?#@\\:\[\]\s]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
 _LABEL = "[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"

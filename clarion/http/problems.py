@@ -135,7 +135,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 class UnexpectedErrorMiddleware:
-    """Answers 500 to what nobody handled, and logs it once with its traceback and trace id."""
+    """Answers 500 to unhandled exceptions, and logs them once with traceback and trace id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,7 +1,6 @@
-"""The log line of a refused request: whoever has the `trace_id` of a 4xx finds why.
+"""The log line of a refused request, found by the `trace_id` of a 4xx.
 
-It holds what was asked for and what was wrong with it, and nothing of what was given: the route is
-its template, a field is its name.
+It holds the route template, the names of the wrong fields and the faults, but no input.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pages that were refused for their origin: counted, and logged with what decides it.
 
 Behind a reverse proxy that rewrites `Host` every page is refused; the log line shows both values,
-so that whoever runs Clarion sees which of them is not what the browser shows.
+so that operators see which of them differs from the address in the browser.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 """An API serves nothing to render: a browser that is led to it must not run anything."""
 NO_STORE = (b"cache-control", b"no-store")
-"""Tokens, captures and the history of people are nobody's to keep on the way."""
+"""Tokens, captures and personal history must not be cached on the way."""
 API_PREFIX = "/v1/"
 
 

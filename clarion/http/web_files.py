@@ -3,7 +3,7 @@
 `<version>/clarion.js` is client and elements in one file, and what it loads lies beside it: these
 never change, so that browsers and proxies keep them for a year. Another version's address leads to
 this one, whose client speaks to older and newer servers: a page that names a version outlives an
-upgrade. The single modules below `client/` and `inbox/` are asked for anew each time.
+upgrade. The single modules below `client/` and `inbox/` are revalidated each time.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Peers that speak HTTP/1.0, as some reverse proxies do: no chunked encoding, the end of the
-connection is the end of a body whose length nobody gave, and no upgrade."""
+connection is the end of a body without a length, and no upgrade."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def unchunked(app: ASGIApp, cycle: RequestResponseCycle) -> Any:
                 names = {name.lower() for name, _ in message.get("headers", ())}
                 is_until_close = b"content-length" not in names
                 cycle.chunked_encoding = False if is_until_close else None
-            elif is_until_close:  # uvicorn counts down a length that nobody gave
+            elif is_until_close:  # uvicorn counts down a missing length
                 cycle.expected_content_length = len(message.get("body", b""))
             await send(message)
 

@@ -4,8 +4,8 @@ Order of stopping: no new connections, what is open is asked to end, up to `shut
 requests in flight, then the app's lifespan. A second signal cuts this short. The process ends by
 itself: unlike uvicorn's own server this one does not raise the signal again, so the exit code is 0.
 
-A fault that only a new process may mend ends it in the same order, with another exit code: whoever
-runs it starts it again.
+A fault that only a new process may mend ends it in the same order, with another exit code, so
+that its supervisor restarts it.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ async def serve(
     """Serve until SIGTERM or SIGINT, then stop in order.
 
     `worker` is the place among several processes that a supervisor gave; without it `host` and
-    `port` are bound (port 0: any free one). `on_started` is told the real port once requests are
-    answered. `find_fault` is asked every second: where it answers with a sentence, the service
-    stops in order and this raises `Broken`. Raises `ConfigurationError` where the address cannot
+    `port` are bound (port 0: any free one). `on_started` gets the real port once requests are
+    answered. `find_fault` is called every second: if it returns a sentence, the service stops in
+    order and this raises `Broken`. Raises `ConfigurationError` where the address cannot
     be had, and for a version of uvicorn that works in another way.
     """
     check()

@@ -155,7 +155,7 @@ class UvicornHttp(HttpToolsProtocol):
 
     @property
     def is_reading_paused(self) -> bool:
-        """Whether the app takes no more of a body now, or the peer waits to be told to go on."""
+        """Whether the app has paused reading the body, or the peer waits for `100 Continue`."""
         return self.flow.read_paused or self.cycle.waiting_for_100_continue
 
     @property

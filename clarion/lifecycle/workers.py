@@ -1,9 +1,9 @@
 """Several processes of one service that answer as one: metrics of all, readiness of all.
 
-They share a port, so that whoever asks reaches any of them. Each has a private Unix socket in a
-directory that the supervisor made; the one that is asked asks the others. What a process has
-counted is written down before it is told, so that no sum goes down when the process dies: the one
-that takes its place begins with it.
+They share a port, so a request reaches any of them. Each has a private Unix socket in a directory
+made by the supervisor; the process that gets a request asks the others. Counts are written to a
+file before they are reported, so that no sum goes down when a process dies: its successor starts
+with them.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class WorkerOperations:
                     writer.write(json.dumps(await self._own_checks()).encode())
                 await writer.drain()
         except (OSError, TimeoutError, ValueError):
-            pass  # whoever asked takes the silence for an answer
+            pass  # the asking process treats silence as an answer
         finally:
             writer.close()
 

@@ -16,7 +16,7 @@ RACES = (
     asyncpg.InvalidCachedStatementError,
     asyncpg.exceptions.OutdatedSchemaCacheError,
 )
-"""What the same work does not meet again, begun anew: a deadlock, a serialisation failure, a
+"""Errors that do not recur when the same work is retried: a deadlock, a serialisation failure, a
 schema that a migration changed under a prepared statement."""
 
 NOT_OURS = (
@@ -80,7 +80,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def lost_a_race(error: BaseException | None) -> bool:
-    """Whether the same work goes through as soon as it is begun anew."""
+    """Whether the same work succeeds when retried at once."""
     return error is not None and isinstance(driver_error(error), RACES)
 
 
@@ -94,7 +94,7 @@ def lacks_partition(error: BaseException) -> bool:
 
 
 def why_away(error: BaseException) -> str:
-    """A sentence for whoever looks at readiness; holds no address, no name and no password."""
+    """A sentence for readiness checks, without address, name or password."""
     match error:
         case asyncpg.InvalidCatalogNameError():
             return "There is no such database on the server now."

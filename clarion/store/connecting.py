@@ -119,7 +119,7 @@ class Connector:
         except Exception as error:
             if (refused := self.refused_setting(error)) is not None:
                 raise refused from None
-            # whoever logs the driver's frames with their variables would log the password
+            # a log of the driver's frames with their variables would contain the password
             raise error.with_traceback(None) from None
         return connection
 
@@ -171,7 +171,7 @@ def engine_arguments(connector: Connector) -> dict[str, Any]:
 
 
 def is_encrypted(connection: Driver) -> bool:
-    """Whether what is said on this connection is encrypted, up to the next hop."""
+    """Whether this connection is encrypted, up to the next hop."""
     return _tls_of(connection) is not None
 
 

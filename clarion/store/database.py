@@ -1,7 +1,7 @@
 """The pool, and the two ways to hold a transaction.
 
 `transaction()` gives SQLAlchemy Core; `driver()` gives the asyncpg connection under it for the
-statements where the difference was measured (plan, send, inbox). What can be begun anew is given to
+statements where the difference was measured (plan, send, inbox). Retryable work is given to
 `run_core` or `run`, which do that where it lost a race. Leaving without an error commits,
 an exception rolls back: the block that opened the transaction is its one owner.
 """

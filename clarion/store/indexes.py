@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 NO_LOCK_LIMIT = "SET lock_timeout = 0"
-"""To build waits for older transactions, but nobody waits behind it."""
+"""Building waits for older transactions, but blocks no others."""
 
 IS_INVALID = """
 SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)

@@ -8,6 +8,6 @@ TRANSACTIONS = Counter("clarion_database_transactions_total", "Transactions begu
 
 RETRIED = Counter(
     "clarion_database_retries_total",
-    "Transactions begun anew after a lost race, such as a deadlock, by error.",
+    "Transactions retried after a lost race, such as a deadlock, by error.",
     ["error"],
 )

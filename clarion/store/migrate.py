@@ -124,6 +124,6 @@ async def _take_turn(connection: Driver) -> None:
 async def _has_turn(connection: Driver) -> bool:
     has_turn = await connection.fetchval(ONE_MIGRATOR)
     # what was asked with the extended protocol keeps its snapshot until the next question, and
-    # an index is built only once nobody holds an older one
+    # an index is built only once no transaction holds an older one
     await connection.execute("SELECT 1")
     return bool(has_turn)

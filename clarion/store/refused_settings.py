@@ -1,7 +1,7 @@
 """Which setting of a session the server refused.
 
 It refuses one at a time, the first that it meets, and its sentence bears the name in whatever
-language. The name alone is told: the rest of that sentence quotes the value, which may be a secret.
+language. Only the name is reported: the rest of that sentence quotes the value, perhaps a secret.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def refused_setting(
     if name is None and isinstance(error, REFUSALS_BY_NAME):
         return None
     sentence = _sentence(error, url_setting, name, chosen)
-    if structlog.is_configured():  # a command says it by itself
+    if structlog.is_configured():  # a command prints it itself
         _log_once(name, sentence)
     return ConfigurationError(sentence)
 
@@ -84,12 +84,14 @@ def _sentence(
             f"{url_setting}: the server refuses the setting {name}, which Clarion needs. "
             "It must be PostgreSQL, and CLARION_DATABASE_POOLER must say which pooler is before it."
         )
-    told = f"{url_setting}: the server refuses a setting that its parameter options names."
+    problem = f"{url_setting}: the server refuses a setting that its parameter options names."
     remedy = next(text for kind, text in REMEDIES if isinstance(error, kind))
     if name is not None and len(name) <= MAX_NAME_CHARACTERS:
-        return f"{told} It is {name}. {remedy}"
+        return f"{problem} It is {name}. {remedy}"
     candidates = ", ".join(one for one in chosen if len(one) <= MAX_NAME_CHARACTERS)
-    return f"{told} It is one of: {candidates}. {remedy}" if candidates else f"{told} {remedy}"
+    return (
+        f"{problem} It is one of: {candidates}. {remedy}" if candidates else f"{problem} {remedy}"
+    )
 
 
 @cache

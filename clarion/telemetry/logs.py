@@ -149,7 +149,7 @@ def _renderers(log_format: str) -> list[Processor]:
 
 
 def _for_people(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Processor: whoever sits at the terminal knows what runs there."""
+    """Processor: users of a terminal know which service runs there."""
     for name in ("service", "version"):
         event.pop(name, None)
     return event

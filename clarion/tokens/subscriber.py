@@ -191,7 +191,7 @@ def mint_token(
     now: float | None = None,
 ) -> tuple[str, datetime]:
     """A new token and when it ends, `ttl_s` seconds after `now`. `iat` has microseconds: a token
-    of the very second in which others were revoked is told from them."""
+    of the very second of a revocation is distinguished from older ones."""
     issued_at = round(time.time() if now is None else now, 6)
     ends_at = int(issued_at) + ttl_s
     claims: dict[str, object] = {

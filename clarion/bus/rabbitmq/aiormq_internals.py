@@ -72,7 +72,7 @@ def when_closed(resource: Channel | AbstractConnection, call: Callable[[Cause], 
 
 def when_blocked(connection: AbstractConnection, call: Callable[[bool], None]) -> None:
     """Call when the broker blocks and unblocks the connection."""
-    # aiormq tells nobody of connection.blocked but this event of its own
+    # aiormq reports connection.blocked only through this internal event
     vars(connection)[_UNBLOCKED] = _Unblocked(call)
 
 

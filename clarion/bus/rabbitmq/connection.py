@@ -24,7 +24,7 @@ from clarion.bus.rabbitmq.outcome import BrokerFailure, within
 from clarion.errors import ConfigurationError
 
 DEFAULT_USER = "guest"
-"""Whom aiormq logs in where the URL names nobody."""
+"""The user that aiormq logs in with if the URL names none."""
 
 END_S = 3.0
 HEARTBEAT_S = 6

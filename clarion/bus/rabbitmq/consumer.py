@@ -33,7 +33,7 @@ from clarion.errors import ConfigurationError
 log = structlog.get_logger("clarion.bus")
 
 QUIET_LOOKS = 3
-"""After so many looks at an idle consumer it is made anew."""
+"""Checks of an idle consumer until it is recreated."""
 
 _generations = count(1)
 
@@ -73,7 +73,7 @@ class SupervisedConsumer:
     """A channel and a consumer on it; recreated when the connection comes back, when the broker
     cancels it or closes its channel, and when a probe of the queue every 10 s finds no consumer.
 
-    One that has been idle for 30 s is made anew as well, because neither the broker nor the client
+    One idle for 30 s is recreated as well, because neither the broker nor the client
     may know that it is dead: where a quorum queue is deleted and declared again at once, RabbitMQ
     3.10 sends no `basic.cancel`, counts the consumer, and hands messages to it that never leave.
     """
@@ -97,7 +97,7 @@ class SupervisedConsumer:
 
     @property
     def is_consuming(self) -> bool:
-        """Whether it is known, or was until now and is made anew."""
+        """Whether it is known, or was until now and is being recreated."""
         return self.is_known or (self._renewing and self._is_recent)
 
     @property
@@ -111,7 +111,7 @@ class SupervisedConsumer:
         return time.monotonic() - self._known_at < SILENT_AFTER_S
 
     def renew(self) -> None:
-        """Begin anew: what is there cannot be relied on."""
+        """Start over: the present state is unreliable."""
         self._ended.set()
 
     async def stop(self) -> None:
@@ -162,7 +162,7 @@ class SupervisedConsumer:
         return False
 
     async def _consume(self, channel: AbstractChannel, parser: DeliveryParser) -> bool:
-        """Whether it was idle for so long that it is to be made anew."""
+        """Whether it was idle for so long that it should be recreated."""
         self._channel = channel
         self._ended = asyncio.Event()
         generation = next(_generations)

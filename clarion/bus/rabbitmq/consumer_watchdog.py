@@ -1,7 +1,7 @@
-"""The watchdog: consumers that are expected, compared with those that the broker confirmed.
+"""The watchdog: compares expected consumers with those that the broker confirmed.
 
-Consumers are made anew by themselves (`consumer`). This is for what nobody thought of: one that is
-not there again after a while, though the broker answers. An outage of the broker is none of that.
+Consumers normally recreate themselves (`consumer`). This covers unforeseen cases: a consumer still
+missing after a while although the broker answers. An outage of the broker is not such a case.
 """
 
 from __future__ import annotations

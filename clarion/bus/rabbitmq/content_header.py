@@ -1,7 +1,7 @@
-"""What a consumer is told of a message before its body (AMQP 0-9-1, sections 2.3.5.2 and 1.8.3).
+"""The frames before the body of a message (AMQP 0-9-1, sections 2.3.5.2 and 1.8.3).
 
-Nothing that a publisher may send raises here: a message of which something cannot be decoded is
-told from others, and harms none.
+Nothing that a publisher may send raises here: an undecodable message is marked as such and affects
+no other.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _OURS = 0b1011_0000_1001_0000
 
 
 class BasicDeliver(NamedTuple):
-    """A `basic.deliver`. `fault` says what of it cannot be decoded."""
+    """A `basic.deliver`. `fault` describes an undecodable part."""
 
     consumer_tag: str
     delivery_tag: int
@@ -74,7 +74,7 @@ def read_delivery(frame: bytes) -> BasicDeliver:
 
 def read_content_header(frame: bytes, fault: str = "") -> ContentHeader:
     """From a whole frame; with a `fault` in its `BasicDeliver` a message is undecodable as well.
-    Raises `SHORT_FRAME` where not even the size of the body is told."""
+    Raises `SHORT_FRAME` if even the size of the body is missing."""
     try:
         body_bytes, flags = _CONTENT.unpack_from(frame, _CONTENT_AT)
         if flags == _OURS and not fault:

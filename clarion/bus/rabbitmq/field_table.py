@@ -62,8 +62,8 @@ def read_moment(data: bytes, at: int) -> tuple[datetime, int]:
 
 
 def table_entries(data: bytes, at: int) -> Iterator[TableEntry]:
-    """Where the entries of a table stand, as far as that can be told; what they hold is not
-    looked at."""
+    """The positions of the entries of a table, as far as they are readable; their values are not
+    inspected."""
     (length,) = _LENGTH.unpack_from(data, at)
     at += _LENGTH.size
     end = _bounded(data, at + length)

@@ -13,14 +13,14 @@ from clarion.bus.rabbitmq.delivery_parser import DeliveryParser
 
 ALIVE = Heartbeat().marshal()
 ALIVE_EVERY_S = 1.0
-"""aiormq gives up a peer of whom it reads nothing, and RabbitMQ sends no heartbeats while it sends
-messages. So aiormq reads one in the place of what was taken out."""
+"""aiormq gives up a silent peer, and RabbitMQ sends no heartbeats while it sends messages. So
+aiormq reads one in place of the frames taken out."""
 
 
 class FrameTap(asyncio.Protocol):
     """What `parser` leaves goes on to the protocol that the transport had. `heard_at` is when
-    the peer last sent anything; `on_end` is called when it has ended the connection, or nobody
-    can reach it."""
+    the peer last sent anything; `on_end` is called when it has ended the connection or is
+    unreachable."""
 
     def __init__(
         self, transport: asyncio.Transport, parser: DeliveryParser, clock: Callable[[], float]

@@ -87,7 +87,7 @@ class RabbitMQLiveSubscription:
         self._heard.put(message)
 
     def is_idle(self) -> bool:
-        return False  # a new queue begins deaf, and nobody else can touch this one
+        return False  # a new queue has no bindings, and this one is exclusive
 
     def on_lost(self) -> None:
         """What was heard before the loss is still good."""

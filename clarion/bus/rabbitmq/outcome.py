@@ -1,7 +1,7 @@
-"""How a call of aiormq ended: what it raises, told apart from our own cancellation.
+"""How a call of aiormq ended: its errors, distinguished from our own cancellation.
 
-aiormq ends what waits on a dead connection with whatever it has at hand: an `AMQPError`, an
-`OSError`, a bare `Exception`, or `CancelledError` although nobody has cancelled us.
+aiormq ends calls on a dead connection with whatever it has at hand: an `AMQPError`, an
+`OSError`, a bare `Exception`, or `CancelledError` although we were not cancelled.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def is_cancelled() -> bool:
 
 async def within(seconds: float, work: Awaitable[Result]) -> Result:
     """What `work` comes to, in a task of its own: what aiormq cancels is that task, and one that
-    does not end when it is told to is left behind.
+    does not end when cancelled is left behind.
 
     Raises `ConfigurationError` where `work` does, and `BrokerFailure` for all else that ends it.
     """

@@ -183,7 +183,7 @@ class ConfirmingPublisher:
 
 
 async def _prove_user(amqp: Channel, user: str) -> bool:
-    """Have the broker check the user id of a message that nobody is to hear; whether it answered.
+    """Have the broker check the user id of an unroutable message; return whether it answered.
 
     Raises `ConfigurationError` where it knows us by another name (a certificate or an
     authentication backend may give one), and where we may not publish at all. A broker that blocks

@@ -119,7 +119,7 @@ class WorkSubscription:
         self._settling.clear()
 
     def _claim(self, messages: Sequence[Received]) -> list[int]:
-        """The tags of these, in order, that are of this generation and nobody settles yet."""
+        """The tags of these, in order, that are of this generation and not being settled yet."""
         tags = sorted(
             one.tag
             for one in messages
@@ -145,7 +145,7 @@ class WorkSubscription:
             if is_cancelled():
                 raise
             log.debug("bus_settled_too_late", queue=self.name)
-        except TimeoutError:  # nobody takes what we send: all of it comes again
+        except TimeoutError:  # the broker does not read: all of it is redelivered
             log.warning("bus_settled_not", queue=self.name)
             self._consumer.renew()
         except Exception as error:  # whatever aiormq makes of a channel that is gone

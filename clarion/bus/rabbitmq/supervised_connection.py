@@ -110,7 +110,7 @@ class SupervisedConnection:
         self._look.set()
 
     def drop(self, why: str) -> None:
-        """End the connection at once; it is made anew."""
+        """End the connection at once; it is re-established."""
         if self._connection is not None and not self._lost.is_set():
             log.warning("bus_link_dropped", link=self._name, why=why)
             self._mark_lost(self._lost)

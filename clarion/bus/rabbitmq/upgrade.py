@@ -1,7 +1,7 @@
 """Bringing the broker to the topology of this version: `clarion migrate`.
 
-An exchange cannot be given an argument, so one of an earlier version is deleted and declared anew.
-Queues and what is in them stay. Meanwhile publishers are refused, and try again.
+An exchange cannot be given an argument, so one of an earlier version is deleted and declared
+again. Queues and their messages stay. Meanwhile publishers are refused, and retry.
 """
 
 from __future__ import annotations
