@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from clarion.bus.protocol import Bus
 from clarion.errors import Problem
 from clarion.http.cors import AllowedOriginsMiddleware, is_preflight
+from clarion.http.cursors import Cursors
 from clarion.http.methods import MethodsMiddleware, methods_at
 from clarion.http.operations import Check
 from clarion.http.origins import AllowedOrigins
@@ -25,7 +26,6 @@ from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.admin.access import Resources
-from services.gateway.admin.cursors import Cursors
 from services.gateway.admin.minted_tokens import MintedTokens
 from services.gateway.admin.routes import ROUTES
 from services.gateway.api import create_api
@@ -98,7 +98,7 @@ def create_app(
     fastapi.state.resources = Resources(
         settings,
         database,
-        Cursors(_cursor_secret(settings), settings.token_secret_previous),
+        Cursors(*_cursor_secrets(settings)),
         bus,
         minted,
     )
@@ -141,9 +141,12 @@ def _is_from_a_page(scope: Scope) -> bool:
     return False
 
 
-def _cursor_secret(settings: GatewaySettings) -> str:
-    """A secret shared by all gateways of an installation that survives a restart."""
-    return settings.token_secret or settings.api_key or settings.database_url
+def _cursor_secrets(settings: GatewaySettings) -> list[str]:
+    """A secret shared by all gateways of an installation that survives a restart, and the one
+    before it."""
+    present = settings.token_secret or settings.api_key or settings.database_url
+    previous = settings.token_secret_previous
+    return [present, previous] if previous else [present]
 
 
 def _broker_check(bus: Bus) -> Check:

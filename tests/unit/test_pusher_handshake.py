@@ -39,8 +39,8 @@ def test_an_origin_is_the_hosts_own_or_foreign(origin: str, host: str, same: boo
 
 @given(st.integers(0, 2**53 - 1), st.uuids())
 def test_a_cursor_comes_back_as_it_was(version: int, identifier: UUID) -> None:
-    place = Place("list", version, identifier)
-    assert read_cursor(write_cursor(place), "list") == place
+    place = Place(version, identifier)
+    assert read_cursor(write_cursor(place, "list"), "list") == place
 
 
 @given(st.text(max_size=60))

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.bus.protocol import Bus
+from clarion.http.cursors import Cursors
 from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey
-from services.gateway.admin.cursors import Cursors
 from services.gateway.admin.minted_tokens import MintedTokens
 from services.gateway.front.auth import require_scope
 from services.gateway.settings import GatewaySettings

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN, SUBSCRIBER_ID_WORDS
-from clarion.errors import FieldError, Invalid, NotFound
+from clarion.errors import BadRequest, FieldError, Invalid, NotFound
+from clarion.http.cursors import ForeignCursor
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.admin.access import Resources
 from services.gateway.admin.schemas import Page
@@ -34,18 +35,31 @@ async def page_of(
 ) -> dict[str, Any]:
     """One page of the list `of`, which is sorted by the column `by`; `read` makes a value of that
     column from its text. Raises `BadRequest` for a cursor of another list, tenant or filter."""
-    filters = page.model_dump(mode="json", exclude={"cursor", "limit"})
+    filters = page.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_none=True)
+    about = (key.tenant, of, filters)
     after: Key | None = None
     if page.cursor:
-        (last,) = deps.cursors.open(page.cursor, tenant=key.tenant, of=of, filters=filters)
+        try:
+            (last,) = deps.cursors.open(page.cursor, about=about, kind=tuple[str])
+        except ForeignCursor:
+            raise _bad_cursor() from None
         after = read(last)
     rows = await deps.database.run_core(lambda connection: load(connection, after, page.limit + 1))
     if len(rows) <= page.limit:
         return {"items": rows, "next_cursor": None}
     items = rows[: page.limit]
     last = str(items[-1][by])
-    cursor = deps.cursors.make([last], tenant=key.tenant, of=of, filters=filters)
+    cursor = deps.cursors.make([last], about=about)
     return {"items": items, "next_cursor": cursor}
+
+
+def _bad_cursor() -> BadRequest:
+    fault = FieldError("cursor", "must be the next_cursor of a page with the same filters")
+    return BadRequest(
+        "The cursor is not of this list with these filters. Leave it out to begin anew.",
+        code="bad_cursor",
+        errors=[fault],
+    )
 
 
 def valid_id_or_404(identifier: str, what: str) -> str:

@@ -110,7 +110,7 @@ async def inbox(
         before=before,
         limit=limit,
     )
-    further = write_cursor(Place(name, 0, page.items[-1].id)) if page.more else None
+    further = write_cursor(Place(0, page.items[-1].id), name) if page.more else None
     now = datetime.now(UTC)
     return answer(InboxAnswer(page.items, further, page.head, page.unread, page.epoch, now))
 
@@ -129,13 +129,13 @@ async def changes(
     greater than the inbox's version, the response is a snapshot with `reset`."""
     history = engine_of(request).history
     tenant, name = subscriber.tenant, subscriber.subscriber
-    place = read_cursor(cursor, CHANGES) if cursor is not None else Place(CHANGES, since, MAX_ID)
+    place = read_cursor(cursor, CHANGES) if cursor is not None else Place(since, MAX_ID)
     page = await history.after(FeedPosition(tenant, name, place.version, place.id))
     reset = max(since, place.version) > page.head or not {epoch, place.epoch} <= {None, page.epoch}
     page = await history.newest(tenant, name) if reset else first_of(page, limit)
     last = page.items[-1] if page.more else None
-    at = Place(CHANGES, last.version, last.id, page.epoch) if last is not None else None
-    further = write_cursor(at) if at is not None else None
+    at = Place(last.version, last.id, page.epoch) if last is not None else None
+    further = write_cursor(at, CHANGES) if at is not None else None
     version = page.cursors()[-1] if page.more else page.head
     now = datetime.now(UTC)
     return answer(ChangesAnswer(page.items, further, version, page.unread, page.epoch, now, reset))
