@@ -1,5 +1,5 @@
 /**
- * What commands without an answer will have done, shown before they have done it. No I/O.
+ * Optimistic updates: pending commands shown as if they had been carried out. No I/O.
  *
  * @typedef {import("./frames.js").Item} Item
  * @typedef {import("./frames.js").StateFrame} StateFrame
@@ -34,7 +34,7 @@ export function withPending(item, pending) {
 }
 
 /**
- * The server's count, moved by what is hoped for. Unread items that this client does not hold
+ * The server's count, moved by the pending commands. Unread items that this client does not hold
  * count too; they can only be meant by a command that reaches up to all there is.
  *
  * @param {import("./feed.js").FeedState} feed

@@ -24,7 +24,7 @@ const CHANGE_TIMEOUT_MS = 2_000;
  * `EventSource` sends no header, so each begins with a ticket that is good once.
  *
  * A browser has six connections to a host for all its tabs (HTTP/1.1). Tabs that cannot share one
- * stream must not hold one each: they look in turns what is new.
+ * stream must not hold one each: they poll by turns instead.
  *
  * @param {string} url
  * @param {boolean} isPersistent  else it is closed when all is told, and opened again after a while
