@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
-from io import TextIOWrapper
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -23,8 +22,6 @@ FIRST, LAST = 10_000, 32_000
 BLOCK = 100
 MAX_BLOCKS = 5
 """So many are claimed, each when those before are used up; then they come again."""
-
-_claims: list[TextIOWrapper] = []
 
 
 def free_port() -> int:
@@ -51,11 +48,11 @@ def _claim_blocks() -> Iterator[int]:
     blocks = list(range(FIRST, LAST, BLOCK))
     random.SystemRandom().shuffle(blocks)  # tests seed the common generator
     for block in blocks:
-        claim = (folder / str(block)).open("w")
+        # A bare descriptor, which stays open until this process ends
+        claim = os.open(folder / str(block), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            claim.close()
+            os.close(claim)
             continue
-        _claims.append(claim)
         yield block
