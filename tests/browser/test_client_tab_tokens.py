@@ -31,8 +31,21 @@ START = """async ({ way, tokens, share }) => {
   clarion.connect();
 }"""
 
-MUTE = "void (BroadcastChannel.prototype.postMessage = () => {})"
-"""No other tab hears this one any more, as when its page is frozen."""
+MUTE = """() => {
+  const { postMessage } = BroadcastChannel.prototype;
+  const later = new WeakSet();
+  BroadcastChannel.prototype.postMessage = function (message) {
+    if (later.has(this)) postMessage.call(this, message);
+  };
+  window.BroadcastChannel = class extends BroadcastChannel {
+    constructor(name) {
+      super(name);
+      later.add(this);
+    }
+  };
+}"""
+"""No other tab hears this leader any more, as when its page is frozen. The channel that it opens
+once it was replaced is heard: a tab that nobody can answer would take the lead back."""
 
 ADA = jwt(3_600, "ada")
 LATER = jwt(3_600, "ada", issued_at=2_000)
