@@ -47,13 +47,6 @@ LOCK = "SELECT version, unread FROM inboxes WHERE tenant = $1 AND subscriber = $
 
 ADVANCE = "UPDATE inboxes SET version = $3, unread = $4 WHERE tenant = $1 AND subscriber = $2"
 
-ADVANCE_MANY = """
-UPDATE inboxes i SET version = q.version, unread = q.unread
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::int[])
-  AS q (tenant, subscriber, version, unread)
-WHERE i.tenant = q.tenant AND i.subscriber = q.subscriber
-"""
-
 
 class Head(NamedTuple):
     """An inbox after its newest change."""
@@ -93,14 +86,6 @@ async def lock(tx: Driver, tenant: str, subscriber: str) -> Head | None:
 async def advance(tx: Driver, tenant: str, subscriber: str, head: Head) -> None:
     """Write the head of an inbox that this transaction has locked."""
     await tx.execute(ADVANCE, tenant, subscriber, *head)
-
-
-async def advance_many(tx: Driver, heads: Mapping[Person, Head]) -> None:
-    """As `advance`, for several inboxes."""
-    tenants, subscribers = _columns(heads)
-    versions = [head.version for head in heads.values()]
-    unread = [head.unread for head in heads.values()]
-    await tx.execute(ADVANCE_MANY, tenants, subscribers, versions, unread)
 
 
 def state_of(row: Any) -> ItemState:

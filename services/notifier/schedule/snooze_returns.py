@@ -6,12 +6,12 @@ The inbox is locked first, as by every change; a locked one is left for the next
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
 from clarion.records import inboxes
 from clarion.records.deliveries import statement
-from clarion.records.inboxes import Head
 from clarion.records.item_changes import append_change
 from clarion.store.database import Database, Driver
 from services.notifier.plan.write import PUBLISH_AGAIN_AFTER
@@ -81,13 +81,8 @@ async def unsnooze_due(tx: Driver, which: Portion) -> Released:
         which.without,
     )
     unread: dict[UUID, int] = {}
-    after = dict(heads)
     for row in rows:
-        person = (row["tenant"], row["subscriber"])
-        before = heads[person]
+        before = heads[row["tenant"], row["subscriber"]]
         unread[row["id"]] = before.unread + row["version"] - before.version
-        after[person] = Head(after[person].version + 1, after[person].unread + 1)
-    await inboxes.advance_many(
-        tx, {person: after[person] for person in heads if after[person] != heads[person]}
-    )
+    await inboxes.add_items(tx, Counter((row["tenant"], row["subscriber"]) for row in rows))
     return Released(len(rows), list(unread), await frames_of(tx, list(unread), unread))

@@ -111,11 +111,11 @@ class Session:
 
     def on_revoked(self, revocation: Revocation) -> None:
         """As `Listener.on_revoked`; cancels the command in progress."""
-        token, conversation = self.token, self.work_queue
+        token, work_queue = self.token, self.work_queue
         if token is not None and revocation.covers(token.issued_at, token.jti):
             self.close(UNAUTHORIZED, "token_revoked")
-            if conversation is not None:
-                conversation.cancel()
+            if work_queue is not None:
+                work_queue.cancel()
 
     def accept(self, first: int, joined: bytes, count: int = 1) -> bool:
         """As `Listener.accept`."""

@@ -55,7 +55,7 @@ async def test_a_locked_inbox_is_left_out_and_an_idle_one_is_locked(database: Da
         assert await inboxes.lock(holder, *ANN) == Head(2, 2)
         async with database.driver() as tx:
             assert await inboxes.lock_idle(tx, [ANN, BOB, CAT]) == {BOB: Head(1, 1)}
-            await inboxes.advance_many(tx, {BOB: Head(5, 0)})
+            await inboxes.advance(tx, *BOB, Head(5, 0))
         await inboxes.advance(holder, *ANN, Head(3, 1))
     async with database.driver() as tx:
         found = {person: await inboxes.lock(tx, *person) for person in (ANN, BOB, CAT)}
