@@ -6,6 +6,7 @@ each of its tests runs once in either, but for one that has `@pytest.mark.chromi
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -26,6 +27,8 @@ from playwright.async_api import (
 )
 
 from testbed import processes
+
+log = logging.getLogger(__name__)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FIREFOX_NAMES = ("firefox-esr", "firefox")
@@ -162,6 +165,8 @@ async def open_page(
 
     page.on("console", on_console)
     page.on("pageerror", on_error)
+    # Not an error by itself, but a failing test shows it
+    page.on("requestfailed", lambda one: log.warning("%s %s: %s", one.method, one.url, one.failure))
     try:
         yield page
     finally:

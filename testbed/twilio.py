@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from testbed.processes import free_port, wait_until
+from testbed.served_app import served_app
 
 SID = "AC" + "0123456789abcdef" * 2
 TOKEN = "a-token/with:signs"
@@ -87,19 +86,9 @@ async def running_twilio(fake: TwilioFake | None = None) -> AsyncIterator[Twilio
     fake = fake or TwilioFake()
     path = "/2010-04-01/Accounts/{sid}/Messages.json"
     app = Starlette(routes=[Route(path, fake.messages, methods=["POST"])])
-    port = free_port()
-    fake.base = f"http://127.0.0.1:{port}"
-    config = uvicorn.Config(
-        app, port=port, lifespan="off", log_config=None, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve())  # pyright: ignore[reportPrivateUsage] # no signals
-    try:
-        await wait_until(lambda: server.started, 10, "the Twilio fake")
+    async with served_app(app, timeout_graceful_shutdown=1) as port:
+        fake.base = f"http://127.0.0.1:{port}"
         yield fake
-    finally:
-        server.should_exit = True
-        await task
 
 
 def _is_authentic(request: Request) -> bool:

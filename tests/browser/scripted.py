@@ -9,18 +9,22 @@ import mimetypes
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from testbed.served_app import served_app
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 10
 
+SUBPROTOCOL = "clarion.v1"
 PAGE = b"<!doctype html><html lang=en><title>test</title><link rel=icon href='data:,'><main></main>"
 
 QUICK = "/quick"
@@ -49,8 +53,19 @@ START = """async ({ tokens, backoff, share }) => {
 class Session:
     """One socket of the page."""
 
-    def __init__(self, connection: ServerConnection) -> None:
-        self.connection = connection
+    def __init__(self, socket: WebSocket) -> None:
+        self.subprotocols: list[str] = socket.scope["subprotocols"]
+        self._socket = socket
+        self._frames: asyncio.Queue[str | None] = asyncio.Queue()
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Accept it and read it to its end."""
+        await self._socket.accept(SUBPROTOCOL if SUBPROTOCOL in self.subprotocols else None)
+        while (message := await self._socket.receive())["type"] != "websocket.disconnect":
+            self._frames.put_nowait(message["text"])
+        self._frames.put_nowait(None)
+        self._ended.set()
 
     async def receive(self) -> Any:
         """The next frame that is no acknowledgement: those come when a second is over."""
@@ -66,14 +81,23 @@ class Session:
 
     async def _next(self) -> Any:
         async with asyncio.timeout(WITHIN_S):
-            return json.loads(await self.connection.recv())
+            text = await self._frames.get()
+        if text is None:
+            raise ConnectionError("the page has closed the socket")
+        return json.loads(text)
 
     async def send(self, *frames: dict[str, Any]) -> None:
         for frame in frames:
-            await self.connection.send(json.dumps(frame))
+            await self._socket.send_text(json.dumps(frame))
+
+    async def send_raw(self, *messages: str | bytes) -> None:
+        """Messages that need not be frames."""
+        for one in messages:
+            kind = "text" if isinstance(one, str) else "bytes"
+            await self._socket.send({"type": "websocket.send", kind: one})
 
     async def close(self, code: int, reason: str = "") -> None:
-        await self.connection.close(code, reason)
+        await self._socket.close(code, reason)
 
     async def opened(self) -> tuple[Any, Any]:
         """The frames that every session begins with."""
@@ -82,7 +106,7 @@ class Session:
     async def ended(self) -> None:
         """Returns when the page has let go of it."""
         async with asyncio.timeout(WITHIN_S):
-            await self.connection.wait_closed()
+            await self._ended.wait()
 
 
 class ScriptedServer:
@@ -100,25 +124,22 @@ class ScriptedServer:
         async with asyncio.timeout(WITHIN_S):
             return await self.sessions.get()
 
-    async def handle(self, connection: ServerConnection) -> None:
-        await self.sessions.put(Session(connection))
-        await connection.wait_closed()
+    async def handle(self, socket: WebSocket) -> None:
+        session = Session(socket)
+        self.sessions.put_nowait(session)
+        await session.run()
 
-    def answer(self, _connection: ServerConnection, request: Request) -> Response | None:
-        """The page, a script or a file of `web/`; None lets the handshake go on."""
-        path = request.path.partition("?")[0]
-        if path == "/v1/live":
-            return None
+    async def answer(self, request: Request) -> Response:
+        """The page, a script or a file of `web/`."""
+        path = request.url.path
         if path == "/":
-            body, kind = self.page, "text/html"
-        elif path in self.scripts:
+            return Response(self.page, media_type="text/html", headers=self.headers)
+        if path in self.scripts:
             body, kind = self.scripts[path].encode(), "text/javascript"
         else:
             body, kind = static_file(path), mimetypes.guess_type(path)[0] or "text/plain"
-        headers = Headers({"Content-Type": kind, "Content-Length": str(len(body))})
-        headers["Access-Control-Allow-Origin"] = "*"  # a sandboxed frame is of no origin
-        headers.update(self.headers if path == "/" else {})
-        return Response(HTTPStatus.OK, "OK", headers, body)
+        # A sandboxed frame is of no origin
+        return Response(body, media_type=kind, headers={"Access-Control-Allow-Origin": "*"})
 
 
 def static_file(path: str) -> bytes:
@@ -134,16 +155,17 @@ def static_file(path: str) -> bytes:
 async def scripted_server() -> AsyncIterator[ScriptedServer]:
     """Runs until the end of the block."""
     scripted = ScriptedServer()
-    server: Server = await serve(
-        scripted.handle,
-        "127.0.0.1",
-        0,
-        process_request=scripted.answer,
-        subprotocols=["clarion.v1"],  # pyright: ignore[reportArgumentType]  # a NewType of str
-        ping_interval=None,
+    app = Starlette(
+        routes=[
+            WebSocketRoute("/v1/live", scripted.handle),
+            Route("/{path:path}", scripted.answer),
+        ]
     )
-    async with server:
-        scripted.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    # A page that is still open is asked for nothing at the end, and no idle connection is closed
+    # under a request
+    limits = {"timeout_keep_alive": 600, "timeout_graceful_shutdown": 1}
+    async with served_app(app, ws_ping_interval=None, **limits) as port:
+        scripted.url = f"http://127.0.0.1:{port}"
         yield scripted
 
 

@@ -200,7 +200,7 @@ async def test_a_revoked_token_ends_the_feed_with_a_sentence(
     page: Page, server: ScriptedServer
 ) -> None:
     session = await start_live(page, server, item(1))
-    await session.connection.close(4401, "token_revoked")
+    await session.close(4401, "token_revoked")
     await until(page, "clarion.state.state === 'refused'")
     assert await page.evaluate("[clarion.state.code, clarion.state.detail, asked]") == [
         "token_revoked",

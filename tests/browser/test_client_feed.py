@@ -33,7 +33,7 @@ async def test_a_session_begins_with_the_token_and_asks_for_a_snapshot(
 ) -> None:
     session = await start_client(page, server, tokens=["secret"])
     assert await session.opened() == ({"type": "auth", "token": "secret"}, {"type": "hello"})
-    assert session.connection.subprotocol == "clarion.v1"
+    assert session.subprotocols == ["clarion.v1"]
 
 
 async def test_a_snapshot_is_shown_whole_and_newest_first(

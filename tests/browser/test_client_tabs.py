@@ -243,7 +243,7 @@ async def test_a_revoked_feed_ends_in_every_tab_with_a_sentence(
     page: Page, server: ScriptedServer, reason: str
 ) -> None:
     session, tabs = await three_tabs(page, server)
-    await session.connection.close(4401, reason)
+    await session.close(4401, reason)
     for tab in tabs:
         await until(tab, "clarion.state.state === 'refused'")
         assert await tab.evaluate("clarion.state") == {

@@ -11,7 +11,6 @@ from playwright.async_api import Page, expect
 from tests.browser.inboxes import SHOW, SHOW_BELL, receive
 from tests.browser.scripted import (
     ScriptedServer,
-    Session,
     item,
     notification,
     replay,
@@ -41,11 +40,6 @@ OF_TOMORROW: list[Any] = [
 ]
 
 
-async def send_raw(session: Session, *texts: str | bytes) -> None:
-    for text in texts:
-        await session.connection.send(text)
-
-
 @pytest.mark.parametrize("is_live", [True, False], ids=["live", "in-the-replay"])
 async def test_what_is_not_known_is_passed_over(
     page: Page, server: ScriptedServer, is_live: bool
@@ -56,11 +50,11 @@ async def test_what_is_not_known_is_passed_over(
     unknown = [json.dumps(frame) for frame in OF_TOMORROW] + ["{no JSON", ""]
     await session.send({**welcome, "limits": {"items": 3}}, {**first, "priority": "high"})
     if not is_live:
-        await send_raw(session, *unknown)
+        await session.send_raw(*unknown)
     await session.send({**caught_up, "took_ms": 3})
     await until(page, "clarion.state.state === 'live'")
     if is_live:
-        await send_raw(session, *unknown)
+        await session.send_raw(*unknown)
     await session.send({**notification({**item(2), "mood": "glad"}, 2), "because": ["a rule"]})
     await until(page, "clarion.version === 2")
     seen = "[clarion.items.map((one) => one.id), clarion.unreadCount, clarion.state.state, arrived]"

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
 from playwright.async_api import Browser, Page, Request, expect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from clarion.http.security_headers import SecurityHeadersMiddleware
-from clarion.lifecycle import open_listener
 from clarion.lifecycle.bounded_http import BoundedHttp
 from services.cli.dev.compose import ComposedApp
 from services.cli.dev.pages import create_pages
 from services.gateway.api import create_api
-from testbed.processes import wait_until
+from testbed.served_app import served_app
 from tests.browser.demo import Demo
-from tests.support.pusher import Server
 
 STORED = "[Object.keys(localStorage), Object.keys(sessionStorage), document.cookie]"
 PREFIX = "/behind/clarion"
@@ -90,20 +86,8 @@ async def served_below_a_prefix() -> AsyncIterator[str]:
         path = scope["path"].removeprefix(PREFIX)
         await whole({**scope, "path": path, "raw_path": path.encode()}, receive, send)
 
-    async with serving(stripped) as port:
+    async with served_app(stripped, http=BoundedHttp) as port:
         yield f"http://127.0.0.1:{port}{PREFIX}"
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[int]:
-    with open_listener("127.0.0.1", 0) as listener:
-        config = uvicorn.Config(app, http=BoundedHttp, log_config=None, lifespan="off")
-        server = Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        await wait_until(lambda: server.started, 10, "a started server")
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        await task
 
 
 async def test_below_a_path_prefix_calls_go_below_it_too(browser: Browser) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,18 +23,11 @@ from services.pusher.engine import Engine
 from services.pusher.settings import PusherSettings
 from services.pusher.sockets.websocket import LiveProtocol
 from testbed.processes import wait_until
+from testbed.served_app import Server
 from tests.support.inbox_writer import TENANT
 
 SECRET = "a-secret-of-the-tests-0123456789-0123456789"
 Frame = dict[str, Any]
-
-
-class Server(uvicorn.Server):
-    """Leaves the signals of the test run alone."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
 
 
 class Served:
