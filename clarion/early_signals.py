@@ -12,7 +12,7 @@ from types import FrameType
 
 
 def exit_on_signal() -> None:
-    """End at once with status 0 on SIGTERM or SIGINT, until `clarion.lifecycle.run` takes over."""
+    """End at once with status 0 on SIGTERM or SIGINT, until `event_loop.run` takes over."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
 

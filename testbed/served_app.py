@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from clarion.lifecycle import open_listener
+from clarion.lifecycle.serving import open_listener
 from testbed.processes import wait_until
 
 

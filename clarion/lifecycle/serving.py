@@ -25,10 +25,10 @@ from starlette.types import ASGIApp
 from clarion.errors import Broken, ConfigurationError
 from clarion.http.access_log import AccessLogMiddleware
 from clarion.lifecycle.bounded_http import BoundedHttp
+from clarion.lifecycle.event_loop import STOP_SIGNALS
 from clarion.lifecycle.uvicorn_internals import check
 from clarion.lifecycle.workers import Worker, WorkerOperations
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
 """Longer than the 60 s for which proxies keep idle connections, so that they close first."""

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from clarion.errors import ClarionError
-from clarion.lifecycle.process import status_of
+from clarion.lifecycle.event_loop import status_of
 from services.cli import emit, keys, migrate, services, token, watch
 from services.cli.dev import command as dev
 from services.cli.doctor import command as doctor

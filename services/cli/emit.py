@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 from typing import Annotated, Any
 
-import httpx2
 import typer
 
-from clarion.errors import Unavailable
 from services.cli.arguments import Url
-from services.cli.credentials import find_api_key, gateway_url
-
-TIMEOUT_S = 15.0
+from services.cli.credentials import gateway_url
 
 
 def emit(
@@ -41,6 +36,8 @@ def emit(
 
     The key is CLARION_API_KEY, or that of `clarion dev`.
     """
+    from services.cli.posted_event import post_event
+
     event: dict[str, Any] = {
         "type": type,
         "id": id,
@@ -56,38 +53,6 @@ def emit(
         gateway_url(url), {name: value for name, value in event.items() if value is not None}
     )
     typer.echo(accepted["ids"][0])
-
-
-def post_event(base_url: str, event: dict[str, Any]) -> dict[str, Any]:
-    """The gateway's answer. Ends the command with a sentence where it is not a 202."""
-    try:
-        response = httpx2.post(
-            f"{base_url}/v1/events",
-            json=event,
-            headers={"authorization": f"Bearer {find_api_key()}"},
-            timeout=TIMEOUT_S,
-        )
-    except httpx2.HTTPError as error:
-        raise Unavailable(
-            f"No gateway answers at {base_url} ({error.__class__.__name__})."
-        ) from error
-    if response.status_code != HTTPStatus.ACCEPTED:
-        raise typer.Exit(tell(response))
-    return response.json()
-
-
-def tell(response: httpx2.Response) -> int:
-    """Print a problem document; return the exit status."""
-    try:
-        problem = response.json()
-        typer.echo(
-            f"clarion: {problem['detail']} ({response.status_code}, {problem['code']})", err=True
-        )
-        for one in problem.get("errors", ()):
-            typer.echo(f"  {one['field']}: {one['message']}", err=True)
-    except (ValueError, KeyError, TypeError):
-        typer.echo(f"clarion: The gateway answered {response.status_code}.", err=True)
-    return 1
 
 
 def content(title: str | None, body: str | None, link: str | None) -> dict[str, str] | None:

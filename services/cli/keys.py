@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from clarion.lifecycle import run
+from clarion.lifecycle.event_loop import run
 from clarion.tokens.api_keys import SCOPES, new_api_key
 from services.cli.arguments import Tenant
 

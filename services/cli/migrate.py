@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clarion.lifecycle import run
+from clarion.lifecycle.event_loop import run
 
 
 def migrate_all(

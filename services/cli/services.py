@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.lifecycle import run
+from clarion.lifecycle.event_loop import run
 from clarion.setting_names import ALL_NAMES, PREFIX
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import structlog
 
 from clarion.errors import ConfigurationError
 from clarion.lifecycle.background import backoff_s
-from clarion.lifecycle.process import CONFIGURATION_STATUS
+from clarion.lifecycle.event_loop import CONFIGURATION_STATUS
 from clarion.lifecycle.serving import BACKLOG, open_listener
 from clarion.settings import SharedSettings
 from clarion.telemetry.logs import configure_logs

@@ -21,7 +21,7 @@ from clarion.http.problems import install_problem_handlers
 from clarion.http.refused_origins import RefusedOrigins
 from clarion.http.security_headers import SecurityHeadersMiddleware
 from clarion.http.tracing import TraceMiddleware
-from clarion.lifecycle import BackgroundTasks
+from clarion.lifecycle.background import BackgroundTasks
 from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from clarion.tokens.api_keys import ApiKey

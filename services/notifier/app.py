@@ -19,7 +19,7 @@ from clarion.errors import StoreUnavailable
 from clarion.http.apis import new_api
 from clarion.http.operations import operations_router
 from clarion.http.problems import install_problem_handlers
-from clarion.lifecycle import BackgroundTasks
+from clarion.lifecycle.background import BackgroundTasks
 from clarion.store.clock_difference import check_clock
 from clarion.store.database import Database
 from services.notifier.deliver.sender import Sender

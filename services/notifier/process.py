@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clarion.lifecycle import Worker, serve
+from clarion.lifecycle.serving import serve
+from clarion.lifecycle.workers import Worker
 from clarion.resources import open_bus_from, open_database
 from clarion.setting_names import ALL_NAMES
 from clarion.settings import require_broker

@@ -6,7 +6,7 @@ from clarion.early_signals import exit_on_signal
 
 if __name__ == "__main__":
     exit_on_signal()
-    from clarion.lifecycle import run_service
+    from clarion.lifecycle.process import run_service
     from services.pusher.process import main
 
     run_service(main)

@@ -11,7 +11,7 @@ from clarion.bus import Bus
 from clarion.contracts.frames import Auth, Hello
 from clarion.http.client_address import UNKNOWN, address_of
 from clarion.http.origins import AllowedOrigins
-from clarion.lifecycle import BackgroundTasks
+from clarion.lifecycle.background import BackgroundTasks
 from clarion.store.database import Database
 from clarion.tokens.subscriber import SubscriberToken, TokenVerifier
 from services.pusher.access.quota import Quota

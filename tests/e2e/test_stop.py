@@ -22,7 +22,7 @@ MOMENTS_S = (0.0, 0.5, 1.2, 3.0)
 IMPATIENT = """
 from clarion.bus.rabbitmq import consumer_watchdog as watchdog
 watchdog.EVERY_S, watchdog.UNREADY_AFTER_S, watchdog.LOST_AFTER_S = 0.1, 1.0, 3.0
-from clarion.lifecycle import run
+from clarion.lifecycle.event_loop import run
 from services.notifier.process import main
 run(main)
 """

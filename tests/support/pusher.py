@@ -14,8 +14,8 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from clarion.bus import Bus
-from clarion.lifecycle import open_listener
 from clarion.lifecycle.bounded_http import BoundedHttp
+from clarion.lifecycle.serving import open_listener
 from clarion.store.database import Database
 from clarion.tokens.subscriber import mint_token
 from services.pusher.app import create_app

@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from clarion.lifecycle import bounded_http, open_listener
+from clarion.lifecycle import bounded_http
 from clarion.lifecycle.bounded_http import MAX_KEPT_BYTES, BoundedHttp
+from clarion.lifecycle.serving import open_listener
 from testbed.processes import wait_until
 from tests.support.pusher import Server
 

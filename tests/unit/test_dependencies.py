@@ -13,7 +13,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from clarion.errors import ConfigurationError
-from clarion.lifecycle import serve, uvicorn_internals
+from clarion.lifecycle import uvicorn_internals
+from clarion.lifecycle.serving import serve
 from scripts import licenses
 from tests.support.sources import ROOT, imported_names, python_files
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 import structlog
 
-from clarion.lifecycle import BackgroundTasks, background
-from clarion.lifecycle.background import backoff_s
+from clarion.lifecycle import background
+from clarion.lifecycle.background import BackgroundTasks, backoff_s
 from testbed.processes import wait_until
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.lifecycle import run
+from clarion.lifecycle.event_loop import run
 from clarion.setting_names import PREFIX
 from services.cli.credentials import data_directory
 

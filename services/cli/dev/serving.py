@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clarion.bus import migrate_bus
 from clarion.errors import BusUnavailable
-from clarion.lifecycle import serve
+from clarion.lifecycle.serving import serve
 from clarion.resources import open_bus_from, open_database
 from clarion.store.embedded import is_embedded
 from clarion.store.migrate import migrate

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clarion.errors import ConfigurationError
-from clarion.lifecycle import run
+from clarion.lifecycle.event_loop import run
 from services.cli.credentials import find_token_secret
 from services.cli.doctor.finding import Finding
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import httpx2
 
 from clarion.errors import ConfigurationError
-from clarion.lifecycle import open_listener
+from clarion.lifecycle.serving import open_listener
 from clarion.settings import SharedSettings
 from services.cli.doctor.finding import Finding
 
