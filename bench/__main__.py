@@ -1,4 +1,4 @@
-"""`python -m bench [accept|plan|fanout|sessions|token|end_to_end|stalled ...]`."""
+"""`python -m bench [accept|plan|fanout|sessions|token|end_to_end|stalled|start ...]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from bench.lib import results
 from bench.lib.ground import Ground, open_ground
 from bench.lib.results import Report
-from bench.measures import accept, end_to_end, fanout, plan, sessions, stalled, token_check
+from bench.measures import (
+    accept,
+    end_to_end,
+    fanout,
+    plan,
+    sessions,
+    stalled,
+    start,
+    token_check,
+)
 from clarion.telemetry.logs import configure_logs
 
 Measure = Callable[[Ground], Awaitable[Report]]
@@ -22,6 +31,7 @@ MEASURES: dict[str, Measure] = {
     "token": token_check.measure,
     "end_to_end": end_to_end.measure,
     "stalled": stalled.measure,
+    "start": start.measure,
 }
 
 
@@ -32,8 +42,10 @@ async def main(chosen: Sequence[str]) -> None:
         for name in chosen:
             report.add(await MEASURES[name](ground))
             print(f"{name} done", flush=True)
+        servers = await ground.servers()
+        report.remarks.append(results.describe(servers))
         if set(chosen) == set(MEASURES):
-            results.keep(report, ground.broker_version())
+            results.keep(report, servers)
     print(results.show(report))
 
 

@@ -12,26 +12,16 @@ from pathlib import Path
 from random import Random
 from urllib.parse import quote
 
-import asyncpg
-
 from chaos.fleet import Fleet, Member
 from chaos.line import Line, Streams
 from chaos.part import PARTS
 from chaos.providers import SEND_TIMEOUT_S, FlakyMailbox, FlakyTwilio, Post
 from clarion.store.migrate import migrate
-from testbed.postgres import PostgresNode
+from testbed.postgres import DURABLE, PostgresNode
 from testbed.rabbitmq import BrokerNode, find_node, start_cluster
 from testbed.smtp import running_smtp
 from testbed.stack import API_KEY, TOKEN_SECRET
 from testbed.twilio import SID, TOKEN, running_twilio
-
-SERVER = (
-    "fsync = 'on'",
-    "full_page_writes = 'on'",
-    "synchronous_commit = 'on'",
-    "max_connections = 80",
-)
-"""Tests switch the first three off; here a commit must outlive a SIGKILL."""
 
 
 @dataclass
@@ -131,19 +121,12 @@ async def _open_brokers(stack: AsyncExitStack, folder: Path, number: int) -> lis
 
 
 async def _open_postgres(stack: AsyncExitStack) -> PostgresNode:
-    postgres = PostgresNode()
+    # A commit must outlive a SIGKILL
+    postgres = PostgresNode(f"{DURABLE}max_connections = 80\n")
     postgres.shrink_wal()
     stack.callback(postgres.stop)
     await asyncio.to_thread(postgres.start)
     await migrate(postgres.url)
-    connection = await asyncpg.connect(postgres.url)
-    try:
-        for setting in SERVER:
-            await connection.execute(f"ALTER SYSTEM SET {setting}")
-    finally:
-        await connection.close()
-    await asyncio.to_thread(postgres.stop)
-    await asyncio.to_thread(postgres.start)
     return postgres
 
 

@@ -36,11 +36,21 @@ shared_buffers = 64MB
 """
 """For data that nobody will miss."""
 
+DURABLE = """
+fsync = on
+full_page_writes = on
+synchronous_commit = on
+max_connections = 300
+shared_buffers = 128MB
+"""
+"""As PostgreSQL is set where nobody changed it, but for the connections: what is committed
+outlives the machine."""
+
 
 class PostgresNode:
     """A private server on a Unix socket that a test may stop, kill and start again."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: str = QUICK) -> None:
         directory = Path(tempfile.mkdtemp(prefix="pg-", dir=run_directory()))
         self._data = directory / "data"
         self._log = directory / "log"
@@ -50,8 +60,8 @@ class PostgresNode:
         installed.ensure_pgdata_inited()
         self._binaries = installed.bin_path
         self._user = installed.system_user
-        with (self._data / "postgresql.conf").open("a") as settings:
-            settings.write(QUICK)
+        with (self._data / "postgresql.conf").open("a") as configuration:
+            configuration.write(settings)
 
     @property
     def url(self) -> str:

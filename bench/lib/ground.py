@@ -6,8 +6,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import asyncpg
+
+from bench.lib.results import DURABILITY
 from testbed import processes
-from testbed.postgres import Databases, PostgresNode
+from testbed.postgres import DURABLE, Databases, PostgresNode
 from testbed.rabbitmq import Broker, BrokerNode, find_node, given_broker
 
 
@@ -31,9 +34,20 @@ class Ground:
         finally:
             self._broker.delete_vhost(vhost)
 
-    def broker_version(self) -> str:
-        """As the broker says."""
-        return str(self._broker.management.get("/overview").json()["rabbitmq_version"])
+    async def servers(self) -> dict[str, str]:
+        """The versions of both servers, and the settings of PostgreSQL that decide whether a
+        commit outlives the machine, as the servers report them."""
+        overview = self._broker.management.get("/overview").json()
+        found = {"rabbitmq": str(overview["rabbitmq_version"])}
+        async with self._databases.fresh(migrated=False) as url:
+            connection = await asyncpg.connect(url)
+            try:
+                for name in ("server_version", *DURABILITY):
+                    found[name] = await connection.fetchval(f"SHOW {name}")
+            finally:
+                await connection.close()
+        found["postgresql"] = found.pop("server_version")
+        return found
 
 
 @asynccontextmanager
@@ -54,7 +68,7 @@ async def open_ground() -> AsyncIterator[Ground]:
         if given_database.startswith("postgres"):
             databases = Databases(given_database)
         else:
-            server = PostgresNode()
+            server = PostgresNode(DURABLE)
             stack.callback(server.stop)
             server.start()
             databases = Databases(server.url)

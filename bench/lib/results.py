@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,8 @@ LIBRARIES = (
     "uvloop",
 )
 OURS = "clarion"
+DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
+"""Settings of PostgreSQL; each is on unless somebody gave durability up for speed."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,19 @@ def show(report: Report) -> str:
     return "\n".join([*lines, *(["", *report.remarks] if report.remarks else [])])
 
 
-def keep(report: Report, broker_version: str) -> None:
-    """Write the file anew."""
+def describe(servers: Mapping[str, str]) -> str:
+    """Which servers all contenders ran on, and whether their commits were durable."""
+    settings = [f"{name} {servers[name]}" for name in DURABILITY]
+    durable = all(servers[name] == "on" for name in DURABILITY)
+    warning = "" if durable else " NOT DURABLE: a crash loses commits, so writes look cheap."
+    return (
+        f"All on RabbitMQ {servers['rabbitmq']} and PostgreSQL {servers['postgresql']} "
+        f"({', '.join(settings)}).{warning}"
+    )
+
+
+def keep(report: Report, servers: Mapping[str, str]) -> None:
+    """Replace the file by the results of this run; `servers` as for `describe`."""
     kept = {
         "machine": {
             "cores": os.cpu_count(),
@@ -118,9 +131,11 @@ def keep(report: Report, broker_version: str) -> None:
         },
         "versions": {
             "python": platform.python_version(),
-            "rabbitmq": broker_version,
+            "rabbitmq": servers["rabbitmq"],
+            "postgresql": servers["postgresql"],
             **{name: version(name) for name in LIBRARIES},
         },
+        "settings": {name: servers[name] for name in DURABILITY},
         "figures": [_rounded(asdict(one)) for one in report.figures],
         "claims": [_rounded(asdict(one) | {"holds": one.holds}) for one in report.claims],
         "remarks": report.remarks,

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from bench.lib.percentiles import percentile
+from bench.lib.results import DURABILITY, describe
 from bench.loads.arrivals import Arrivals
 from bench.loads.feed import Feed
 from bench.loads.marks import event, news
@@ -100,3 +101,13 @@ def test_a_frame_tells_the_mark_of_its_event() -> None:
     assert read is not None
     assert (read.version, read.mark.number, read.mark.due_at) == (2, 7, 1.5)
     assert news(frame_of('{"type":"caught_up","version":2}')) is None
+
+
+def test_the_table_says_whether_commits_were_durable() -> None:
+    servers = {"rabbitmq": "4.0.5", "postgresql": "17.2"}
+    on = dict.fromkeys(DURABILITY, "on")
+    assert describe(servers | on) == (
+        "All on RabbitMQ 4.0.5 and PostgreSQL 17.2 "
+        "(fsync on, synchronous_commit on, full_page_writes on)."
+    )
+    assert "NOT DURABLE" in describe(servers | on | {"fsync": "off"})
