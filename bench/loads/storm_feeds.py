@@ -44,8 +44,10 @@ WITH taken AS (
         ($3::uuid, $1, 'storm', $3::uuid::text, 'storm.blew', 'normal', $4, 'planned', '{}', 'none')
 )
 INSERT INTO notifications
-    (id, tenant, subscriber, event, version, type, lane, title, decisions, created_at, trace_id)
-SELECT n.id, $1, n.name, $3::uuid, t.version, 'storm.blew', 'normal', 'It blows', '[]', $4, 'none'
+    (id, tenant, subscriber, event, version, entered, type, lane, title, decisions, created_at,
+    trace_id)
+SELECT n.id, $1, n.name, $3::uuid, t.version, t.version,
+    'storm.blew', 'normal', 'It blows', '[]', $4, 'none'
 FROM unnest($5::uuid[], $2::text[]) AS n(id, name) JOIN taken t ON t.subscriber = n.name
 RETURNING id, subscriber, version
 """
@@ -121,6 +123,7 @@ def frame_of(row: Any, event: UUID, now: datetime) -> FeedFrame:
         data=None,
         lane="normal",
         version=version,
+        entered=version,
         created_at=now,
     )
     frame = NotificationFrame(version=version, unread=version, item=item)

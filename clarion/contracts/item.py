@@ -10,7 +10,8 @@ from msgspec import Struct
 
 
 class Item(Struct, frozen=True):
-    """A notification as its subscriber sees it; what is unset is `null`."""
+    """A notification as its subscriber sees it; what is unset is `null`. `entered` is the version
+    at which it entered the inbox or its snooze ended: what `up_to` is compared with."""
 
     id: UUID
     event_id: str
@@ -22,6 +23,7 @@ class Item(Struct, frozen=True):
     data: Any
     lane: str
     version: int
+    entered: int
     created_at: datetime
     seen_at: datetime | None = None
     read_at: datetime | None = None
@@ -36,6 +38,7 @@ class Item(Struct, frozen=True):
         return ItemState(
             id=self.id,
             version=self.version,
+            entered=self.entered,
             seen_at=self.seen_at,
             read_at=self.read_at,
             archived_at=self.archived_at,
@@ -48,6 +51,7 @@ class ItemState(Struct, frozen=True):
 
     id: UUID
     version: int
+    entered: int
     seen_at: datetime | None
     read_at: datetime | None
     archived_at: datetime | None

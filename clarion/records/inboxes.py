@@ -93,6 +93,7 @@ def state_of(row: Any) -> ItemState:
     return ItemState(
         id=row["id"],
         version=row["version"],
+        entered=row["entered"],
         seen_at=row["seen_at"],
         read_at=row["read_at"],
         archived_at=row["archived_at"],

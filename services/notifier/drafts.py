@@ -152,6 +152,7 @@ def frame_of(draft: Draft, created_at: datetime) -> bytes:
         event.data,
         workflow.lane,
         version,
+        version,
         created_at,
         image=workflow.image,
         actor=workflow.actor,

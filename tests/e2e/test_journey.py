@@ -83,6 +83,7 @@ async def test_event_accepted_by_http_arrives_live_with_its_email_and_sms(stack:
         "data": {"number": 1},
         "lane": "normal",
         "version": 1,
+        "entered": 1,
         "seen_at": None,
         "read_at": None,
         "archived_at": None,

@@ -34,8 +34,9 @@ FROM unnest($1::uuid[], $4::jsonb[]) AS e(id, body)
 """
 NOTIFICATION = """
 INSERT INTO notifications
-    (id, tenant, subscriber, event, version, type, lane, title, decisions, created_at, trace_id)
-SELECT id, $2, $3, event, version, 'test.happened', 'normal', title, '[]', $4, 'none'
+    (id, tenant, subscriber, event, version, entered, type, lane, title, decisions, created_at,
+    trace_id)
+SELECT id, $2, $3, event, version, version, 'test.happened', 'normal', title, '[]', $4, 'none'
 FROM unnest($1::uuid[], $5::uuid[], $6::bigint[], $7::text[]) AS n(id, event, version, title)
 """
 
@@ -103,6 +104,7 @@ def _item(
         data=data,
         lane="normal",
         version=version,
+        entered=version,
         created_at=now,
     )
 

@@ -116,5 +116,6 @@ def _item(version: int) -> Item:
         data=None,
         lane="normal",
         version=version,
+        entered=version,
         created_at=NOW,
     )

@@ -118,6 +118,11 @@ notifications = Table(
     Column("subscriber", Text, nullable=False),
     Column("event", UUID(as_uuid=True), nullable=False, comment="events.id"),
     Column("version", BigInteger, comment="of the inbox; NULL where not in the inbox"),
+    Column(
+        "entered",
+        BigInteger,
+        comment="the version at which it entered or its snooze ended; NULL counts as its version",
+    ),
     Column("type", Text, nullable=False),
     Column("category", Text),
     Column("lane", Text, nullable=False),

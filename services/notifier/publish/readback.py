@@ -30,21 +30,24 @@ WHERE n.event = ANY($1::uuid[]) AND n.id > $2 ORDER BY n.id LIMIT $3
 ITEMS = """
 SELECT n.id, n.tenant, n.subscriber, n.version, i.unread, e.event_id, n.type, n.category,
        n.title, n.body, n.url, n.image, n.actor, n.lane, n.created_at, n.trace_id,
+       n.seen_at, n.read_at, n.archived_at, n.snoozed_until,
        coalesce((e.document->'data')::text, (e.body->'data')::text) AS data
 FROM notifications n
 JOIN events e ON e.id = n.event
 JOIN inboxes i ON i.tenant = n.tenant AND i.subscriber = n.subscriber
 WHERE n.id = ANY($1::uuid[]) AND n.version IS NOT NULL
-  AND n.seen_at IS NULL AND n.read_at IS NULL
-  AND n.archived_at IS NULL AND n.snoozed_until IS NULL
-  AND NOT EXISTS (
-    SELECT 1 FROM notifications o
-    WHERE o.tenant = n.tenant AND o.subscriber = n.subscriber
-      AND o.version = n.version AND o.id <> n.id)
+  AND (n.entered = n.version OR n.entered IS NULL
+    AND n.seen_at IS NULL AND n.read_at IS NULL
+    AND n.archived_at IS NULL AND n.snoozed_until IS NULL
+    AND NOT EXISTS (
+      SELECT 1 FROM notifications o
+      WHERE o.tenant = n.tenant AND o.subscriber = n.subscriber
+        AND o.version = n.version AND o.id <> n.id))
 ORDER BY n.tenant, n.subscriber, n.version
 """
 """Items that a command has changed since are left out: a frame with the version of the command
-would stand for all changes of that command."""
+would stand for all changes of that command. Rows of notifiers before `entered` are told by their
+state."""
 
 QUEUED = """
 SELECT id, channel, lane, trace_id FROM deliveries
@@ -120,7 +123,12 @@ def _frame(row: Any, unread: int) -> FeedFrame:
         msgspec.Raw(data.encode()) if data is not None else None,
         row["lane"],
         row["version"],
+        row["version"],
         row["created_at"],
+        row["seen_at"],
+        row["read_at"],
+        row["archived_at"],
+        row["snoozed_until"],
         image=row["image"],
         actor=row["actor"],
     )

@@ -46,7 +46,9 @@ ORDER BY n.due_at, n.id LIMIT $1 FOR UPDATE OF n SKIP LOCKED
 )
 
 ENTER = """
-UPDATE notifications n SET version = coalesce(e.version, n.version), due_at = now() + $3
+UPDATE notifications n
+SET version = coalesce(e.version, n.version), entered = coalesce(e.version, n.entered),
+    due_at = now() + $3
 FROM unnest($1::uuid[], $2::bigint[]) AS e (id, version) WHERE n.id = e.id
 """
 

@@ -40,8 +40,8 @@ numbered AS (
     PARTITION BY tenant, subscriber ORDER BY due_at, id) AS version
   FROM due)
 UPDATE notifications n
-SET version = m.version, snoozed_until = NULL, seen_at = NULL, read_at = NULL, due_at = now() + $5,
-    changes = {changes}
+SET version = m.version, entered = m.version, snoozed_until = NULL, seen_at = NULL, read_at = NULL,
+    due_at = now() + $5, changes = {changes}
 FROM numbered m WHERE n.id = m.id
 RETURNING n.id, n.tenant, n.subscriber, n.version
 """

@@ -134,6 +134,6 @@ def live_bodies(page: FeedPage, after: int) -> Iterator[tuple[int, bytes]]:
 def _live_frame(
     version: int, page: FeedPage, items: list[Item]
 ) -> NotificationFrame | ChangedFrame:
-    entered = items if all(item.id in page.entered for item in items) else []
+    entered = items if all(item.id in page.whole for item in items) else []
     states = [item.state for item in items]
     return live_frame(version, page.unread, states, entered, page.traces.get(items[0].id))

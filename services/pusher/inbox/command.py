@@ -50,8 +50,8 @@ COMMAND_SPECS: dict[Verb, CommandSpec] = {
 
 @dataclass(frozen=True, slots=True)
 class InboxCommand:
-    """A verb for one inbox: for the items with these `ids`, or else for all with a version of at
-    most `up_to`."""
+    """A verb for one inbox: for the items with these `ids`, or else for all that entered
+    by the version `up_to`."""
 
     tenant: str
     subscriber: str

@@ -28,7 +28,7 @@ from services.pusher.inbox.snooze import check_until
 
 UP_TO = """
 SELECT id FROM notifications
-WHERE tenant = $1 AND subscriber = $2 AND version <= $3 AND {concerns}
+WHERE tenant = $1 AND subscriber = $2 AND coalesce(entered, version) <= $3 AND {concerns}
 ORDER BY version, id LIMIT $4
 """
 CHANGE = """
@@ -38,13 +38,14 @@ WITH chosen AS (
     WHERE tenant = $1 AND subscriber = $2 AND id = ANY($4::uuid[])
         AND version IS NOT NULL AND {concerns}
 ), changed AS (
-    UPDATE notifications n SET {assign}, version = $3, changes = {changes}
+    UPDATE notifications n
+    SET {assign}, version = $3, entered = coalesce(n.entered, n.version), changes = {changes}
     FROM chosen
     WHERE n.id = chosen.id AND n.id = ANY($4::uuid[])
-    RETURNING n.id, n.version, n.seen_at, n.read_at, n.archived_at, n.snoozed_until,
+    RETURNING n.id, n.version, n.entered, n.seen_at, n.read_at, n.archived_at, n.snoozed_until,
         chosen.counted
 )
-SELECT id, version, seen_at, read_at, archived_at, snoozed_until, counted
+SELECT id, version, entered, seen_at, read_at, archived_at, snoozed_until, counted
 FROM changed ORDER BY id
 """
 """`counted`: whether the item counted as unread before."""

@@ -27,12 +27,14 @@ MAX_ID = UUID(int=2**128 - 1)
 
 COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url, n.image, n.actor,
     coalesce((e.document -> 'data')::text, (e.body -> 'data')::text) AS data, n.lane, n.version,
-    n.created_at, n.seen_at, n.read_at, n.archived_at, n.snoozed_until, n.trace_id"""
+    coalesce(n.entered, n.version) AS entered, n.created_at, n.seen_at, n.read_at,
+    n.archived_at, n.snoozed_until, n.trace_id"""
 
-ENTERED = """n.changes = '[]' OR n.changes -> -1 ->> 'what' = 'return'
-    OR n.changes -> -1 ->> 'what' = 'unarchive'
+IS_WHOLE = """coalesce(n.entered = n.version, n.changes = '[]')
+    OR n.changes -> -1 ->> 'what' IN ('return', 'unarchive')
     OR (n.changes -> -1 ->> 'what' = 'snooze' AND n.changes -> -1 ->> 'until' IS NULL)"""
-"""Whether the item entered or returned to view by its latest version."""
+"""Whether the item entered or returned to view by its latest version, and is announced whole.
+Rows of notifiers before `entered` are told by their changes."""
 
 HEADS = """
 SELECT q.n, coalesce(i.version, 0) AS head, (SELECT value FROM epoch) AS epoch
@@ -66,7 +68,7 @@ ORDER BY q.n, r.version, r.id
 """
 
 AFTER = FROM_FEEDS.format(
-    columns=f"{COLUMNS}, ({ENTERED}) AS entered",
+    columns=f"{COLUMNS}, ({IS_WHOLE}) AS is_whole",
     where="(m.version, m.id) > (q.version, q.after_id)",
     order="m.version, m.id",
     limit="$5",
@@ -102,7 +104,7 @@ class FeedPage:
     """The version of the first item after the page."""
     traces: Mapping[UUID, str] = field(default_factory=dict[UUID, str])
     """By item id: the trace of the request with its event."""
-    entered: frozenset[UUID] = frozenset()
+    whole: frozenset[UUID] = frozenset()
     """Items that entered or returned to view by their version; set by `History.after`."""
     epoch: str = ""
 
@@ -170,10 +172,10 @@ def page_of(rows: list[Any], limit: int) -> FeedPage:
     items = [item_of(row) for row in rows[:limit] if row["id"] is not None]
     following = rows[limit]["version"] if len(rows) > limit else None
     traces = {row["id"]: row["trace_id"] for row in rows[:limit]}
-    entered = frozenset(row["id"] for row in rows[:limit] if row.get("entered"))
+    whole = frozenset(row["id"] for row in rows[:limit] if row.get("is_whole"))
     head, unread, epoch = first["head"], first["unread"], first["epoch"] or ""
     more = len(rows) > limit
-    return FeedPage(head, unread, items, more, following, traces, entered, epoch)
+    return FeedPage(head, unread, items, more, following, traces, whole, epoch)
 
 
 def item_of(row: Any) -> Item:
@@ -190,6 +192,7 @@ def item_of(row: Any) -> Item:
         data=None if data is None else msgspec.Raw(data.encode()),
         lane=row["lane"],
         version=row["version"],
+        entered=row["entered"],
         created_at=row["created_at"],
         seen_at=row["seen_at"],
         read_at=row["read_at"],

@@ -39,6 +39,9 @@ class ItemDocument(BaseModel):
     data: Any
     lane: str
     version: int
+    entered: int = Field(
+        description="the version at which it entered the inbox or its snooze ended"
+    )
     created_at: datetime
     seen_at: datetime | None
     read_at: datetime | None
@@ -76,7 +79,7 @@ class OutcomeDocument(BaseModel):
 
 
 class Selection(BaseModel):
-    """Either `ids`, or `up_to`: all items with a version of at most this."""
+    """Either `ids`, or `up_to`: all items that entered by this version."""
 
     model_config = ConfigDict(
         extra="forbid",

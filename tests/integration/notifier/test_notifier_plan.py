@@ -68,6 +68,7 @@ async def test_an_event_becomes_an_item_and_a_frame(bus: Bus, database: Database
             "data": {"number": 7},
             "lane": "normal",
             "version": 1,
+            "entered": 1,
             "created_at": created_at,
             "seen_at": None,
             "read_at": None,

@@ -50,6 +50,7 @@ async def test_a_snapshot_then_live_frames(pusher: Pusher, writer: InboxWriter) 
         "data": {"n": 1.5, "text": "ü"},
         "lane": "normal",
         "version": 1,
+        "entered": 1,
         "created_at": first["item"]["created_at"],
         "seen_at": None,
         "read_at": None,
@@ -82,7 +83,7 @@ async def test_two_devices_see_each_others_commands(pusher: Pusher, writer: Inbo
         assert (await laptop.until("ok"))[0]["unread"] == 2
         assert (await phone.next())["items"][0]["read_at"] is None
 
-        await laptop.send({"type": "archive", "up_to": 3})
+        await laptop.send({"type": "archive", "ids": ids[2:]})
         await laptop.until("ok")
         changed = await phone.next()
         assert (changed["version"], changed["unread"]) == (6, 1)

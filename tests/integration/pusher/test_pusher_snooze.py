@@ -135,7 +135,7 @@ async def test_unarchive_brings_items_back_as_they_were(
         (await http.post(f"/v1/inbox/{verb}", json=body)).json()
         for verb, body in (
             ("archive", {"ids": ids}),
-            ("unarchive", {"up_to": 1}),
+            ("unarchive", {"up_to": 0}),
             ("unarchive", {"ids": ids[:1]}),
             ("unarchive", {"up_to": 99}),
             ("unarchive", {"ids": ids}),

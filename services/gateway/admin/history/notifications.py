@@ -159,6 +159,7 @@ def _summary(row: RowMapping) -> dict[str, Any]:
     event = {"source": row["source"], "id": row["event_id"], "time": row["time"]}
     return {
         **{name: row[name] for name in names},
+        "entered": row["version"] if row["entered"] is None else row["entered"],
         "data": None if row["data"] is None else msgspec.Raw(row["data"].encode()),
         "event_id": row["event_id"],
         "event": event,

@@ -99,6 +99,9 @@ class NotificationSummary(BaseModel):
     data: Any
     lane: str
     version: int | None = Field(description="null if it is not in the inbox")
+    entered: int | None = Field(
+        description="the version at which it entered the inbox or its snooze ended"
+    )
     created_at: Time
     seen_at: Time | None
     read_at: Time | None
