@@ -28,7 +28,8 @@ from services.pusher.inbox.snooze import check_until
 
 UP_TO = """
 SELECT id FROM notifications
-WHERE tenant = $1 AND subscriber = $2 AND coalesce(entered, version) <= $3 AND {concerns}
+WHERE tenant = $1 AND subscriber = $2 AND version IS NOT NULL
+    AND coalesce(entered, version) <= $3 AND {concerns}
 ORDER BY version, id LIMIT $4
 """
 CHANGE = """

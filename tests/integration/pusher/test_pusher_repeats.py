@@ -54,7 +54,7 @@ async def test_a_repeat_is_answered_as_before_and_undoes_nothing(
         first = await post(http, "read", "k1", up_to=1)
         await post(http, "unread", "k2", up_to=3)
         again = [await post(http, "read", key, up_to=1) for key in ("k1", '"k1"')]
-        await post(http, "archive", up_to=1)
+        await post(http, "archive", up_to=0)
         frames = [await client.next() for _ in range(2)]
     assert first == {"version": 3, "unread": 1, "changed": 1}
     assert again == [first, first]
