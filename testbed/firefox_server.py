@@ -1,9 +1,9 @@
 """One Firefox for all tests of a run, driven by Playwright over WebDriver BiDi.
 
-Playwright starts a browser for every test and ends it; a Firefox takes seconds for that. So what it
-starts is `firefox_seat.py`, which asks this server for a place in a Firefox that goes on running:
-what Playwright says is passed on, but that the browser should close ends the session alone. A
-session that ended otherwise takes the browser with it.
+A Firefox takes seconds to start. So what Playwright starts is `firefox_seat.py`, which asks this
+server for a place in a Firefox that goes on running: what Playwright says is passed on, but that
+the browser should close ends the session alone. A session that ended otherwise takes the browser
+with it.
 
 Playwright also sets a page's colour scheme whenever it opens a context, by a command that a Firefox
 ESR does not know yet, and gives up where that is refused. Where it asks for what a page has anyhow

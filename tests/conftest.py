@@ -13,18 +13,10 @@ from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.async_api import Browser
 
 from clarion.bus import Bus, open_bus
 from clarion.store.database import Database
 from testbed import processes
-from testbed.browser import (
-    find_chromium,
-    find_firefox,
-    firefox_seats,
-    open_browser,
-    open_firefox,
-)
 from testbed.postgres import Databases, PostgresNode
 from testbed.rabbitmq import Broker, BrokerNode, find_node, given_broker
 
@@ -231,40 +223,3 @@ async def started_bus(url: str) -> AsyncIterator[Bus]:
         yield opened
     finally:
         await opened.close()
-
-
-@pytest.fixture(scope="session")
-def chromium_path() -> str:
-    """The path of the browser."""
-    return find_chromium(os.environ.get("CHROMIUM"))
-
-
-@pytest.fixture(scope="session")
-def firefox_program() -> Iterator[str]:
-    """A Firefox that every test of the run opens anew in no time."""
-    with firefox_seats(find_firefox(os.environ.get("FIREFOX"))) as program:
-        yield program
-
-
-@pytest.fixture
-async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
-    """A headless browser; open pages in it with `testbed.browser.open_page`.
-
-    Chromium, or what `both_browsers` says.
-    """
-    is_firefox = getattr(request, "param", "chromium") == "firefox"
-    opened = (
-        open_firefox(request.getfixturevalue("firefox_program"))
-        if is_firefox
-        else open_browser(request.getfixturevalue("chromium_path"))
-    )
-    async with opened as browser:
-        yield browser
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What is marked for both browsers runs in each."""
-    marked = metafunc.definition.get_closest_marker
-    if "browser" in metafunc.fixturenames and marked("both_browsers"):
-        names = ["chromium"] if marked("chromium_only") else ["chromium", "firefox"]
-        metafunc.parametrize("browser", names, indirect=True)

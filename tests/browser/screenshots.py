@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from playwright.async_api import Browser, Page, expect
 
-from testbed.browser import find_chromium, open_browser, open_page
+from testbed.browser import find_chromium, launch_chromium, open_page, started_playwright
 from tests.browser.inboxes import Lists, show, show_bell
 from tests.browser.scripted import ROOT, ScriptedServer, item, notification, scripted_server
 
@@ -173,7 +173,10 @@ async def picture(browser: Browser, state: State, look: Look, width: int, file: 
 async def pictures(folder: Path, only: list[str]) -> None:
     """All of them, or only those whose names begin so."""
     folder.mkdir(parents=True, exist_ok=True)
-    async with open_browser(find_chromium(None)) as browser:
+    async with (
+        started_playwright() as playwright,
+        await launch_chromium(playwright, find_chromium(None)) as browser,
+    ):
         for look, width, state in product(LOOKS, WIDTHS, STATES):
             name = f"{state.__name__}-{width}-{look.name}"
             if not only or any(name.startswith(one) for one in only):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, Route
 
 from testbed.browser import open_page
@@ -32,7 +33,7 @@ window.beat = () => streams.at(-1).dispatchEvent(new Event("heartbeat"));"""
 """Event sources in the hands of the test."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
     """A page whose requests may fail; closed before its server is."""
     assert server.url
@@ -40,7 +41,7 @@ async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def streaming(page: Page, server: ScriptedServer) -> Page:
     """A page that is live by server-sent events, with one item."""
     await page.add_init_script("window.RealWebSocket = WebSocket")
@@ -115,7 +116,7 @@ COMMANDS = """() => {
 }"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def rest(streaming: Page) -> Rest:
     """Of the page that is live by server-sent events."""
     rest = Rest()

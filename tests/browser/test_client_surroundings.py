@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Frame, Page
+import pytest_asyncio
+from playwright.async_api import Frame, Page, Playwright
 
 from testbed.browser import (
     FLAGS,
+    find_chromium,
     find_firefox,
     firefox_seats,
-    open_firefox,
+    launch_firefox,
     open_page,
-    started_playwright,
 )
 from tests.browser.scripted import (
     PAGE,
@@ -186,28 +188,29 @@ async def test_the_strictest_policy_is_kept(page: Page, server: ScriptedServer) 
     )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def blocked_page(
-    request: pytest.FixtureRequest, chromium_path: str, server: ScriptedServer, tmp_path: Path
+    request: pytest.FixtureRequest, playwright: Playwright, server: ScriptedServer, tmp_path: Path
 ) -> AsyncIterator[Page]:
     """A page of a person who lets no site keep anything."""
     if request.param == "firefox":
-        with firefox_seats(find_firefox(None)) as program:
-            async with (
-                open_firefox(program, {"network.cookie.cookieBehavior": 2}) as browser,
-                open_page(browser) as page,
-            ):
+        with firefox_seats(find_firefox(os.environ.get("FIREFOX"))) as program:
+            preferences = {"network.cookie.cookieBehavior": 2}
+            browser = await launch_firefox(playwright, program, preferences)
+            async with browser, open_page(browser) as page:
                 yield page
         return
     preferences = {"profile": {"default_content_setting_values": {"cookies": 2}}}
     (tmp_path / "Default").mkdir()
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(preferences))
-    async with started_playwright() as playwright:
-        context = await playwright.chromium.launch_persistent_context(
-            tmp_path, executable_path=chromium_path, headless=True, args=[*FLAGS]
-        )
+    context = await playwright.chromium.launch_persistent_context(
+        tmp_path,
+        executable_path=find_chromium(os.environ.get("CHROMIUM")),
+        headless=True,
+        args=[*FLAGS],
+    )
+    async with context:
         yield context.pages[0]
-        await context.close()
 
 
 @pytest.mark.parametrize("blocked_page", ["chromium", "firefox"], indirect=True)

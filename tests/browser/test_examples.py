@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from testbed.browser import open_page
@@ -44,7 +45,7 @@ class Backend:
             process.kill()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def backend(tmp_path: Path, postgres_url: str) -> AsyncIterator[Backend]:
     port = free_port()
     env = {"CLARION_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from testbed.browser import open_page
@@ -14,7 +14,7 @@ from tests.browser.scripted import ScriptedServer, item
 PUT_AWAY = "2026-01-02T00:00:00Z"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def failing_page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
     """A page whose lists may fail, which the browser logs."""
     assert server.url

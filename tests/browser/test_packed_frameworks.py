@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
 from testbed.npm import pack_all
@@ -41,7 +42,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return pack_all(tmp_path_factory.mktemp("packed"))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop(tmp_path: Path, postgres_url: str) -> AsyncIterator[Shop]:
     port = free_port()
     env = {"CLARION_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}"}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from testbed.nginx import NGINX, answering
@@ -96,7 +97,7 @@ class Site:
             yield
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(tmp_path: Path, postgres_url: str) -> AsyncIterator[Site]:
     port = free_port()
     page = free_port()
