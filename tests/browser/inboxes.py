@@ -143,7 +143,7 @@ class Lists:
             found = [one for one in found if one["id"] < query["cursor"]]
         limit = int(query["limit"])
         more = found[limit - 1]["id"] if len(found) > limit else None
-        return {"items": found[:limit], "next_cursor": more, "version": 0, "unread": 0}
+        return {"items": found[:limit], "next_cursor": more, "unread": 0}
 
 
 def _belongs(one: dict[str, Any], query: dict[str, str]) -> bool:

@@ -18,6 +18,7 @@ export const BUNDLE = join(WEB, "bundle", "clarion.js");
 const FIRST = [
   "../day-groups",
   "../toast",
+  "../../client/feed",
   "../../client/stream",
   "../../client/clarion",
   "../messages",

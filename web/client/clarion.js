@@ -59,7 +59,7 @@ export { ClarionError };
  * @property {StateChange} signed-out  the page has no token: somebody should sign in
  * @property {StateChange} refused  the server wants this token no more
  * @property {null} change  items or the unread count are new
- * @property {Arrival} notification  an item that was not here before, or is back from a snooze
+ * @property {Arrival} notification  an item that entered: it is new, or its snooze ended
  * @property {ClarionError} error  what the server refused outside of a command
  */
 

@@ -1,11 +1,13 @@
-import { MAX_ITEMS } from "./limits.js";
+import { afterChange, applyChange, isHeld } from "./changes.js";
+import { MAX_ITEMS, MAX_RECENT_CHANGES } from "./limits.js";
+import { enteredAt } from "./optimistic.js";
 import { isFeedFrame } from "./protocol.js";
 
 /**
  * @typedef {import("./frames.js").Item} Item
- * @typedef {import("./frames.js").ItemState} ItemState
- * @typedef {{item?: Item, items: (Item | ItemState)[]}} ItemsFrame  a new item, or what was changed
+ * @typedef {import("./changes.js").Change} Change
  * @typedef {import("./frames.js").FeedFrame} FeedFrame
+ * @typedef {{items: Item[], version?: number, epoch?: string}} ListPage
  *
  * @typedef {object} FeedState
  * @property {Map<string, Item>} items
@@ -14,6 +16,8 @@ import { isFeedFrame } from "./protocol.js";
  * @property {string} [epoch]  versions compare within one: another names a restored history
  * @property {number} unread  as the server counts
  * @property {number} [aheadMs]  what the server's clock is ahead of this computer's
+ * @property {import("./changes.js").Snapshot} [snapshot]
+ * @property {Change[]} [recent]  the last changes: all after the version of the first
  */
 
 /**
@@ -31,6 +35,12 @@ export function feed(requestResync) {
   let unread = 0;
   /** What the server's clock is ahead of this computer's. */
   let aheadMs = 0;
+  /** @type {import("./changes.js").Snapshot} */
+  let snapshot = { version: 0, ids: [] };
+  /** All after the version of the first. @type {Change[]} */
+  let recent = [];
+  /** What entered up to here was new once. @type {number | undefined} */
+  let toldTo;
   /**
    * Where frames go to: the items, or a snapshot that takes their place at once when it is complete;
    * nowhere from `hello()` to its welcome. @type {Map<string, Item> | null | undefined}
@@ -55,28 +65,48 @@ export function feed(requestResync) {
       version = undefined;
       return void requestResync();
     }
-    target = version === undefined ? (target ?? new Map()) : items;
+    if (version !== undefined) target = items;
+    else if (!target) {
+      target = new Map();
+      snapshot = { version: frame.version, ids: [] };
+      recent = [{ version: frame.version, items: [] }];
+    }
     epoch = frame.epoch ?? epoch;
     unread = frame.unread;
     isLive = false;
     return [];
   }
 
-  /** What is whole is held from now on; a state is for what is. @param {ItemState | Item} state */
-  function applyState(state) {
-    if ("title" in state) target?.set(state.id, state);
-    for (const known of [target, listedItems]) {
-      const item = known?.get(state.id);
-      if (item) known?.set(item.id, { ...item, ...state });
-    }
+  /** @param {Item} item @param {Item} [held]  before */
+  function isNew(item, held) {
+    const { archived_at } = held ?? find(item.id) ?? item;
+    const entered = item.entered ?? (item.seen_at || archived_at ? 0 : item.version); // of an older server
+    return entered > (toldTo ?? Infinity) && !(held && enteredAt(held) >= entered);
   }
+
+  /** @param {Map<string, Item>} held @param {Change} change */
+  function applyToFeed(held, change) {
+    for (const state of change.items) {
+      if (!("title" in state)) continue;
+      const isFirst = held !== items && state.version <= snapshot.version;
+      if (isFirst && !held.has(state.id)) snapshot.ids.push(state.id);
+      held.set(state.id, state);
+    }
+    applyChange(held, change);
+    for (const item of held.values()) if (!isHeld(item, snapshot)) held.delete(item.id);
+    if (held.size <= MAX_ITEMS) return;
+    const newestFirst = [...held.values()].sort((a, b) => enteredAt(b) - enteredAt(a));
+    for (const { id } of newestFirst.slice(MAX_ITEMS)) held.delete(id);
+  }
+
+  const recentFrom = () => recent[0]?.version ?? 0;
 
   /** @param {string} id */
   const find = (id) => items.get(id) ?? listedItems.get(id);
 
   return {
     /** @returns {FeedState} */
-    state: () => ({ items, version, epoch, unread, aheadMs }),
+    state: () => ({ items, version, epoch, unread, aheadMs, snapshot, recent }),
 
     /** One of the items, or of those that a list has brought. @param {string} id */
     item: find,
@@ -88,14 +118,30 @@ export function feed(requestResync) {
     clear() {
       items = new Map();
       listedItems.clear();
-      target = version = undefined;
+      recent = [];
+      target = version = toldTo = undefined;
       unread = 0;
     },
 
-    /** Follow what becomes of this one too, which a list has brought. @param {Item} item */
-    track(item) {
-      if ((listedItems.get(item.id)?.version ?? 0) <= item.version) listedItems.set(item.id, item);
-    },
+    /**
+     * Of another history, or older than the changes that are remembered: what it has may be gone.
+     *
+     * @param {ListPage} page
+     */
+    isOutdated: (page) => (!!epoch && page.epoch !== epoch) || (page.version ?? Infinity) < recentFrom(),
+
+    /**
+     * Follow what becomes of these too, which a list has brought.
+     *
+     * @param {ListPage} page
+     * @returns {Item[]}  as they are now
+     */
+    track: (page) =>
+      page.items.map((item) => {
+        for (const change of recent) if (change.version > (page.version ?? Infinity)) item = afterChange(item, change);
+        if ((listedItems.get(item.id)?.version ?? 0) <= item.version) listedItems.set(item.id, item);
+        return item;
+      }),
 
     /**
      * The frame that asks for what is missing.
@@ -112,8 +158,7 @@ export function feed(requestResync) {
 
     /**
      * @param {FeedFrame} frame  others are let pass
-     * @returns {Item[] | undefined}  those that were not here before, oldest first; nothing where
-     *   nothing has changed
+     * @returns {Item[] | undefined}  those that are new, oldest first; nothing where nothing has changed
      */
     apply(frame) {
       if (frame.type === "welcome") return onWelcome(frame);
@@ -127,19 +172,21 @@ export function feed(requestResync) {
       if (frame.type === "caught_up") {
         if (!isResumed) listedItems.clear();
         items = target;
-        version = frame.version;
+        version = toldTo = frame.version;
         isLive = true;
         return [];
       }
       unread = frame.unread ?? unread;
-      const { item, items: states } = /** @type {ItemsFrame} */ (frame);
-      // Live, what comes back from a snooze in time is unseen and so is new; where somebody ended the
-      // snooze, or took it out of the archive, it is not
-      const isKnown = item && (isLive ? item.seen_at || find(item.id)?.archived_at : items.has(item.id));
-      const isNew = item && isResumed && !isKnown;
-      (item ? [item] : (states ?? [])).forEach(applyState);
-      for (const id of target.keys()) if (target.size > MAX_ITEMS) target.delete(id);
-      return isNew ? [item] : [];
+      const { item, items: states = [] } = /** @type {{item?: Item, items?: Item[]}} */ (frame);
+      // In a replay that of a frame is a place to resume from, and may be before its item's
+      const change = { ...frame, version: (item ?? frame).version, items: item ? [item] : states };
+      const arrived = item && isResumed && isNew(item, items.get(item.id)) ? [item] : [];
+      applyToFeed(target, change);
+      applyChange(listedItems, change);
+      recent.push(change);
+      if (recent.length > MAX_RECENT_CHANGES) recent.shift();
+      if (isLive) toldTo = version;
+      return arrived;
     },
 
     /**
@@ -148,20 +195,25 @@ export function feed(requestResync) {
      *
      * @param {FeedState} leaderState
      * @param {boolean} isComplete
-     * @returns {Item[]}  what was not here before; nothing where nothing was
+     * @returns {Item[]}  those that are new; nothing where nothing was here before
      */
     adopt(leaderState, isComplete) {
-      const before = items;
-      const isSame = epoch === leaderState.epoch;
-      const seen = (isSame ? version : undefined) ?? Infinity;
+      /** @type {Item[]} */
+      let arrived = [];
       if (isComplete || version === undefined) {
-        if (!isSame) listedItems.clear();
-        ({ items, version, epoch, unread } = leaderState);
+        const before = items;
+        const isSame = epoch === leaderState.epoch;
+        const since = version ?? 0;
+        ({ items, version, epoch, unread, snapshot = snapshot, recent = [] } = leaderState);
+        if (!isSame || recentFrom() > since) listedItems.clear();
+        for (const change of recent) if (change.version > since) applyChange(listedItems, change);
+        if (isSame) arrived = [...items.values()].filter((item) => isNew(item, before.get(item.id)));
+        toldTo = version;
       }
       aheadMs = leaderState.aheadMs ?? 0;
       target = isComplete ? items : null;
       isLive = isComplete;
-      return [...items.values()].filter((item) => item.version > seen && !before.has(item.id));
+      return arrived;
     },
   };
 }

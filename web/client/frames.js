@@ -11,7 +11,9 @@
  * @property {string | null} url
  * @property {unknown} data
  * @property {string} lane
- * @property {number} version
+ * @property {number} version  of its last change by itself
+ * @property {number} [entered]  the version with which it entered the inbox, or came back because its
+ *   snooze ended; none from a server before it had one
  * @property {string} created_at
  * @property {string | null} seen_at
  * @property {string | null} read_at
@@ -20,12 +22,14 @@
  * @property {string | null} [image]  none from a server before it had one
  * @property {string | null} [actor]  a name to show, likewise
  *
- * @typedef {Pick<Item, "id" | "version" | "seen_at" | "read_at" | "archived_at" | "snoozed_until">} ItemState
+ * @typedef {Pick<Item, "id" | "version" | "entered" | "seen_at" | "read_at" | "archived_at" | "snoozed_until">} ItemState
  *
  * @typedef {{type: "welcome", version: number, unread: number, epoch?: string, time?: string,
  *   session: string, heartbeat_s: number, reset?: boolean}} Welcome
  * @typedef {{type: "notification", version: number, unread: number, item: Item}} NotificationFrame
- * @typedef {{type: "changed", version: number, unread: number, items: (ItemState | Item)[]}} ChangedFrame
+ * @typedef {{type: "changed", version: number, unread: number, items: (ItemState | Item)[], verb?: string,
+ *   up_to?: number, category?: string | null, at?: string}} ChangedFrame  with a `verb` one command for all
+ *   that entered by `up_to`
  * @typedef {{type: "caught_up", version: number}} CaughtUp
  * @typedef {{type: "ok", ref?: string | number | null}} Ok
  * @typedef {{type: "error", code: string, detail: string, ref?: string | number | null}} ErrorFrame
@@ -40,8 +44,9 @@
  * @typedef {{type: "auth", token: string} | Hello | {type: "ping"}
  *   | {type: "ack", version: number}} ControlFrame
  * @typedef {{type: "read" | "unread" | "seen" | "archive" | "unarchive" | "snooze", ids?: string[],
- *   up_to?: number, until?: string | null, ref: number, key?: string}} StateFrame  `until` with `snooze`
- *   only; by its `key` it is carried out once, whichever way it is sent
+ *   up_to?: number, category?: string, until?: string | null, ref: number, key?: string}} StateFrame
+ *   `category` with `up_to`, `until` with `snooze` only; by its `key` it is carried out once, whichever
+ *   way it is sent
  * @typedef {{type: "publish", topic: string, data: unknown, id: string, ref: number,
  *   key?: undefined}} PublishFrame
  * @typedef {StateFrame | PublishFrame} CommandFrame

@@ -40,6 +40,10 @@ export const COMMAND_RETRY_WITHIN_MS = 30_000;
 
 export const ACKNOWLEDGE_AFTER_MS = 1_000;
 export const MAX_ITEMS = 500;
+/** As the server sends them: fewer are all that was neither archived nor snoozed. */
+export const SNAPSHOT_SIZE = 50;
+/** Changes kept for lists that were read before them; an older list is asked for again. */
+export const MAX_RECENT_CHANGES = 100;
 export const MAX_PENDING_COMMANDS = 1_000;
 export const MAX_COMMAND_IDS = 1_000;
 /** A little less than a browser can. */

@@ -1,11 +1,52 @@
 /**
- * Optimistic updates: pending commands shown as if they had been carried out. No I/O.
+ * What commands do to items: those of the server, and pending ones shown as if they had been carried
+ * out. No I/O.
  *
  * @typedef {import("./frames.js").Item} Item
  * @typedef {import("./frames.js").StateFrame} StateFrame
  * @typedef {import("./commands.js").Pending} Pending
  * @typedef {Map<Required<StateFrame>, unknown>} PendingStates  one that publishes concerns no item
  */
+
+/**
+ * The version with which the item entered the inbox, or came back because its snooze ended; an older
+ * server tells only that of the last change.
+ *
+ * @param {Pick<Item, "entered" | "version">} item
+ */
+export const enteredAt = ({ entered, version }) => entered ?? version;
+
+/**
+ * @param {Item} item
+ * @param {{ids?: string[], up_to?: number, category?: string | null}} command
+ */
+export function isMeant(item, { ids, up_to = 0, category }) {
+  return ids ? ids.includes(item.id) : enteredAt(item) <= up_to && (!category || category === item.category);
+}
+
+/**
+ * The item as it is then: only what is unset is set.
+ *
+ * @param {Item} item
+ * @param {string} verb  one that is not known does nothing
+ * @param {string} at
+ * @param {string | null} [until]  of a snooze
+ * @returns {Item}
+ */
+export function carriedOut(item, verb, at, until = null) {
+  const after = { ...item };
+  if (verb === "unread") after.read_at = null;
+  else if (verb === "snooze") after.archived_at || (after.snoozed_until = until);
+  else if (verb === "unarchive") after.archived_at = null;
+  else if (verb === "archive") {
+    after.archived_at ??= at;
+    after.snoozed_until = null;
+  } else if (verb === "read" || verb === "seen") {
+    after.seen_at ??= at;
+    if (verb === "read") after.read_at ??= at;
+  }
+  return after;
+}
 
 /**
  * The item as it will be when all of these are carried out; itself where none concerns it.
@@ -15,20 +56,8 @@
  * @returns {Item}
  */
 export function withPending(item, pending) {
-  for (const [{ type, ids, up_to = 0, until }] of /** @type {PendingStates} */ (pending)) {
-    if (ids ? !ids.includes(item.id) : item.version > up_to) continue;
-    const now = new Date().toISOString();
-    item = { ...item };
-    if (type === "unread") item.read_at = null;
-    else if (type === "snooze") item.archived_at || (item.snoozed_until = until);
-    else if (type === "unarchive") item.archived_at = null;
-    else if (type === "archive") {
-      item.archived_at ??= now;
-      item.snoozed_until = null;
-    } else {
-      item.seen_at ??= now;
-      if (type === "read") item.read_at ??= now;
-    }
+  for (const [command] of /** @type {PendingStates} */ (pending)) {
+    if (isMeant(item, command)) item = carriedOut(item, command.type, new Date().toISOString(), command.until);
   }
   return item;
 }

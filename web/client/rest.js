@@ -51,14 +51,10 @@ export async function list(live, { state = "inbox", category, cursor, limit = 50
   if (cursor) query.set("cursor", cursor);
   const request = () => call(live.url, live.tokens, `inbox?${query}`);
   let page = await request();
-  // One of another history may be older than ours, and what it has may be gone
-  const { epoch } = live.feed.state();
-  if (epoch && page.epoch !== epoch) page = await request();
+  if (live.feed.isOutdated(page)) page = await request();
   const { code = "closed", detail } = live.state();
   if (isShut(live.state())) throw new ClarionError(code, detail); // while it was under way
-  const { items, next_cursor } = page;
-  items.forEach(live.feed.track);
-  return { items, next_cursor };
+  return { items: live.feed.track(page), next_cursor: page.next_cursor };
 }
 
 /**

@@ -19,10 +19,8 @@ export class LiveAnnouncer {
   element = element("p", { class: "spoken", "aria-live": "polite" });
   #owner;
   #onAnnounced;
-  /** Each once, though it may be heard of in two ways. @type {Map<string, Item>} */
+  /** Each once. @type {Map<string, Item>} */
   #arrived = new Map();
-  /** @type {Set<string>} */
-  #snoozed = new Set();
   #timers = new Timers();
 
   /**
@@ -42,7 +40,6 @@ export class LiveAnnouncer {
     return [
       announcers.register(client, this.#owner),
       client.on("notification", ({ item }) => this.#onArrival(client, item)),
-      client.on("change", () => this.#findWoken(client)),
       () => this.reset(),
     ];
   }
@@ -51,7 +48,6 @@ export class LiveAnnouncer {
   reset() {
     this.#timers.stopAll();
     this.#arrived.clear();
-    this.#snoozed.clear();
     this.element.textContent = "";
   }
 
@@ -73,21 +69,6 @@ export class LiveAnnouncer {
       this.#arrived.clear();
       this.#announceBatch(client, items);
     });
-  }
-
-  /**
-   * One that was snoozed comes back unseen; one that a person brought back does not.
-   *
-   * @param {Clarion} client
-   */
-  #findWoken(client) {
-    for (const id of this.#snoozed) {
-      const item = client.item(id);
-      if (item?.snoozed_until) continue;
-      this.#snoozed.delete(id);
-      if (item && !item.seen_at) this.#onArrival(client, item);
-    }
-    for (const item of client.items) if (item.snoozed_until) this.#snoozed.add(item.id);
   }
 
   /**
