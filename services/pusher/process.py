@@ -1,34 +1,14 @@
-"""The process of the service: reads the environment, opens what it needs, serves."""
+"""The process of the service."""
 
 from __future__ import annotations
 
-from clarion.lifecycle.serving import serve
 from clarion.lifecycle.workers import Worker
-from clarion.resources import open_bus_from, open_database
-from clarion.setting_names import ALL_NAMES
-from clarion.settings import require_broker
-from clarion.telemetry.logs import configure_logs
+from clarion.service_process import serve_service
 from services.pusher.app import create_app
 from services.pusher.settings import PusherSettings
 from services.pusher.sockets.websocket import LiveProtocol
 
 
 async def main(worker: Worker | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; `worker` is the place a supervisor gave."""
-    settings = PusherSettings.read(ALL_NAMES)
-    require_broker(settings)
-    configure_logs(settings.log_level, settings.log_format, "pusher")
-    async with (
-        open_database(settings, "clarion-pusher") as database,
-        open_bus_from(settings) as bus,
-    ):
-        await serve(
-            create_app(settings, bus=bus, database=database),
-            host=settings.host,
-            port=settings.port,
-            worker=worker,
-            ws=LiveProtocol,
-            shutdown_timeout_s=settings.shutdown_timeout_s,
-            access_log=settings.access_log,
-            find_fault=lambda: bus.status().lost,
-        )
+    """Serve until SIGTERM or SIGINT; `worker` is assigned by a supervisor."""
+    await serve_service("pusher", PusherSettings, create_app, worker=worker, ws=LiveProtocol)

@@ -14,6 +14,7 @@ from tests.support.sources import ROOT, imported_names, module_name, python_file
 LAYERS = (
     ("services.cli",),
     ("services.gateway", "services.notifier", "services.pusher"),
+    ("clarion.service_process",),
     ("clarion.resources", "clarion.asyncapi"),
     ("clarion.records",),
     (
@@ -61,7 +62,7 @@ ROOMS = {
         ("messages", "drafts"),
         ("providers",),
         ("failures", "settings"),
-        ("fail_points", "time_limits"),
+        ("fail_points", "time_limits", "transient_retry"),
         ("metrics",),
     ),
     "services.pusher": (

@@ -22,8 +22,6 @@ LOCKS = (
     "bench/browser/package-lock.json",
     *(f"tests/packages/{name}/package-lock.json" for name in ("next", "react", "vue")),
 )
-STILL_DOUBLE = {"Stopped"}
-"""Class names that two modules still define: remove a name with its second owner."""
 
 
 def test_a_file_fits_in_one_reading() -> None:
@@ -43,12 +41,17 @@ def test_a_public_class_name_has_one_owner() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 owners[node.name].append(str(file.relative_to(ROOT)))
     double = {name: files for name, files in owners.items() if len(files) > 1}
-    assert double.keys() <= STILL_DOUBLE, double
+    assert double == {}
 
 
 def test_the_app_of_a_service_is_made_in_one_place() -> None:
     makers = [file.name for file in SOURCES if re.search(r"\bFastAPI\(", file.read_text())]
     assert makers == ["apis.py"]
+
+
+def test_the_process_of_a_service_is_written_once() -> None:
+    servers = [file.name for file in SOURCES if re.search(r"\bawait serve\(", file.read_text())]
+    assert servers == ["service_process.py", "serving.py"], "serving.py is of clarion dev"
 
 
 def test_what_is_shipped_is_not_found_by_counting_folders() -> None:

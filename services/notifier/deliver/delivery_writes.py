@@ -14,10 +14,10 @@ from typing import TypeVar
 
 import structlog
 
-from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from services.notifier.failures import TookTooLong, can_record, exceeds_limit, is_transient, root_of
 from services.notifier.time_limits import GRACE_S
+from services.notifier.transient_retry import Stopped, TransientRetry
 
 log = structlog.get_logger("clarion.notifier")
 
@@ -27,10 +27,6 @@ MAX_TRIES = 3
 Result = TypeVar("Result")
 
 
-class Stopped(Exception):
-    """The service stops before the work was started."""
-
-
 class DeliveryWrites:
     """Runs database work of the senders of one channel."""
 
@@ -38,6 +34,7 @@ class DeliveryWrites:
         self._channel = channel
         self._database = database
         self._stopping = stopping
+        self._retry = TransientRetry(stopping, GRACE_S)
 
     async def until_possible(
         self,
@@ -50,21 +47,20 @@ class DeliveryWrites:
         """Retry `act` and return its result. Raises `TookTooLong` after `tries` that exceeded a
         limit while the database answered, `Stopped`, `TimeoutError` if it failed after `until`
         (monotonic clock), and every error that is not transient."""
-        failures = too_slow = 0
-        while True:
-            if self._stopping.is_set() and not even_if_stopping:
-                raise Stopped
-            try:
-                return await act()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                failures += 1
-                log.warning("send_held", channel=self._channel, error=type(error).__name__)
-                if exceeds_limit(error) and await can_record(self._database):
-                    too_slow += 1
-                    if too_slow == tries:
-                        raise TookTooLong(type(root_of(error)).__name__) from error
-                if time.monotonic() >= until:
-                    raise TimeoutError from error
-            await asyncio.sleep(min(GRACE_S, backoff_s(failures - 1)))
+        if self._stopping.is_set() and not even_if_stopping:
+            raise Stopped
+        too_slow = 0
+
+        async def on_error(error: Exception) -> None:
+            nonlocal too_slow
+            if not is_transient(error):
+                raise error
+            log.warning("send_held", channel=self._channel, error=type(error).__name__)
+            if exceeds_limit(error) and await can_record(self._database):
+                too_slow += 1
+                if too_slow == tries:
+                    raise TookTooLong(type(root_of(error)).__name__) from error
+            if time.monotonic() >= until:
+                raise TimeoutError from error
+
+        return await self._retry.until_possible(act, on_error, even_if_stopping=even_if_stopping)

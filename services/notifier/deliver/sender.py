@@ -27,13 +27,13 @@ from clarion.telemetry.trace import set_current_trace
 from clarion.topology import LEAST_CONSUMER_TIMEOUT_S, deliveries_queue
 from services.notifier import metrics
 from services.notifier.deliver.delivery_attempts import DeliveryAttempts
-from services.notifier.deliver.delivery_writes import Stopped
 from services.notifier.deliver.leases import Lease
 from services.notifier.fail_points import reach
 from services.notifier.failures import TookTooLong
 from services.notifier.messages.parser import Identity
 from services.notifier.parking.dead_letters import DeadLetters, refused_job
 from services.notifier.providers.provider_chain import ProviderChain
+from services.notifier.transient_retry import Stopped
 
 log = structlog.get_logger("clarion.notifier")
 

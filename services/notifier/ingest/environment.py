@@ -13,21 +13,17 @@ from typing import TypeVar
 import structlog
 
 from clarion.errors import BusUnavailable
-from clarion.lifecycle.background import backoff_s
 from clarion.store.database import Database
 from services.notifier import metrics
 from services.notifier.failures import TookTooLong, can_plan, exceeds_limit, is_transient, root_of
 from services.notifier.publish.outbox import Outbox, Publisher
+from services.notifier.transient_retry import TransientRetry
 
 log = structlog.get_logger("clarion.notifier")
 
 MAX_WAIT_S = 5.0
 
 Result = TypeVar("Result")
-
-
-class Stopped(Exception):
-    """The service stops before the work could be finished: its messages are redelivered."""
 
 
 class Environment:
@@ -38,6 +34,7 @@ class Environment:
         self._database = database
         self._publisher = publisher
         self._stopping = asyncio.Event()
+        self._retry = TransientRetry(self._stopping, MAX_WAIT_S)
         self.held = ""
         """Code of the condition that prevents planning or publishing now, else empty."""
 
@@ -48,44 +45,29 @@ class Environment:
     async def until_possible(self, act: Callable[[], Awaitable[Result]]) -> Result:
         """Retry `act` and return its result. Raises `TookTooLong` if only this work exceeded a
         limit, `Stopped`, and every error that is not transient."""
-        failures = 0
-        while True:
-            try:
-                result = await act()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                if exceeds_limit(error) and await can_plan(self._database):
-                    raise TookTooLong(type(root_of(error)).__name__) from error
-                self.held = type(error).__name__
-                failures += 1
-                metrics.PLAN_RETRIES.inc()
-                log.warning("plan_held", lane=self._lane, error=self.held)
-            else:
-                self.held = ""
-                return result
-            await self._wait(failures)
+        result = await self._retry.until_possible(act, self._on_failed_work)
+        self.held = ""
+        return result
 
     async def until_published(self, outbox: Outbox) -> None:
         """Retry until the broker has confirmed `outbox`. Raises `Stopped`."""
-        failures = 0
-        while True:
-            try:
-                await self._publisher.publish(outbox)
-            except BusUnavailable as error:
-                self.held = error.code
-                failures += 1
-                metrics.PUBLISH_RETRIES.inc()
-                log.warning("publish_held", lane=self._lane, reason=error.code)
-            else:
-                self.held = ""
-                return
-            await self._wait(failures)
+        await self._retry.until_possible(
+            lambda: self._publisher.publish(outbox), self._on_failed_publish
+        )
+        self.held = ""
 
-    async def _wait(self, failures: int) -> None:
-        try:
-            async with asyncio.timeout(min(MAX_WAIT_S, backoff_s(failures - 1))):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
-        raise Stopped
+    async def _on_failed_work(self, error: Exception) -> None:
+        if not is_transient(error):
+            raise error
+        if exceeds_limit(error) and await can_plan(self._database):
+            raise TookTooLong(type(root_of(error)).__name__) from error
+        self.held = type(error).__name__
+        metrics.PLAN_RETRIES.inc()
+        log.warning("plan_held", lane=self._lane, error=self.held)
+
+    async def _on_failed_publish(self, error: Exception) -> None:
+        if not isinstance(error, BusUnavailable):
+            raise error
+        self.held = error.code
+        metrics.PUBLISH_RETRIES.inc()
+        log.warning("publish_held", lane=self._lane, reason=error.code)

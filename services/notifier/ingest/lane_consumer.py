@@ -27,13 +27,14 @@ from clarion.topology import events_queue
 from services.notifier import metrics
 from services.notifier.fail_points import reach
 from services.notifier.failures import TookTooLong
-from services.notifier.ingest.environment import MAX_WAIT_S, Environment, Stopped
+from services.notifier.ingest.environment import MAX_WAIT_S, Environment
 from services.notifier.ingest.work import Pending, Work
 from services.notifier.messages.parser import MessageParser
 from services.notifier.plan.batch import Batch, BatchTooLarge, Planner
 from services.notifier.plan.claim import key_of
 from services.notifier.publish.outbox import Outbox, Publisher
 from services.notifier.publish.readback import NO_ID, read_back
+from services.notifier.transient_retry import Stopped
 
 log = structlog.get_logger("clarion.notifier")
 
