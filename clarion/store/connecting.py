@@ -21,6 +21,9 @@ from clarion.store.refused_settings import refused_setting
 
 Driver = asyncpg.Connection
 
+DATABASE_URL = "CLARION_DATABASE_URL"
+DATABASE_DIRECT_URL = "CLARION_DATABASE_DIRECT_URL"
+
 SILENCE_S = 1.0
 """How much longer than PostgreSQL's own limits we wait for an answer: past it the connection was
 cut without a word."""
@@ -53,7 +56,7 @@ class Connector:
     pooler: Pooler = Pooler.NONE
     statement_s: float | None = None
     lock_s: float | None = None
-    url_setting: str = "CLARION_DATABASE_URL"
+    url_setting: str = DATABASE_URL
     """Which setting of Clarion gave the address."""
 
     @property
@@ -151,7 +154,7 @@ class Connector:
         return {name: value for name, value in self.limits.items() if name in CARRIED}
 
 
-def read_address(url: str, setting: str = "CLARION_DATABASE_URL") -> DatabaseAddress:
+def read_address(url: str, setting: str = DATABASE_URL) -> DatabaseAddress:
     """The address. Raises `ConfigurationError` with a sentence that names the setting."""
     try:
         address = DatabaseAddress.parse(url)

@@ -23,7 +23,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from clarion.errors import ConfigurationError, StoreUnavailable
 from clarion.store.address import Pooler
 from clarion.store.conditions import AWAY, driver_error, is_away, lost_a_race, why_away
-from clarion.store.connecting import Connector, Driver, engine_arguments, read_address
+from clarion.store.connecting import (
+    DATABASE_DIRECT_URL,
+    Connector,
+    Driver,
+    engine_arguments,
+    read_address,
+)
 from clarion.store.metrics import RETRIED, TRANSACTIONS
 
 __all__ = ["AWAY", "Database", "Driver", "is_away", "open_engine", "raise_if_away"]
@@ -65,9 +71,12 @@ class Database:
         a session."""
         given = self.connector
         if self._direct_url is not None:
-            setting = "CLARION_DATABASE_DIRECT_URL"
-            address = read_address(self._direct_url, setting)
-            return Connector(address, application_name, given.timeout_s, url_setting=setting)
+            return Connector(
+                read_address(self._direct_url, DATABASE_DIRECT_URL),
+                application_name,
+                given.timeout_s,
+                url_setting=DATABASE_DIRECT_URL,
+            )
         if given.pooler is Pooler.TRANSACTION:
             return None
         return replace(given, application_name=application_name)

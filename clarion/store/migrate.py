@@ -21,7 +21,7 @@ from clarion.errors import ConfigurationError, StoreUnavailable
 from clarion.package_data import folder
 from clarion.store.address import Pooler
 from clarion.store.conditions import driver_error
-from clarion.store.connecting import Connector, Driver, read_address
+from clarion.store.connecting import DATABASE_URL, Connector, Driver, read_address
 
 MIGRATIONS = folder("migrations")
 
@@ -41,33 +41,41 @@ ENCODING = "SELECT current_setting('server_encoding')"
 log = structlog.get_logger("clarion.store")
 
 
-def migration_config(url: str, pooler: Pooler = Pooler.NONE) -> Config:
+def migration_config(
+    url: str, pooler: Pooler = Pooler.NONE, url_setting: str = DATABASE_URL
+) -> Config:
     """Alembic's configuration, without a file."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connector"] = migrator(url, pooler, lock_s=LOCK_S)
+    config.attributes["connector"] = migrator(url, pooler, url_setting, lock_s=LOCK_S)
     return config
 
 
-def migrator(url: str, pooler: Pooler, *, lock_s: float | None = None) -> Connector:
+def migrator(
+    url: str, pooler: Pooler, url_setting: str = DATABASE_URL, *, lock_s: float | None = None
+) -> Connector:
     """Opens connections whose statements may take long, and whose waits for a lock may not."""
     return Connector(
-        read_address(url),
+        read_address(url, url_setting),
         "clarion-migrate",
         CONNECT_S,
         pooler,
         statement_s=STATEMENT_S,
         lock_s=lock_s,
+        url_setting=url_setting,
     )
 
 
-async def migrate(url: str, pooler: Pooler = Pooler.NONE) -> None:
-    """Upgrade `url` to the newest revision; does nothing where it is there already.
+async def migrate(
+    url: str, pooler: Pooler = Pooler.NONE, *, url_setting: str = DATABASE_URL
+) -> None:
+    """Upgrade `url`, which `url_setting` gave, to the newest revision; does nothing where it is
+    there already.
 
     Raises `ConfigurationError` for a database that cannot hold what Clarion writes.
     """
-    config = migration_config(url, pooler)
-    async with _only_migrator(url, pooler):
+    config = migration_config(url, pooler, url_setting)
+    async with _only_migrator(url, pooler, url_setting):
         for _ in range(LOCK_ATTEMPTS):
             try:
                 await asyncio.to_thread(command.upgrade, config, "head")
@@ -100,9 +108,9 @@ def wrong_encoding(encoding: str) -> str:
 
 
 @asynccontextmanager
-async def _only_migrator(url: str, pooler: Pooler) -> AsyncIterator[None]:
+async def _only_migrator(url: str, pooler: Pooler, url_setting: str) -> AsyncIterator[None]:
     """One at a time. It holds its lock in a transaction of its own, through any pooler."""
-    connection = await migrator(url, pooler).connect()
+    connection = await migrator(url, pooler, url_setting).connect()
     try:
         async with connection.transaction():
             await check_encoding(connection)

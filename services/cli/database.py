@@ -16,6 +16,7 @@ from clarion.resources import database_address, open_database
 from clarion.setting_names import ALL_NAMES
 from clarion.settings import SharedSettings
 from clarion.store.conditions import AWAY, driver_error
+from clarion.store.connecting import DATABASE_DIRECT_URL, DATABASE_URL
 from clarion.store.database import Database
 from clarion.store.embedded import is_embedded
 from clarion.store.migrate import migrate
@@ -29,12 +30,13 @@ POOLER = (
 async def migrated() -> None:
     """Migrate the database in the environment to the newest schema."""
     settings = SharedSettings.read(ALL_NAMES)
+    direct_url = settings.database_direct_url
+    if direct_url is not None and not is_embedded(settings.database_url):
+        async with readable_errors(DATABASE_DIRECT_URL):
+            await migrate(direct_url, url_setting=DATABASE_DIRECT_URL)
+        return
     async with readable_errors(), database_address(settings) as url:
-        if is_embedded(settings.database_url):
-            return
-        if settings.database_direct_url is not None:
-            await migrate(settings.database_direct_url)
-        else:
+        if not is_embedded(settings.database_url):
             await migrate(url, settings.database_pooler)
 
 
@@ -59,8 +61,8 @@ async def opened_database() -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def readable_errors() -> AsyncIterator[None]:
-    """Turn database errors into `ClarionError`."""
+async def readable_errors(url_setting: str = DATABASE_URL) -> AsyncIterator[None]:
+    """Turn database errors into `ClarionError`; `url_setting` gave the address."""
     try:
         yield
     except StoreUnavailable as error:
@@ -68,41 +70,43 @@ async def readable_errors() -> AsyncIterator[None]:
             raise error.__cause__ from None
         if error.__cause__ is None or isinstance(error.__cause__, ClarionError):
             raise
-        raise named(error.__cause__) from None  # the chained error may quote the address
+        raise named(
+            error.__cause__, url_setting
+        ) from None  # the chained error may quote the address
     except ClarionError:
         raise
     except (SQLAlchemyError, asyncpg.PostgresError, *AWAY) as error:
-        raise named(error) from None
+        raise named(error, url_setting) from None
 
 
-def named(error: BaseException) -> ClarionError:
-    """A message with the remedy, without address and password."""
+def named(error: BaseException, url_setting: str = DATABASE_URL) -> ClarionError:
+    """A message with the setting and the remedy, without address and password."""
     cause = driver_error(error)
     match cause:
         case asyncpg.ProtocolViolationError():
             return ConfigurationError(POOLER)
         case ssl.SSLCertVerificationError():
             return ConfigurationError(
-                "The certificate of the database is not one that CLARION_DATABASE_URL trusts "
+                f"The certificate of the database is not one that {url_setting} trusts "
                 f"({cause.verify_message}). Check sslrootcert, and the host's name."
             )
         case ssl.SSLError():
             return ConfigurationError(
                 f"TLS with the database fails ({cause.reason or 'unknown'}). "
-                "Check sslmode, sslcert and sslkey in CLARION_DATABASE_URL."
+                f"Check sslmode, sslcert and sslkey in {url_setting}."
             )
         case ConnectionError() if type(cause) is ConnectionError:
             return ConfigurationError(
-                "The database offers no TLS, which CLARION_DATABASE_URL demands by sslmode."
+                f"The database offers no TLS, which {url_setting} demands by sslmode."
             )
         case asyncpg.InvalidAuthorizationSpecificationError():
             return ConfigurationError(
-                "The database refuses the login. Check user and password in CLARION_DATABASE_URL."
+                f"The database refuses the login. Check user and password in {url_setting}."
             )
         case asyncpg.InvalidCatalogNameError():
             return ConfigurationError(
                 "There is no such database on the server. Create it, "
-                "or correct the name in CLARION_DATABASE_URL."
+                f"or correct the name in {url_setting}."
             )
         case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError():
             return ConfigurationError("The schema is not the newest one. Run: clarion migrate")
@@ -111,5 +115,5 @@ def named(error: BaseException) -> ClarionError:
         case _:
             return StoreUnavailable(
                 f"The database does not answer as it should ({type(cause).__name__}). "
-                "Is it up, and is CLARION_DATABASE_URL right?"
+                f"Is it up, and is {url_setting} right?"
             )

@@ -24,9 +24,15 @@ NO_REASONS = {
     *("connect", "content", "hello", "login", "deterministic", "smtp", "smtps", "replace"),
     *("ended", "hold", "send", "skip", "sending", "skipped", "failing", "no_signal", "works"),
     *("accepted_at", "due_at", "event_id", "in_directory", "lane", "next_after", "next_topic"),
-    *("trace_id", "attempt_cut", "breaker_moved", "delivery_attempted", "lease_lost"),
-    *("lease_too_old", "not_recorded", "parked_bare", "parked_held", "provider_raised"),
-    *("provider_skipped", "http", "https", "urgent", "base", "from"),
+    *("trace_id", "attempt_cut", "circuit_breaker_changed", "delivery_attempted", "lease_lost"),
+    *(
+        "lease_too_old",
+        "not_recorded",
+        "dead_letter_body_only",
+        "dead_letters_retried",
+        "provider_raised",
+    ),
+    *("provider_raised", "provider_skipped", "http", "https", "urgent", "base", "from"),
 }
 """Other words of these modules: fields, kinds, and events of the log."""
 

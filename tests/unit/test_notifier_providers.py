@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -33,6 +34,7 @@ SENDER = MailAddress("no-reply", "shop.example", "Shop")
         ("email", "capture://", "capture"),
         ("sms", "capture://", "capture"),
         ("email", "smtp://mail.example?from=a@b.example", "smtp:mail.example:587"),
+        ("email", "smtp://mail.example/?from=a@b.example", "smtp:mail.example:587"),
         ("email", "smtps://u:p%40@mail.example?from=A <a@b.example>", "smtps:mail.example:465"),
         ("sms", "twilio://ACabcd1234:tok@?from=+15005550006", "twilio:1234"),
         ("sms", "twilio://ACabcd1234:tok@api.dublin.ie1.twilio.com?from=MG0", "twilio:1234"),
@@ -57,6 +59,15 @@ def test_a_provider_is_named_by_its_url(channel: str, url: str, name: str) -> No
         ("email", "smtp://h?from=a@b.example&starttls=perhaps", "required, auto, no"),
         ("email", "smtp://h?from=a@b.example&from=c@d.example", "stands twice"),
         ("email", "smtp://h?from=a@b.example&ca=/nowhere.pem", "cannot be read"),
+        ("email", "smtp://h/secret?from=a@b.example", "smtp:// has a path, .* Remove it"),
+        ("email", "smtps://u:secret@h:465//secret/?from=a@b.example", "smtps:// has a path"),
+        ("email", "smtp:secret.example?from=a@b.example", "smtp:// has a path"),
+        ("email", "smtp://h?from=a@b.example#secret", "Write # as %23"),
+        ("sms", "twilio://sid:token@/secret?from=MG0", "twilio:// has a path"),
+        ("sms", "twilio://sid:token@h/secret?from=MG0", "twilio:// has a path"),
+        ("sms", "capture:///secret", "capture:// has a path"),
+        ("email", "capture://secret.example", "capture:// has neither host nor user"),
+        ("sms", "capture://u:secret@", "capture:// has neither host nor user"),
         ("email", "smtp://h?form=a@b.example", "form is not a parameter"),
         ("email", "smtp://h?from=a@b.example&helo=", "the name of this host"),
         ("email", "smtp://h?from=a@b.example&helo=a%20secret", "the name of this host"),
@@ -201,3 +212,23 @@ async def test_what_cannot_be_composed_fails_for_its_own_reason(
         await provider.close()
         assert outcome == Failed("compose_failed", health=Health.NO_SIGNAL)
         assert [(one["event"], one["log_level"]) for one in logs] == [("compose_failed", "error")]
+
+
+async def test_the_port_of_a_twilio_host_is_used() -> None:
+    first_bytes: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first_bytes.append(await reader.read(1))
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"twilio://sid:token@127.0.0.1:{port}?from=MG0"
+        slot = open_provider_slot("sms", "CLARION_SMS", url, timeout_s=30)
+        content = RenderedContent(title="hi")
+        number = "+15005550006"
+        await slot.provider.send(
+            Outgoing(uuid4(), "default", "sms", number, content, datetime.now(UTC))
+        )
+        await slot.provider.close()
+    assert first_bytes == [b"\x16"], "a TLS handshake"

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from clarion.errors import ConfigurationError
 from clarion.store.address import Pooler
 from clarion.store.conditions import AWAY
-from clarion.store.connecting import is_encrypted, is_verified
+from clarion.store.connecting import DATABASE_DIRECT_URL, is_encrypted, is_verified
 from clarion.store.database import Database
 from services.cli.database import named
 from services.cli.doctor.finding import Finding
@@ -37,7 +37,7 @@ def transport(connection: Any) -> Finding:
 
 
 async def check_pooler(connection: AsyncConnection, database: Database) -> list[Finding]:
-    """Whether the settings of our sessions arrive, and how revoked keys are heard of."""
+    """Whether the settings of our sessions arrive, and how revocations of keys arrive."""
     if not await _settings_arrive(connection, database):
         return [
             Finding(
@@ -51,16 +51,17 @@ async def check_pooler(connection: AsyncConnection, database: Database) -> list[
         return []
     if listener is None:
         sentence = (
-            f"CLARION_DATABASE_POOLER={database.connector.pooler}; gateways ask for revoked keys "
-            "every second, for LISTEN needs CLARION_DATABASE_DIRECT_URL."
+            f"CLARION_DATABASE_POOLER={database.connector.pooler}; gateways poll for revoked keys "
+            "every second, because LISTEN needs CLARION_DATABASE_DIRECT_URL."
         )
         return [Finding(POOLER, sentence)]
     try:
         (await listener.connect()).terminate()
     except (asyncpg.PostgresError, ConfigurationError, *AWAY) as error:
-        sentence = str(error if isinstance(error, ConfigurationError) else named(error))
-        return [Finding(POOLER, sentence, "Correct CLARION_DATABASE_DIRECT_URL.")]
-    return [Finding(POOLER, "There is a connection that hears of revoked keys.")]
+        is_named = isinstance(error, ConfigurationError)
+        sentence = str(error if is_named else named(error, DATABASE_DIRECT_URL))
+        return [Finding(POOLER, sentence, f"Correct {DATABASE_DIRECT_URL}.")]
+    return [Finding(POOLER, "Revocations of keys arrive over a connection of their own.")]
 
 
 async def _settings_arrive(connection: AsyncConnection, database: Database) -> bool:

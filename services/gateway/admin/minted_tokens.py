@@ -61,7 +61,7 @@ class MintedTokens:
             try:
                 await self.flush()
             except Problem as problem:
-                log.warning("audit_held", reason=problem.code, waiting=len(self._waiting))
+                log.warning("audit_retried", reason=problem.code, waiting=len(self._waiting))
 
     async def flush(self) -> None:
         """Write all waiting records. Raises `StoreUnavailable`, and keeps them."""

@@ -55,7 +55,7 @@ class DeliveryWrites:
             nonlocal too_slow
             if not is_transient(error):
                 raise error
-            log.warning("send_held", channel=self._channel, error=type(error).__name__)
+            log.warning("delivery_write_retried", channel=self._channel, error=type(error).__name__)
             if exceeds_limit(error) and await can_record(self._database):
                 too_slow += 1
                 if too_slow == tries:

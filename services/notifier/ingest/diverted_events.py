@@ -66,6 +66,6 @@ class DivertedEvents:
             for event in again:
                 await self._bus.publish(EVENTS, message.routing_key, event)
         except BusUnavailable as error:
-            log.warning("turned_aside_held", error=type(error).__name__)
+            log.warning("diverted_event_retried", error=type(error).__name__)
             return False
         return True

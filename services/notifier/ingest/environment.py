@@ -63,11 +63,11 @@ class Environment:
             raise TookTooLong(type(root_of(error)).__name__) from error
         self.held = type(error).__name__
         metrics.PLAN_RETRIES.inc()
-        log.warning("plan_held", lane=self._lane, error=self.held)
+        log.warning("plan_retried", lane=self._lane, error=self.held)
 
     async def _on_failed_publish(self, error: Exception) -> None:
         if not isinstance(error, BusUnavailable):
             raise error
         self.held = error.code
         metrics.PUBLISH_RETRIES.inc()
-        log.warning("publish_held", lane=self._lane, reason=error.code)
+        log.warning("publish_retried", lane=self._lane, reason=error.code)

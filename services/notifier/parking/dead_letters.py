@@ -60,7 +60,7 @@ class DeadLetters:
             if is_transient(error) and not (
                 exceeds_limit(error) and await can_plan(self._database)
             ):
-                log.warning("parked_held", error=type(error).__name__)
+                log.warning("dead_letters_retried", error=type(error).__name__)
                 return list(messages)
             if len(messages) == 1:
                 return await self._keep_body_only(messages[0], error)
@@ -77,7 +77,7 @@ class DeadLetters:
     async def _keep_body_only(self, message: Received, error: Exception) -> list[Received]:
         """Store only the body of a message whose properties cannot be stored. Raises errors that
         are not transient."""
-        log.error("parked_bare", error=type(error).__name__)
+        log.error("dead_letter_body_only", error=type(error).__name__)
         try:
             async with self._database.driver() as tx:
                 malformed = Malformed("unknown", "", message.body, message.content_type)
@@ -85,7 +85,7 @@ class DeadLetters:
         except Exception as failure:
             if not is_transient(failure):
                 raise
-            log.warning("parked_held", error=type(failure).__name__)
+            log.warning("dead_letters_retried", error=type(failure).__name__)
             return [message]
         return []
 

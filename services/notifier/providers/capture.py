@@ -14,6 +14,8 @@ def open_capture(url: ProviderUrl, timeout_s: float) -> CaptureProvider:
     """Open `capture://`, which needs no time limit."""
     del timeout_s
     url.allow_parameters()
+    if (url.host, url.port, url.user, url.password) != (None, None, None, None):
+        raise url.refused("capture:// has neither host nor user. Write capture:// alone.")
     return CaptureProvider()
 
 

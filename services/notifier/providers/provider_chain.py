@@ -78,7 +78,9 @@ class ProviderSlot:
         if after is not before:
             resting = after is BreakerState.OPEN
             metrics.PROVIDER_RESTS.labels(self.channel, self.name).set(resting)
-            log.warning("breaker_moved", channel=self.channel, provider=self.name, state=after)
+            log.warning(
+                "circuit_breaker_changed", channel=self.channel, provider=self.name, state=after
+            )
 
     def without_secret(self, outcome: Outcome) -> Outcome:
         """The outcome without credentials, which a provider may repeat in its answer."""

@@ -16,8 +16,8 @@ from services.notifier.providers.rates import Rate, parse_rate
 
 @dataclass(frozen=True, slots=True)
 class ProviderUrl:
-    """One URL of the setting `setting`. `parameters` are those of its scheme: `rate`, which every
-    scheme has, is read already. `host` is in lower case and a path is not kept: what else a scheme
+    """One URL of the setting `setting`. `parameters` are those of its scheme, without `rate`, which
+    every scheme has. `host` is in lower case. A URL has no path and no fragment: what else a scheme
     needs is a parameter."""
 
     setting: str
@@ -48,6 +48,15 @@ def read_provider_url(text: str, *, channel: str, setting: str) -> ProviderUrl:
         port = parts.port
     except ValueError:
         raise ConfigurationError(f"{setting}: a provider URL cannot be read.") from None
+    if parts.scheme and parts.path.strip("/"):
+        raise ConfigurationError(
+            f"{setting}: the URL {parts.scheme}:// has a path, which no provider takes. Remove it, "
+            f"or write it as parameters: {parts.scheme}://host?name=value."
+        )
+    if parts.fragment:
+        raise ConfigurationError(
+            f"{setting}: a provider URL has a # and text after it. Write # as %23."
+        )
     pairs = [part.partition("=") for part in parts.query.split("&") if part]
     parameters = {unquote(name): unquote(value) for name, _, value in pairs}
     if len(parameters) != len(pairs):

@@ -145,7 +145,8 @@ def _account(url: ProviderUrl) -> TwilioAccount:
         raise url.refused(
             "from is a number such as +15005550006, or the sid of a messaging service (MG...)."
         )
-    host = f"https://{url.host}" if url.host else TWILIO_API
+    port = "" if url.port is None else f":{url.port}"
+    host = f"https://{url.host}{port}" if url.host else TWILIO_API
     base = url.parameters.get("base", host).rstrip("/")
     if not _is_web_address(base):
         raise url.refused("the address of twilio:// is no https://host.")

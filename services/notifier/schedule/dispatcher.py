@@ -55,13 +55,13 @@ class Dispatcher:
                 failures = 0
             except TookTooLong as error:  # the next round takes fewer rows, or other ones
                 metrics.DISPATCH_HELD.labels(source.name).inc()
-                log.warning("dispatch_held", kind=source.name, error=str(error))
+                log.warning("dispatch_retried", kind=source.name, error=str(error))
                 wait_s = LEAST_WAIT_S
             except Exception as error:
                 failures += 1
                 metrics.DISPATCH_HELD.labels(source.name).inc()
                 if isinstance(error, BusUnavailable) or is_transient(error):
-                    log.warning("dispatch_held", kind=source.name, error=type(error).__name__)
+                    log.warning("dispatch_retried", kind=source.name, error=type(error).__name__)
                 else:  # raised, it would end the loops of the other sources
                     log.exception("dispatch_failed", kind=source.name)
                 wait_s = min(MAX_WAIT_S, backoff_s(failures))

@@ -116,7 +116,7 @@ class Housekeeper:
         except Exception as error:
             if not is_transient(error):
                 raise
-            log.warning("housekeeping_held", error=type(error).__name__)
+            log.warning("housekeeping_retried", error=type(error).__name__)
             return False
         return True
 

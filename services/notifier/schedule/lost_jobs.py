@@ -73,7 +73,7 @@ class LostJobs:
             except Exception as error:
                 if not isinstance(error, BusUnavailable | TookTooLong) and not is_transient(error):
                     raise
-                log.warning("lost_jobs_held", error=type(error).__name__)
+                log.warning("lost_jobs_retried", error=type(error).__name__)
             try:
                 async with asyncio.timeout(LOOK_S):
                     await self._stopping.wait()

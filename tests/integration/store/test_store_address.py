@@ -44,8 +44,9 @@ async def server() -> AsyncIterator[InstalledPostgres]:
         yield node
 
 
-async def cli(command: str, url: str) -> tuple[int, str]:
-    process = await start_process([*CLARION, *command.split()], env={"CLARION_DATABASE_URL": url})
+async def cli(command: str, url: str, **settings: str) -> tuple[int, str]:
+    env = {"CLARION_DATABASE_URL": url, **settings}
+    process = await start_process([*CLARION, *command.split()], env=env)
     return await process.wait(60), process.output()
 
 
@@ -100,6 +101,29 @@ async def test_what_cannot_work_is_one_sentence(
     assert "canary" not in output
     assert "ary" not in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("way", "sentence"),
+    [
+        ("odd:canary@127.0.0.1:{port}/postgres", "Check user and password in {setting}."),
+        ("postgres@127.0.0.1:{port}/canary", "correct the name in {setting}."),
+        ("postgres@127.0.0.1:{closed}/canary", "is {setting} right?"),
+        ("postgres@127.0.0.1:{port}/postgres?sslmode=require", "which {setting} demands"),
+        ("postgres@127.0.0.1:{port}/postgres?options=-c%20misspelt%3Dcanary", "{setting}: the"),
+    ],
+)
+async def test_migrate_names_the_setting_whose_address_it_used(
+    server: InstalledPostgres, way: str, sentence: str
+) -> None:
+    good = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
+    direct = "postgresql://" + way.format(port=server.port, closed=free_port())
+    setting = "CLARION_DATABASE_DIRECT_URL"
+    status, output = await cli("migrate", good, CLARION_DATABASE_DIRECT_URL=direct)
+    assert status != 0, output
+    assert sentence.format(setting=setting) in output
+    assert "CLARION_DATABASE_URL" not in output
+    assert "canary" not in output
 
 
 REFUSED = [
