@@ -9,6 +9,13 @@
  *
  * @typedef {{baseMs?: number, capMs?: number}} Backoff
  *
+ * @typedef {object} ConnectionOptions
+ * @property {string} url
+ * @property {import("./tokens.js").TokenSource} tokens
+ * @property {Backoff} [backoff]
+ * @property {Pick<ReturnType<typeof import("./tabs.js").tabs>,
+ *   "elect" | "sync" | "resign" | "follows" | "isRefused">} group  say when it is ours to connect
+ *
  * @typedef {object} Link  As much of a WebSocket as is needed.
  * @property {((event: any) => void) | null} onopen
  * @property {((event: {data: string}) => void) | null} onmessage

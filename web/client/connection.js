@@ -1,10 +1,9 @@
+import { backoff, slowRetryMs } from "./backoff.js";
 import { ClarionError } from "./errors.js";
 import { heartbeat } from "./heartbeat.js";
 import {
-  RATE_LIMIT_BACKOFF_MS,
   FIRST_SOCKET_TIMEOUT_MS,
   RENEW_RETRY_MS,
-  SLOW_RETRY_MS,
   SOCKETS_BEFORE_STREAM,
   STABLE_AFTER_MS,
   WELCOME_TIMEOUT_MS,
@@ -18,13 +17,11 @@ import {
   REVOKED,
   SIGNED_OUT,
   TOKEN_REFUSED,
-  TOO_MANY_FRAMES,
-  TOO_MANY_SESSIONS,
   serialize,
   parseFrame,
 } from "./protocol.js";
 import { openStream } from "./stream.js";
-import { now, timer } from "./timer.js";
+import { timer } from "./timer.js";
 
 /**
  * @typedef {import("./frames.js").ClientFrame} ClientFrame
@@ -32,41 +29,26 @@ import { now, timer } from "./timer.js";
  *
  * @typedef {import("./connection-types.js").Link} Link
  * @typedef {import("./connection-types.js").StateChange} StateChange
- *
- * @typedef {object} ConnectionOptions
- * @property {string} url
- * @property {import("./tokens.js").TokenSource} tokens
- * @property {import("./connection-types.js").Backoff} [backoff]
- * @property {Pick<ReturnType<typeof import("./tabs.js").tabs>,
- *   "elect" | "sync" | "resign" | "follows" | "isRefused">} group  say when it is ours to connect
  */
-
-const slowRetryMs = () => (SLOW_RETRY_MS * (1 + Math.random())) / 2;
 
 const WAKE_EVENTS = ["online", "offline", "pageshow", "visibilitychange"];
 
 /**
  * One link after the other to the same feed, until `end()` or the server says not to return.
  *
- * @param {ConnectionOptions} options
+ * @param {import("./connection-types.js").ConnectionOptions} options
  * @param {() => void} sayHello  the token has been sent; say hello
  * @param {(frame: ServerFrame) => void} onFrame
  * @param {(change: StateChange) => void} setState
  */
-export function connection(
-  { url, tokens, backoff: { baseMs = 500, capMs = 30_000 } = {}, group },
-  sayHello,
-  onFrame,
-  setState,
-) {
+export function connection({ url, tokens, backoff: bounds, group }, sayHello, onFrame, setState) {
   /** @type {Link | null} */
   let link = null;
   /** From `start()` to `end()`. @type {AbortController | null} */
   let lifetime = null;
+  const [onAsked, onClosed, onStable, failedMs, mayReturn] = backoff(bounds);
   let attempt = 0;
-  let failures = 0;
   let failedSockets = 0;
-  let notBefore = 0;
   /** As the welcome says; none before. */
   let heartbeatS = 0;
   let isWaiting = false;
@@ -142,12 +124,12 @@ export function connection(
   /** @param {ServerFrame} frame */
   function onMessage(frame) {
     if (frame.type === "welcome") {
-      if (!heartbeatS) nextTimer(STABLE_AFTER_MS, () => (failures = 0));
+      if (!heartbeatS) nextTimer(STABLE_AFTER_MS, onStable);
       heartbeatS = frame.heartbeat_s;
       tokens.reset();
     } else if (frame.type === "reconnect") {
       const { after_ms = 0 } = frame;
-      notBefore = now() + after_ms;
+      onAsked(after_ms);
       nextTimer(after_ms, connect);
     }
     if (heartbeatS) onHeartbeat(heartbeatS);
@@ -156,11 +138,8 @@ export function connection(
   }
 
   function onLost(closeCode = ABNORMAL, code = "") {
-    if (closeCode === ABNORMAL && !heartbeatS && !isOffline()) {
-      failedSockets += 1;
-    }
-    if (closeCode === TOO_MANY_FRAMES) notBefore = now() + RATE_LIMIT_BACKOFF_MS;
-    if (closeCode === TOO_MANY_SESSIONS) notBefore = now() + slowRetryMs();
+    if (closeCode === ABNORMAL && !heartbeatS && !isOffline()) failedSockets += 1;
+    onClosed(closeCode);
     if (closeCode === TOKEN_REFUSED && code !== REVOKED) return void tokenRefused(code || "lost");
     const detail = TERMINAL_CODES[code] ?? TERMINAL_CODES[closeCode];
     code ||= "lost";
@@ -185,14 +164,9 @@ export function connection(
   }
 
   /** @param {string} code @param {string} detail */
-  function endAsRefused(code, detail) {
-    end({ state: "refused", code, detail });
-  }
+  const endAsRefused = (code, detail) => end({ state: "refused", code, detail });
 
   /**
-   * Full jitter: any time from now to a bound that doubles with each failure, so that a crowd that
-   * lost one server does not come back as one; after what the server has asked for.
-   *
    * @param {string} code
    * @param {string} [detail]
    * @param {boolean} [isOurs]  another tab may do better, by its own token
@@ -201,8 +175,7 @@ export function connection(
     closeLink();
     if (isOurs) group.resign();
     isWaiting = true;
-    const jittered = Math.random() * Math.min(capMs, baseMs * 2 ** ++failures);
-    const retryInMs = jittered + Math.max(0, notBefore - now());
+    const retryInMs = failedMs();
     nextTimer(retryInMs, connect);
     if (group.follows()) return;
     setState({ state: isOffline() ? "offline" : "waiting", code, detail, retryInMs });
@@ -221,14 +194,13 @@ export function connection(
     if (isHidden()) return;
     if (heartbeatS) probe();
     else if (!isWaiting) group.sync();
-    else if (!isOffline() && now() >= notBefore) connect();
+    else if (!isOffline() && mayReturn()) connect();
   }
 
   /** @param {StateChange} change  `closed` or `refused` */
   function end(change) {
     closeLink();
     isSignedOut = false;
-    for (const name of WAKE_EVENTS) globalThis.removeEventListener?.(name, onWake);
     lifetime?.abort();
     lifetime = null;
     setState(change);
@@ -251,7 +223,7 @@ export function connection(
       if (lifetime && !isSignedOut) return;
       lifetime?.abort();
       lifetime = new AbortController();
-      for (const name of WAKE_EVENTS) globalThis.addEventListener?.(name, onWake);
+      for (const name of WAKE_EVENTS) globalThis.addEventListener?.(name, onWake, lifetime);
       isSignedOut = false;
       tokens.reset();
       connect();

@@ -11,7 +11,7 @@ import { tabs } from "./tabs.js";
  * Publishes where another tab leads: the right to is this tab's, so is the connection, for as long as
  * it takes. What is not answered is sent again; it bears an id.
  *
- * @param {Omit<import("./connection.js").ConnectionOptions, "group">} options
+ * @param {Omit<import("./connection-types.js").ConnectionOptions, "group">} options
  * @param {() => PublishFrame[]} waiting  what has no answer and is not another connection's to send
  * @param {(answer: Answer) => void} answer
  * @returns {(frame: PublishFrame) => void}

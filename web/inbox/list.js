@@ -5,6 +5,7 @@ import { interleaved, MAX_ROWS, VirtualWindow } from "./virtual-window.js";
 import { ResizeObserver, intersectionObserver } from "./platform.js";
 import { clickFilter } from "./click-filter.js";
 import { commandOfKey, stepOfKey } from "./row-keys.js";
+import { onRowClick } from "./row-clicks.js";
 import { Row } from "./row.js";
 import { words } from "./messages.js";
 
@@ -54,7 +55,10 @@ export class List {
     this.actions = actions;
     const isClick = clickFilter(this.element);
     for (const name of /** @type {const} */ (["click", "auxclick"])) {
-      this.element.addEventListener(name, (event) => this.#onClick(event, isClick(event)));
+      this.element.addEventListener(name, (event) => {
+        const row = this.#rowOf(event.target);
+        if (row) onRowClick(event, isClick(event), row, commands, actions);
+      });
     }
     this.element.addEventListener("mousedown", (event) => {
       // Some browsers begin to scroll by the pointer, but not on a link
@@ -197,32 +201,6 @@ export class List {
   #rowOf(target) {
     const article = target instanceof Element ? target.closest("article") : null;
     return this.#rows.get(article?.dataset["id"] ?? "") ?? null;
-  }
-
-  /**
-   * @param {MouseEvent} event
-   * @param {boolean} isClick
-   */
-  #onClick(event, isClick) {
-    const row = this.#rowOf(event.target);
-    const { button, shiftKey } = event;
-    if (!row || button > 1) return;
-    const pressed = /** @type {Element} */ (event.target);
-    const act = /** @type {keyof RowCommands | "more" | undefined} */ (pressed.closest("button")?.dataset["act"]);
-    /** What stands above the row's own has none. @type {HTMLAnchorElement | null} */
-    const link = pressed.closest("a[href]");
-    if (act) return button || (act === "more" ? row.toggleExpanded() : this.#commands[act](row));
-    if (!isClick || (shiftKey && !link))
-      event.preventDefault(); // text is being marked
-    else if ((button || shiftKey || event.ctrlKey || event.metaKey) && (link ?? row.link)) {
-      // The browser opens a link in another tab by itself; the page shall not be asked about this one
-      if (!link) open(row.link?.href, "_blank", "noopener,noreferrer");
-      this.#commands.markRead(row);
-    } else if (button) return;
-    else if (!link && row.link) row.link.click();
-    else if (!(link && link !== row.link ? this.actions.onAction(row, link) : this.actions.onOpen(row))) {
-      event.preventDefault();
-    }
   }
 
   /** A key that is held moves on, but does nothing more: the next row is not meant. @param {KeyboardEvent} event */
