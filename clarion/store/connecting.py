@@ -61,7 +61,8 @@ class Connector:
 
     @property
     def limits(self) -> dict[str, str]:
-        """What PostgreSQL is to enforce, and the session's time zone."""
+        """What PostgreSQL is to enforce, and the session's time zone. Without JIT: it compiles for
+        longer than our statements, which read few rows of many partitions, take to run."""
         statement_ms = int(self._statement_s * 1000)
         lock_ms = statement_ms if self.lock_s is None else int(self.lock_s * 1000)
         return {
@@ -69,6 +70,7 @@ class Connector:
             "statement_timeout": str(statement_ms),
             "lock_timeout": str(lock_ms),
             "idle_in_transaction_session_timeout": str(2 * statement_ms),
+            "jit": "off",
             **self.address.settings,
             "timezone": "UTC",
         }

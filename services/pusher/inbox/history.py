@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from clarion.contracts.item import Item
-from clarion.store.database import Database
+from clarion.store.database import Database, Driver
 from services.pusher.inbox.batch_loader import BatchLoader
 from services.pusher.metrics import FEEDS_READ, READS
 
@@ -58,27 +58,38 @@ LEFT JOIN LATERAL (
     SELECT {columns}
     FROM (
         SELECT * FROM notifications m
-        WHERE m.tenant = q.tenant AND m.subscriber = q.subscriber AND m.version IS NOT NULL
-            AND {where}
+        WHERE m.tenant = q.tenant AND m.version IS NOT NULL
+            AND (i.version, '{max_id}') > (q.version, q.after_id) AND {where}
         ORDER BY {order} LIMIT {limit}
     ) n
-    LEFT JOIN events e ON e.id = n.event
+    LEFT JOIN LATERAL (SELECT * FROM events WHERE id = n.event LIMIT 1) e ON true
 ) r ON true
 ORDER BY q.n, r.version, r.id
 """
+"""A feed that has nothing after its position is not read. The limit to one event of an item keeps
+PostgreSQL from reading all events to join them."""
+IN_ORDER_OF_INDEX = """
+SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)
+"""
+"""Said before it: else a feed that is thought short is read whole and sorted, however long."""
 
 AFTER = FROM_FEEDS.format(
     columns=f"{COLUMNS}, ({IS_WHOLE}) AS is_whole",
-    where="(m.version, m.id) > (q.version, q.after_id)",
+    where="m.subscriber = q.subscriber AND (m.version, m.id) > (q.version, q.after_id)",
     order="m.version, m.id",
     limit="$5",
+    max_id=MAX_ID,
 )
 NEWEST = FROM_FEEDS.format(
     columns=COLUMNS,
-    where="m.archived_at IS NULL AND m.snoozed_until IS NULL",
-    order="m.id DESC",
+    where="""m.subscriber >= q.subscriber
+            AND (m.subscriber, m.id) <= (q.subscriber, q.after_id)
+            AND m.archived_at IS NULL AND m.snoozed_until IS NULL""",
+    order="m.subscriber DESC, m.id DESC",
     limit=SNAPSHOT_SIZE,
+    max_id=MAX_ID,
 )
+"""The subscriber is a range and sorted by, so that no index without it has the order."""
 
 
 class FeedPosition(NamedTuple):
@@ -159,7 +170,12 @@ class History:
     ) -> list[FeedPage]:
         FEEDS_READ.inc(len(positions))
         columns = [list(column) for column in zip(*positions, strict=True)]
-        rows = await self._database.run(lambda tx: tx.fetch(query, *columns, *more))
+
+        async def read(tx: Driver) -> list[Any]:
+            await tx.execute(IN_ORDER_OF_INDEX)
+            return await tx.fetch(query, *columns, *more)
+
+        rows = await self._database.run(read)
         grouped: list[list[Any]] = [[] for _ in positions]
         for row in rows:
             grouped[row["n"] - 1].append(row)

@@ -22,7 +22,7 @@ from tests.support.catalogue import catalogue
 from tests.support.gateway import gateway_client, make_key
 
 DROPS = "ignore_startup_parameters = statement_timeout,lock_timeout," + (
-    "idle_in_transaction_session_timeout"
+    "idle_in_transaction_session_timeout,jit"
 )
 CLARION = (sys.executable, "-m", "services.cli")
 
@@ -56,8 +56,8 @@ async def both_ways(database: Database, number: int) -> int:
     """The same statements on many sessions at once; what is kept of one disturbs another."""
     async with database.driver() as tx:
         rows = await tx.fetch("SELECT $1::int + n AS x FROM unnest($2::int[]) n", number, [1, 2])
-        held: str = await tx.fetchval("SHOW statement_timeout")
-    assert held == "5s"
+        held = [await tx.fetchval(f"SHOW {name}") for name in ("statement_timeout", "jit")]
+    assert held == ["5s", "off"]
     async with database.transaction() as connection:
         query = text("SELECT CAST(:n AS int) + 1, current_setting('lock_timeout')")
         row = (await connection.execute(query, {"n": number})).one()
