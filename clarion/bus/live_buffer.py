@@ -25,6 +25,10 @@ class LiveBuffer:
         self._closed = False
         self._wake = asyncio.Event()
 
+    def begin_epoch(self) -> None:
+        """The connection is there, or there again."""
+        self.epoch += 1
+
     def put(self, message: Received) -> None:
         """Add the newest."""
         self._arrived.append(message)
@@ -44,7 +48,7 @@ class LiveBuffer:
             await self._wake.wait()
         if self._dropped:
             self._dropped = False
-            self.epoch += 1
+            self.begin_epoch()
         return [self._pop() for _ in range(min(limit, len(self._arrived)))]
 
     def close(self) -> None:

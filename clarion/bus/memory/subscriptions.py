@@ -86,7 +86,7 @@ class MemoryLiveSubscription:
         self._generation = next(_generations)
         self._tags = count(1)
         self._heard = LiveBuffer()
-        self._heard.epoch = 1
+        self._heard.begin_epoch()
         self._closed = False
         for key in keys:
             broker.bind(self, LIVE, key)

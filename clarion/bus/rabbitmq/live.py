@@ -81,7 +81,7 @@ class RabbitMQLiveSubscription:
         return queue
 
     def on_consuming(self, generation: int) -> None:
-        self._heard.epoch += 1
+        self._heard.begin_epoch()
 
     def deliver(self, message: Received) -> None:
         self._heard.put(message)

@@ -165,13 +165,13 @@ class Consumer:
     async def _too_slow(self, work: Work, error: TookTooLong) -> list[Received]:
         """Defer the work, or dead-letter it; returns the messages that are done."""
         metrics.PLAN_TOO_SLOW.labels(self._lane).inc()
-        work.failures += 1
+        work.count_failure()
         divided = work.divided()
         log.warning("plan_too_slow", lane=self._lane, parts=len(divided), error=str(error))
         if len(divided) > 1:
             self._pending.later.extend(self._pending.split(work, divided))
         elif work.failures < MAX_ATTEMPTS:
-            work.not_before = time.monotonic() + min(MAX_WAIT_S, backoff_s(work.failures))
+            work.defer(min(MAX_WAIT_S, backoff_s(work.failures)))
             self._pending.later.append(work)
         else:
             return await self._dead_letter(work, error)
@@ -188,7 +188,7 @@ class Consumer:
             await self._environment.until_possible(partial(self._park, work, error))
         except TookTooLong:
             # retried later: nothing is lost, and no other work waits for it
-            work.not_before = time.monotonic() + MAX_WAIT_S
+            work.defer(MAX_WAIT_S)
             self._pending.later.append(work)
             return []
         return self._pending.done(work)

@@ -6,6 +6,7 @@ slow are deferred until newer events are planned.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,14 @@ class Work:
     failures: int = 0
     """How often it exceeded a limit while the database answered."""
     not_before: float = 0.0
+
+    def count_failure(self) -> None:
+        """It exceeded a limit once more."""
+        self.failures += 1
+
+    def defer(self, wait_s: float) -> None:
+        """Not before so many seconds have passed."""
+        self.not_before = time.monotonic() + wait_s
 
     @property
     def slice_(self) -> Slice | None:

@@ -78,10 +78,10 @@ class Smtp:
     async def _over(
         self, session: SmtpSession, recipient: MailAddress, content: bytes, deadline: float
     ) -> Outcome:
-        session.uses += 1
+        is_first = session.begin_use()
         try:
             async with asyncio.timeout_at(deadline):
-                if session.uses == 1:
+                if is_first:
                     await session.open()
                 response = await session.deliver(recipient, content)
             outcome = outcome_of_answer(session.step, response.code, response.message)
@@ -116,7 +116,7 @@ class Smtp:
             isinstance(outcome, Retry | Failed) and outcome.health is Health.WORKS
         )
         if answered and session.is_usable and len(self._idle) < MAX_IDLE:
-            session.idle_since = time.monotonic()
+            session.rest()
             self._idle.append(session)
         else:
             session.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
 from dataclasses import dataclass, field
 
 import aiosmtplib
@@ -72,6 +73,15 @@ class SmtpSession:
         self.step = Step.CONNECT
         self.uses = 0
         self.idle_since = 0.0
+
+    def begin_use(self) -> bool:
+        """Count one more message; whether it is the first, for which to connect."""
+        self.uses += 1
+        return self.uses == 1
+
+    def rest(self) -> None:
+        """The message is done; the connection is kept for another."""
+        self.idle_since = time.monotonic()
 
     @property
     def is_usable(self) -> bool:

@@ -79,7 +79,7 @@ class AnnouncementSubscriber:
             outdated, is_due = self._hub.outdated, loop.time() - checked_at >= RECONCILE_S
             if epoch == checked and not is_due and not outdated:
                 continue
-            self._hub.outdated = set()
+            outdated = self._hub.take_outdated()
             try:
                 if epoch == checked and not is_due:
                     await self._gaps.reconcile(outdated)

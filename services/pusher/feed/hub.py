@@ -92,6 +92,11 @@ class Hub:
                 for frame in run:
                     session.offer(frame.version, frames.text(frame.body))
 
+    def take_outdated(self) -> set[Feed]:
+        """The feeds that received an old version since this was called last."""
+        outdated, self.outdated = self.outdated, set()
+        return outdated
+
     def offer(self, feed: Feed, version: int, body: bytes) -> None:
         """As `Feed.offer`; a feed that received an old version is `outdated`."""
         if not feed.offer(version, body):

@@ -56,13 +56,12 @@ class FrameDispatcher:
 
     def dispatch(self, session: Session, work: WorkItem) -> None:
         """Handle this after all earlier work; at once where that needs no I/O."""
-        conversation = session.work_queue
-        if conversation is not None:
-            conversation.pending.append(work)
+        queue = session.work_queue
+        if queue is not None:
+            queue.pending.append(work)
         elif not self._handle_immediately(session, work):
-            conversation = session.work_queue = WorkQueue()
-            conversation.pending.append(work)
-            conversation.task = self.tasks.start(self._run(session, conversation))
+            queue = session.begin_work(work)
+            queue.run_by(self.tasks.start(self._run(session, queue)))
 
     def _handle_immediately(self, session: Session, work: WorkItem) -> bool:
         """`False` where it needs I/O."""
@@ -80,22 +79,22 @@ class FrameDispatcher:
 
     def schedule_resume(self, session: Session, cause: str) -> None:
         """Schedule a replay from the session's version, unless one is pending."""
-        conversation = session.work_queue
-        if conversation is None or ResumeWork() not in conversation.pending:
+        queue = session.work_queue
+        if queue is None or ResumeWork() not in queue.pending:
             REPLAYS.labels(cause).inc()
             self.dispatch(session, ResumeWork())
 
-    async def _run(self, session: Session, conversation: WorkQueue) -> None:
+    async def _run(self, session: Session, queue: WorkQueue) -> None:
         try:
-            while conversation.pending and session.is_open:
-                await self._handle(session, conversation.pending.popleft())
-                if len(conversation.pending) == MAX_PENDING // 2:
+            while queue.pending and session.is_open:
+                await self._handle(session, queue.pending.popleft())
+                if len(queue.pending) == MAX_PENDING // 2:
                     session.transport.resume_reading()
         except Exception:
             log.exception("session_failed", session=session.id)
             session.close(INTERNAL_ERROR)
         finally:
-            session.work_queue = None
+            session.end_work()
             session.transport.resume_reading()
 
     async def _handle(self, session: Session, work: WorkItem) -> None:

@@ -51,11 +51,23 @@ class ReceiptSession(Protocol):
     """A session from the view of its receipt."""
 
     id: str
-    feed: Feed | None
     version: int
     acknowledged: int
     recorded_version: int
     """The version of its last receipt."""
+
+    @property
+    def feed(self) -> Feed | None:
+        """None until it is authenticated."""
+        ...
+
+    def acknowledge(self, version: int) -> bool:
+        """Whether the client had handled less before."""
+        ...
+
+    def on_recorded(self) -> None:
+        """Its receipt holds `version`."""
+        ...
 
 
 class Receipt(NamedTuple):
@@ -80,9 +92,7 @@ class Receipts:
 
     def acknowledge(self, session: ReceiptSession, version: int) -> None:
         """The client has handled everything up to `version`, as far as it was sent."""
-        reached = min(version, session.version)
-        if reached > session.acknowledged:
-            session.acknowledged = reached
+        if session.acknowledge(version):
             self.record(session)
 
     def record(self, session: ReceiptSession) -> None:
@@ -93,7 +103,7 @@ class Receipts:
         if session.id not in self._pending and len(self._pending) >= MAX_PENDING:
             LOST_RECEIPTS.inc()
             return
-        session.recorded_version = session.version
+        session.on_recorded()
         self._pending[session.id] = Receipt(
             UUID(session.id), feed.tenant, feed.subscriber, session.version, session.acknowledged
         )

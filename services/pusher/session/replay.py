@@ -66,7 +66,7 @@ class Replayer:
         await self._shards.ensure_bound(feed)
         bus_epoch = self._shards.epoch()
         page, reset = await self._first(feed, since, epoch)
-        session.epoch = page.epoch
+        session.follow_epoch(page.epoch)
         session.send(
             Welcome(
                 version=page.head,

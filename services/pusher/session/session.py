@@ -9,7 +9,6 @@ it; the one exception is the innermost loop of `FanOut`.
 from __future__ import annotations
 
 from clarion.contracts.frames import AnyServerFrame
-from clarion.contracts.ids import new_id
 from clarion.contracts.revocation import Revocation
 from clarion.tokens.subscriber import SubscriberToken
 from services.pusher.access.token_bucket import Bucket
@@ -19,8 +18,8 @@ from services.pusher.metrics import CLOSES
 from services.pusher.session.context import SessionContext, SessionTransport
 from services.pusher.session.deadlines import CLOSE_TIMEOUT_S, Deadlines
 from services.pusher.session.replay_buffer import ReplayBuffer
+from services.pusher.session.session_state import SessionState
 from services.pusher.session.timer_wheel import NO_TICK
-from services.pusher.session.work_queue import WorkQueue
 from services.pusher.wire import frames
 from services.pusher.wire.close_codes import TOO_SLOW, UNAUTHORIZED, CloseCode
 from services.pusher.wire.write_buffer import WriteBuffer
@@ -29,28 +28,10 @@ LIVE = Stage.LIVE
 """Bound once: before Python 3.12 the look-up of an enum member costs as much as a call."""
 
 
-class Session:
-    """`feed` and `token` are set once it is `AUTHENTICATED`."""
+class Session(SessionState):
+    """A session with what it does. `feed` and `token` are set once it is `AUTHENTICATED`."""
 
-    __slots__ = (
-        "_context",
-        "acknowledged",
-        "bucket",
-        "deadlines",
-        "epoch",
-        "feed",
-        "id",
-        "link",
-        "recorded_version",
-        "replay_buffer",
-        "stage",
-        "tick",
-        "token",
-        "transport",
-        "version",
-        "work_queue",
-        "write_buffer",
-    )
+    __slots__ = ("_context", "bucket", "deadlines", "tick", "transport", "write_buffer")
 
     def __init__(
         self,
@@ -60,26 +41,13 @@ class Session:
         bucket: Bucket,
         ping_after_s: float,
     ) -> None:
+        super().__init__()
         self._context = context
         self.transport = transport
         self.write_buffer = write_buffer
         self.bucket = bucket
-        self.id = new_id()
-        self.link = Link.UNAUTHENTICATED
-        self.stage = Stage.NOT_SUBSCRIBED
-        self.feed: Feed | None = None
-        self.token: SubscriberToken | None = None
-        self.version = self.acknowledged = self.recorded_version = 0
-        self.epoch: str | None = None
-        self.replay_buffer: ReplayBuffer | None = None
-        self.work_queue: WorkQueue | None = None
         self.deadlines = Deadlines(context.clock(), ping_after_s)
         self.tick = NO_TICK
-
-    @property
-    def is_open(self) -> bool:
-        """Whether frames may be written."""
-        return self.link is Link.UNAUTHENTICATED or self.link is Link.AUTHENTICATED
 
     def now(self) -> float:
         """Clock time in seconds."""

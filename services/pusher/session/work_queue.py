@@ -25,11 +25,15 @@ WorkItem = AnyClientFrame | ErrorFrame | ResumeWork | RedeemTicket
 
 
 class WorkQueue:
-    __slots__ = ("pending", "task")
+    __slots__ = ("_task", "pending")
 
-    def __init__(self) -> None:
-        self.pending: deque[WorkItem] = deque()
-        self.task: asyncio.Task[None] | None = None
+    def __init__(self, first: WorkItem) -> None:
+        self.pending: deque[WorkItem] = deque((first,))
+        self._task: asyncio.Task[None] | None = None
+
+    def run_by(self, task: asyncio.Task[None]) -> None:
+        """The task that does the work, which `cancel` ends."""
+        self._task = task
 
     def clear(self) -> None:
         """Drop the pending work."""
@@ -37,5 +41,5 @@ class WorkQueue:
 
     def cancel(self) -> None:
         """Cancel the work in progress: an uncommitted transaction is rolled back."""
-        if self.task is not None:
-            self.task.cancel()
+        if self._task is not None:
+            self._task.cancel()

@@ -173,8 +173,8 @@ class LiveProtocol(SessionConnection):
             self._transport.close()
 
     def _pause_if_busy(self, session: Session) -> None:
-        conversation = session.work_queue
-        if conversation is None or len(conversation.pending) < MAX_PENDING:
+        queue = session.work_queue
+        if queue is None or len(queue.pending) < MAX_PENDING:
             return
         if self._transport is not None and session.link is not Link.CLOSED:
             self._is_paused = True

@@ -11,6 +11,7 @@ from clarion.contracts.ids import lowest_id_at
 from clarion.store.database import Database
 from services.pusher.feed.feed import Feed
 from services.pusher.session import receipts
+from services.pusher.session.session_state import SessionState
 from testbed.processes import wait_until
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Pusher, running_pusher
@@ -121,10 +122,9 @@ async def test_old_receipts_are_deleted(pusher: Pusher, database: Database) -> N
     assert [row[0] for row in await rows(database)] == [str(one) for one in sessions[2:]]
 
 
-class _Reader:
+class _Reader(SessionState):
     def __init__(self, name: str, feed: Feed) -> None:
+        super().__init__()
         self.id = name
-        self.feed: Feed | None = feed
+        self.feed = feed
         self.version = 7
-        self.acknowledged = 0
-        self.recorded_version = 0
