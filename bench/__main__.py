@@ -1,4 +1,4 @@
-"""`python -m bench [accept|plan|fanout|sessions|token|end_to_end|stalled|start ...]`."""
+"""`python -m bench [accept|plan|fanout|sessions|token|end_to_end|stalled|start|mark_all ...]`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bench.measures import (
     accept,
     end_to_end,
     fanout,
+    mark_all,
     plan,
     sessions,
     stalled,
@@ -32,6 +33,7 @@ MEASURES: dict[str, Measure] = {
     "end_to_end": end_to_end.measure,
     "stalled": stalled.measure,
     "start": start.measure,
+    "mark_all": mark_all.measure,
 }
 
 

@@ -60,6 +60,7 @@ def item(number: int) -> dict[str, Any]:
         "data": {"number": number, "carrier": "DHL", "express": False},
         "lane": "normal",
         "version": number,
+        "entered": number,
         "created_at": datetime.now(UTC).isoformat(),
         "seen_at": None,
         "read_at": None,
@@ -71,7 +72,9 @@ def item(number: int) -> dict[str, Any]:
 def notification(number: int, version: int) -> bytes:
     """The text of a frame."""
     frame = {"type": "notification", "version": version, "unread": version}
-    return msgspec.json.encode(frame | {"item": item(number) | {"version": version}})
+    return msgspec.json.encode(
+        frame | {"item": item(number) | {"version": version, "entered": version}}
+    )
 
 
 def names(sessions: int) -> Sequence[str]:

@@ -8,12 +8,12 @@ the client is there only once it has caught up.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
 
-from clarion.contracts.event import EventId, Moment
+from clarion.contracts.event import Category, EventId, Moment
 from clarion.contracts.ids import SUBSCRIBER_ID_PATTERN
 from clarion.contracts.item import Item, ItemState
 
@@ -52,10 +52,11 @@ class Hello(ClientFrame, tag="hello", frozen=True, kw_only=True):
 
 
 class Read(ClientFrame, tag="read", frozen=True, kw_only=True):
-    """Mark items read, by `ids` or all with a version `up_to`."""
+    """Mark items read, by `ids` or all that entered by `up_to`, if need be of one `category`."""
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    category: Category | None = None
     key: Key = None
 
 
@@ -64,6 +65,7 @@ class Unread(ClientFrame, tag="unread", frozen=True, kw_only=True):
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    category: Category | None = None
     key: Key = None
 
 
@@ -72,6 +74,7 @@ class Seen(ClientFrame, tag="seen", frozen=True, kw_only=True):
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    category: Category | None = None
     key: Key = None
 
 
@@ -80,6 +83,7 @@ class Archive(ClientFrame, tag="archive", frozen=True, kw_only=True):
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    category: Category | None = None
     key: Key = None
 
 
@@ -88,6 +92,7 @@ class Unarchive(ClientFrame, tag="unarchive", frozen=True, kw_only=True):
 
     ids: ItemIds | None = None
     up_to: Version | None = None
+    category: Category | None = None
     key: Key = None
 
 
@@ -97,6 +102,7 @@ class Snooze(ClientFrame, tag="snooze", frozen=True, kw_only=True):
     until: Moment | None
     ids: ItemIds | None = None
     up_to: Version | None = None
+    category: Category | None = None
     key: Key = None
 
 
@@ -125,6 +131,21 @@ Command = Read | Unread | Seen | Archive | Unarchive | Snooze
 AnyClientFrame = (
     Auth | Hello | Read | Unread | Seen | Archive | Unarchive | Snooze | Ack | Publish | Ping
 )
+
+
+FeedVerb = Literal["read", "seen", "archive"]
+
+
+class FeedCommand(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A command on all items that entered by `up_to`, of one `category` if that is set. It sets
+    what is unset, to `at`: `read` also `seen_at`; `archive` ends a snooze. A client applies it to
+    the items that it holds whose own version is lower than this."""
+
+    version: int
+    verb: FeedVerb
+    up_to: int
+    at: datetime
+    category: str | None = None
 
 
 class ServerFrame(Struct, tag_field="type", frozen=True, kw_only=True):
@@ -157,12 +178,17 @@ class NotificationFrame(
     trace_id: str | None = None
 
 
-class ChangedFrame(ServerFrame, tag="changed", frozen=True, kw_only=True):
-    """One command's changes, to every device of the subscriber."""
+class ChangedFrame(ServerFrame, tag="changed", frozen=True, kw_only=True, omit_defaults=True):
+    """One command's changes, to every device of the subscriber: `items`, or with a `verb` those
+    that `FeedCommand` describes."""
 
     version: int
     unread: int
     items: list[ItemState]
+    verb: FeedVerb | None = None
+    up_to: int | None = None
+    category: str | None = None
+    at: datetime | None = None
 
 
 class CaughtUp(ServerFrame, tag="caught_up", frozen=True, kw_only=True):

@@ -8,8 +8,9 @@ same transaction, so versions have no gaps and counts match the items. Rows are 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from clarion.contracts.item import ItemState
 from clarion.store.database import Driver
@@ -45,6 +46,22 @@ ORDER BY i.tenant, i.subscriber FOR UPDATE OF i SKIP LOCKED
 
 LOCK = "SELECT version, unread FROM inboxes WHERE tenant = $1 AND subscriber = $2 FOR UPDATE"
 
+LOCK_OF_ITEMS = """
+SELECT 1 FROM inboxes i JOIN (
+    SELECT DISTINCT n.tenant, n.subscriber
+    FROM unnest($1::uuid[]) AS q (id) JOIN notifications n ON n.id = q.id
+) p ON i.tenant = p.tenant AND i.subscriber = p.subscriber
+ORDER BY i.tenant, i.subscriber FOR UPDATE OF i
+"""
+
+MARKS = "SELECT read_to, seen_to FROM inboxes WHERE tenant = $1 AND subscriber = $2"
+
+RAISE_MARKS = """
+UPDATE inboxes SET read_to = greatest(read_to, $3), seen_to = greatest(seen_to, $4),
+    floor = greatest(floor, $5)
+WHERE tenant = $1 AND subscriber = $2
+"""
+
 ADVANCE = "UPDATE inboxes SET version = $3, unread = $4 WHERE tenant = $1 AND subscriber = $2"
 
 
@@ -53,6 +70,14 @@ class Head(NamedTuple):
 
     version: int
     unread: int
+
+
+class Marks(NamedTuple):
+    """Every item with a version up to these is read, and seen: `unread` and the end of a snooze
+    give an item a higher version. A command on all items looks only beyond them."""
+
+    read_to: int = 0
+    seen_to: int = 0
 
 
 Heads = dict[Person, Head]
@@ -86,6 +111,25 @@ async def lock(tx: Driver, tenant: str, subscriber: str) -> Head | None:
 async def advance(tx: Driver, tenant: str, subscriber: str, head: Head) -> None:
     """Write the head of an inbox that this transaction has locked."""
     await tx.execute(ADVANCE, tenant, subscriber, *head)
+
+
+async def lock_of_items(tx: Driver, notifications: Sequence[UUID]) -> None:
+    """Wait for the locks of the inboxes of these items."""
+    await tx.execute(LOCK_OF_ITEMS, list(notifications))
+
+
+async def marks(tx: Driver, tenant: str, subscriber: str) -> Marks:
+    """Those of an inbox that this transaction has locked."""
+    row: Any = await tx.fetchrow(MARKS, tenant, subscriber)
+    return Marks(row[0], row[1])
+
+
+async def raise_marks(
+    tx: Driver, tenant: str, subscriber: str, to: Marks, *, floor: int = 0
+) -> None:
+    """Raise what is lower, of an inbox that this transaction has locked; `floor` is the highest
+    version of a command that was removed."""
+    await tx.execute(RAISE_MARKS, tenant, subscriber, *to, floor)
 
 
 def state_of(row: Any) -> ItemState:

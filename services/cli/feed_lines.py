@@ -52,6 +52,9 @@ def line_of(frame: Frame) -> str:
             return printable(
                 f"{item['created_at']} {mark} {text} [{item['type']}] ({unread} unread)"
             )
+        case {"type": "changed", "verb": verb, "up_to": up_to, "unread": unread}:
+            which = f" of {frame['category']}" if frame.get("category") else ""
+            return printable(f"-- all{which} up to version {up_to}: {verb} ({unread} unread)")
         case {"type": "changed", "items": items, "unread": unread}:
             return f"-- {len(items)} changed ({unread} unread)"
         case {"type": "error", "code": code, "detail": detail}:

@@ -34,9 +34,9 @@ FROM unnest($1::uuid[], $4::jsonb[]) AS e(id, body)
 """
 NOTIFICATION = """
 INSERT INTO notifications
-    (id, tenant, subscriber, event, version, entered, type, lane, title, decisions, created_at,
-    trace_id)
-SELECT id, $2, $3, event, version, version, 'test.happened', 'normal', title, '[]', $4, 'none'
+    (id, tenant, subscriber, event, version, entered, type, category, lane, title, decisions,
+    created_at, trace_id)
+SELECT id, $2, $3, event, version, version, 'test.happened', $8, 'normal', title, '[]', $4, 'none'
 FROM unnest($1::uuid[], $5::uuid[], $6::bigint[], $7::text[]) AS n(id, event, version, title)
 """
 
@@ -50,7 +50,13 @@ class InboxWriter:
     shards: int = 1
 
     async def store(
-        self, subscriber: str, titles: Sequence[str], *, tenant: str = TENANT, data: Any = None
+        self,
+        subscriber: str,
+        titles: Sequence[str],
+        *,
+        tenant: str = TENANT,
+        data: Any = None,
+        category: str | None = None,
     ) -> list[FeedFrame]:
         """Commit one notification for each title; the frames to announce."""
         now = datetime.now(UTC)
@@ -62,13 +68,12 @@ class InboxWriter:
             versions = [head.version - len(titles) + 1 + n for n in range(len(titles))]
             bodies = [json.dumps({"type": "test.happened", "data": data})] * len(titles)
             await connection.execute(EVENT, events, tenant, now, bodies)
-            await connection.execute(
-                NOTIFICATION, ids, tenant, subscriber, now, events, versions, list(titles)
-            )
+            rows = (ids, tenant, subscriber, now, events, versions, list(titles), category)
+            await connection.execute(NOTIFICATION, *rows)
         made = zip(ids, events, versions, titles, strict=True)
         unread = head.unread - len(titles)
         return [
-            frame_of(tenant, subscriber, unread + n + 1, _item(*one, now, data))
+            frame_of(tenant, subscriber, unread + n + 1, _item(*one, now, data, category))
             for n, one in enumerate(made)
         ]
 
@@ -91,13 +96,19 @@ class InboxWriter:
 
 
 def _item(
-    identifier: UUID, event: UUID, version: int, title: str, now: datetime, data: Any
+    identifier: UUID,
+    event: UUID,
+    version: int,
+    title: str,
+    now: datetime,
+    data: Any,
+    category: str | None,
 ) -> Item:
     return Item(
         id=identifier,
         event_id=f"e-{event}",
         type="test.happened",
-        category=None,
+        category=category,
         title=title,
         body=None,
         url=None,

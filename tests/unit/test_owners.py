@@ -13,6 +13,7 @@ from tests.support.sources import module_name, python_files
 
 OWNERS = {
     "inboxes": "clarion.records.inboxes",
+    "inbox_commands": "clarion.records.inbox_commands",
 }
 """Table -> the only module whose statements write it."""
 

@@ -20,7 +20,7 @@ from clarion.store.tables.history import (
     notifications,
     slices,
 )
-from clarion.store.tables.inbox import command_keys, epoch, inboxes, receipts
+from clarion.store.tables.inbox import command_keys, epoch, inbox_commands, inboxes, receipts
 from clarion.store.tables.metadata import metadata
 from clarion.store.tables.operations import audit, captures, parked
 from clarion.store.tables.providers import provider_rates
@@ -41,6 +41,7 @@ __all__ = [
     "epoch",
     "event_keys",
     "events",
+    "inbox_commands",
     "inboxes",
     "metadata",
     "notifications",

@@ -37,8 +37,44 @@ inboxes = Table(
         server_default=text("0"),
         comment="items in the inbox neither read nor archived",
     ),
+    Column(
+        "read_to",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="every item with a version up to this is read",
+    ),
+    Column(
+        "seen_to",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="every item with a version up to this is seen",
+    ),
+    Column(
+        "floor",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="the highest version of a command that was removed",
+    ),
     CheckConstraint("unread >= 0", name="unread_not_negative"),
 )
+
+inbox_commands = Table(
+    "inbox_commands",
+    metadata,
+    tenant_column(primary_key=True),
+    Column("subscriber", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("verb", Text, nullable=False),
+    Column("up_to", BigInteger, comment="what entered by then is covered"),
+    Column("category", Text, comment="of the items; NULL for all"),
+    Column("before", UUID(as_uuid=True), comment="of a drop: items with lower ids"),
+    moment("at", nullable=False),
+    Column("by", Text, nullable=False, comment="through what it came"),
+)
+"""Commands on all items up to a version, each one entry in the feed of its inbox."""
 
 receipts = Table(
     "receipts",
@@ -84,6 +120,7 @@ command_keys = Table(
         server_default=text("0"),
         comment="how many of its items have been looked at",
     ),
+    Column("up_to", BigInteger, comment="its own, at most the version of the inbox when it began"),
     Column("version", BigInteger, nullable=False, server_default=text("0")),
     Column("unread", Integer, nullable=False, server_default=text("0")),
     Column("changed", Integer, nullable=False, server_default=text("0")),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from clarion.contracts.announcement import FeedFrame
+from clarion.records import inboxes
 from clarion.records.deliveries import statement
 from clarion.store.database import Database, Driver
 from services.notifier.fail_points import reach
@@ -87,4 +88,5 @@ class DueNotifications:
 
 async def confirm_release(tx: Driver, notifications: Sequence[UUID]) -> None:
     """Clear the due times of notifications whose announcements the broker has confirmed."""
+    await inboxes.lock_of_items(tx, notifications)
     await tx.execute(CONFIRM, list(notifications))

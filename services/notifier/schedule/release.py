@@ -18,15 +18,12 @@ from services.notifier.schedule.due_notifications import DueNotifications, Relea
 from services.notifier.schedule.due_rows import Portion
 
 FIRST_SCHEDULED = """
-SELECT id, tenant, subscriber, version FROM notifications
+SELECT id, tenant, subscriber FROM notifications
 WHERE due_at <= now() AND snoozed_until IS NULL
   AND id <> ALL($2::uuid[]) AND tenant <> ALL($3::text[])
 ORDER BY due_at, id LIMIT $1
 """
-FIND = statement(
-    "SELECT DISTINCT tenant, subscriber FROM ({query}) due WHERE version IS NULL",
-    query=FIRST_SCHEDULED,
-)
+FIND = statement("SELECT DISTINCT tenant, subscriber FROM ({query}) due", query=FIRST_SCHEDULED)
 """The inboxes of the first due notifications."""
 
 TAKE = statement(
@@ -36,9 +33,9 @@ SELECT n.id, n.tenant, n.subscriber, n.version,
                  ELSE e.document->>'expires_at' END)::timestamptz <= now(), false) AS expired,
        {is_cancelled} AS cancelled
 FROM notifications n JOIN events e ON e.id = n.event
-WHERE n.due_at <= now() AND n.snoozed_until IS NULL AND (n.version IS NOT NULL OR EXISTS (
+WHERE n.due_at <= now() AND n.snoozed_until IS NULL AND EXISTS (
   SELECT 1 FROM unnest($4::text[], $5::text[]) AS q (tenant, subscriber)
-  WHERE q.tenant = n.tenant AND q.subscriber = n.subscriber))
+  WHERE q.tenant = n.tenant AND q.subscriber = n.subscriber)
   AND n.id <> ALL($2::uuid[]) AND n.tenant <> ALL($3::text[])
 ORDER BY n.due_at, n.id LIMIT $1 FOR UPDATE OF n SKIP LOCKED
 """,

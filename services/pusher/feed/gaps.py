@@ -18,7 +18,7 @@ from clarion.errors import StoreUnavailable
 from services.pusher.feed.epochs import Epochs
 from services.pusher.feed.feed import Feed
 from services.pusher.feed.hub import Hub
-from services.pusher.feed.live_frames import live_frame
+from services.pusher.feed.live_frames import command_frame, live_frame
 from services.pusher.feed.tasks import Tasks
 from services.pusher.inbox.history import FeedPage, FeedPosition, History
 from services.pusher.metrics import GAPS, MISSED_ANNOUNCEMENTS
@@ -122,7 +122,9 @@ class GapFiller:
 
 def live_bodies(page: FeedPage, after: int) -> Iterator[tuple[int, bytes]]:
     """The announcement of each version of the page after `after`, as far as the store still has
-    it: whole items that entered the view, the state of others."""
+    it: commands, whole items that entered the view, the state of others."""
+    for command in page.commands:
+        yield command.version, frames.body_of(command_frame(command, page.unread))
     by_version: dict[int, list[Item]] = {}
     for item in page.items:
         if item.version > after:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from clarion.contracts.frames import ChangedFrame, NotificationFrame
+from clarion.contracts.frames import ChangedFrame, FeedCommand, NotificationFrame
 from clarion.contracts.item import Item, ItemState
 
 
@@ -24,3 +24,16 @@ def live_frame(
     # An item has every field of its state, and more
     items = cast("list[ItemState]", list(entered or states))
     return ChangedFrame(version=version, unread=unread, items=items)
+
+
+def command_frame(command: FeedCommand, unread: int) -> ChangedFrame:
+    """The frame for a command on all items up to a version, live and in a replay."""
+    return ChangedFrame(
+        version=command.version,
+        unread=unread,
+        items=[],
+        verb=command.verb,
+        up_to=command.up_to,
+        category=command.category,
+        at=command.at,
+    )

@@ -19,7 +19,7 @@ REST = "REST"
 
 MAX_CHANGED = 4_000
 """Items of one version, so that the `changed` frame stays below 1 MiB, the default maximum of
-clients. A larger `up_to` takes several versions."""
+clients. A larger `up_to` of a verb that changes items one by one takes several versions."""
 MAX_ENTERED = 8
 """Items that one version may return to view: they are announced whole, each with up to 64 KiB of
 `data`."""
@@ -59,6 +59,8 @@ class InboxCommand:
     _: KW_ONLY
     ids: tuple[UUID, ...] | None = None
     up_to: int | None = None
+    category: str | None = None
+    """Of the items, with `up_to`."""
     until: datetime | None = None
     """The end of a snooze."""
     by: str = REST
@@ -94,4 +96,6 @@ class InboxCommand:
         """Distinguishes what commands with the same key ask for."""
         # A time stamp is equal for every spelling of the time
         ends = [until and until.timestamp() for until in self.parameters]
-        return hashlib.sha256(encode((self.verb, ends, self.ids, self.up_to))).digest()
+        category = [] if self.category is None else [self.category]
+        asked = (self.verb, ends, self.ids, self.up_to, *category)
+        return hashlib.sha256(encode(asked)).digest()

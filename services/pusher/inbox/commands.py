@@ -1,7 +1,9 @@
 """The commands on inbox items, in the store.
 
 A command is one transaction that locks the inbox row and adds one version; one without an effect
-adds none and is not announced. Unknown ids and ids of other subscribers are ignored.
+adds none and is not announced. `read`, `seen` and `archive` with `up_to` are `up_to`'s; the other
+verbs change each item that entered by then, in as many transactions as it takes. Unknown ids and
+ids of other subscribers are ignored.
 
 A snoozed item is out of the inbox and does not count as unread. At `due_at` the notifier brings it
 back; archiving it, or a snooze until `null`, ends the snooze. Items that return to view by a snooze
@@ -12,24 +14,24 @@ them from their state.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from clarion.contracts.item import Item, ItemState
 from clarion.records import inboxes
 from clarion.records.inboxes import IS_UNREAD, Head, state_of
 from clarion.records.item_changes import append_change
 from clarion.rules.inbox import is_unread
 from clarion.store.database import Database, Driver
+from services.pusher.inbox.change import Change, Outcome
 from services.pusher.inbox.command import InboxCommand
 from services.pusher.inbox.history import WHOLE, item_of
 from services.pusher.inbox.snooze import check_until
+from services.pusher.inbox.up_to import carry_out, is_one_entry
 
 UP_TO = """
 SELECT id FROM notifications
 WHERE tenant = $1 AND subscriber = $2 AND version IS NOT NULL
-    AND coalesce(entered, version) <= $3 AND {concerns}
+    AND coalesce(entered, version) <= $3 AND {concerns} AND {category}
 ORDER BY version, id LIMIT $4
 """
 CHANGE = """
@@ -52,33 +54,6 @@ FROM changed ORDER BY id
 """`counted`: whether the item counted as unread before."""
 
 
-@dataclass(slots=True)
-class Change:
-    """The changes of one version, and the inbox after it. `entered` has the whole items where they
-    returned to view; `trace_id` is that of the last one's event."""
-
-    version: int
-    unread: int
-    items: list[ItemState]
-    entered: list[Item] = field(default_factory=list[Item])
-    trace_id: str | None = None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """The inbox after a command, and its changes in order of version."""
-
-    version: int = 0
-    unread: int = 0
-    changes: list[Change] = field(default_factory=list[Change])
-    changed_before: int = 0
-    """Items changed by earlier attempts of the same command."""
-
-    @property
-    def changed(self) -> int:
-        return self.changed_before + sum(len(change.items) for change in self.changes)
-
-
 class InboxCommands:
     """The commands in the store. Every method raises `StoreUnavailable`."""
 
@@ -88,12 +63,15 @@ class InboxCommands:
     async def apply(self, command: InboxCommand) -> Outcome:
         """Apply it, whatever its key. Raises `Invalid` where a snooze may not last `until` then."""
         outcome = Outcome()
-        taken = 0
+        taken, up_to = 0, command.up_to
         check_until(command.until)
         while True:
-            step = await self._database.run(lambda tx, taken=taken: take_step(tx, command, taken))
+            step = await self._database.run(
+                lambda tx, taken=taken, up_to=up_to: take_step(tx, command, taken, up_to)
+            )
             if step is None:
                 return outcome
+            up_to = step.up_to
             outcome.version, outcome.unread = step.version, step.unread
             if step.change is not None:
                 outcome.changes.append(step.change)
@@ -110,32 +88,44 @@ class _Step(NamedTuple):
     chosen: int
     is_last: bool
     change: Change | None
+    up_to: int | None
+    """Of the command, for its next steps: what comes later is not covered."""
 
 
-async def take_step(tx: Driver, command: InboxCommand, taken: int) -> _Step | None:
-    """The next transaction, after those that took so many items; `None` without an inbox."""
+async def take_step(
+    tx: Driver, command: InboxCommand, taken: int, up_to: int | None
+) -> _Step | None:
+    """The next transaction, after those that took so many items; `up_to` is the command's, or what
+    the step before returned. `None` without an inbox."""
     head = await inboxes.lock(tx, command.tenant, command.subscriber)
     if head is None:
         return None
-    if command.ids is None:
-        chosen = await _up_to(tx, command)
-        is_last = len(chosen) < command.limit
+    bound = min(up_to or 0, head.version)
+    chosen: Sequence[UUID] = ()
+    is_last = True
+    if is_one_entry(command):
+        change = await carry_out(tx, command, head, bound)
     else:
-        chosen = command.ids[taken : taken + command.limit]
-        is_last = taken + len(chosen) >= len(command.ids)
-    version, unread = head
-    change = await _apply(tx, command, chosen, version, unread)
-    if change is not None:
-        version, unread = change.version, change.unread
-    return _Step(version, unread, len(chosen), is_last, change)
+        if command.ids is None:
+            chosen = await _up_to(tx, command, bound)
+            is_last = len(chosen) < command.limit
+        else:
+            chosen = command.ids[taken : taken + command.limit]
+            is_last = taken + len(chosen) >= len(command.ids)
+        change = await _apply(tx, command, chosen, *head)
+    version, unread = (change.version, change.unread) if change is not None else head
+    return _Step(version, unread, len(chosen), is_last, change, bound)
 
 
-async def _up_to(connection: Driver, command: InboxCommand) -> list[UUID]:
-    query = UP_TO.format(concerns=command.spec.concerns)
+async def _up_to(connection: Driver, command: InboxCommand, bound: int) -> list[UUID]:
+    parameters: list[object] = [*command.parameters]
+    category = "true"
+    if command.category is not None:
+        parameters.append(command.category)
+        category = f"category = ${4 + len(parameters)}"
+    query = UP_TO.format(concerns=command.spec.concerns, category=category)
     feed = (command.tenant, command.subscriber)
-    rows = await connection.fetch(
-        query, *feed, command.up_to or 0, command.limit, *command.parameters
-    )
+    rows = await connection.fetch(query, *feed, bound, command.limit, *parameters)
     return [row["id"] for row in rows]
 
 
@@ -164,6 +154,5 @@ async def _apply(
     change = Change(version, unread, items)
     if command.restores_to_view:
         for row in await connection.fetch(WHOLE, [item.id for item in items]):
-            change.entered.append(item_of(row))
-            change.trace_id = row["trace_id"]
+            change.add_entered(item_of(row), row["trace_id"])
     return change

@@ -12,9 +12,11 @@ from uuid import UUID
 
 import msgspec
 
+from clarion.contracts.frames import FeedCommand
 from clarion.contracts.item import Item
 from clarion.store.database import Database, Driver
 from services.pusher.inbox.batch_loader import BatchLoader
+from services.pusher.inbox.feed_commands import COMMANDS_AFTER, NO_COMMAND, command_of
 from services.pusher.metrics import FEEDS_READ, READS
 
 PAGE_SIZE = 500
@@ -24,6 +26,8 @@ MAX_FEEDS_PER_QUERY = 160
 MAX_ROWS_PER_QUERY = 8_000
 """Items per query, approximately: the more feeds, the fewer items of each."""
 MAX_ID = UUID(int=2**128 - 1)
+
+FeedEntry = Item | FeedCommand
 
 COLUMNS = """n.id, e.event_id, n.type, n.category, n.title, n.body, n.url, n.image, n.actor,
     coalesce((e.document -> 'data')::text, (e.body -> 'data')::text) AS data, n.lane, n.version,
@@ -50,7 +54,7 @@ WHOLE = (
 
 FROM_FEEDS = """
 SELECT q.n, coalesce(i.version, 0) AS head, coalesce(i.unread, 0) AS unread,
-    (SELECT value FROM epoch) AS epoch, r.*
+    (SELECT value FROM epoch) AS epoch, coalesce(i.floor, 0) AS floor, r.*
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[])
     WITH ORDINALITY AS q(tenant, subscriber, version, after_id, n)
 LEFT JOIN inboxes i ON i.tenant = q.tenant AND i.subscriber = q.subscriber
@@ -64,7 +68,6 @@ LEFT JOIN LATERAL (
     ) n
     LEFT JOIN LATERAL (SELECT * FROM events WHERE id = n.event LIMIT 1) e ON true
 ) r ON true
-ORDER BY q.n, r.version, r.id
 """
 """A feed that has nothing after its position is not read. The limit to one event of an item keeps
 PostgreSQL from reading all events to join them."""
@@ -72,15 +75,17 @@ IN_ORDER_OF_INDEX = """
 SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)
 """
 """Said before it: else a feed that is thought short is read whole and sorted, however long."""
+IN_ORDER = "ORDER BY n, version, id"
 
-AFTER = FROM_FEEDS.format(
-    columns=f"{COLUMNS}, ({IS_WHOLE}) AS is_whole",
+ITEMS_AFTER = FROM_FEEDS.format(
+    columns=f"{COLUMNS}, ({IS_WHOLE}) AS is_whole, {NO_COMMAND}",
     where="m.subscriber = q.subscriber AND (m.version, m.id) > (q.version, q.after_id)",
     order="m.version, m.id",
     limit="$5",
     max_id=MAX_ID,
 )
-NEWEST = FROM_FEEDS.format(
+AFTER = f"{ITEMS_AFTER} UNION ALL {COMMANDS_AFTER} {IN_ORDER}"
+ITEMS_NEWEST = FROM_FEEDS.format(
     columns=COLUMNS,
     where="""m.subscriber >= q.subscriber
             AND (m.subscriber, m.id) <= (q.subscriber, q.after_id)
@@ -90,6 +95,7 @@ NEWEST = FROM_FEEDS.format(
     max_id=MAX_ID,
 )
 """The subscriber is a range and sorted by, so that no index without it has the order."""
+NEWEST = f"{ITEMS_NEWEST} {IN_ORDER}"
 
 
 class FeedPosition(NamedTuple):
@@ -104,25 +110,40 @@ class FeedPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """Items in order of (version, id), and the inbox in the same snapshot. Without `more` the page
-    reaches `head`."""
+    """Items, as they are now, and commands in order of (version, id), and the inbox in the same
+    snapshot. Without `more` the page reaches `head`."""
 
     head: int
     unread: int
-    items: list[Item]
+    entries: Sequence[FeedEntry]
     more: bool
     next_version: int | None
-    """The version of the first item after the page."""
+    """The version of the first entry after the page."""
     traces: Mapping[UUID, str] = field(default_factory=dict[UUID, str])
     """By item id: the trace of the request with its event."""
     whole: frozenset[UUID] = frozenset()
     """Items that entered or returned to view by their version; set by `History.after`."""
     epoch: str = ""
+    floor: int = 0
+    """Commands up to this version are not told any more: who is below it begins anew."""
+
+    @property
+    def items(self) -> list[Item]:
+        return [entry for entry in self.entries if isinstance(entry, Item)]
+
+    @property
+    def commands(self) -> list[FeedCommand]:
+        return [entry for entry in self.entries if isinstance(entry, FeedCommand)]
+
+    def place_of(self, index: int) -> tuple[int, UUID]:
+        """(version, id) of an entry; a command is the only entry of its version."""
+        entry = self.entries[index]
+        return entry.version, entry.id if isinstance(entry, Item) else MAX_ID
 
     def cursors(self) -> list[int]:
-        """For each item the version to resume from after it: its own, or one less while more items
+        """For each entry the version to resume from after it: its own, or one less while more items
         of the same version follow."""
-        versions = [item.version for item in self.items]
+        versions = [entry.version for entry in self.entries]
         following = [*versions[1:], self.next_version]
         return [
             version - 1 if version == then else version
@@ -141,8 +162,8 @@ class History:
         self._newest = BatchLoader(self._read_newest, size=MAX_FEEDS_PER_QUERY, in_flight=in_flight)
 
     async def after(self, position: FeedPosition) -> FeedPage:
-        """Up to `PAGE_SIZE` items that changed after this position, as they are now; fewer, with
-        `more`, where many feeds share the query."""
+        """Up to `PAGE_SIZE` entries after this position; fewer, with `more`, where many feeds share
+        the query."""
         return await self._after.load(position)
 
     async def newest(self, tenant: str, subscriber: str) -> FeedPage:
@@ -183,15 +204,16 @@ class History:
 
 
 def page_of(rows: list[Any], limit: int) -> FeedPage:
-    """A page from the rows of one feed: a single row without an item where it is empty."""
+    """A page from the rows of one feed: a row without an entry where it has no items."""
     first = rows[0]
-    items = [item_of(row) for row in rows[:limit] if row["id"] is not None]
-    following = rows[limit]["version"] if len(rows) > limit else None
-    traces = {row["id"]: row["trace_id"] for row in rows[:limit]}
-    whole = frozenset(row["id"] for row in rows[:limit] if row.get("is_whole"))
-    head, unread, epoch = first["head"], first["unread"], first["epoch"] or ""
-    more = len(rows) > limit
-    return FeedPage(head, unread, items, more, following, traces, whole, epoch)
+    found = [row for row in rows if row["version"] is not None]
+    shown, more = found[:limit], len(found) > limit
+    entries = [command_of(row) if row.get("verb") else item_of(row) for row in shown]
+    following = found[limit]["version"] if more else None
+    traces = {row["id"]: row["trace_id"] for row in shown}
+    whole = frozenset(row["id"] for row in shown if row.get("is_whole"))
+    inbox, epoch = (first["head"], first["unread"]), first["epoch"] or ""
+    return FeedPage(*inbox, entries, more, following, traces, whole, epoch, first["floor"])
 
 
 def item_of(row: Any) -> Item:

@@ -20,8 +20,9 @@ from clarion.contracts.frames import MAX_KEY_CHARACTERS
 from clarion.contracts.ids import holds_control
 from clarion.errors import FieldError, Invalid, StoreUnavailable
 from clarion.store.database import Database, Driver
+from services.pusher.inbox.change import Change, Outcome
 from services.pusher.inbox.command import InboxCommand
-from services.pusher.inbox.commands import Change, Outcome, take_step
+from services.pusher.inbox.commands import take_step
 from services.pusher.inbox.snooze import check_until
 
 log = structlog.get_logger("clarion.pusher")
@@ -42,10 +43,11 @@ KNOWN = "SELECT request FROM command_keys WHERE tenant = $1 AND subscriber = $2 
 CLAIM = """
 INSERT INTO command_keys AS k (tenant, subscriber, key, request) VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant, subscriber, key) DO UPDATE SET key = k.key
-RETURNING request, is_done, taken, version, unread, changed
+RETURNING request, is_done, taken, up_to, version, unread, changed
 """
 SAVE = """
-UPDATE command_keys SET is_done = $4, taken = $5, version = $6, unread = $7, changed = $8
+UPDATE command_keys SET is_done = $4, taken = $5, up_to = $6, version = $7, unread = $8,
+    changed = $9
 WHERE tenant = $1 AND subscriber = $2 AND key = $3
 """
 TRIM = """
@@ -62,10 +64,12 @@ def is_key(text: str) -> bool:
 
 @dataclass(slots=True)
 class Progress:
-    """The progress of a keyed command: `taken` of its ids are done."""
+    """The progress of a keyed command: `taken` of its ids are done; `up_to` is its own, at most
+    the version of the inbox when it began."""
 
     is_done: bool
     taken: int
+    up_to: int | None
     version: int
     unread: int
     changed: int
@@ -114,13 +118,15 @@ async def _step(tx: Driver, command: InboxCommand, key: str) -> tuple[Progress, 
     progress = await _claim(tx, command, key)
     if progress.is_done:
         return progress, None
-    step = await take_step(tx, command, progress.taken)
+    up_to = command.up_to if progress.up_to is None else progress.up_to
+    step = await take_step(tx, command, progress.taken, up_to)
     if step is None:  # the subscriber has no inbox
         progress.is_done = True
     else:
         progress.version, progress.unread = step.version, step.unread
-        progress.changed += len(step.change.items) if step.change is not None else 0
+        progress.changed += step.change.changed if step.change is not None else 0
         progress.taken += step.chosen
+        progress.up_to = step.up_to
         progress.is_done = step.is_last
     await tx.execute(
         SAVE,
@@ -129,6 +135,7 @@ async def _step(tx: Driver, command: InboxCommand, key: str) -> tuple[Progress, 
         key,
         progress.is_done,
         progress.taken,
+        progress.up_to,
         progress.version,
         progress.unread,
         progress.changed,
@@ -148,4 +155,6 @@ async def _claim(tx: Driver, command: InboxCommand, key: str) -> Progress:
         raise Invalid(
             "The Idempotency-Key was used already.", code="idempotency_key_reused", errors=[fault]
         )
-    return Progress(row["is_done"], row["taken"], row["version"], row["unread"], row["changed"])
+    return Progress(
+        row["is_done"], row["taken"], row["up_to"], row["version"], row["unread"], row["changed"]
+    )

@@ -31,12 +31,14 @@ LEFT JOIN LATERAL (
         SELECT * FROM notifications m
         WHERE m.tenant = q.tenant AND m.subscriber = q.subscriber AND m.version IS NOT NULL
             AND {condition} AND {category} AND m.id < $3::uuid
-        ORDER BY m.id DESC LIMIT $4
+        ORDER BY m.id DESC LIMIT {limit}
     ) n
     LEFT JOIN events e ON e.id = n.event
 ) r ON true
 ORDER BY r.id DESC
 """
+UNREAD_LIMIT = "least($4, i.unread)"
+"""The inbox row says how many there are: the scan ends with the last one."""
 BY_CATEGORY = "m.category = $5"
 
 
@@ -65,6 +67,7 @@ async def list_inbox(
     query = LIST.format(
         columns=COLUMNS,
         condition=CONDITIONS[state],
+        limit=UNREAD_LIMIT if state == "unread" else "$4",
         category="true" if category is None else BY_CATEGORY,
     )
     filters = [] if category is None else [category]

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from msgspec import Struct
 from starlette.responses import Response
 
-from clarion.contracts.error_words import ID_WORDS, described
+from clarion.contracts.frames import FeedCommand
 from clarion.contracts.item import Item
 from services.pusher.engine import Engine
 from services.pusher.inbox.command import InboxCommand, Verb
@@ -21,6 +21,7 @@ from services.pusher.routes.caller import Subscriber
 from services.pusher.routes.idempotency_keys import idempotency_key
 from services.pusher.routes.limited import QUOTA_HEADERS, limited_problems
 from services.pusher.routes.schemas import (
+    CATEGORY_PATTERN,
     ChangesDocument,
     Epoch,
     InboxDocument,
@@ -39,7 +40,6 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_SIZE)]
 Cursor = Annotated[
     str | None, Query(max_length=MAX_CHARACTERS, description="`next_cursor` of the page before")
 ]
-CATEGORY_PATTERN = described(r"^[A-Za-z0-9._:@-]+$", ID_WORDS)
 Category = Annotated[
     str | None,
     Query(min_length=1, max_length=128, pattern=CATEGORY_PATTERN),
@@ -62,6 +62,7 @@ class InboxAnswer(Struct):
 class ChangesAnswer(InboxAnswer):
     """As `ChangesDocument`."""
 
+    commands: list[FeedCommand]
     reset: bool
 
 
@@ -125,28 +126,39 @@ async def changes(
     cursor: Cursor = None,
 ) -> Response:
     """Exactly the items whose version is greater than `since`, as they are now, in order of
-    version. Continue with `next_cursor` while it is set. For a `since` of another epoch, or
-    greater than the inbox's version, the response is a snapshot with `reset`."""
+    version, and the `commands` between them: apply these first. Continue with `next_cursor` while
+    it is set. For a `since` of another epoch, greater than the inbox's version, or older than the
+    commands that are kept, the response is a snapshot with `reset`."""
     history = engine_of(request).history
     tenant, name = subscriber.tenant, subscriber.subscriber
     place = read_cursor(cursor, CHANGES) if cursor is not None else Place(since, MAX_ID)
     page = await history.after(FeedPosition(tenant, name, place.version, place.id))
-    reset = max(since, place.version) > page.head or not {epoch, place.epoch} <= {None, page.epoch}
+    reset = not page.floor <= place.version <= page.head or since > page.head
+    reset = reset or not {epoch, place.epoch} <= {None, page.epoch}
     page = await history.newest(tenant, name) if reset else first_of(page, limit)
-    last = page.items[-1] if page.more else None
-    at = Place(last.version, last.id, page.epoch) if last is not None else None
+    at = Place(*page.place_of(-1), page.epoch) if page.more else None
     further = write_cursor(at, CHANGES) if at is not None else None
     version = page.cursors()[-1] if page.more else page.head
-    now = datetime.now(UTC)
-    return answer(ChangesAnswer(page.items, further, version, page.unread, page.epoch, now, reset))
+    return answer(
+        ChangesAnswer(
+            page.items,
+            further,
+            version,
+            page.unread,
+            page.epoch,
+            datetime.now(UTC),
+            commands=page.commands,
+            reset=reset,
+        )
+    )
 
 
 def first_of(page: FeedPage, limit: int) -> FeedPage:
-    """At most `limit` items of a page."""
-    if len(page.items) <= limit:
+    """At most `limit` entries of a page."""
+    if len(page.entries) <= limit:
         return page
-    items, following = page.items[:limit], page.items[limit].version
-    return FeedPage(page.head, page.unread, items, True, following, epoch=page.epoch)
+    entries, following = page.entries[:limit], page.entries[limit].version
+    return FeedPage(page.head, page.unread, entries, True, following, epoch=page.epoch)
 
 
 async def execute(
@@ -164,6 +176,7 @@ async def execute(
         verb,
         ids=None if selection.ids is None else tuple(selection.ids),
         up_to=selection.up_to,
+        category=selection.category,
         until=until,
         idempotency_key=key,
     )

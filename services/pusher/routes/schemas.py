@@ -16,8 +16,12 @@ from pydantic import (
     model_validator,
 )
 
-from clarion.contracts.frames import MAX_COMMAND_IDS
+from clarion.contracts.error_words import ID_WORDS, described
+from clarion.contracts.frames import MAX_COMMAND_IDS, FeedVerb
 from clarion.contracts.moments import read_moment
+
+CATEGORY_PATTERN = described(r"^[A-Za-z0-9._:@-]+$", ID_WORDS)
+CategoryName = Annotated[str, Field(min_length=1, max_length=128, pattern=CATEGORY_PATTERN)]
 
 Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Epoch = Annotated[
@@ -63,10 +67,25 @@ class InboxDocument(BaseModel):
     time: datetime
 
 
+class CommandDocument(BaseModel):
+    """A command on all items that entered by `up_to`, of one `category` if it has one. It sets what
+    is unset, to `at`: `read` also `seen_at`; `archive` ends a snooze."""
+
+    version: int
+    verb: FeedVerb
+    up_to: int
+    category: str | None = None
+    at: datetime
+
+
 class ChangesDocument(InboxDocument):
     """The changes. Pass `version` and `epoch` next time as `since` and `epoch`. With `reset` the
-    items are a snapshot that replaces everything received before."""
+    items are a snapshot that replaces everything received before.
 
+    Apply the `commands` first, each to the items of earlier answers that entered by `up_to`, are of
+    its `category` if it has one, and have a lower version; then the items of this answer."""
+
+    commands: list[CommandDocument]
     reset: bool
 
 
@@ -79,7 +98,8 @@ class OutcomeDocument(BaseModel):
 
 
 class Selection(BaseModel):
-    """Either `ids`, or `up_to`: all items that entered by this version."""
+    """Either `ids`, or `up_to`: all items that entered by this version, of one `category` if it is
+    given."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -88,11 +108,14 @@ class Selection(BaseModel):
 
     ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_COMMAND_IDS)] | None = None
     up_to: Annotated[Version, Field(strict=True)] | None = None
+    category: CategoryName | None = None
 
     @model_validator(mode="after")
     def _check_one(self) -> Selection:
         if (self.ids is None) == (self.up_to is None):
             raise ValueError("give either ids or up_to")
+        if self.category is not None and self.up_to is None:
+            raise ValueError("category goes with up_to, not with ids")
         return self
 
 

@@ -42,6 +42,9 @@ def read_frame(payload: bytes) -> AnyClientFrame | ErrorFrame | None:
         return ErrorFrame(code="invalid", detail=f"`ref` {FIELD_RULES['ref']}.")
     if isinstance(frame, Command) and (frame.ids is None) == (frame.up_to is None):
         return ErrorFrame(code="invalid", detail="Give either `ids` or `up_to`.", ref=frame.ref)
+    if isinstance(frame, Command) and frame.category is not None and frame.up_to is None:
+        detail = "`category` goes with `up_to`, not with `ids`."
+        return ErrorFrame(code="invalid", detail=detail, ref=frame.ref)
     if isinstance(frame, Command) and frame.key is not None and not is_key(frame.key):
         return ErrorFrame(code="invalid", detail=f"`key` {FIELD_RULES['key']}.", ref=frame.ref)
     return frame

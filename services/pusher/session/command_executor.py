@@ -10,9 +10,10 @@ from clarion.store.database import Database
 from services.pusher.feed.announcer import Announcer
 from services.pusher.feed.epochs import Epochs
 from services.pusher.feed.hub import Hub
-from services.pusher.feed.live_frames import live_frame
+from services.pusher.feed.live_frames import command_frame, live_frame
+from services.pusher.inbox.change import Change, Outcome
 from services.pusher.inbox.command import InboxCommand
-from services.pusher.inbox.commands import Change, InboxCommands, Outcome
+from services.pusher.inbox.commands import InboxCommands
 from services.pusher.inbox.keyed_commands import KeyedCommands
 from services.pusher.metrics import COMMANDS
 from services.pusher.wire import frames
@@ -56,6 +57,9 @@ class CommandExecutor:
 
 def changed_frame(feed: str, change: Change) -> FeedFrame:
     """The announcement of one version."""
-    states, entered = change.items, change.entered
-    frame = live_frame(change.version, change.unread, states, entered, change.trace_id)
+    if change.command is not None:
+        frame = command_frame(change.command, change.unread)
+    else:
+        states, entered = change.items, change.entered
+        frame = live_frame(change.version, change.unread, states, entered, change.trace_id)
     return FeedFrame(feed, change.version, frames.body_of(frame))

@@ -14,8 +14,8 @@ from clarion.contracts.frames import (
 )
 from clarion.errors import Invalid
 from services.pusher.feed.feed import Feed
+from services.pusher.inbox.change import Outcome
 from services.pusher.inbox.command import InboxCommand, Verb
-from services.pusher.inbox.commands import Outcome
 from services.pusher.session.command_executor import CommandExecutor
 from services.pusher.session.session import Session
 
@@ -50,6 +50,7 @@ def _inbox_command(session: Session, feed: Feed, command: Command) -> InboxComma
         VERBS[type(command)],
         ids=None if command.ids is None else tuple(command.ids),
         up_to=command.up_to,
+        category=command.category,
         until=command.until if isinstance(command, Snooze) else None,
         by=f"session {session.id}",
         idempotency_key=command.key,

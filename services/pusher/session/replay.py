@@ -1,4 +1,4 @@
-"""The replay: missed items from the store, up to where live frames take over.
+"""The replay: missed items and commands from the store, up to where live frames take over.
 
 The session joins the hub, and its shard is bound, before its history is read, so that no frame is
 lost in between: live frames are buffered meanwhile, and those that the replay covers are dropped.
@@ -13,13 +13,21 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from clarion.contracts.frames import CaughtUp, NotificationFrame, Ref, Welcome
+from clarion.contracts.frames import (
+    CaughtUp,
+    ChangedFrame,
+    FeedCommand,
+    NotificationFrame,
+    Ref,
+    Welcome,
+)
 from services.pusher.feed.epochs import Epochs
 from services.pusher.feed.feed import Feed
 from services.pusher.feed.gaps import GapFiller
+from services.pusher.feed.live_frames import command_frame
 from services.pusher.feed.shards import Shards
 from services.pusher.feed.states import Stage
-from services.pusher.inbox.history import FeedPage, FeedPosition, History
+from services.pusher.inbox.history import FeedEntry, FeedPage, FeedPosition, History
 from services.pusher.session.session import Session
 from services.pusher.wire import frames
 from services.pusher.wire.write_buffer import HIGH_WATER_BYTES
@@ -55,7 +63,8 @@ class Replayer:
     ) -> None:
         """Send `welcome`, the items and `caught_up`; then the session is live, unless it closed.
 
-        A snapshot without `since`, or with one of another epoch or beyond the inbox's version.
+        A snapshot without `since`, or with one of another epoch, beyond the inbox's version, or
+        below the commands that the store still has.
         Raises `StoreUnavailable`, and `BusUnavailable` where the feed's shard cannot be bound.
         """
         feed = session.feed
@@ -84,7 +93,7 @@ class Replayer:
         max_stall_s = None if reset or since is None else MAX_STALL_S
         while session.is_open:
             written = await write_page(session, page, max_stall_s)
-            head, is_last = page.head, not page.more and written == len(page.items)
+            head, is_last = page.head, not page.more and written == len(page.entries)
             place = position_after(place, page, written)
             del page  # a page of a stalled peer must not take memory
             await session.write_buffer.drained()
@@ -93,7 +102,7 @@ class Replayer:
             bus_epoch = self._shards.epoch()
             page = await self._read(feed, partial(self._history.after, place))
             max_stall_s = MAX_STALL_S
-            if page.epoch != session.epoch:
+            if page.epoch != session.epoch or place.version < page.floor:
                 await self.replay(session, 0, epoch=session.epoch)
                 return
 
@@ -109,7 +118,7 @@ class Replayer:
         if since is not None:
             place = FeedPosition(tenant, subscriber, since)
             page = await self._read(feed, partial(history.after, place))
-            if since <= page.head and epoch in (None, page.epoch):
+            if page.floor <= since <= page.head and epoch in (None, page.epoch):
                 return page, False
         page = await self._read(feed, partial(history.newest, tenant, subscriber))
         return page, since is not None or epoch not in (None, page.epoch)
@@ -144,10 +153,10 @@ class Replayer:
 
 
 async def write_page(session: Session, page: FeedPage, max_stall_s: float | None) -> int:
-    """Write the items as `notification` frames, no faster than the peer reads them. Returns the
+    """Write the entries as frames, no faster than the peer reads them. Returns the
     number written: not all where the peer stalls, because a large page must not wait in memory."""
     written = 0
-    for count, data in join_frames(notification_frames(page)):
+    for count, data in join_frames(entry_frames(page)):
         if not await wait_for_reader(session, max_stall_s):
             break
         session.write_buffer.push(data)
@@ -167,12 +176,17 @@ async def wait_for_reader(session: Session, max_stall_s: float | None) -> bool:
     return session.is_open
 
 
-def notification_frames(page: FeedPage) -> Iterator[bytes]:
-    """A frame per item; its version is the one to resume from after it."""
-    for item, cursor in zip(page.items, page.cursors(), strict=True):
-        trace_id = page.traces.get(item.id)
-        frame = NotificationFrame(version=cursor, unread=page.unread, item=item, trace_id=trace_id)
-        yield frames.encode(frame)
+def entry_frames(page: FeedPage) -> Iterator[bytes]:
+    """A frame per entry; its version is the one to resume from after it."""
+    for entry, cursor in zip(page.entries, page.cursors(), strict=True):
+        yield frames.encode(_entry_frame(page, entry, cursor))
+
+
+def _entry_frame(page: FeedPage, entry: FeedEntry, cursor: int) -> NotificationFrame | ChangedFrame:
+    if isinstance(entry, FeedCommand):
+        return command_frame(entry, page.unread)
+    trace_id = page.traces.get(entry.id)
+    return NotificationFrame(version=cursor, unread=page.unread, item=entry, trace_id=trace_id)
 
 
 def join_frames(encoded: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -190,10 +204,9 @@ def join_frames(encoded: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def position_after(start: FeedPosition, page: FeedPage, written: int) -> FeedPosition:
-    """The position after the first `written` items of the page at `start`."""
-    if written == len(page.items) and not page.more:
+    """The position after the first `written` entries of the page at `start`."""
+    if written == len(page.entries) and not page.more:
         return FeedPosition(start.tenant, start.subscriber, page.head)
     if not written:
         return start
-    last = page.items[written - 1]
-    return FeedPosition(start.tenant, start.subscriber, last.version, last.id)
+    return FeedPosition(start.tenant, start.subscriber, *page.place_of(written - 1))

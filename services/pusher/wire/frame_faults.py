@@ -32,6 +32,7 @@ FIELD_RULES: Mapping[str, str] = {
     "epoch": "must be a string",
     "up_to": VERSION_WORDS,
     "version": VERSION_WORDS,
+    "category": f"must be {EXPECTED['category']}",
     "key": f"must be a string of 1 to {MAX_KEY_CHARACTERS} characters, none a control character",
     "ids": f"must be a list of 1 to {MAX_COMMAND_IDS:,} UUIDs",
     "until": f"{TIME_WORDS}, or null",

@@ -109,8 +109,9 @@ async def test_a_snooze_and_its_end_are_told(memory_bus: Bus, database: Database
         assert (await unsnooze_due(tx, Portion(10))).taken == 1
     await apply("snooze", until)
     await apply("snooze")
-    await apply("archive")
-    await apply("unarchive")
+    (item,) = await rows(database, "SELECT id FROM notifications")
+    for verb in ("archive", "unarchive"):
+        await commands.apply(InboxCommand("default", "42", verb, ids=(item["id"],)))
     async with gateway_client(memory_bus, database) as gateway:
         record = await story(gateway)
     then = until.isoformat().replace("+00:00", "Z")
@@ -123,6 +124,39 @@ async def test_a_snooze_and_its_end_are_told(memory_bus: Bus, database: Database
         ("archived", "The subscriber archived it, by REST (version 6)"),
         ("unarchived", "The subscriber restored it from the archive, by REST (version 7)"),
     ]
+
+
+async def test_a_command_on_all_items_is_told_of_those_that_it_changed(
+    memory_bus: Bus, database: Database
+) -> None:
+    await plan(database, "o-1", "o-2", category="a")
+    await plan(database, "o-3", category="b")
+    commands = InboxCommands(database)
+
+    async def apply(verb: Verb, up_to: int, category: str | None = None) -> None:
+        one = InboxCommand("default", "42", verb, up_to=up_to, category=category, by="session 7")
+        await commands.apply(one)
+
+    await apply("seen", 1)
+    await apply("read", 99, "a")
+    await apply("archive", 99)
+    async with gateway_client(memory_bus, database) as gateway:
+        told_of = {name: told(await story(gateway, name))[1:] for name in ("o-1", "o-2", "o-3")}
+    seen = ("seen", "The subscriber saw it with all up to version 1, by session 7 (version 4)")
+    read = (
+        "read",
+        "The subscriber marked it as read with all of category a up to version 4, "
+        "by session 7 (version 5)",
+    )
+    archived = (
+        "archived",
+        "The subscriber archived it with all up to version 5, by session 7 (version 6)",
+    )
+    assert told_of == {
+        "o-1": [seen, read, archived],
+        "o-2": [read, archived],
+        "o-3": [archived],
+    }
 
 
 async def test_what_is_kept_of_an_item_is_bounded_and_its_first_version_known(

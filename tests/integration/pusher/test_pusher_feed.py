@@ -129,8 +129,9 @@ async def test_items_that_share_a_version_share_one_cursor(
     pusher: Pusher, writer: InboxWriter
 ) -> None:
     await writer.write("user-1", *(str(n) for n in range(700)))
-    async with pusher.feed("user-1", since=700) as client:
-        await client.send({"type": "read", "up_to": 600})
+    async with pusher.feed("user-1", since=0) as client:
+        ids = [one["item"]["id"] for one in client.past[1:601]]
+        await client.send({"type": "read", "ids": ids})
         await client.until("ok")
     async with pusher.feed("user-1", since=0) as client:
         versions = [one["version"] for one in client.past[1:-1]]

@@ -14,6 +14,7 @@ from clarion.store.database import Database
 from services.notifier.schedule.due_rows import Portion
 from services.notifier.schedule.snooze_returns import unsnooze_due
 from services.pusher.inbox.command import InboxCommand, Verb
+from tests.support.held_items import carry_out
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.pusher import Client, Frame, Pusher
 
@@ -33,6 +34,8 @@ class Page:
     def handle(self, frame: Frame) -> None:
         if frame["type"] == "notification":
             self.items[frame["item"]["id"]] = frame["item"]
+        if frame.get("verb"):
+            carry_out(self.items, frame)
         for state in frame.get("items", ()):
             if state["id"] in self.items or "title" in state:
                 self.items[state["id"]] = self.items.get(state["id"], {}) | state

@@ -10,23 +10,36 @@ import pytest
 from clarion.store.database import Database
 from services.pusher.inbox import commands, history, listing
 from services.pusher.inbox.command import COMMAND_SPECS
+from services.pusher.inbox.up_to import PASSES
 
 FEED = (["acme"], ["ada"], [7], [history.MAX_ID])
 ALL_STATES = {
-    f"list {state}": (
-        listing.LIST.format(columns=history.COLUMNS, condition=condition, category="true"),
+    f"list {state} {limit}": (
+        listing.LIST.format(
+            columns=history.COLUMNS, condition=condition, category="true", limit=limit
+        ),
         ("acme", "ada", history.MAX_ID, 50),
     )
     for state, condition in listing.CONDITIONS.items()
+    for limit in ("$4", listing.UNREAD_LIMIT)
 }
 READS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "after": (history.AFTER, (*FEED, 501)),
     "newest": (history.NEWEST, FEED),
     "up to": (
-        commands.UP_TO.format(concerns=COMMAND_SPECS["read"].concerns),
+        commands.UP_TO.format(concerns=COMMAND_SPECS["unread"].concerns, category="true"),
         ("acme", "ada", 7, 100),
     ),
     **ALL_STATES,
+}
+WRITES = {
+    f"{verb} {number} {category}": (
+        one.statement(category),
+        ("acme", "ada", 7, 9, *([category] if category else [])),
+    )
+    for verb, passes in PASSES.items()
+    for number, one in enumerate(passes)
+    for category in (None, "orders")
 }
 
 
@@ -62,3 +75,13 @@ async def test_a_replay_begins_at_its_place(database: Database) -> None:
     ]
     assert conditions
     assert all("ROW(" in one for one in conditions), conditions
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_command_on_all_items_begins_where_the_last_one_ended(
+    database: Database, name: str
+) -> None:
+    plan = await plan_of(database, *WRITES[name])
+    conditions = [node["Index Cond"] for node in nodes(plan) if "Index Cond" in node]
+    assert conditions
+    assert all("version > " in one for one in conditions), conditions

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -23,6 +23,7 @@ from services.notifier.schedule.snooze_returns import unsnooze_due
 from services.pusher.inbox.command import InboxCommand
 from services.pusher.inbox.commands import InboxCommands
 from testbed.postgres import Databases
+from tests.support.held_items import Held, carry_out
 from tests.support.inbox_writer import TENANT, InboxWriter
 from tests.support.machines import Machine, run_machine
 from tests.support.pusher import Client, Frame, Pusher, running_pusher
@@ -57,7 +58,7 @@ class Device:
     """What a client keeps, by the frames that it handled."""
 
     def __init__(self) -> None:
-        self.items: dict[str, Shown] = {}
+        self.items: Held = {}
         self.version = 0
         self.unread = 0
         self.caught_up = False
@@ -79,6 +80,10 @@ class Device:
             self.version = frame["version"]
         if kind == "notification":
             self._keep(frame["item"])
+        if frame.get("verb"):
+            carry_out(self.items, frame)
+            for item in [one for one in self.items.values() if one["archived_at"]]:
+                self._keep(item)
         for item in frame.get("items", ()):
             if item["id"] in self.items or "title" in item:
                 self._keep(item)
@@ -88,9 +93,14 @@ class Device:
         if item["archived_at"] is not None:
             self.items.pop(item["id"], None)
         else:
-            names = ("seen_at", "read_at", "snoozed_until")
-            seen, read, snoozed = (item[name] is not None for name in names)
-            self.items[item["id"]] = (seen, read, snoozed)
+            self.items[item["id"]] = self.items.get(item["id"], {}) | item
+
+    def shown(self) -> dict[str, Shown]:
+        names = ("seen_at", "read_at", "snoozed_until")
+        return {
+            identifier: cast("Shown", tuple(item[name] is not None for name in names))
+            for identifier, item in self.items.items()
+        }
 
 
 class ResumeMachine(Machine):
@@ -240,7 +250,7 @@ class ResumeMachine(Machine):
             rows = await tx.fetch(ITEMS, self.name)
         kept = {row["id"]: (row["seen"], row["read"], row["snoozed"]) for row in rows}
         assert (self.device.version, self.device.unread) == (version, unread)
-        assert self.device.items == kept
+        assert self.device.shown() == kept
 
     async def _finish(self) -> None:
         if self.client is None:

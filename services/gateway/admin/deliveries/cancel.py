@@ -52,6 +52,15 @@ WHERE id = ANY(CAST(:ids AS uuid[])) AND version IS NULL AND due_at IS NOT NULL
 """An item already in the inbox has a version, and stays."""
 
 
+LOCK_INBOX = text(
+    """
+SELECT 1 FROM inboxes i JOIN notifications n ON n.tenant = i.tenant AND n.subscriber = i.subscriber
+WHERE n.id = :id FOR UPDATE OF i
+"""
+)
+"""Whoever writes an item takes its inbox first."""
+
+
 @dataclass(slots=True)
 class Cancellation:
     """The result of a cancellation."""
@@ -80,6 +89,7 @@ async def cancel_notification(
         known = select(_n.id).where(_n.id == notification, _n.tenant == key.tenant)
         if await connection.scalar(known) is None:
             return None
+        await connection.execute(LOCK_INBOX, {"id": notification})
         mark = update(notifications).where(_n.id == notification, _n.cancelled_at.is_(None))
         await connection.execute(mark.values(cancelled_at=func.now()))
         await _stop(connection, [notification], stopped)

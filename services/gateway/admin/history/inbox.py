@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clarion.store.tables import receipts
+from clarion.store.tables import inbox_commands, receipts
 from services.gateway.admin.history.changes import Entry, entry_of
 
 MAX_SESSIONS_SHOWN = 50
 
 _r = receipts.c
+_c = inbox_commands.c
 
 VERBS = {
     "read": ("read", "The subscriber marked it as read"),
@@ -57,6 +58,40 @@ async def receipts_of(
     return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
 
+async def commands_of(
+    connection: AsyncConnection, row: Mapping[str, Any]
+) -> Sequence[Mapping[str, Any]]:
+    """The commands on all items of the inbox that set a time of this item which it still has."""
+    times = {row[name] for name in ("seen_at", "read_at", "archived_at")} - {None}
+    if not times:
+        return ()
+    entered = row["version"] if row["entered"] is None else row["entered"]
+    statement = (
+        select(inbox_commands)
+        .where(
+            _c.tenant == row["tenant"],
+            _c.subscriber == row["subscriber"],
+            _c.at.in_(times),
+            _c.up_to >= entered,
+            or_(_c.category.is_(None), _c.category == row["category"]),
+        )
+        .order_by(_c.version)
+    )
+    found = (await connection.execute(statement)).mappings()
+    return [dict(one) for one in found if one["at"] in _set_by(one["verb"], row)]
+
+
+def _set_by(verb: str, row: Mapping[str, Any]) -> tuple[datetime | None, ...]:
+    """The times of an item that a verb sets."""
+    match verb:
+        case "read":
+            return row["read_at"], row["seen_at"]
+        case "seen":
+            return (row["seen_at"],)
+        case _:
+            return (row["archived_at"],)
+
+
 def given(row: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
     """Each session that received the item, at the last recorded time."""
     came_with = arrival_version(row) or 0
@@ -82,3 +117,15 @@ def done(row: Mapping[str, Any]) -> Iterator[Entry]:
         by = "" if verb == "return" else f", by {change['by']}"
         detail = f"{sentence.format(until=until)}{by} (version {change['version']})"
         yield entry_of(datetime.fromisoformat(change["at"]), what, detail, "inbox")
+
+
+def covered(commands: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
+    """Each command on all items that changed this one, and its origin."""
+    for command in commands:
+        what, sentence = VERBS[command["verb"]]
+        of_category = f" of category {command['category']}" if command["category"] else ""
+        detail = (
+            f"{sentence} with all{of_category} up to version {command['up_to']}, "
+            f"by {command['by']} (version {command['version']})"
+        )
+        yield entry_of(command["at"], what, detail, "inbox")

@@ -15,7 +15,7 @@ from sqlalchemy.sql.expression import cast as sql_cast
 from clarion.contracts.ids import lowest_id_at
 from clarion.store.tables import attempts, deliveries, events, notifications
 from services.gateway.admin.audit.record import changes_of
-from services.gateway.admin.history.inbox import receipts_of
+from services.gateway.admin.history.inbox import commands_of, receipts_of
 from services.gateway.admin.history.schemas import CLOCKS_DIFFER, EARLIEST, NotificationPage
 from services.gateway.admin.history.timeline import timeline
 
@@ -76,11 +76,12 @@ async def find_notification(
     changes = await changes_of(connection, tenant, subjects)
     record = dict(cast("Mapping[str, Any]", row))
     given = await receipts_of(connection, record)
+    commands = await commands_of(connection, record)
     return {
         **_summary(row),
         "decisions": row["decisions"],
         "deliveries": sent,
-        "timeline": timeline(record, sent, changes, given),
+        "timeline": timeline(record, sent, changes, given, commands),
         "trace_id": row["trace_id"],
     }
 

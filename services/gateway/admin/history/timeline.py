@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.gateway.admin.history.changes import Entry, entry_of, said
-from services.gateway.admin.history.inbox import arrival_version, done, given
+from services.gateway.admin.history.inbox import arrival_version, covered, done, given
 from services.gateway.admin.schemas import rfc3339
 
 ENDS = ("failed", "dead", "bounced", "skipped", "cancelled", "expired", "delivered")
@@ -28,6 +28,7 @@ def timeline(
     deliveries: Sequence[Row],
     changes: Sequence[Row] = (),
     receipts: Sequence[Row] = (),
+    commands: Sequence[Row] = (),
 ) -> list[Entry]:
     """`row` is a notification with its event's times, `changes` are rows of `audit`. At one instant
     causes come before effects."""
@@ -37,7 +38,7 @@ def timeline(
     for delivery in deliveries:
         redriven = [one["at"] for one in changes if one["subject"] == str(delivery["id"])]
         entries.extend(_delivery(delivery, redriven))
-    entries += [*given(row, receipts), *done(row)]
+    entries += [*given(row, receipts), *done(row), *covered(commands)]
     return in_order(entries)
 
 
