@@ -1,7 +1,7 @@
-"""The first moments of a process, while Python reads what the rest of it needs.
+"""Signals in the first moments of a process, while Python imports the rest.
 
-That takes a second, and until then a signal would end it as if it had failed. Nothing is open yet
-that had to be closed. It imports nothing itself.
+That takes a second, in which a signal would end it as if it had failed. Nothing is open yet that
+would have to be closed. It imports nothing itself.
 """
 
 from __future__ import annotations

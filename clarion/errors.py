@@ -2,7 +2,7 @@
 
     ClarionError
     ├── ConfigurationError          a setting is missing, unknown or impossible
-    ├── Broken                      only a new process may mend it
+    ├── Broken                      only a new process may fix it
     ├── Refused                     the caller must change something (HTTP 4xx)
     │   ├── BadRequest  400         malformed: no field can be named
     │   ├── Unauthorized  401       no credential, or one that does not hold

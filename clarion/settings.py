@@ -70,7 +70,7 @@ FORMATS = described("^(json|console)$", "must be one of json, console")
 Origins = Annotated[list[str], BeforeValidator(_split), AfterValidator(_normalised)]
 """Entries of `clarion.http.origins.AllowedOrigins`; also the CORS list."""
 Networks = Annotated[list[Network], BeforeValidator(_read_networks)]
-"""Proxies that are believed about whom they speak for."""
+"""Proxies whose `X-Forwarded-For` is trusted."""
 TokenSecret = Annotated[str, AfterValidator(_check_secret)]
 OwnUsers = Annotated[frozenset[str], BeforeValidator(_split), NoDecode]
 GivenKey = Annotated[str, AfterValidator(_check_key)]
@@ -84,7 +84,7 @@ class SharedSettings(BaseSettings):
     amqp_url: Annotated[list[str], NoDecode] = Field(default=["memory://"], repr=False)
     """Several hosts of a cluster: comma-separated URLs, tried in turn."""
     amqp_own_users: OwnUsers = Field(default_factory=frozenset[str])
-    """AMQP users whose envelopes, jobs and announcements are believed, beside our own."""
+    """AMQP users whose envelopes, jobs and announcements are trusted, beside our own."""
     amqp_frame_tap: bool = True
     """Whether messages are taken from the stream before aiormq reads it; without, it is slower."""
     database_url: str = Field(default="embedded:", repr=False)

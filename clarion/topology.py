@@ -27,8 +27,8 @@ LIVE_ALL = "all"
 
 DELIVERY_LIMIT = 20
 LEAST_CONSUMER_TIMEOUT_S = 300
-"""What the broker's `consumer_timeout` (30 minutes by default) may be lowered to. No client is told
-it, so whatever waits for an acknowledgement keeps below this."""
+"""What the broker's `consumer_timeout` (30 minutes by default) may be lowered to. Clients cannot
+query it, so every message is settled within less time than this."""
 MAX_QUEUE_BYTES = 4 * 1024**3
 LIVE_MAX_MESSAGES = 10_000
 
@@ -72,7 +72,7 @@ def deliveries_queue(channel: str, lane: str) -> str:
 
 
 def shard_of(feed: str, shards: int) -> int:
-    """A feed's shard: CRC-32 of `tenant/subscriber` modulo `shards`; stable for ever."""
+    """A feed's shard: CRC-32 of `tenant/subscriber` modulo `shards`; it never changes."""
     return crc32(feed.encode()) % shards
 
 
@@ -121,19 +121,19 @@ DECLARED_EXCHANGES: tuple[Exchange, ...] = (
     Exchange(CHECKED_PARKED, "headers", alternate=PASSING),
     *EXCHANGES,
 )
-"""With those that nobody publishes to. By the first an event with a key that is no lane goes on to
-`clarion.parked` and is kept; from the `headers` ones what died, or says so, goes to the queue
-`clarion.parked`, and all else to the alternate."""
+"""All exchanges, also those that are only bound to others. The first passes an event whose key is
+no lane on to `clarion.parked`, where it is kept; the `headers` ones route what was dead-lettered,
+or claims so, to the queue `clarion.parked`, and all else to the alternate."""
 
 FORWARDED: tuple[tuple[str, str, str], ...] = (
     *((UNROUTABLE_EVENTS, lane, EVENTS) for lane in LANES),
     *((EVENTS, lane, CHECKED_EVENTS) for lane in LANES),
     (PARKED, "", CHECKED_PARKED),
 )
-"""Bindings of an exchange by a key to an exchange. By the first what has the key of a lane goes
-back to where it came from, which the broker does not visit twice: it is routed nowhere, and
-`mandatory` is told that a lane has no queue; kept as unroutable it would be confirmed, and `202` be
-no promise."""
+"""Bindings of an exchange by a key to an exchange. By the first a message with the key of a lane
+goes back to the exchange it came from, which the broker does not visit twice: it is routed nowhere,
+and a `mandatory` publish is returned if a lane has no queue. Kept as unroutable it would be
+confirmed, and `202` would promise too much."""
 
 IGNORES_FORGED_DEATHS = (4, 0)
 """The first RabbitMQ that leaves alone what a publisher wrote into `x-death`. Older ones read it

@@ -1,4 +1,4 @@
-"""One place that chooses the broker."""
+"""Chooses the implementation of the broker by its URL."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def open_bus(urls: Sequence[str], *, publish_timeout_s: float, frame_tap: bool =
 
     Without `frame_tap` messages are read by aiormq, more slowly (`rabbitmq.delivery_parser`).
 
-    Raises `ConfigurationError` for anything else, where a certificate logs in and the URL does not
-    say as whom, and for a version of aiormq or aio-pika that works in another way.
+    Raises `ConfigurationError` for anything else, for a URL that logs in by certificate without
+    naming the user, and for an unsupported version of aiormq or aio-pika.
     """
     schemes = {url.partition("://")[0] for url in urls}
     if schemes == {"memory"}:
@@ -38,7 +38,7 @@ def open_bus(urls: Sequence[str], *, publish_timeout_s: float, frame_tap: bool =
 
 
 async def migrate_bus(urls: Sequence[str]) -> bool:
-    """Bring the broker's exchanges and queues to this version; whether there is a broker to bring.
+    """Migrate the broker's exchanges and queues to this version; returns whether there is a broker.
     Raises as `open_bus` and `migrate_topology`."""
     if all(url.startswith("memory:") for url in urls):
         return False

@@ -63,7 +63,7 @@ class Chunk:
 
 
 class GroupCommit:
-    """The way of one lane into the broker."""
+    """Publishes the events of one lane."""
 
     def __init__(self, bus: Bus, lane: str) -> None:
         self._bus = bus
@@ -74,7 +74,7 @@ class GroupCommit:
         self._closed = False
 
     def add(self, entries: Sequence[bytes], receipt: PublishReceipt) -> None:
-        """Have these published; `receipt.done` tells. Callers that fit one envelope are never
+        """Publish these; `receipt.done` has the result. Callers that fit one envelope are never
         split over two. Raises `Unavailable` once `close` was called."""
         if self._closed:
             raise Unavailable("This process is stopping; nothing was accepted.", code="stopping")

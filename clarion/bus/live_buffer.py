@@ -1,4 +1,4 @@
-"""What was announced and not yet taken: bounded, the oldest dropped first."""
+"""A bounded buffer of announcements that drops the oldest first."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LiveBuffer:
         return [self._pop() for _ in range(min(limit, len(self._arrived)))]
 
     def close(self) -> None:
-        """Forget what was not taken; `take` raises from now on."""
+        """Discard the rest; `take` raises from now on."""
         self._closed = True
         self._arrived.clear()
         self._bytes = 0

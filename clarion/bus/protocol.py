@@ -48,7 +48,7 @@ class Undecodable(NamedTuple):
 class Received:
     """A message taken from a queue; `tag` and `channel_generation` belong to the bus.
 
-    `user_id` is who published it, as the broker has proven; None where the publisher did not say.
+    `user_id` is the publisher as verified by the broker; None if the publisher did not set it.
     `exchange` is where it was published; for a dead letter the dead-letter exchange.
 
     Where it is `undecodable`, the other fields hold what can be read of it; `body` is whole. It is
@@ -71,8 +71,8 @@ class Received:
 class BusStatus:
     """Whether publishers and consumers can work now; `detail` says why not, in a sentence.
 
-    `lost` is empty but where this process has been without a consumer for so long, although the
-    broker answers, that only a new process may get one; then it says so in a sentence.
+    `lost` is a sentence if this process has been without a consumer for so long, although the
+    broker answers, that only a restart may help; else empty.
     """
 
     can_publish: bool
@@ -85,7 +85,7 @@ class Subscription(Protocol):
     """A consumer of one queue."""
 
     async def take(self, limit: int) -> list[Received]:
-        """What has arrived, at least one, at most `limit`; waits while there is nothing.
+        """Messages that have arrived, 1 to `limit`; waits while there are none.
 
         Safe to cancel: what was not returned stays for the next call.
         Raises `SubscriptionClosed` once `close` was called.
@@ -93,11 +93,11 @@ class Subscription(Protocol):
         ...
 
     async def ack(self, messages: Sequence[Received]) -> None:
-        """Done with these. One frame to the broker where they are all that is outstanding."""
+        """Acknowledge these, in one frame if nothing else is outstanding."""
         ...
 
     async def park(self, messages: Sequence[Received]) -> None:
-        """Refuse these for good: they go to `clarion.parked`."""
+        """Dead-letter these: they go to `clarion.parked`."""
         ...
 
     async def release(self, messages: Sequence[Received]) -> None:
@@ -128,12 +128,12 @@ class LiveSubscription(Protocol):
         ...
 
     async def unbind(self, key: str) -> None:
-        """Hear this routing key no more, soon."""
+        """Unsubscribe from this routing key, soon."""
         ...
 
     def epoch(self) -> int:
-        """0 until it first listens; grows each time the connection came back and each time messages
-        were dropped: what was announced meanwhile was not heard."""
+        """0 until it first listens; grows with each reconnect and each time messages were dropped:
+        what was announced meanwhile is missed."""
         ...
 
     async def close(self) -> None:
@@ -146,14 +146,14 @@ class Bus(Protocol):
 
     @property
     def users(self) -> frozenset[str]:
-        """By which names the broker knows this process: each message that it publishes bears one
-        of them as `user_id`."""
+        """The AMQP users of this process: each message that it publishes has one of them as
+        `user_id`."""
         ...
 
     async def start(self) -> None:
-        """Connect and declare the topology. Returns at once where the broker is away, and goes
-        on trying; `status` tells. Raises `ConfigurationError` for what retrying cannot mend:
-        a wrong password, a queue that exists with other arguments."""
+        """Connect and declare the topology. Returns at once if the broker is unavailable, and
+        retries in the background; see `status`. Raises `ConfigurationError` for what a retry cannot
+        fix: a wrong password, a queue that exists with other arguments."""
         ...
 
     async def publish(
@@ -168,7 +168,7 @@ class Bus(Protocol):
         ...
 
     def listen(self, keys: Sequence[str]) -> LiveSubscription:
-        """Hear announcements with one of these routing keys."""
+        """Subscribe to announcements with one of these routing keys."""
         ...
 
     def status(self) -> BusStatus:
@@ -176,5 +176,5 @@ class Bus(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close the connections in order; what was not settled is redelivered to others."""
+        """Close the connections gracefully; unsettled messages are redelivered to others."""
         ...

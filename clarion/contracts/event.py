@@ -90,7 +90,7 @@ Audience = Annotated[list[Address | Recipient], Meta(max_length=MAX_RECIPIENTS)]
 
 
 class Event(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
-    """One event as its caller wrote it. (tenant, source, id) names it for ever."""
+    """One event as its caller wrote it. (tenant, source, id) identifies it permanently."""
 
     type: EventType
     id: EventId | None = None

@@ -148,7 +148,7 @@ def converts(value: Any, annotation: Any) -> bool:
 
 @cache
 def _decoder_of(annotation: Any) -> msgspec.json.Decoder[Any]:
-    """Kept for ever: `convert` builds as much on every call."""
+    """Cached: `convert` would build as much on every call."""
     return msgspec.json.Decoder(annotation)
 
 

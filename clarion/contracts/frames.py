@@ -115,7 +115,7 @@ class Ack(ClientFrame, tag="ack", frozen=True, kw_only=True):
 class Publish(ClientFrame, tag="publish", frozen=True, kw_only=True):
     """Tell the members of a topic that the token allows: an event of the type `topic.published`.
 
-    `id` names it for this sender for ever, so that a frame sent again counts once.
+    `id` identifies it for this sender permanently: a frame sent again counts once.
     """
 
     topic: Annotated[str, Meta(pattern=SUBSCRIBER_ID_PATTERN)]

@@ -26,7 +26,7 @@ OF_CORS = ("vary", "access-control-")
 
 
 def is_preflight(scope: Scope) -> bool:
-    """Whether a browser asks whether a page may call."""
+    """Whether the request is a CORS preflight."""
     if scope["type"] != "http" or scope["method"] != "OPTIONS":
         return False
     headers = Headers(scope=scope)

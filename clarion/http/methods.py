@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 PREFLIGHT = b"access-control-request-method"
-"""Where it is given CORS is asked, not which methods there are."""
+"""With this header OPTIONS is a CORS preflight."""
 IS_HEAD = "clarion.is_head"
 """In the scope of a HEAD, whose method the app sees as GET."""
 
@@ -59,7 +59,7 @@ def methods_at(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
 
 
 def with_heads(document: dict[str, Any]) -> dict[str, Any]:
-    """An OpenAPI document that tells of HEAD wherever it tells of GET."""
+    """An OpenAPI document with HEAD wherever it has GET."""
     for operations in document["paths"].values():
         if "get" in operations:
             operations["head"] = _head_of(operations["get"])

@@ -1,8 +1,8 @@
 """The ids of operations in OpenAPI documents: what generators of clients name their methods by.
 
-An id is the method and the path: `GET /v1/events/{event_id}` is `get_event`,
-`POST /v1/topics/{topic_id}/subscribers` is `post_topic_subscribers`. So it stays what it is as long
-as the path does, whatever becomes of the code.
+An id is the method and the path: `GET /v1/events/{event_id}` is `get_event`, `POST
+/v1/topics/{topic_id}/subscribers` is `post_topic_subscribers`. So it changes with the path only,
+not with the code.
 """
 
 from __future__ import annotations

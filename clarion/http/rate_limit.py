@@ -1,4 +1,4 @@
-"""How often one caller may ask, and what an answer says of it.
+"""Rate limits per caller, and the fields of an answer that report them.
 
 The fields are those of draft-ietf-httpapi-ratelimit-headers-10, structured fields (RFC 9651):
 `RateLimit-Policy: "key";q=20;w=2` is the quota and its window in seconds,
@@ -21,7 +21,7 @@ HeaderFields = list[tuple[bytes, bytes]]
 
 
 class RateStanding(NamedTuple):
-    """Where one request leaves its caller."""
+    """The state of a caller's limit after a request."""
 
     is_allowed: bool
     remaining: int

@@ -40,7 +40,7 @@ def log_refusal(
     method: str | None = None,
     route: str | None = None,
 ) -> None:
-    """Tell of a refusal; `method` and `route` are the current request's unless given."""
+    """Log a refusal; `method` and `route` are the current request's unless given."""
     scope: Scope = _current.get() or {}
     log.info(
         "request_refused",

@@ -1,4 +1,4 @@
-"""Headers that may come once: of two, each reader on the way may believe another."""
+"""Headers that may occur once: of two, each proxy may use another one."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How a process lives: it serves until SIGTERM or SIGINT, then stops in order within a deadline."""
+"""A process serves until SIGTERM or SIGINT, then shuts down gracefully within a deadline."""

@@ -1,4 +1,4 @@
-"""Loops that run beside the requests of a service and do not die of one bad turn."""
+"""Background loops of a service, which survive an error of one round."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """HTTP as uvicorn speaks it, with a bound on what it keeps of a request before the app sees it.
 
-Its parser has none: a head, a trailer or the line of a chunk that never ends would be kept for
-ever, and so would a connection whose head or body never comes.
+Its parser has none: a head, a trailer or the line of a chunk that never ends would be kept without
+a limit, and so would a connection whose head or body never comes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PACE_WINDOW_S = 5.0
 MIN_BODY_BYTES_PER_S = 4 * 1024
 """In each window of `PACE_WINDOW_S` so much of a body must arrive, on the average of the window."""
 LATE_S = 1.0
-"""A timer that is later than this tells of our own slowness, not of the client's."""
+"""A timer that is later than this means that we are slow, not the client."""
 CONNECTION = "clarion.connection"
 NO_HTTP = BadRequest("This is not HTTP.")
 HEAD_TOO_LATE = OtherProblem(408, "The head of the request did not arrive in time.")

@@ -1,4 +1,5 @@
-"""The event loop of a process: signals end it in order; errors are sentences, no tracebacks."""
+"""The event loop of a process: signals shut it down gracefully; errors are sentences, not
+tracebacks."""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ from clarion.errors import ClarionError, ConfigurationError
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CONFIGURATION_STATUS = 2
-"""A supervisor does not start again what ended with this."""
+"""A supervisor does not restart a process that ended with this."""
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
     """Run `main` to its end on uvloop. SIGTERM and SIGINT cancel it, so that what it opened is
     closed; that is an ordinary end. On a `ClarionError` it exits with a sentence and the status 1,
-    or `CONFIGURATION_STATUS` where only an operator can mend it."""
+    or `CONFIGURATION_STATUS` if only an operator can fix it."""
     faulthandler.enable()
     gc.freeze()  # modules stay: to look at them again made a full collection a pause of 40 ms
     try:

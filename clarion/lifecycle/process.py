@@ -15,8 +15,8 @@ from clarion.lifecycle.workers import Worker
 
 def run_service(main: Callable[[Worker | None], Awaitable[None]]) -> None:
     """`run` for `python -m services.x`. A supervisor gives `--fd N`, its listening socket,
-    `--lifeline N`, a pipe whose end tells that the supervisor is gone, and its place among the
-    others, `--worker I/N DIRECTORY`."""
+    `--lifeline N`, a pipe whose end means that the supervisor has died, and its number among the
+    workers, `--worker I/N DIRECTORY`."""
     worker, lifeline = inherited(sys.argv[1:])
 
     async def supervised() -> None:

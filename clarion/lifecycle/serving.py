@@ -1,11 +1,12 @@
 """Serve an ASGI app by uvicorn until a signal asks to stop.
 
-Order of stopping: no new connections, what is open is asked to end, up to `shutdown_timeout_s` for
-requests in flight, then the app's lifespan. A second signal cuts this short. The process ends by
-itself: unlike uvicorn's own server this one does not raise the signal again, so the exit code is 0.
+Order of the shutdown: no new connections, open ones are asked to end, up to `shutdown_timeout_s`
+for requests in flight, then the app's lifespan. A second signal cuts this short. The process ends
+by itself: unlike uvicorn's own server this one does not raise the signal again, so the exit code is
+0.
 
-A fault that only a new process may mend ends it in the same order, with another exit code, so
-that its supervisor restarts it.
+A fault that only a new process may fix shuts it down the same way, with another exit code, so that
+its supervisor restarts it.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ async def serve(
     on_started: Callable[[int], None] | None = None,
     find_fault: Callable[[], str] = lambda: "",
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then stop in order.
+    """Serve until SIGTERM or SIGINT, then shut down gracefully.
 
-    `worker` is the place among several processes that a supervisor gave; without it `host` and
-    `port` are bound (port 0: any free one). `on_started` gets the real port once requests are
-    answered. `find_fault` is called every second: if it returns a sentence, the service stops in
-    order and this raises `Broken`. Raises `ConfigurationError` where the address cannot
-    be had, and for a version of uvicorn that works in another way.
+    `worker` is assigned by a supervisor; without it `host` and `port` are bound (port 0: any free
+    one). `on_started` gets the real port once requests are answered. `find_fault` is called every
+    second: if it returns a sentence, the service shuts down gracefully and this raises `Broken`.
+    Raises `ConfigurationError` if the address cannot be bound, and for an unsupported version of
+    uvicorn.
     """
     check()
     async with contextlib.AsyncExitStack() as stack:
@@ -107,7 +108,7 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with signals that end it in order."""
+    """uvicorn's server with signals that shut it down gracefully."""
 
     def __init__(
         self,

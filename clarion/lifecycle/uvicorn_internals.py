@@ -1,4 +1,4 @@
-"""What we use of uvicorn and uvicorn does not document, in one place.
+"""The undocumented parts of uvicorn that we use.
 
 `check` is called before a server starts: a method that is overridden under an old name would
 silently never be called.
@@ -110,7 +110,7 @@ ARGUMENTS: tuple[tuple[Callable[..., Any], frozenset[str]], ...] = (
 
 
 def check() -> None:
-    """Raises `ConfigurationError` for a version of uvicorn that works in another way."""
+    """Raises `ConfigurationError` for an unsupported version of uvicorn."""
     for kind, names in NEEDED:
         for name in sorted(names - _attributes_of(kind)):
             raise _other_version(f"{kind.__module__}.{kind.__qualname__}.{name}")
@@ -140,7 +140,7 @@ class UvicornHttp(HttpToolsProtocol):
     """uvicorn's protocol for HTTP/1, under names that stay ours."""
 
     def may_upgrade(self) -> bool:
-        """Whether the request asks for a WebSocket and there is somebody to answer it."""
+        """Whether the request asks for a WebSocket and a protocol is configured that answers it."""
         return super()._should_upgrade()
 
     def wrap(self, app: ASGIApp, cycle: RequestResponseCycle) -> ASGIApp:

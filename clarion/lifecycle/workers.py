@@ -36,7 +36,7 @@ log = structlog.get_logger("clarion.lifecycle")
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """The place of one process among several of a service."""
+    """The number of one process among several of a service."""
 
     listener: int
     """Descriptor of the listening socket that all share."""

@@ -58,8 +58,8 @@ async def begin_epoch(tx: Driver) -> str:
 
 async def end_epoch(tx: Driver, value: str, known: datetime | None = None) -> bool:
     """Replace the epoch `value` by a new one; `False` if another process has replaced it already.
-    The new epoch begins later than `known`, so that whoever knows that time takes it for newer even
-    if the clock was set back."""
+    The new epoch begins later than `known`, so that a process that knows that time takes it for
+    newer even if the clock was set back."""
     return await tx.fetchval(RENEW, value, known) is not None
 
 

@@ -67,8 +67,7 @@ class Database:
         self._first = self.connector.each_transaction
 
     def listener(self, application_name: str) -> Connector | None:
-        """Opens connections that hear what is notified; None where no way to the database keeps
-        a session."""
+        """Opens connections for `LISTEN`; None if no address of the database keeps a session."""
         given = self.connector
         if self._direct_url is not None:
             return Connector(
@@ -106,7 +105,7 @@ class Database:
                             await _set_first(driver, self._first, self.connector)
                         yield driver
                 except BaseException as error:
-                    # Whoever is cancelled at BEGIN or COMMIT cannot know what came of it: on a
+                    # After a cancellation at BEGIN or COMMIT the result is unknown: on a
                     # connection that went back to the pool with a transaction still open, all that
                     # others commit later would be savepoints of it
                     if not isinstance(error, Exception):

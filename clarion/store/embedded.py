@@ -22,7 +22,7 @@ def is_embedded(url: str) -> bool:
 
 @asynccontextmanager
 async def embedded_postgres(data_dir: Path) -> AsyncIterator[str]:
-    """Start (or join) the server whose data lies in `data_dir`/postgres; yields its URL.
+    """Start (or join) the server whose data is in `data_dir`/postgres; yields its URL.
 
     It listens on a Unix socket only. The last process that leaves stops it; the data stays.
     """

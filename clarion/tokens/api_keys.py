@@ -51,5 +51,5 @@ def is_api_key(text: str) -> bool:
 
 
 def hint_of(key: str) -> str:
-    """What may be shown of a key for ever: its prefix and last four characters."""
+    """The part of a key that may always be shown: its prefix and last four characters."""
     return f"{KEY_PREFIX}...{key[-4:]}"

@@ -1,4 +1,4 @@
-"""The key, secret and address of a command: from the environment, else from `clarion dev`.
+"""The key, secret and address for a command: from the environment, else from `clarion dev`.
 
 `clarion dev` makes an API key and a token secret at its first start and keeps them, readable by
 their owner only, in its data directory.
@@ -29,7 +29,7 @@ def data_directory() -> Path:
 
 
 def find_api_key() -> str:
-    """The API key to call with. Raises `ConfigurationError` where there is none."""
+    """The API key to use. Raises `ConfigurationError` if there is none."""
     return _find(API_KEY, API_KEY_FILE)
 
 
@@ -76,7 +76,7 @@ def _find(name: str, file_name: str) -> str:
 
 
 def _keep(path: Path, fresh: str) -> str:
-    """What the file holds; `fresh`, and a file for its owner only, where there is none."""
+    """The content of the file; if it is missing, `fresh`, written to a file for its owner only."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
@@ -87,7 +87,7 @@ def _keep(path: Path, fresh: str) -> str:
 
 
 def _write(path: Path, fresh: str) -> str:
-    """The file appears whole, or not at all; of two who write at once the first one's is kept."""
+    """The file appears whole, or not at all; of two concurrent writers the first wins."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     written = Path(name)  # mkstemp makes it readable by its owner only
     try:

@@ -1,4 +1,4 @@
-"""Where one is in a feed, and a frame as a line of text."""
+"""The position in a feed, and a frame as a line of text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Position:
         return {"type": "hello"} | {name: one for name, one in place.items() if one is not None}
 
     def take(self, frame: Frame) -> bool:
-        """Note what a frame says; True once the replay is complete."""
+        """Update the position from a frame; True once the replay is complete."""
         kind = frame.get("type")
         if kind == "welcome":
             self._epoch = frame.get("epoch", self._epoch)
@@ -41,7 +41,7 @@ class Position:
 
 
 def line_of(frame: Frame) -> str:
-    """One line for a person; empty for frames that are not news."""
+    """One readable line; empty for frames without news."""
     match frame:
         case {"type": "welcome", "unread": unread, **rest}:
             note = " What came before cannot be replayed." if rest.get("reset") else ""

@@ -72,7 +72,7 @@ def revoke(
         UUID, typer.Argument(metavar="ID", help="Id of the key, from `clarion keys list`.")
     ],
 ) -> None:
-    """Revoke a key, at once and for good."""
+    """Revoke a key, at once and permanently."""
     from services.cli.stored_keys import end
 
     async def work() -> None:

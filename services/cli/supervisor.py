@@ -1,9 +1,9 @@
 """Several processes of one service on one port.
 
-The supervisor opens the listening socket and starts the children with it. One that dies is
-started again after a jittered wait; one that ends with `CONFIGURATION_STATUS` ends all, for
-starting it again mends nothing. SIGTERM and SIGINT are passed on once and waited for; a second one
-kills. Should the supervisor itself be killed, the children see the end of the lifeline and stop.
+The supervisor opens the listening socket and starts the children with it. One that dies is started
+again after a jittered wait; one that ends with `CONFIGURATION_STATUS` ends all, because a restart
+would not help. SIGTERM and SIGINT are passed on once and waited for; a second one kills. If the
+supervisor itself is killed, the children see the end of the lifeline and stop.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ log = structlog.get_logger("clarion.supervisor")
 
 @dataclass(slots=True)
 class Supervised:
-    """What every child is started with."""
+    """The workers of one service, and what each is started with."""
 
     module: str
     listener: socket.socket
     lifeline: int
     directory: Path
-    """Where the workers find one another."""
+    """The directory of the workers' sockets."""
     workers: int
     stop_timeout_s: float
 

@@ -23,7 +23,7 @@ NOT_AGAIN = {
     4403: "The system does not allow it.",
     4413: "A frame was too large.",
 }
-"""Close codes after which coming back would not help."""
+"""Close codes after which a reconnect would not help."""
 TOO_MANY_SESSIONS, SLOWLY_S = 4409, 60.0
 """Others have to end first."""
 
@@ -40,7 +40,8 @@ class WatchedFeed:
         self._wait_s: float | None = None
 
     async def follow(self) -> None:
-        """Until cancelled. Raises `Unauthorized` or `ClarionError` where coming back is useless."""
+        """Follow until cancelled. Raises `Unauthorized` or `ClarionError` if a reconnect would not
+        help."""
         while True:
             try:
                 await self._session()

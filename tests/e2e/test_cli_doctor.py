@@ -52,7 +52,7 @@ async def test_each_fault_is_named_with_its_remedy(
     assert "refuses the user 'nobody'" in output
     assert "The database is empty.\n     Run: clarion migrate" in output
     assert "It does not answer (SMTPConnectError)." in output
-    assert "4 to mend." in output
+    assert "4 to fix." in output
 
 
 async def test_a_broker_of_an_earlier_version_is_told_to_be_migrated(

@@ -1,4 +1,4 @@
-"""`clarion doctor --url` finds what a reverse proxy does wrong, and says how to mend it."""
+"""`clarion doctor --url` finds what a reverse proxy does wrong, and says the remedy."""
 
 from __future__ import annotations
 
@@ -57,25 +57,25 @@ FAULTS = [
             "proxy_http_version 1.1;": "proxy_http_version 1.0;",
             UNBUFFERED: "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;",
         },
-        ["FAIL WebSocket:", "FAIL event stream: Nothing of it arrives within"],
+        ["FAIL WebSocket:", "FAIL event stream: No event arrives within"],
         ["proxy_buffering off"],
         id="stream buffered",
     ),
     pytest.param(
         {UNBUFFERED: f"{UNBUFFERED} gzip on; gzip_min_length 0; gzip_types text/event-stream;"},
-        ["FAIL event stream: It is compressed on the way."],
+        ["FAIL event stream: A proxy compresses it."],
         ["compression"],
         id="stream compressed",
     ),
     pytest.param(
         {BODY: "client_max_body_size 100k;"},
-        ["FAIL body limit: A body of 1048576 bytes is refused on the way."],
+        ["FAIL body limit: A body of 1048576 bytes is refused by a proxy."],
         ["client_max_body_size"],
         id="small bodies",
     ),
     pytest.param(
         {TO_PUSHER: TO_PUSHER.replace("pusher;", "gateway;")},
-        ["FAIL pusher at /v1/live: Another answers there (with 401, not 426)."],
+        ["FAIL pusher at /v1/live: Another server answers there (with 401, not 426)."],
         ["Correct the routes of the proxy"],
         id="feed sent to the gateway",
     ),
@@ -134,7 +134,7 @@ async def test_a_proxy_that_does_right_is_well(services: tuple[int, int]) -> Non
     assert "FAIL" not in without, without
     assert "no token was tried" in without
     assert wrong.count("FAIL") == 2
-    assert "the token does not hold" in wrong
+    assert "the token is not valid" in wrong
     assert "a.b.c" not in wrong
 
 
@@ -144,7 +144,7 @@ async def test_an_address_where_nothing_is_ends_with_status_1() -> None:
     assert await process.wait(60) == 1
     output = process.output()
     assert "FAIL gateway at /v1/events: It does not answer: ConnectError." in output
-    assert "1 to mend." in output
+    assert "1 to fix." in output
 
 
 async def test_a_path_in_front_is_kept(services: tuple[int, int]) -> None:

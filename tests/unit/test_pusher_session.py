@@ -220,7 +220,7 @@ def test_pings_come_every_heartbeat_and_silence_is_cut(
 ) -> None:
     process.pass_time(26)
     assert transport.written == [b"\x89\x00"]
-    live.deadlines.hear(process.time)
+    live.deadlines.on_received(process.time)
     process.pass_time(26)
     assert transport.written == [b"\x89\x00"] * 2
     process.pass_time(26)

@@ -16,7 +16,7 @@ log = structlog.get_logger("clarion.bus")
 
 
 OWN_USER = "clarion"
-"""Who publishes where there are no users."""
+"""The publisher's name where there are no users."""
 
 
 class MemoryBus:

@@ -85,8 +85,8 @@ class MemoryLiveSubscription:
         self._broker = broker
         self._generation = next(_generations)
         self._tags = count(1)
-        self._heard = LiveBuffer()
-        self._heard.begin_epoch()
+        self._buffer = LiveBuffer()
+        self._buffer.begin_epoch()
         self._closed = False
         for key in keys:
             broker.bind(self, LIVE, key)
@@ -95,10 +95,10 @@ class MemoryLiveSubscription:
         return True
 
     def put(self, entry: QueuedMessage) -> None:
-        self._heard.put(_received(entry, next(self._tags), self._generation))
+        self._buffer.put(_received(entry, next(self._tags), self._generation))
 
     async def take(self, limit: int) -> list[Received]:
-        return await self._heard.take(limit)
+        return await self._buffer.take(limit)
 
     async def bind(self, key: str) -> None:
         if not self._closed:
@@ -108,12 +108,12 @@ class MemoryLiveSubscription:
         self._broker.unbind(self, LIVE, key)
 
     def epoch(self) -> int:
-        return self._heard.epoch
+        return self._buffer.epoch
 
     async def close(self) -> None:
         self._closed = True
         self._broker.forget(self)
-        self._heard.close()
+        self._buffer.close()
 
 
 def _received(entry: QueuedMessage, tag: int, channel_generation: int) -> Received:

@@ -4,7 +4,7 @@
 classes restore what was declared and not what was promised:
 
 - an exclusive, server-named queue has another name after a reconnect, and the reader has to learn
-  that it heard nothing meanwhile (`LiveSubscription.epoch`);
+  that it missed announcements (`LiveSubscription.epoch`);
 - a consumer that the broker cancels (its queue was deleted, its leader moved) ends in silence, and
   a robust consumer got by `get_queue(ensure=False)` does not come back at all;
 - a delivery belongs to one channel: what is settled after a reconnect must be ignored, not sent

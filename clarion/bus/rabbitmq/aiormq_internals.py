@@ -1,5 +1,5 @@
-"""The aiormq objects under aio-pika's, for the hot path and for hearing of their end. The one place
-that knows what aiormq and aio-pika do not document."""
+"""The aiormq objects under aio-pika's, for the hot path and for notification of their end. The only
+module that uses what aiormq and aio-pika do not document."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ NEEDED: tuple[tuple[type, frozenset[str]], ...] = (
 
 
 def check() -> None:
-    """Raises `ConfigurationError` for versions of aio-pika and aiormq that work in another way:
-    an attribute that is set under an old name would silently do nothing."""
+    """Raises `ConfigurationError` for unsupported versions of aio-pika and aiormq: an attribute
+    that is set under an old name would silently do nothing."""
     for kind, names in NEEDED:
         missing = sorted(names - _attributes_of(kind))
         if missing:

@@ -12,7 +12,8 @@ MAX_CONNECT_TIMEOUT_S = 10.0
 
 
 class Backoff:
-    """Exponential with full jitter: many clients of one broker do not come back together."""
+    """Exponential back-off with full jitter: the clients of one broker do not reconnect
+    together."""
 
     def __init__(self, uniform: Callable[[float, float], float] = random.uniform) -> None:
         self._uniform = uniform
@@ -25,19 +26,19 @@ class Backoff:
         return self._uniform(0, ceiling)
 
     def reset(self) -> None:
-        """It went well."""
+        """Record a success."""
         self._tries = 0
 
 
 class ConnectTimeout:
-    """How long a broker may take to answer a try. One that was too slow is given twice the time: a
-    limit that a busy broker never meets, met by all its clients again and again, keeps it busy."""
+    """The timeout of a connection attempt. It doubles after each timeout: a limit that a busy
+    broker cannot meet makes all its clients retry, which keeps it busy."""
 
     def __init__(self) -> None:
         self.seconds = CONNECT_TIMEOUT_S
 
     def failed(self, error: BaseException | None) -> None:
-        """A try came to nothing; only where no answer came in time is more given."""
+        """Record a failure; only a timeout raises the limit."""
         if isinstance(error, TimeoutError):
             self.seconds = min(MAX_CONNECT_TIMEOUT_S, 2 * self.seconds)
         else:

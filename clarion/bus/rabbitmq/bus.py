@@ -86,7 +86,7 @@ class RabbitMQBus:
         return BusStatus(not why_not, not consumes, why_not or consumes, self._watch.lost())
 
     async def close(self) -> None:
-        """In order: consumers, what was not taken, channels, connections; within 8 s."""
+        """Close consumers, return untaken messages, close channels and connections; within 8 s."""
         self._watch.stop()
         readers = (*self._live_subscriptions, *self._subscriptions)
         with suppress(TimeoutError):  # closing the connections gives back what is left

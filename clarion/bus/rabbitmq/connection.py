@@ -53,7 +53,7 @@ class BrokerConnection(aio_pika.Connection):
     def silent_s(self) -> float:
         """How long the peer has sent nothing at all."""
         tap = self._transport_factory.tap
-        return 0.0 if tap is None else time.monotonic() - tap.heard_at
+        return 0.0 if tap is None else time.monotonic() - tap.received_at
 
     async def open(self, timeout_s: float) -> None:
         """Shake hands. Raises `ConfigurationError` where the broker refuses us, and whatever

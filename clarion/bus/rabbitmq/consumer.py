@@ -1,4 +1,4 @@
-"""One consumer, kept alive for as long as it is wanted."""
+"""One consumer, re-created until it is stopped."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class ConsumerWatchdog:
         self._task.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._task.stop()
         self._since.clear()
 

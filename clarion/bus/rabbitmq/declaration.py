@@ -40,11 +40,12 @@ class OutdatedExchange(ConfigurationError):
 
 
 class NotDeclaredYet(Exception):
-    """Our user may not declare what is not there: somebody else has to."""
+    """Our user may not declare what is missing: another process has to."""
 
 
 async def declared(connection: AbstractConnection, declare: Declare) -> AbstractChannel:
-    """A new channel, once `declare` is done on it. Who may not declare finds it declared.
+    """A new channel, once `declare` is done on it. A user without the right to declare finds it
+    declared.
 
     Raises as `declare_topology`, and `NotDeclaredYet`.
     """

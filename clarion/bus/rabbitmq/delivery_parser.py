@@ -4,13 +4,13 @@ aiormq awaits each frame three times, copies it twice, and begins a task for eac
 whole messages are taken out as they arrive (AMQP 0-9-1, sections 2.3.5 and 4.2); every other frame
 is left as it came. `bench/measures/deliveries.py` has the figures.
 
-What is not recognised, a message for somebody who did not register here, takes the slow path: it is
-left for aiormq, whose callback gives it on (`slow_path`). So do all messages where nothing is to
-be taken out (`CLARION_AMQP_FRAME_TAP`).
+What is not recognised, such as a message for an unregistered consumer, takes the slow path: it is
+left to aiormq, whose callback passes it on (`slow_path`). So do all messages where nothing is to be
+taken out (`CLARION_AMQP_FRAME_TAP`).
 
 aiormq ends the connection over a property that it cannot decode. So what cannot be decoded is not
-left to it: a content header loses its properties, and a routing key is escaped. What is delivered
-to a consumer that is gone is dropped here, for it comes again.
+left to it: a content header loses its properties, and a routing key is escaped. A delivery to a
+consumer that has ended is dropped here; the broker redelivers it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class DeliveryParser:
         self._forgotten.setdefault(channel, set()).add(tag)
 
     def consumer_of(self, channel: int, tag: str) -> Registration:
-        """Who is given what aiormq was left."""
+        """The consumers of messages that are left to aiormq."""
         return self._consumers.get((channel, tag), UNREGISTERED_CONSUMER)
 
     def undecodable_of(self, channel: int, delivery_tag: int) -> ContentHeader | None:
@@ -180,7 +180,7 @@ class DeliveryParser:
 
 
 def _drop(_: Received) -> None:
-    """It comes again: its consumer was closed before it was settled."""
+    """It is redelivered: its consumer was closed before it was settled."""
 
 
 UNREGISTERED_CONSUMER: Registration = (_drop, 0)

@@ -1,6 +1,6 @@
 """Field tables of AMQP 0-9-1, as RabbitMQ writes them (https://www.rabbitmq.com/amqp-0-9-1-errata).
 
-Linear in their size and bounded in their depth: anybody who may publish chooses what they hold.
+Parsing is linear in their size and bounded in depth, because publishers choose the content.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from struct import Struct
 from typing import NamedTuple
 
 MAX_DEPTH = 32
-"""Tables and arrays within each other. Whoever nests deeper is trying what happens."""
+"""The deepest nesting of tables and arrays that is read."""
 
 LATEST_S = 0xFFFF_FFFF
 """Times past 2106 are taken for milliseconds, which some clients write."""

@@ -1,4 +1,4 @@
-"""What a service waits for at its start, once."""
+"""The result of the first connection attempt, for which a service waits at its start."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from clarion.errors import ConfigurationError
 
 
 class FirstAttempt:
-    """`settle` tells how it went; `wait` waits for that, but not for ever."""
+    """`settle` records the result; `wait` waits for it within a timeout."""
 
     def __init__(self) -> None:
         self._settled = asyncio.Event()
         self._error: ConfigurationError | None = None
 
     async def wait(self, timeout_s: float) -> None:
-        """Raises the `ConfigurationError` that it met; returns where it takes too long."""
+        """Raises the attempt's `ConfigurationError`, if any; returns after `timeout_s` in any
+        case."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()
@@ -25,7 +26,7 @@ class FirstAttempt:
             raise self._error
 
     def settle(self, error: ConfigurationError | None) -> None:
-        """An attempt has ended; only the first counts."""
+        """Record the end of an attempt; only the first counts."""
         if not self._settled.is_set():
             self._error = error
             self._settled.set()

@@ -18,7 +18,7 @@ aiormq reads one in place of the frames taken out."""
 
 
 class FrameTap(asyncio.Protocol):
-    """What `parser` leaves goes on to the protocol that the transport had. `heard_at` is when
+    """What `parser` leaves goes on to the protocol that the transport had. `received_at` is when
     the peer last sent anything; `on_end` is called when it has ended the connection or is
     unreachable."""
 
@@ -30,12 +30,12 @@ class FrameTap(asyncio.Protocol):
         self._clock = clock
         self._taken = 0
         self._alive_at = 0.0
-        self.heard_at = clock()
+        self.received_at = clock()
         self.on_end: Callable[[Cause], None] = _nothing
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
-        self.heard_at = now = self._clock()
+        self.received_at = now = self._clock()
         left = self._parser.take(data)
         if left:
             self._behind.data_received(left)
@@ -67,4 +67,4 @@ class FrameTap(asyncio.Protocol):
 
 
 def _nothing(_: Cause) -> None:
-    """Nobody wants to hear of the end yet."""
+    """Ignore the end: no callback is set yet."""

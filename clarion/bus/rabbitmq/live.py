@@ -1,4 +1,4 @@
-"""Hearing announcements."""
+"""The subscription to announcements."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RabbitMQLiveSubscription:
     def __init__(self, connection: SupervisedConnection, keys: Sequence[str]) -> None:
         self._keys = set(keys)
         self._queue: AbstractQueue | None = None
-        self._heard = LiveBuffer()
+        self._buffer = LiveBuffer()
         self._closed = False
         self._consumer = SupervisedConsumer(connection, self)
 
@@ -43,7 +43,7 @@ class RabbitMQLiveSubscription:
         return self._closed or self._consumer.is_known
 
     async def take(self, limit: int) -> list[Received]:
-        return await self._heard.take(limit)
+        return await self._buffer.take(limit)
 
     async def bind(self, key: str) -> None:
         self._keys.add(key)
@@ -56,16 +56,16 @@ class RabbitMQLiveSubscription:
             await self._change(self._queue.unbind(LIVE, key))
 
     def epoch(self) -> int:
-        return self._heard.epoch
+        return self._buffer.epoch
 
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._heard.close()
+            self._buffer.close()
             await self._consumer.end()
 
     def abandon(self) -> None:
-        """The connection is about to go: wait for nothing."""
+        """The connection is about to close: do not wait."""
         self._consumer.abandon()
 
     async def declare(self, channel: AbstractChannel) -> AbstractQueue:
@@ -81,16 +81,16 @@ class RabbitMQLiveSubscription:
         return queue
 
     def on_consuming(self, generation: int) -> None:
-        self._heard.begin_epoch()
+        self._buffer.begin_epoch()
 
     def deliver(self, message: Received) -> None:
-        self._heard.put(message)
+        self._buffer.put(message)
 
     def is_idle(self) -> bool:
         return False  # a new queue has no bindings, and this one is exclusive
 
     def on_lost(self) -> None:
-        """What was heard before the loss is still good."""
+        """Announcements received before the loss stay valid."""
         self._queue = None
 
     async def _change(self, asked: Awaitable[object]) -> None:
@@ -101,5 +101,5 @@ class RabbitMQLiveSubscription:
         except BrokerFailure as failure:
             self._consumer.renew()
             if isinstance(failure.__cause__, TimeoutError):
-                detail = "The broker does not confirm what is to be heard."
+                detail = "The broker does not confirm a change of bindings."
                 raise BusUnavailable(detail) from None

@@ -1,7 +1,7 @@
 """The properties of a message, one by one (AMQP 0-9-1, section 1.8.3).
 
-Whoever may publish chooses them, and RabbitMQ looks at few: text that is not UTF-8 and times that
-are none arrive as they were sent.
+Publishers choose them and RabbitMQ validates few: text that is not UTF-8 and invalid times arrive
+as they were sent.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class SlowPath:
         self._parser = parser
 
     async def deliver(self, message: DeliveredMessage) -> None:
-        """Give it to its consumer as `parser` would; one that is gone gets it no more."""
+        """Pass it to its consumer as `parser` would, unless the consumer has ended."""
         delivery = cast(Basic.Deliver, message.delivery)
         consumer_tag, delivery_tag = delivery.consumer_tag or "", delivery.delivery_tag or 0
         deliver, channel_generation = self._parser.consumer_of(self._channel, consumer_tag)

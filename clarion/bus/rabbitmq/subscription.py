@@ -20,7 +20,7 @@ from clarion.topology import Queue
 log = structlog.get_logger("clarion.bus")
 
 SETTLE_S = 10.0
-"""To hand an acknowledgement to a connection that takes nothing."""
+"""For writing an acknowledgement to a connection that accepts no data."""
 
 Send = Callable[[Channel, int], Awaitable[None]]
 
@@ -28,9 +28,9 @@ Send = Callable[[Channel, int], Awaitable[None]]
 class WorkSubscription:
     """See `clarion.bus.protocol.Subscription`.
 
-    `_unsettled` holds every tag of this generation that the broker waits for, in order;
-    `_settling` those that somebody settles right now: no tag is settled twice, for that would end
-    the channel, and none is acknowledged along with its neighbours while it is being parked.
+    `_unsettled` holds every tag of this generation that the broker waits for, in order; `_settling`
+    those being settled right now: no tag is settled twice, which would close the channel, and none
+    is acknowledged along with its neighbours while it is being parked.
     """
 
     no_ack = False
@@ -93,7 +93,7 @@ class WorkSubscription:
         await self._consumer.end()
 
     def abandon(self) -> None:
-        """The connection is about to go: wait for nothing."""
+        """The connection is about to close: do not wait."""
         self._consumer.abandon()
 
     async def declare(self, channel: AbstractChannel) -> AbstractQueue:

@@ -1,4 +1,4 @@
-"""A connection that is made again for as long as it is wanted."""
+"""A connection that is re-established until it is stopped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIRST_ATTEMPT_S = 5.0
 OPEN_S = 30.0
 """For connecting and declaring: a new quorum queue on a busy disk takes its time."""
 SILENT_AFTER_S = 20.0
-"""Nobody relies on a connection of which nothing was heard for so long, though probes were due."""
+"""A connection that received nothing for so long, although probes were due, counts as down."""
 HEALTHY_AFTER_S = 5.0
 """A connection that lived this long counts as a success: the next backoff starts low."""
 
@@ -41,9 +41,9 @@ Prepare = Callable[[BrokerConnection], Awaitable[None]]
 class SupervisedConnection:
     """One supervised connection.
 
-    On the first connection `declare` runs before anybody sees it, on later ones when they are in
-    use; `prepare` before, on each. `prove` is part of each probe: what it raises ends the
-    connection. Whatever ends an attempt, a probe or the connection, another attempt follows.
+    On the first connection `declare` runs before it is used, on later ones afterwards; `prepare`
+    before, on each. `prove` is part of each probe: what it raises ends the connection. Whatever
+    ends an attempt, a probe or the connection, another attempt follows.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class SupervisedConnection:
 
     @property
     def is_up(self) -> bool:
-        """Whether there is a connection of which something was heard lately."""
+        """Whether there is a connection that received something recently."""
         return not self.why_not()
 
     @property
@@ -106,7 +106,7 @@ class SupervisedConnection:
         return self._connection
 
     def probe_soon(self) -> None:
-        """Do not wait for the next probe: there is a doubt."""
+        """Probe now: the connection is suspect."""
         self._look.set()
 
     def drop(self, why: str) -> None:

@@ -1,4 +1,4 @@
-"""A task that is begun again, however it ends."""
+"""A task that is restarted however it ends."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ log = structlog.get_logger("clarion.bus")
 
 
 class SupervisedTask:
-    """Runs `work` until it returns or `stop` is called. One that raises or is cancelled by somebody
-    else is begun again, which is logged and counted."""
+    """Runs `work` until it returns or `stop` is called. If it raises or is cancelled from elsewhere
+    it is restarted, which is logged and counted."""
 
     def __init__(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._name = name
@@ -34,7 +34,7 @@ class SupervisedTask:
         self._task.add_done_callback(self._ended)
 
     def stop(self) -> None:
-        """Cancel it, and begin it no more."""
+        """Cancel it and do not restart it."""
         self._stopped = True
         if self._restart is not None:
             self._restart.cancel()

@@ -38,7 +38,7 @@ def assets() -> dict[str, Asset]:
 
 @cache
 def digest() -> str:
-    """Changes with every asset: browsers may keep what lies under it for ever."""
+    """Changes with every asset: browsers may cache what is below it without a limit."""
     content = b"".join(name.encode() + asset.content for name, asset in assets().items())
     return hashlib.sha256(content).hexdigest()[:DIGEST_CHARACTERS]
 

@@ -68,8 +68,8 @@ def dev(
 
 
 def greeting(dev_settings: DevSettings, port: int, *, on_terminal: bool) -> str:
-    """What to open and what to paste. Keys are shown on a terminal only: elsewhere this is a log,
-    and says where they are."""
+    """The addresses to open and the lines to paste. Keys are shown on a terminal only: elsewhere
+    this is a log, and says where they are."""
     settings = dev_settings.gateway
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104 - only compared

@@ -15,7 +15,7 @@ PID_FILE = "clarion.pid"
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold `directory`; `clarion.pid` in it says who does.
+    """Lock `directory`; `clarion.pid` in it has the owner's pid.
 
     Raises `ConfigurationError` where another process holds it, or it cannot be written.
     """

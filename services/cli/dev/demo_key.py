@@ -1,4 +1,4 @@
-"""The demo page's API key: it holds while `clarion dev` runs, and is nowhere written down.
+"""The demo page's API key: it is valid while `clarion dev` runs, and is never stored.
 
 It is made of the token secret, so that a page that stays open over a restart goes on working.
 """

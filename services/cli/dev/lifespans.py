@@ -18,7 +18,7 @@ State = MutableMapping[str, Any]
 async def lifespan_of(app: ASGIApp, state: State) -> AsyncIterator[None]:
     """Start `app`, which may write to `state`; stop it at exit.
 
-    Raises `ConfigurationError` where it does not start, or does not stop in order.
+    Raises `ConfigurationError` if it does not start, or fails to shut down.
     """
     to_app: asyncio.Queue[Message] = asyncio.Queue()
     from_app: asyncio.Queue[Message] = asyncio.Queue()

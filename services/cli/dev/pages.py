@@ -1,4 +1,4 @@
-"""The static pages. They are the same for everybody: no answer holds a key."""
+"""The static pages. They are the same for every visitor: no answer holds a key."""
 
 from __future__ import annotations
 

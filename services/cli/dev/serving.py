@@ -26,7 +26,7 @@ from services.pusher.sockets.websocket import LiveProtocol
 
 
 async def serve_all(settings: DevSettings, on_started: Callable[[int], None]) -> None:
-    """Serve until a signal, then stop in order; `on_started` gets the port."""
+    """Serve until a signal, then shut down gracefully; `on_started` gets the port."""
     shared = settings.gateway
     configure_logs(shared.log_level, settings.log_format, "dev")
     async with AsyncExitStack() as stack:

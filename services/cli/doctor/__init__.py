@@ -1,1 +1,1 @@
-"""`clarion doctor`: what is wrong with the configuration, what cannot be reached, the remedies."""
+"""`clarion doctor`: faults of the configuration, what cannot be reached, and the remedies."""

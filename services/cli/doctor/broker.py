@@ -1,4 +1,4 @@
-"""Whether RabbitMQ is there, lets us in, and has what we declare."""
+"""Whether RabbitMQ answers, accepts our login, and has what we declare."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ async def _host(url: str) -> list[Finding]:
         remedy = "Start RabbitMQ, or correct host and port in CLARION_AMQP_URL."
         return [Finding(subject, f"It does not answer ({failure}).", remedy)]
     async with connection:
-        return [Finding(subject, "It lets us in."), await _topology(subject, connection)]
+        return [
+            Finding(subject, "It answers and accepts the login."),
+            await _topology(subject, connection),
+        ]
 
 
 async def _topology(subject: str, connection: aio_pika.abc.AbstractConnection) -> Finding:

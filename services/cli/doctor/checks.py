@@ -18,7 +18,7 @@ from services.gateway.settings import GatewaySettings
 
 
 async def findings() -> AsyncIterator[Finding]:
-    """Where settings cannot be read, what depends on them is not tried."""
+    """Checks that depend on invalid settings are skipped."""
     found, settings = check_settings()
     for finding in found:
         yield finding
@@ -36,7 +36,8 @@ async def findings() -> AsyncIterator[Finding]:
 
 
 async def findings_outside(address: PublicAddress, token: str | None) -> AsyncIterator[Finding]:
-    """What a browser meets at the public address. Where nothing answers, no more is tried."""
+    """Checks of the public address as a browser uses it. If nothing answers, the others are
+    skipped."""
     reached = True
     async for finding in check_routes(address):
         reached = reached and finding.ok

@@ -32,9 +32,9 @@ def doctor(
         ),
     ] = None,
 ) -> None:
-    """Check settings, broker, database, ports and mail servers; with --url the way to browsers.
+    """Check settings, broker, database, ports and mail servers; with --url also the public address.
 
-    Prints each fault with its remedy and exits with status 1 if there is one. Changes nothing.
+    Prints each fault with its remedy and exits with status 1 if there is any. Changes nothing.
     """
     from services.cli.doctor.checks import findings, findings_outside
     from services.cli.doctor.public_address import PublicAddress
@@ -52,7 +52,7 @@ def doctor(
 
     run(check)
     if wrong:
-        typer.echo(f"{len(wrong)} to mend.", err=True)
+        typer.echo(f"{len(wrong)} to fix.", err=True)
         raise typer.Exit(1)
     typer.echo("All is well.")
 
@@ -71,7 +71,7 @@ def _token(given: str | None) -> str | None:
 
 
 def text_of(finding: Finding) -> str:
-    """The finding, and under it the remedy."""
+    """Print the finding, and under it the remedy."""
     mark = "ok  " if finding.ok else "FAIL"
     text = f"{mark} {finding.subject}: {finding.sentence}"
     return text if finding.ok else f"{text}\n     {finding.remedy}"

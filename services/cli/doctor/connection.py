@@ -1,4 +1,4 @@
-"""Whether the connection to PostgreSQL is encrypted, and what stands in the way of it."""
+"""Whether the connection to PostgreSQL is encrypted, and what prevents it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def transport(connection: Any) -> Finding:
         return Finding(ENCRYPTION, "The connection is encrypted and the server is verified.")
     return Finding(
         ENCRYPTION,
-        "The connection is encrypted; whose server it is, is not verified: that takes "
+        "The connection is encrypted, but the server is not verified: that takes "
         "sslmode=verify-full and sslrootcert.",
     )
 

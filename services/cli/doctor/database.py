@@ -1,4 +1,5 @@
-"""Whether PostgreSQL is there, new enough, migrated, and has the partitions of the next months."""
+"""Whether PostgreSQL answers, is new enough and migrated, and has the partitions of the next
+months."""
 
 from __future__ import annotations
 

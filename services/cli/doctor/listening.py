@@ -1,4 +1,4 @@
-"""Whether the services can have their ports."""
+"""Whether the ports of the services are free."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ async def _place(names: str, host: str, port: int) -> Finding:
     except ConfigurationError as error:
         if await _answers(host, port):
             return Finding(subject, "A service of Clarion runs there.")
-        return Finding(subject, str(error), "Set CLARION_PORT, or end what listens there.")
+        return Finding(
+            subject, str(error), "Set CLARION_PORT, or stop the process that listens there."
+        )
     return Finding(subject, "It is free.")
 
 

@@ -62,7 +62,7 @@ async def _first_frame(socket: ClientConnection, token: str | None) -> Finding:
         async with asyncio.timeout(TIMEOUT_S):
             await socket.recv()
     except TimeoutError:
-        return Finding(SOCKET, "It opens, and no frame comes through.", UPGRADE)
+        return Finding(SOCKET, "It opens, but no frame arrives.", UPGRADE)
     return Finding(SOCKET, "A page of this address opens a feed.")
 
 
@@ -71,9 +71,9 @@ def _closed(closed: ConnectionClosed, token: str | None) -> Finding:
     if code == FORBIDDEN:
         return Finding(SOCKET, "The origin is refused: Host is not what the browser sent.", HOST)
     if code == UNAUTHORIZED and token is None:
-        return Finding(SOCKET, "A page of this address may listen; no token was tried.")
+        return Finding(SOCKET, "A page of this address may connect; no token was tried.")
     if code == UNAUTHORIZED:
-        return Finding(SOCKET, "A page may listen, but the token does not hold.", NEW_TOKEN)
+        return Finding(SOCKET, "A page may connect, but the token is not valid.", NEW_TOKEN)
     sentence = f"The connection is closed with {code or 'no code'}."
     return Finding(SOCKET, sentence, "The log of the proxy or of the pusher says why.")
 
@@ -95,13 +95,13 @@ async def check_stream(address: PublicAddress, token: str | None) -> Finding:
             if answer.status_code != 200:
                 return _refused(answer.status_code)
             if "content-encoding" in answer.headers:
-                return Finding(STREAM, "It is compressed on the way.", UNBUFFERED)
+                return Finding(STREAM, "A proxy compresses it.", UNBUFFERED)
             async for line in answer.aiter_lines():
                 # The first part may come through with the head, whatever becomes of the others.
                 if CAUGHT_UP in line:
                     return Finding(STREAM, "Its events arrive at once.")
     except (TimeoutError, httpx2.TimeoutException):
-        sentence = f"Nothing of it arrives within {TIMEOUT_S:g} s: something on the way keeps it."
+        sentence = f"No event arrives within {TIMEOUT_S:g} s: a proxy buffers it."
         return Finding(STREAM, sentence, UNBUFFERED)
     except httpx2.HTTPError as error:
         return Finding(STREAM, f"It does not open: {cause_of(error)}.", away(error))
@@ -113,5 +113,5 @@ def _refused(status: int) -> Finding:
     if status == 403:
         return Finding(STREAM, "The origin is refused: Host is not what the browser sent.", HOST)
     if status == 401:
-        return Finding(STREAM, "The token does not hold.", NEW_TOKEN)
+        return Finding(STREAM, "The token is not valid.", NEW_TOKEN)
     return Finding(STREAM, sentence, "The log of the proxy or of the pusher says why.")

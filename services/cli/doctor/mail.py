@@ -1,4 +1,4 @@
-"""Whether the mail servers answer and take the login, asked as notifiers ask them."""
+"""Whether the mail servers answer and accept the login, checked as notifiers use them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def _finding(server: SmtpServer) -> Finding:
         return Finding(subject, sentence, remedy)
     finally:
         session.close()
-    return Finding(subject, "It answers" + (" and takes the login." if server.user else "."))
+    return Finding(subject, "It answers" + (" and accepts the login." if server.user else "."))
 
 
 def _fault(error: Exception, step: Step) -> tuple[str, str]:
@@ -66,7 +66,7 @@ def _fault(error: Exception, step: Step) -> tuple[str, str]:
 
 
 def _distrusted(error: BaseException | None) -> str | None:
-    """Why TLS did not accept the server; None where it is another fault."""
+    """Why TLS refused the server; None for another fault."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message.rstrip(".")

@@ -1,4 +1,4 @@
-"""Whether browsers reach Clarion through what stands before it: `clarion doctor --url`.
+"""Whether browsers reach Clarion through its reverse proxy: `clarion doctor --url`.
 
 Everything is tried from outside, at the public address, the way a page does it.
 """
@@ -74,13 +74,13 @@ def _route(subject: str, answer: httpx2.Response, status: int) -> Finding:
     if answer.is_redirect:
         return Finding(
             subject,
-            "The address leads on to another.",
-            "Give --url the address that the browser shows in the end.",
+            "The address redirects to another.",
+            "Give --url the address after the redirect.",
         )
     if answer.status_code >= 500:
         sentence = f"It does not answer: the proxy says {answer.status_code}."
         return Finding(subject, sentence, "Start it, or correct its address in the proxy.")
-    sentence = f"Another answers there (with {answer.status_code}, not {status})."
+    sentence = f"Another server answers there (with {answer.status_code}, not {status})."
     return Finding(subject, sentence, f"Correct the routes of the proxy: {ROUTES}")
 
 
@@ -108,7 +108,7 @@ async def check_body_limit(address: PublicAddress, max_bytes: int) -> Finding:
             sentence = f"A body of {max_bytes} bytes does not arrive: {cause_of(error)}."
             return Finding(subject, sentence, remedy)
     if answer.status_code == 413:
-        return Finding(subject, f"A body of {max_bytes} bytes is refused on the way.", remedy)
+        return Finding(subject, f"A body of {max_bytes} bytes is refused by a proxy.", remedy)
     if answer.status_code not in (401, 429):
         sentence = f"A body of {max_bytes} bytes is answered with {answer.status_code}."
         return Finding(subject, sentence, remedy)
@@ -116,7 +116,7 @@ async def check_body_limit(address: PublicAddress, max_bytes: int) -> Finding:
 
 
 def cause_of(error: BaseException) -> str:
-    """What went wrong on the way, without an address."""
+    """The fault of the connection, without an address."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -128,7 +128,7 @@ def cause_of(error: BaseException) -> str:
 
 
 def away(error: BaseException) -> str:
-    """What to do where nothing answers."""
+    """The remedy if nothing answers."""
     if "certificate" in cause_of(error):
-        return "Mend the certificate of the proxy; SSL_CERT_FILE names an authority of your own."
+        return "Repair the certificate of the proxy; SSL_CERT_FILE names an authority of your own."
     return "Check the address, the name's DNS entry, the proxy and the firewall."

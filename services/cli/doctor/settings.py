@@ -38,4 +38,4 @@ def check_settings() -> tuple[list[Finding], DoctorSettings | None]:
     except ConfigurationError as error:
         remedy = "Correct it; .env.example describes every setting."
         return [Finding("settings", str(error), remedy)], None
-    return [Finding("settings", "All can be read.")], settings
+    return [Finding("settings", "All settings are valid.")], settings

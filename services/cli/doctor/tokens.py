@@ -17,7 +17,7 @@ async def check_tokens(settings: PusherSettings) -> list[Finding]:
     """A secret, or keys that can be fetched."""
     found: list[Finding] = []
     if settings.token_secret:
-        found.append(Finding("tokens", "There is a secret to sign and check them by."))
+        found.append(Finding("tokens", "There is a secret that signs and verifies them."))
     if settings.token_jwks_url:
         found.append(await _keys(settings.token_jwks_url))
     if not found and (Path(settings.data_dir) / TOKEN_SECRET_FILE).exists():

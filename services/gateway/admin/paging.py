@@ -56,7 +56,7 @@ async def page_of(
 def _bad_cursor() -> BadRequest:
     fault = FieldError("cursor", "must be the next_cursor of a page with the same filters")
     return BadRequest(
-        "The cursor is not of this list with these filters. Leave it out to begin anew.",
+        "The cursor is not of this list with these filters. Leave it out to start again.",
         code="bad_cursor",
         errors=[fault],
     )

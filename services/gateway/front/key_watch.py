@@ -94,16 +94,17 @@ class KeyWatch:
 
     async def _listen(self, connector: Connector) -> None:
         connection = await connector.connect()
-        channel, heard, lost = f"clarion_watch_{uuid4().hex}", asyncio.Event(), asyncio.Event()
+        channel = f"clarion_watch_{uuid4().hex}"
+        received, lost = asyncio.Event(), asyncio.Event()
         try:
             connection.add_termination_listener(_setting(lost))
-            await connection.add_listener(KEYS_CHANNEL, self._heard)
-            await connection.add_listener(channel, _setting(heard))
+            await connection.add_listener(KEYS_CHANNEL, self._on_notice)
+            await connection.add_listener(channel, _setting(received))
             while True:
-                heard.clear()
+                received.clear()
                 await self._notify(channel)
                 async with asyncio.timeout(self._proof_s):
-                    await heard.wait()
+                    await received.wait()
                 self._prove()
                 if await _is_set(lost, self._prove_every_s):
                     raise ConnectionError("The connection has ended.")
@@ -114,7 +115,7 @@ class KeyWatch:
         async with self._database.driver() as tx:
             await tx.execute(f"NOTIFY {channel}")
 
-    def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+    def _on_notice(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         try:
             self._on_change(bytes.fromhex(str(payload)))
         except ValueError:

@@ -47,18 +47,18 @@ class Deadlines:
     """The times of one session, in seconds of its clock. Who sets one that may be the next sets
     the session's timer too."""
 
-    __slots__ = ("_close", "_expires_at", "_heard_at", "_ping_at", "_reconnect_at")
+    __slots__ = ("_close", "_expires_at", "_ping_at", "_received_at", "_reconnect_at")
 
     def __init__(self, now: float, ping_after_s: float) -> None:
-        self._heard_at = now
+        self._received_at = now
         self._ping_at = now + ping_after_s
         self._expires_at: float | None = None
         self._reconnect_at: float | None = None
         self._close: tuple[float, CloseCode] | None = None
 
-    def hear(self, now: float) -> None:
+    def on_received(self, now: float) -> None:
         """The peer showed that it is alive."""
-        self._heard_at = now
+        self._received_at = now
 
     def expire(self, at: float) -> None:
         """The token expires then."""
@@ -104,7 +104,7 @@ class Deadlines:
             send_reconnect(session, _random.randrange(RECONNECT_JITTER_MS), RECONNECT_GRACE_S)
         elif paused_at is not None:
             self._wait_for_reader(session, now, paused_at, heartbeat_s)
-        elif now - self._heard_at >= 2 * heartbeat_s:
+        elif now - self._received_at >= 2 * heartbeat_s:
             session.abort()
         else:
             self._send_heartbeat(session, now, heartbeat_s)

@@ -1,4 +1,4 @@
-"""The rate limit of handshakes, and whom each one is charged to.
+"""The rate limit of handshakes, and the client each one is charged to.
 
 | request | charged to |
 |---|---|

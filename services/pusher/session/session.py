@@ -201,7 +201,7 @@ class Session(SessionState):
 
     def on_writing_resumed(self) -> None:
         """The peer reads again: send what it missed."""
-        self.deadlines.hear(self.now())
+        self.deadlines.on_received(self.now())
         self.write_buffer.resume()
         if self.stage is Stage.LAGGING:
             self.resume("slow")

@@ -103,7 +103,7 @@ class EventStream(SessionConnection):
         if transport is None:
             return
         if self._session is not None and not transport.get_write_buffer_size():
-            self._session.deadlines.hear(self._engine.clock())  # it takes data
+            self._session.deadlines.on_received(self._engine.clock())  # it takes data
         events: list[bytes] = []
         has_ended = False
         for opcode, payload in frames.split(data):

@@ -52,7 +52,7 @@ class LiveProtocol(SessionConnection):
         if self._session is None:
             self._handle_handshake(data)
         elif self._reader is not None:
-            self._session.deadlines.hear(self._engine.clock())
+            self._session.deadlines.on_received(self._engine.clock())
             self._reader.feed(data)
             self._read_frames()
 

@@ -147,7 +147,7 @@ async def test_a_lookup_that_began_before_the_end_of_a_key_brings_it_not_back(
     before = asyncio.create_task(authenticator.authenticate(header(key)))
     await asked.wait()
     await revoke(database, key)
-    authenticator.watch._heard(None, 0, "", hash_api_key(key).hex())  # pyright: ignore[reportPrivateUsage]
+    authenticator.watch._on_notice(None, 0, "", hash_api_key(key).hex())  # pyright: ignore[reportPrivateUsage]
     after = asyncio.create_task(authenticator.authenticate(header(key)))
     await asyncio.sleep(0)
     answer.set()

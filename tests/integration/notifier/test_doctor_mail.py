@@ -23,7 +23,7 @@ async def found(url: str) -> Finding:
 async def test_a_server_of_a_private_authority_is_trusted_by_ca(tmp_path: Path, tls: bool) -> None:
     async with running_smtp(tmp_path, tls=tls) as box:
         finding = await found(f"{box.url}&rate=10/s")
-        assert (finding.ok, finding.sentence) == (True, "It answers and takes the login.")
+        assert (finding.ok, finding.sentence) == (True, "It answers and accepts the login.")
         bare, _, _ = box.url.partition("&ca=")
         finding = await found(bare)
         assert "Its certificate is not trusted" in finding.sentence

@@ -1,4 +1,4 @@
-"""Sessions of a subscriber, ended for good by revoking their tokens."""
+"""Sessions of a subscriber, ended by revoking their tokens."""
 
 from __future__ import annotations
 
