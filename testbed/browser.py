@@ -143,7 +143,7 @@ async def open_page(
     """
     context = await browser.new_context(**options)
     page = await context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     complaints: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:

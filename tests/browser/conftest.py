@@ -22,7 +22,7 @@ from tests.browser.scripted import ScriptedServer, scripted_server
 
 HAS_FAILED = pytest.StashKey[bool]()
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

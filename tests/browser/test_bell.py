@@ -7,7 +7,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from testbed.browser import open_page
 from tests.browser.inboxes import SHOW, answer, show_bell
-from tests.browser.scripted import ScriptedServer, item, notification, replay
+from tests.browser.scripted import ScriptedServer, hold_time, item, notification, replay
 
 pytestmark = pytest.mark.both_browsers
 
@@ -142,7 +142,7 @@ async def test_what_comes_together_is_one_toast_that_goes_by_itself_unless_it_is
     await expect(toast.locator(".toast-title")).to_have_text(["3 new notifications"])
     await expect(toast.locator(".toast-text")).to_have_text(["Order 3"])
     await toast.hover()
-    await page.clock.install()
+    await hold_time(page)
     await page.clock.run_for(60_000)
     await expect(toast).to_have_count(1)
     await page.mouse.move(5, 400)

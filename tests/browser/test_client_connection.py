@@ -7,6 +7,7 @@ from playwright.async_api import Page
 
 from tests.browser.scripted import (
     ScriptedServer,
+    hold_time,
     item,
     jwt,
     replay,
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.both_browsers
 
 
 async def test_the_servers_time_to_return_is_kept(page: Page, server: ScriptedServer) -> None:
-    await page.clock.install()
+    await hold_time(page)
     session = await start_live(page, server, item(1))
     await session.send({"type": "reconnect", "after_ms": 3_600_000})
     await session.close(1012)
@@ -44,7 +45,7 @@ async def test_a_draining_server_is_left_when_its_time_is_over(
 
 
 async def test_the_wait_doubles_up_to_a_bound(page: Page, server: ScriptedServer) -> None:
-    await page.clock.install()
+    await hold_time(page)
     await page.add_init_script("Math.random = () => 1")
     session = await start_client(page, server, backoff={"baseMs": 500, "capMs": 3_000})
     for _ in range(4):
@@ -93,7 +94,7 @@ async def test_a_token_that_expires_later_is_replaced_again(
 async def test_a_server_that_wants_no_return_gets_none(
     page: Page, server: ScriptedServer, code: int
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     session = await start_client(page, server)
     await session.close(code)
     await until(page, "clarion.state.state === 'refused'")
@@ -105,7 +106,7 @@ async def test_a_server_that_wants_no_return_gets_none(
 async def test_a_subscriber_with_too_many_sessions_is_retried_slowly(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     await page.add_init_script("Math.random = () => 0")
     session = await start_client(page, server)
     await session.close(4409, "too_many_sessions")
@@ -125,7 +126,7 @@ async def test_a_subscriber_with_too_many_sessions_is_retried_slowly(
 async def test_a_silent_connection_is_asked_and_then_left(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     session = await start_live(page, server, item(1))
     await page.clock.run_for(38_000)
     assert await session.receive() == {"type": "ping"}
@@ -142,7 +143,7 @@ async def test_a_silent_connection_is_asked_and_then_left(
 async def test_the_token_is_renewed_in_place_before_it_expires(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     first, second = jwt(10), jwt(60)
     session = await start_client(page, server, tokens=[first, second])
     assert (await session.opened())[0] == {"type": "auth", "token": first}

@@ -24,6 +24,7 @@ from tests.browser.scripted import (
     PAGE,
     START,
     ScriptedServer,
+    hold_time,
     item,
     jwt,
     replay,
@@ -91,7 +92,7 @@ async def test_the_feed_is_live_whatever_is_refused(
 async def test_locks_that_are_never_given_are_not_waited_for(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     await page.add_init_script(f"{REQUEST} = () => new Promise(() => {{}})")
     await start_tab(page, server)
     await until(page, "clarion.state.state === 'connecting'")

@@ -11,6 +11,7 @@ from playwright.async_api import Page
 from tests.browser.scripted import (
     ScriptedServer,
     Session,
+    hold_time,
     item,
     jwt,
     notification,
@@ -182,7 +183,7 @@ async def test_a_leader_that_falls_silent_is_replaced_by_the_tab_that_is_looked_
 ) -> None:
     await lead(page, server, item(1))
     tab = await page.context.new_page()
-    await tab.clock.install()
+    await hold_time(tab)
     await start_tab(tab, server)
     await until(tab, "clarion.state.state === 'live'")
     await page.evaluate("void (BroadcastChannel.prototype.postMessage = () => {})")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
-from tests.browser.scripted import ScriptedServer, item, jwt, replay, until
+from tests.browser.scripted import ScriptedServer, hold_time, item, jwt, replay, until
 
 pytestmark = pytest.mark.both_browsers
 
@@ -73,7 +73,7 @@ async def test_an_answer_that_comes_late_is_used(page: Page, server: ScriptedSer
 async def test_a_renewal_that_hangs_keeps_no_good_token_from_being_used(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     good = jwt(100)
     await start(page, server, good, "hangs", quick=False)
     session = await connected(server, good)
@@ -94,7 +94,7 @@ async def test_a_proxy_that_swallows_sockets_is_answered_by_a_stream_within_ten_
     await page.add_init_script(SILENT_SOCKETS[way])
     await page.add_init_script(STREAM)
     await page.route("**/v1/tickets", lambda route: route.fulfill(json={"ticket": "once"}))
-    await page.clock.install()
+    await hold_time(page)
     await start(page, server, "a-token", quick=False)
     await until(page, "asked >= 1")
     await page.clock.run_for(9_000)
@@ -153,7 +153,7 @@ async def test_who_is_signed_out_in_the_middle_is_told_at_the_renewal(
 async def test_a_page_that_gives_no_token_is_asked_about_once_a_minute_and_by_connect(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     await start(page, server, None, quick=False)
     await until(page, "clarion.state.state === 'signed-out'")
     await page.clock.run_for(29_000)
@@ -192,7 +192,7 @@ async def test_tokens_that_are_expired_each_time_are_tried_with_back_off(
 async def test_a_token_that_stays_expired_is_refused_in_the_end(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     await start(page, server, "old", quick=False)
     session = await connected(server, "old")
     await session.close(4401, "token_expired")

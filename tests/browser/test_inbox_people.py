@@ -11,6 +11,7 @@ from tests.browser.inboxes import SHOW, SHOW_BELL, Lists, changed, receive, show
 from tests.browser.scripted import (
     ScriptedServer,
     Session,
+    hold_time,
     item,
     jwt,
     notification,
@@ -253,7 +254,7 @@ async def test_a_list_that_is_answered_after_the_revocation_is_refused(
 async def test_a_renewal_that_names_another_person_ends_the_feed(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     await page.goto(server.url)
     await page.evaluate("(bob) => { window.bob = bob }", jwt(3_600, "bob"))
     await page.evaluate(OWN, {"tag": "clarion-inbox", "token": ""})
@@ -313,7 +314,7 @@ async def test_two_elements_of_one_client_do_not_disturb_each_other(
 async def test_a_token_function_that_never_answers_leaves_nothing_of_the_first_person(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     await show_own(page, server, "clarion-inbox")
     await expect(page.locator("article")).to_have_count(2)
     await page.evaluate("void (made.token = () => new Promise(() => {}))")

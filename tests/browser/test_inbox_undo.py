@@ -11,6 +11,7 @@ from tests.browser.inboxes import Lists, answer, receive, row, show, show_bell
 from tests.browser.scripted import (
     ScriptedServer,
     Session,
+    hold_time,
     item,
     notification,
     start_live,
@@ -152,7 +153,7 @@ async def test_archiving_what_was_snoozed_is_taken_back_to_the_snooze(
 async def test_the_offer_ends_by_itself_but_not_under_the_pointer(
     page: Page, server: ScriptedServer
 ) -> None:
-    await page.clock.install()
+    await hold_time(page)
     await show(page, server, item(1), item(2))
     await page.locator("article").first.focus()
     await page.keyboard.press("e")
