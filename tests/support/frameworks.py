@@ -60,6 +60,9 @@ async def served(app: Path, port: int, clarion: str) -> AsyncIterator[Process]:
         assert await build.wait(300) == 0, build.output()
     serve = ("start", "--", "-H") if is_next else ("preview", "--", "--host")
     command = ["npm", "run", *serve, "127.0.0.1", "--port", str(port)]
-    async with await start_process(command, cwd=app, env=env) as process:
+    process = await start_process(command, cwd=app, env=env)
+    try:
         await answering(f"http://127.0.0.1:{port}/", process)
         yield process
+    finally:
+        process.kill()  # npm passes no signal on to the server that it runs
