@@ -42,7 +42,9 @@ class Device:
         """Returns when all that was sent is in the inbox."""
         titles = [f"Order {self.sent + n}" for n in range(count)]
         self.sent += count
-        await self.demo.post(*[event(title, "ada") for title in titles])
+        categories = [{"category": "orders"}, {"category": "chat"}, {}]
+        events = [event(title, "ada") | self.random.choice(categories) for title in titles]
+        await self.demo.post(*events)
         await wait_until(self._has_all, timeout_s=60, what="all that was sent is in the inbox")
 
     async def _has_all(self) -> bool:
@@ -57,6 +59,8 @@ class Device:
         body["ids"] = sorted(set(body["ids"]))
         if self.random.random() < 0.3:
             body = {"up_to": self.random.randrange(inbox["version"] + 1)}
+            if verb in ("read", "seen", "archive") and self.random.random() < 0.5:
+                body["category"] = "orders"
         if verb in ("snooze", "return"):
             later = datetime.now(UTC) + timedelta(days=300)
             body["until"] = later.isoformat() if verb == "snooze" else None

@@ -125,6 +125,22 @@ async def test_a_list_that_was_read_before_a_command_gets_it(
     assert len(asked) == 4
 
 
+async def test_a_category_is_marked_read_at_once_by_what_entered(
+    page: Page, server: ScriptedServer
+) -> None:
+    orders = [entered(1, 4, category="orders", seen_at=AT), entered(2, category="orders")]
+    session = await start_live(page, server, *orders, entered(3, category="chat"))
+    await page.evaluate("void clarion.read({ upTo: 3, category: 'orders' })")
+    frame = await session.receive()
+    assert (frame["type"], frame["up_to"], frame["category"]) == ("read", 3, "orders")
+    shown = "[clarion.unreadCount, clarion.items.map((one) => !!one.read_at)]"
+    assert await page.evaluate(shown) == [1, [False, True, True]]
+    told = command("read", 5, 3, 1, category="orders")
+    await session.send(told, {"type": "ok", "ref": frame["ref"]})
+    await until(page, f"clarion.items[2].read_at === '{AT}'")
+    assert await page.evaluate(shown) == [1, [False, True, True]]
+
+
 async def test_only_what_enters_is_new(page: Page, server: ScriptedServer) -> None:
     away = entered(2, snoozed_until=LATER)
     session = await start_live(page, server, entered(1, archived_at=AT), away)

@@ -141,6 +141,21 @@ async def test_mark_all_of_a_category_leaves_the_others_unread(
     assert sorted(command["ids"]) == ["item-001", "item-003"]
 
 
+async def test_mark_all_of_a_category_is_one_command_where_items_tell_when_they_entered(
+    page: Page, server: ScriptedServer
+) -> None:
+    categories = ("team", "billing", "team")
+    items = [item(n, entered=n, category=one) for n, one in enumerate(categories, 1)]
+    session = await show(page, server, *items)
+    await name_categories(page)
+    await page.get_by_role("combobox", name="Category").select_option("team")
+    await page.get_by_role("button", name="Mark all as read").click()
+    await expect(page.locator("article[data-unread]")).to_have_count(0)
+    await expect(page.locator(".badge > [aria-hidden]")).to_have_text("1")
+    command = await receive(session, "read")
+    assert (command["up_to"], command["category"], command.get("ids")) == (3, "team", None)
+
+
 async def test_mark_all_as_read_shows_at_once(page: Page, server: ScriptedServer) -> None:
     session = await show(page, server, *many(3))
     await page.get_by_role("button", name="Mark all as read").click()

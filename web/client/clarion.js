@@ -43,7 +43,8 @@ export { ClarionError };
  * @property {boolean} [share]  one connection for all tabs; else each has its own
  * @property {import("./connection-types.js").Backoff} [backoff]  of the way back after a loss
  *
- * @typedef {string | string[] | {upTo: number}} Which  one id, ids, or all up to a version
+ * @typedef {string | string[] | {upTo: number, category?: string}} Which  one id, ids, or all that
+ *   entered up to a version, of one category or of all
  *
  * @typedef {object} ListOptions
  * @property {"inbox" | "unread" | "archived" | "snoozed" | "all"} [state]
@@ -151,9 +152,9 @@ export class Clarion extends EventTarget {
     await this.#command("snooze", which, until && new Date(until).toISOString());
   }
 
-  /** All that this client knows of. */
-  readAll() {
-    return this.read({ upTo: this.version ?? 0 });
+  /** All that this client knows of. @param {string} [category]  else of all */
+  readAll(category) {
+    return this.read({ upTo: this.version ?? 0, category });
   }
 
   /**
@@ -211,8 +212,8 @@ export class Clarion extends EventTarget {
    */
   async #command(type, which, until) {
     const { issue } = this.#live;
-    const { upTo } = /** @type {{upTo?: number}} */ (which);
-    if (upTo != null) return issue({ type, up_to: upTo, until });
+    const { upTo: up_to, category } = /** @type {{upTo?: number, category?: string}} */ (which);
+    if (up_to != null) return issue({ type, up_to, category, until });
     const ids = [/** @type {string | string[]} */ (which)].flat();
     const parts = [];
     while (ids.length) parts.push(issue({ type, ids: ids.splice(0, MAX_COMMAND_IDS), until }));

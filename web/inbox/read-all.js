@@ -3,13 +3,14 @@
 const PAGE = 200;
 
 /**
- * Marks all as read, or all of one category, those too that are not loaded.
+ * Marks all as read, or all of one category, those too that are not loaded. A server whose items do not
+ * tell when they entered would pass over the category.
  *
  * @param {Clarion} client
  * @param {string} category  all where it is empty
  */
 export async function readAll(client, category) {
-  if (!category) return client.readAll();
+  if (!category || client.items.some(({ entered }) => entered)) return client.readAll(category || undefined);
   /** @type {string | null} */
   let cursor = null;
   do {
