@@ -63,7 +63,7 @@ async def test_it_is_packed_for_who_takes_that_and_not_sent_again(
     assert packed.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
     assert packed.content == plain.content
-    assert int(packed.headers["content-length"]) <= len(gzip.compress(plain.content, 9)) < 25 * 1024
+    assert int(packed.headers["content-length"]) <= len(gzip.compress(plain.content, 9))
     assert packed.headers["etag"] != plain.headers["etag"]
     for one, encoding in ((packed, "gzip"), (plain, "identity")):
         known = {"if-none-match": f'W/"x", {one.headers["etag"]}', "accept-encoding": encoding}
