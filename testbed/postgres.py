@@ -43,8 +43,8 @@ synchronous_commit = on
 max_connections = 300
 shared_buffers = 128MB
 """
-"""As PostgreSQL is set where nobody changed it, but for the connections: what is committed
-outlives the machine."""
+"""PostgreSQL's defaults but for connections and buffers: what is committed survives a crash of
+the machine."""
 
 
 class PostgresNode:

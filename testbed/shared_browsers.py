@@ -1,7 +1,7 @@
 """The browsers that all tests of a worker share: a test opens contexts and starts no process.
 
-No test disturbs the next: what one leaves behind is told and ended, and after a failure, whatever
-the reason was, all is started anew. All of it works in one event loop.
+No test disturbs the next: what one leaves behind is reported and ended, and after any failure all
+is started again. All of it works in one event loop.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from testbed.processes import reaper, run_directory
 from testbed.reaper import kill_tree
 
 MAX_TESTS = 100
-"""After so many all is started anew, which bounds what browsers keep of pages that are gone."""
+"""After so many all is started again, which bounds what browsers keep of pages that are gone."""
 
 CLOSES_WITHIN_S = 15
 ENDS_WITHIN_S = 10

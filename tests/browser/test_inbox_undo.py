@@ -74,6 +74,7 @@ async def test_a_key_held_on_the_menu_snoozes_once_and_arrows_held_go_on(
     await hold(page, "Enter")
     assert await sent_before(session, page, 1) == ["snooze"]
     await expect(page.get_by_role("menu")).to_be_hidden()
+    await expect(page.locator("article:focus .title")).to_have_text("Order 4")
     await hold(page, "ArrowDown", 3)
     await expect(page.locator("article:focus .title")).to_have_text("Order 1")
 

@@ -1,4 +1,4 @@
-"""Tests share browsers: who leaves something behind is named, and nobody else is disturbed."""
+"""Tests share browsers: a test that leaves something behind is named and disturbs no other."""
 
 from __future__ import annotations
 

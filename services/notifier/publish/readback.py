@@ -46,8 +46,8 @@ WHERE n.id = ANY($1::uuid[]) AND n.version IS NOT NULL
 ORDER BY n.tenant, n.subscriber, n.version
 """
 """Items that a command has changed since are left out: a frame with the version of the command
-would stand for all changes of that command. Rows of notifiers before `entered` are told by their
-state."""
+would stand for all changes of that command. Rows of notifiers before `entered` are recognized by
+their state."""
 
 QUEUED = """
 SELECT id, channel, lane, trace_id FROM deliveries

@@ -38,7 +38,7 @@ IS_WHOLE = """coalesce(n.entered = n.version, n.changes = '[]')
     OR n.changes -> -1 ->> 'what' IN ('return', 'unarchive')
     OR (n.changes -> -1 ->> 'what' = 'snooze' AND n.changes -> -1 ->> 'until' IS NULL)"""
 """Whether the item entered or returned to view by its latest version, and is announced whole.
-Rows of notifiers before `entered` are told by their changes."""
+Rows of notifiers before `entered` are recognized by their changes."""
 
 HEADS = """
 SELECT q.n, coalesce(i.version, 0) AS head, (SELECT value FROM epoch) AS epoch
@@ -125,7 +125,7 @@ class FeedPage:
     """Items that entered or returned to view by their version; set by `History.after`."""
     epoch: str = ""
     floor: int = 0
-    """Commands up to this version are not told any more: who is below it begins anew."""
+    """Commands up to this version are gone: a `since` below it is answered by a reset."""
 
     @property
     def items(self) -> list[Item]:

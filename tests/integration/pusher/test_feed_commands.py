@@ -13,6 +13,7 @@ import pytest
 from clarion.bus import Bus
 from clarion.records import inbox_commands
 from clarion.store.database import Database
+from tests.support.inbox_calls import get, post
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Frame, Pusher, running_pusher, token
 
@@ -30,18 +31,6 @@ async def http(pusher: Pusher) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"Authorization": f"Bearer {token('user-1')}"}
     async with httpx2.AsyncClient(base_url=pusher.http, headers=headers) as client:
         yield client
-
-
-async def get(http: httpx2.AsyncClient, path: str = "/v1/inbox", **params: Any) -> Any:
-    answer = await http.get(path, params=params)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def post(http: httpx2.AsyncClient, verb: str, **body: Any) -> Any:
-    answer = await http.post(f"/v1/inbox/{verb}", json=body)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 async def replay(pusher: Pusher, since: int) -> list[Frame]:
