@@ -1,4 +1,5 @@
-"""`python -m bench [accept|plan|fanout|sessions|token|end_to_end|stalled|start|mark_all ...]`."""
+"""`python -m bench [accept|plan|fanout|sessions|token|end_to_end|stalled|start|mark_all ...]`, and
+`growth`, which is no part of a whole run."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from bench.measures import (
     accept,
     end_to_end,
     fanout,
+    growth,
     mark_all,
     plan,
     sessions,
@@ -35,14 +37,19 @@ MEASURES: dict[str, Measure] = {
     "start": start.measure,
     "mark_all": mark_all.measure,
 }
+GROWTH = "growth"
+"""Fills millions of rows, so it is no part of a whole run."""
 
 
-async def main(chosen: Sequence[str]) -> None:
+async def main(chosen: Sequence[str], millions: Sequence[int]) -> None:
     """Measure one after the other, print, keep what a whole run found."""
     report = Report()
     async with open_ground() as ground:
         for name in chosen:
-            report.add(await MEASURES[name](ground))
+            if name == GROWTH:
+                report.add(await growth.measure(ground, millions))
+            else:
+                report.add(await MEASURES[name](ground))
             print(f"{name} done", flush=True)
         servers = await ground.servers()
         report.remarks.append(results.describe(servers))
@@ -53,7 +60,10 @@ async def main(chosen: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("paths", nargs="*", choices=[*MEASURES, []], metavar="path")
-    paths = parser.parse_args().paths
+    parser.add_argument("paths", nargs="*", choices=[*MEASURES, GROWTH, []], metavar="path")
+    parser.add_argument(
+        "--millions", nargs="+", type=int, default=growth.MILLIONS, help="sizes of growth"
+    )
+    given = parser.parse_args()
     configure_logs("warning", "console")
-    asyncio.run(main(paths or list(MEASURES)))
+    asyncio.run(main(given.paths or list(MEASURES), given.millions))

@@ -46,6 +46,20 @@ async def test_a_page_is_asked_for_with_filter_cursor_and_token(
     ]
 
 
+async def test_a_list_goes_on_past_empty_pages_a_bounded_number_of_times(
+    page: Page, server: ScriptedServer
+) -> None:
+    await start_live(page, server)
+    rest: dict[str, Any] = {"version": 1, "unread": 1}
+    empty = [{"items": list[Any](), "next_cursor": f"c{n}"} | rest for n in range(20)]
+    found = {"items": [item(1)], "next_cursor": None} | rest
+    asked = await serve_list(page, *empty[:2], found, *empty)
+    assert await page.evaluate("clarion.list()") == {"items": [item(1)], "next_cursor": None}
+    assert [url.partition("&cursor=")[2] for url, _ in asked] == ["", "c0", "c1"]
+    assert await page.evaluate("clarion.list()") == {"items": [], "next_cursor": "c19"}
+    assert len(asked) == 3 + 20
+
+
 async def test_what_becomes_of_a_listed_item_is_known(page: Page, server: ScriptedServer) -> None:
     session = await start_live(page, server, item(9))
     await serve_list(page, {"items": [item(1)], "next_cursor": None})

@@ -23,8 +23,8 @@ from clarion.rules.delivery_states import (
     State,
 )
 from services.gateway.admin.deliveries.schemas import DrivableState
-from services.gateway.admin.history.notifications import ITEM_STATES
 from services.gateway.admin.history.schemas import NotificationState
+from services.gateway.admin.history.walks import ITEM_STATES
 from tests.support.sources import python_files
 
 CHANGES_A_DELIVERY = re.compile(r"UPDATE deliveries|update\(deliveries\)")

@@ -38,6 +38,9 @@ export const COMMAND_ATTEMPTS = 5;
 export const COMMAND_RETRY_MS = 1_000;
 export const COMMAND_RETRY_WITHIN_MS = 30_000;
 
+/** That a list goes through by itself until it has an item. */
+export const MAX_EMPTY_PAGES = 20;
+
 export const ACKNOWLEDGE_AFTER_MS = 1_000;
 export const MAX_ITEMS = 500;
 /** As the server sends them: fewer are all that was neither archived nor snoozed. */

@@ -1,5 +1,5 @@
 import { ClarionError } from "./errors.js";
-import { RESPONSE_TIMEOUT_MS } from "./limits.js";
+import { MAX_EMPTY_PAGES, RESPONSE_TIMEOUT_MS } from "./limits.js";
 import { isShut, serialize, NO_ADDRESS } from "./protocol.js";
 
 /**
@@ -48,9 +48,15 @@ function retryAfterMs({ status, headers }) {
 export async function list(live, { state = "inbox", category, cursor, limit = 50 } = {}) {
   const query = new URLSearchParams({ state, limit: `${limit}` });
   if (category) query.set("category", category);
-  if (cursor) query.set("cursor", cursor);
   const request = () => call(live.url, live.tokens, `inbox?${query}`);
-  let page = await request();
+  let page;
+  let left = MAX_EMPTY_PAGES;
+  // The server looks at a bounded number of items, so a page before the last may be empty
+  do {
+    if (cursor) query.set("cursor", cursor);
+    page = await request();
+    cursor = page.next_cursor;
+  } while (cursor && !page.items[0] && --left);
   if (live.feed.isOutdated(page)) page = await request();
   const { code = "closed", detail } = live.state();
   if (isShut(live.state())) throw new ClarionError(code, detail); // while it was under way

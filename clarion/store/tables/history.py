@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON, JSONB, UUID
 
 from clarion.store.tables.metadata import id_column, metadata, moment, tenant_column
+from clarion.store.tables.rare import HAS_ENDED_UNSENT, IS_SNOOZED
 
 BY_ID = "RANGE (id)"
 
@@ -160,6 +161,7 @@ notifications = Table(
     Index("ix_notifications_tenant_type_id", "tenant", "type", "id"),
     Index("ix_notifications_tenant_category_id", "tenant", "category", "id"),
     Index("ix_notifications_event_subscriber", "event", "subscriber"),
+    Index("ix_notifications_snoozed", "tenant", "id", postgresql_where=IS_SNOOZED),
     Index("ix_notifications_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     postgresql_partition_by=BY_ID,
 )
@@ -210,6 +212,13 @@ deliveries = Table(
         "reason",
         "id",
         postgresql_where=text("reason IS NOT NULL"),
+    ),
+    Index(
+        "ix_deliveries_unsent",
+        "tenant",
+        "state",
+        "notification",
+        postgresql_where=HAS_ENDED_UNSENT,
     ),
     Index(
         "ix_deliveries_due",

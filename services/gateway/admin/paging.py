@@ -1,10 +1,11 @@
-"""Keyset pages: one extra row is read to know whether there is a next page."""
+"""Keyset pages: one extra row is read to know whether there is a next page. Where a scan ended at
+its bound, the next page goes on there, however few rows were found."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,43 +15,40 @@ from clarion.errors import BadRequest, FieldError, Invalid, NotFound
 from clarion.http.cursors import ForeignCursor
 from clarion.tokens.api_keys import ApiKey
 from services.gateway.admin.access import Resources
+from services.gateway.admin.scan import PageRows, Place
 from services.gateway.admin.schemas import Page
 
 ID = re.compile(SUBSCRIBER_ID_PATTERN)
 
-Key = TypeVar("Key")
-Row = dict[str, Any]
-Load = Callable[[AsyncConnection, Key | None, int], Awaitable[list[Row]]]
+Load = Callable[[AsyncConnection, Place | None, int], Awaitable[PageRows]]
 
 
 async def page_of(
     deps: Resources,
     key: ApiKey,
     page: Page,
-    load: Load[Key],
+    load: Load,
     *,
     of: str,
-    by: str = "id",
-    read: Callable[[str], Key],
+    read: Sequence[Callable[[str], Any]],
 ) -> dict[str, Any]:
-    """One page of the list `of`, which is sorted by the column `by`; `read` makes a value of that
-    column from its text. Raises `BadRequest` for a cursor of another list, tenant or filter."""
+    """One page of the list `of`; `read` makes the values of a place in it from their texts.
+    Raises `BadRequest` for a cursor of another list, tenant or filter."""
     filters = page.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_none=True)
     about = (key.tenant, of, filters)
-    after: Key | None = None
+    after: Place | None = None
     if page.cursor:
         try:
-            (last,) = deps.cursors.open(page.cursor, about=about, kind=tuple[str])
-        except ForeignCursor:
+            texts = deps.cursors.open(page.cursor, about=about, kind=tuple[str, ...])
+            after = tuple(one(text) for one, text in zip(read, texts, strict=True))
+        except (ForeignCursor, ValueError):
             raise _bad_cursor() from None
-        after = read(last)
-    rows = await deps.database.run_core(lambda connection: load(connection, after, page.limit + 1))
-    if len(rows) <= page.limit:
-        return {"items": rows, "next_cursor": None}
-    items = rows[: page.limit]
-    last = str(items[-1][by])
-    cursor = deps.cursors.make([last], about=about)
-    return {"items": items, "next_cursor": cursor}
+    found = await deps.database.run_core(lambda connection: load(connection, after, page.limit + 1))
+    rows, end = found.rows[: page.limit], found.end
+    if len(found.rows) > page.limit:
+        end = rows[-1][1]
+    cursor = None if end is None else deps.cursors.make([str(one) for one in end], about=about)
+    return {"items": [row for row, _ in rows], "next_cursor": cursor}
 
 
 def _bad_cursor() -> BadRequest:

@@ -40,7 +40,8 @@ class Page(Given):
 
 
 class Items(BaseModel, Generic[T]):
-    """One page; `next_cursor` is null on the last."""
+    """One page; `next_cursor` is null on the last. A page looks at a bounded number of rows, so it
+    may be short or empty: continue while `next_cursor` is set."""
 
     items: list[T]
     next_cursor: str | None

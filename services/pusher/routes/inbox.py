@@ -99,7 +99,8 @@ async def inbox(
     cursor: Cursor = None,
 ) -> Response:
     """`state`: `inbox` (neither archived nor snoozed), `unread` (of those), `archived`,
-    `snoozed`, or `all`."""
+    `snoozed`, or `all`. A page looks at a bounded number of items, so it may be short or empty:
+    continue with `next_cursor` while it is set."""
     name = f"inbox {state} {category or ''}"
     before = read_cursor(cursor, name).id if cursor is not None else MAX_ID
     page = await list_inbox(
@@ -111,7 +112,7 @@ async def inbox(
         before=before,
         limit=limit,
     )
-    further = write_cursor(Place(0, page.items[-1].id), name) if page.more else None
+    further = None if page.end is None else write_cursor(Place(0, page.end), name)
     now = datetime.now(UTC)
     return answer(InboxAnswer(page.items, further, page.head, page.unread, page.epoch, now))
 

@@ -5,21 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import httpx2
-import pytest
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from clarion.bus.protocol import Bus
 from clarion.contracts.ids import new_id
-from clarion.rules.delivery_states import State
 from clarion.store.database import Database
-from services.gateway.admin.audit.listing import AuditPage, changes_statement
-from services.gateway.admin.deliveries.listing import list_statement as deliveries_statement
-from services.gateway.admin.deliveries.schemas import DeliveryPage
-from services.gateway.admin.directory import subscribers, topics
-from services.gateway.admin.history.notifications import list_statement
-from services.gateway.admin.history.operations import captures_statement, parked_statement
-from services.gateway.admin.history.schemas import CapturePage, NotificationPage
 from tests.support.gateway import at, gateway_client, make_key
 from tests.support.gateway_rows import (
     TRACE_ID,
@@ -381,42 +370,6 @@ async def test_parked_messages_without_a_tenant_are_the_operators(
     assert [one["id"] for one in operator] == [str(unowned)]
     assert [one["id"] for one in tenant] == [str(own)]
     assert (tenant[0]["body"], tenant[0]["size"]) == ("\ufffd{", 2)
-
-
-PAGES: dict[str, Any] = {
-    "notifications": list_statement("t", NotificationPage(), None, 50),
-    "subscriber": list_statement("t", NotificationPage(subscriber="1"), None, 50),
-    "type": list_statement("t", NotificationPage(type="1"), None, 50),
-    "category": list_statement("t", NotificationPage(category="1"), None, 50),
-    "state": list_statement("t", NotificationPage(state="failed"), None, 50),
-    "deliveries": deliveries_statement("t", DeliveryPage(), None, 50),
-    "delivery state": deliveries_statement("t", DeliveryPage(state=State.DEAD), None, 50),
-    "delivery channel": deliveries_statement("t", DeliveryPage(channel="sms"), None, 50),
-    "delivery provider": deliveries_statement("t", DeliveryPage(provider="x"), None, 50),
-    "delivery reason": deliveries_statement("t", DeliveryPage(reason="x"), None, 50),
-    "captures": captures_statement("t", CapturePage(), None, 50),
-    "parked": parked_statement("t", also_unowned=False, after=None, limit=50),
-    "audit": changes_statement("t", AuditPage(), None, 50),
-    "audit actor": changes_statement("t", AuditPage(actor="x"), None, 50),
-    "audit action": changes_statement("t", AuditPage(action="a.b"), None, 50),
-    "audit subject": changes_statement("t", AuditPage(subject="x"), None, 50),
-    "subscribers": subscribers.list_statement("t", "a", 50),
-    "topics": topics.list_statement("t", "a", 50),
-    "members": topics.members_statement("t", "x", "a", 50),
-}
-
-
-@pytest.mark.parametrize("statement", PAGES.values(), ids=PAGES)
-async def test_every_list_is_served_by_an_index(database: Database, statement: Any) -> None:
-    compiled = statement.compile(dialect=dialect.dialect(), compile_kwargs={"literal_binds": True})
-    async with database.transaction() as connection:
-        await connection.execute(text("SET LOCAL enable_seqscan = off"))
-        await connection.execute(text("SET LOCAL enable_bitmapscan = off"))
-        escaped = str(compiled).replace(":", "\\:")
-        rows = await connection.execute(text(f"EXPLAIN {escaped}"))
-        plan = "\n".join(str(row[0]) for row in rows)
-    assert "Seq Scan" not in plan
-    assert "Sort" not in plan.replace("Sort Key", "") or "Merge Append" in plan, plan
 
 
 async def test_times_of_a_filter_are_bounded(memory_bus: Bus, database: Database) -> None:

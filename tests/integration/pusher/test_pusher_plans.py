@@ -8,21 +8,11 @@ from typing import Any
 import pytest
 
 from clarion.store.database import Database
-from services.pusher.inbox import commands, history, listing
+from services.pusher.inbox import commands, history
 from services.pusher.inbox.command import COMMAND_SPECS
 from services.pusher.inbox.up_to import PASSES
 
 FEED = (["acme"], ["ada"], [7], [history.MAX_ID])
-ALL_STATES = {
-    f"list {state} {limit}": (
-        listing.LIST.format(
-            columns=history.COLUMNS, condition=condition, category="true", limit=limit
-        ),
-        ("acme", "ada", history.MAX_ID, 50),
-    )
-    for state, condition in listing.CONDITIONS.items()
-    for limit in ("$4", listing.UNREAD_LIMIT)
-}
 READS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "after": (history.AFTER, (*FEED, 501)),
     "newest": (history.NEWEST, FEED),
@@ -30,7 +20,6 @@ READS: dict[str, tuple[str, tuple[Any, ...]]] = {
         commands.UP_TO.format(concerns=COMMAND_SPECS["unread"].concerns, category="true"),
         ("acme", "ada", 7, 100),
     ),
-    **ALL_STATES,
 }
 WRITES = {
     f"{verb} {number} {category}": (

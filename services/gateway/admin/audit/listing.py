@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.contracts.error_words import described
-from clarion.contracts.ids import lowest_id_at
 from clarion.store.tables import audit
-from services.gateway.admin.history.schemas import CLOCKS_DIFFER, EARLIEST, Bound
+from services.gateway.admin.history.schemas import Bound
+from services.gateway.admin.scan import PageRows, Place, Walk, find, in_period, matching
 from services.gateway.admin.schemas import NO_NUL, Page, Time
 
 _a = audit.c
@@ -48,32 +48,26 @@ class Changed(BaseModel):
 
 
 def changes_statement(
-    tenant: str, filters: AuditPage, after: UUID | None, limit: int
+    tenant: str, filters: AuditPage, after: Place | None, limit: int
 ) -> Select[Any]:
-    """The newest `limit` matches older than `after`."""
-    given = (
+    """The newest `limit` matches after this place, within a bounded scan."""
+    given = [
+        (_a.subject, filters.subject),
         (_a.actor, filters.actor),
         (_a.action, filters.action),
-        (_a.subject, filters.subject),
-    )
-    statement = (
-        select(audit)
-        .where(_a.tenant == tenant, *(column == value for column, value in given if value))
-        .order_by(_a.id.desc())
-        .limit(limit)
-    )
-    if filters.since is not None:
-        lowest = lowest_id_at(max(filters.since - CLOCKS_DIFFER, EARLIEST))
-        statement = statement.where(_a.id >= lowest, _a.at >= filters.since)
-    if filters.until is not None:
-        highest = lowest_id_at(filters.until + CLOCKS_DIFFER)
-        statement = statement.where(_a.id < highest, _a.at < filters.until)
-    return statement if after is None else statement.where(_a.id < after)
+    ]
+    given = [(column, value) for column, value in given if value]
+    own = (_a.tenant == tenant,) if given else ()
+    walk = Walk(audit, (given or [(_a.tenant, tenant)])[0], (_a.id,), own)
+
+    def matches(row: Any) -> list[ColumnElement[bool]]:
+        return [row[column.name] == value for column, value in given] + in_period(row.at, filters)
+
+    return matching(walk.within(filters, after), walk.rows, limit, matches)
 
 
 async def list_changes(
-    connection: AsyncConnection, tenant: str, filters: AuditPage, after: UUID | None, limit: int
-) -> list[dict[str, Any]]:
+    connection: AsyncConnection, tenant: str, filters: AuditPage, after: Place | None, limit: int
+) -> PageRows:
     """See `changes_statement`."""
-    rows = await connection.execute(changes_statement(tenant, filters, after, limit))
-    return [dict(row) for row in rows.mappings()]
+    return await find(connection, changes_statement(tenant, filters, after, limit), ["id"])

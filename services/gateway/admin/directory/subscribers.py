@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.store.tables import deleted_subscribers, subscribers, topic_members
 from services.gateway.admin.directory import attributes
+from services.gateway.admin.scan import PageRows, Place, find
 
 _s = subscribers.c
 
@@ -99,18 +100,17 @@ async def _bury(connection: AsyncConnection, tenant: str, identifier: str) -> No
     )
 
 
-def list_statement(tenant: str, after: str | None, limit: int) -> Select[Any]:
-    """The first `limit` by id, after `after`."""
+def list_statement(tenant: str, after: Place | None, limit: int) -> Select[Any]:
+    """The first `limit` by id, after this one."""
     statement = select(*COLUMNS).where(_s.tenant == tenant).order_by(_s.id).limit(limit)
-    return statement if after is None else statement.where(_s.id > after)
+    return statement if after is None else statement.where(_s.id > after[0])
 
 
 async def list_subscribers(
-    connection: AsyncConnection, tenant: str, after: str | None, limit: int
-) -> list[dict[str, Any]]:
+    connection: AsyncConnection, tenant: str, after: Place | None, limit: int
+) -> PageRows:
     """See `list_statement`."""
-    rows = await connection.execute(list_statement(tenant, after, limit))
-    return [_shown(row) for row in rows.mappings()]
+    return await find(connection, list_statement(tenant, after, limit), ["id"], _shown)
 
 
 def _stored(described: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clarion.store.tables import topic_members, topics
+from services.gateway.admin.scan import PageRows, Place, find
 
 _t = topics.c
 _m = topic_members.c
@@ -69,34 +70,35 @@ async def remove_member(
     return (await connection.execute(statement)).rowcount > 0
 
 
-def list_statement(tenant: str, after: str | None, limit: int) -> Select[Any]:
-    """The first `limit` topics by id, after `after`."""
+def list_statement(tenant: str, after: Place | None, limit: int) -> Select[Any]:
+    """The first `limit` topics by id, after this one."""
     statement = select(topics).where(_t.tenant == tenant).order_by(_t.id).limit(limit)
-    return statement if after is None else statement.where(_t.id > after)
+    return statement if after is None else statement.where(_t.id > after[0])
 
 
-def members_statement(tenant: str, topic: str, after: str | None, limit: int) -> Select[Any, Any]:
-    """The first `limit` members by id, after `after`."""
-    statement = (
-        select(_m.subscriber, _m.created_at)
-        .where(_m.tenant == tenant, _m.topic == topic)
-        .order_by(_m.subscriber)
+def members_statement(tenant: str, topic: str, after: Place | None, limit: int) -> Select[Any]:
+    """The first `limit` members by id, after this one. The topic is a range, as in
+    `services.gateway.admin.scan`: by subscriber alone another index would serve as well."""
+    place = tuple_(_m.topic, _m.subscriber)
+    lower = _m.topic >= topic if after is None else place > tuple_(topic, *after)
+    return (
+        select(topic_members)
+        .where(_m.tenant == tenant, _m.topic <= topic, lower)
+        .order_by(_m.topic, _m.subscriber)
         .limit(limit)
     )
-    return statement if after is None else statement.where(_m.subscriber > after)
 
 
 async def list_topics(
-    connection: AsyncConnection, tenant: str, after: str | None, limit: int
-) -> list[dict[str, Any]]:
+    connection: AsyncConnection, tenant: str, after: Place | None, limit: int
+) -> PageRows:
     """See `list_statement`."""
-    rows = await connection.execute(list_statement(tenant, after, limit))
-    return [dict(row) for row in rows.mappings()]
+    return await find(connection, list_statement(tenant, after, limit), ["id"])
 
 
 async def list_members(
-    connection: AsyncConnection, tenant: str, topic: str, after: str | None, limit: int
-) -> list[dict[str, Any]]:
+    connection: AsyncConnection, tenant: str, topic: str, after: Place | None, limit: int
+) -> PageRows:
     """See `members_statement`."""
-    rows = await connection.execute(members_statement(tenant, topic, after, limit))
-    return [dict(row) for row in rows.mappings()]
+    statement = members_statement(tenant, topic, after, limit)
+    return await find(connection, statement, ["subscriber"])

@@ -12,6 +12,7 @@ from clarion.http.problems import problem_responses
 from services.gateway.admin.access import Admin, Deps
 from services.gateway.admin.audit.listing import AuditPage, Changed, list_changes
 from services.gateway.admin.paging import page_of
+from services.gateway.admin.scan import PageRows, Place
 from services.gateway.admin.schemas import Items
 
 router = APIRouter(prefix="/v1/audit", tags=["operations"])
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/v1/audit", tags=["operations"])
 async def get_audit(page: Annotated[AuditPage, Query()], deps: Deps, key: Admin) -> dict[str, Any]:
     await deps.minted.flush()
 
-    async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
+    async def load(connection: AsyncConnection, after: Place | None, limit: int) -> PageRows:
         return await list_changes(connection, key.tenant, page, after, limit)
 
-    return await page_of(deps, key, page, load, of="audit", read=UUID)
+    return await page_of(deps, key, page, load, of="audit", read=[UUID])

@@ -13,6 +13,7 @@ from services.gateway.admin.access import Deps, HistoryReader
 from services.gateway.admin.history.operations import list_captures
 from services.gateway.admin.history.schemas import Capture, CapturePage
 from services.gateway.admin.paging import page_of
+from services.gateway.admin.scan import PageRows, Place
 from services.gateway.admin.schemas import Items
 
 router = APIRouter(prefix="/v1/captures", tags=["history"])
@@ -27,7 +28,7 @@ router = APIRouter(prefix="/v1/captures", tags=["history"])
 async def get_captures(
     page: Annotated[CapturePage, Query()], deps: Deps, key: HistoryReader
 ) -> dict[str, Any]:
-    async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
+    async def load(connection: AsyncConnection, after: Place | None, limit: int) -> PageRows:
         return await list_captures(connection, key.tenant, page, after, limit)
 
-    return await page_of(deps, key, page, load, of="captures", read=UUID)
+    return await page_of(deps, key, page, load, of="captures", read=[UUID])

@@ -21,6 +21,7 @@ from services.gateway.admin.deliveries.schemas import (
     Retried,
 )
 from services.gateway.admin.paging import not_found, page_of, uuid_or_404
+from services.gateway.admin.scan import PageRows, Place
 from services.gateway.admin.schemas import Items
 
 router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
@@ -35,10 +36,10 @@ router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
 async def get_deliveries(
     page: Annotated[DeliveryPage, Query()], deps: Deps, key: HistoryReader
 ) -> dict[str, Any]:
-    async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
+    async def load(connection: AsyncConnection, after: Place | None, limit: int) -> PageRows:
         return await list_deliveries(connection, key.tenant, page, after, limit)
 
-    return await page_of(deps, key, page, load, of="deliveries", read=UUID)
+    return await page_of(deps, key, page, load, of="deliveries", read=[UUID])
 
 
 @router.post(

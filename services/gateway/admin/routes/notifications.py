@@ -21,6 +21,7 @@ from services.gateway.admin.history.schemas import (
     NotificationSummary,
 )
 from services.gateway.admin.paging import not_found, page_of, uuid_or_404
+from services.gateway.admin.scan import PageRows, Place
 from services.gateway.admin.schemas import Items
 
 router = APIRouter(prefix="/v1/notifications", tags=["history"])
@@ -35,10 +36,11 @@ router = APIRouter(prefix="/v1/notifications", tags=["history"])
 async def get_notifications(
     page: Annotated[NotificationPage, Query()], deps: Deps, key: HistoryReader
 ) -> Response:
-    async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
+    async def load(connection: AsyncConnection, after: Place | None, limit: int) -> PageRows:
         return await list_notifications(connection, key.tenant, page, after, limit)
 
-    found = await page_of(deps, key, page, load, of="notifications", read=UUID)
+    read = [UUID, str] if page.event is not None else [UUID]
+    found = await page_of(deps, key, page, load, of="notifications", read=read)
     return answer(Items[NotificationSummary], found)
 
 

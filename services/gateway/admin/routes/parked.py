@@ -15,6 +15,7 @@ from services.gateway.admin.history.schemas import Parked, ParkedRedriven, Parke
 from services.gateway.admin.paging import not_found, page_of, uuid_or_404
 from services.gateway.admin.parked.reading import read_parked
 from services.gateway.admin.parked.redrive import delete_parked, redrive_parked
+from services.gateway.admin.scan import PageRows, Place
 from services.gateway.admin.schemas import Items, Page
 from services.gateway.front.auth import is_from_settings
 
@@ -31,7 +32,7 @@ async def get_parked(page: Annotated[Page, Query()], deps: Deps, key: Admin) -> 
     """Messages without a tenant are shown only to the key in the settings, which belongs to the
     operator of the installation."""
 
-    async def load(connection: AsyncConnection, after: UUID | None, limit: int) -> list[Any]:
+    async def load(connection: AsyncConnection, after: Place | None, limit: int) -> PageRows:
         return await list_parked(
             connection,
             key.tenant,
@@ -40,7 +41,7 @@ async def get_parked(page: Annotated[Page, Query()], deps: Deps, key: Admin) -> 
             limit=limit,
         )
 
-    return await page_of(deps, key, page, load, of="parked", read=UUID)
+    return await page_of(deps, key, page, load, of="parked", read=[UUID])
 
 
 @router.get(

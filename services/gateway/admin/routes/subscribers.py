@@ -23,6 +23,7 @@ from services.gateway.admin.directory.subscribers import (
     put_subscriber,
 )
 from services.gateway.admin.paging import not_found, page_of, valid_id_or_404, valid_id_or_422
+from services.gateway.admin.scan import PageRows, Place
 from services.gateway.admin.schemas import Items, Page
 
 BODY = {"$ref": "#/components/schemas/SubscriberBody"}
@@ -39,10 +40,10 @@ router = APIRouter(prefix="/v1/subscribers", tags=["directory"])
 async def get_subscribers(
     page: Annotated[Page, Query()], deps: Deps, key: DirectoryWriter
 ) -> Response:
-    async def load(connection: AsyncConnection, after: str | None, limit: int) -> list[Any]:
+    async def load(connection: AsyncConnection, after: Place | None, limit: int) -> PageRows:
         return await list_subscribers(connection, key.tenant, after, limit)
 
-    found = await page_of(deps, key, page, load, of="subscribers", read=str)
+    found = await page_of(deps, key, page, load, of="subscribers", read=[str])
     return answer(Items[Subscriber], found)
 
 

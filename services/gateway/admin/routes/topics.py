@@ -13,6 +13,7 @@ from services.gateway.admin.audit.record import record_changes
 from services.gateway.admin.directory import topics
 from services.gateway.admin.directory.schemas import Added, Member, MembersBody, Topic, TopicBody
 from services.gateway.admin.paging import not_found, page_of, valid_id_or_404, valid_id_or_422
+from services.gateway.admin.scan import PageRows, Place
 from services.gateway.admin.schemas import Items, Page
 
 router = APIRouter(prefix="/v1/topics", tags=["directory"])
@@ -26,10 +27,10 @@ WRITE = problem_responses(400, 401, 403, 413, 415, 422, 503)
 async def get_topics(
     page: Annotated[Page, Query()], deps: Deps, key: DirectoryWriter
 ) -> dict[str, Any]:
-    async def load(connection: AsyncConnection, after: str | None, limit: int) -> list[Any]:
+    async def load(connection: AsyncConnection, after: Place | None, limit: int) -> PageRows:
         return await topics.list_topics(connection, key.tenant, after, limit)
 
-    return await page_of(deps, key, page, load, of="topics", read=str)
+    return await page_of(deps, key, page, load, of="topics", read=[str])
 
 
 @router.put(
@@ -80,12 +81,12 @@ async def delete_topic(topic_id: str, deps: Deps, key: DirectoryWriter) -> None:
 async def get_members(
     topic_id: str, page: Annotated[Page, Query()], deps: Deps, key: DirectoryWriter
 ) -> dict[str, Any]:
-    async def load(connection: AsyncConnection, after: str | None, limit: int) -> list[Any]:
+    async def load(connection: AsyncConnection, after: Place | None, limit: int) -> PageRows:
         await _present(connection, key.tenant, topic_id)
         return await topics.list_members(connection, key.tenant, topic_id, after, limit)
 
     of = f"members of {topic_id}"
-    return await page_of(deps, key, page, load, of=of, by="subscriber", read=str)
+    return await page_of(deps, key, page, load, of=of, read=[str])
 
 
 @router.post(
