@@ -13,6 +13,7 @@ from clarion.store.database import Database
 from services.pusher.feed.announcement_subscriber import AnnouncementSubscriber
 from services.pusher.inbox.command import InboxCommand
 from testbed.processes import wait_until
+from tests.support.held_items import carry_out
 from tests.support.inbox_writer import InboxWriter
 from tests.support.pusher import Client, Frame, Pusher, running_pusher
 
@@ -62,36 +63,33 @@ async def test_items_read_while_a_long_replay_runs_are_not_lost(
     await writer.write("user-1", *(str(n) for n in range(1800)))
     async with pusher.feed("user-1", since=1800) as other, pusher.connect("user-1") as client:
         await client.hello(since=0)
+        held: dict[str, Frame] = {}
+        while not held:  # the replay has begun, and its first page was read before the command
+            apply(held, await client.next())
         await other.send({"type": "read", "up_to": 900})
         await writer.write("user-1", "last")
-        state: dict[str, bool] = {}
-        while True:
+        version = 0
+        while version < 1802:
             frame = await client.next()
-            apply(state, frame)
-            if (
-                frame["type"] in ("changed", "caught_up", "notification")
-                and frame["version"] == 1802
-            ):
-                break
+            apply(held, frame)
+            version = frame.get("version", version)
 
-    assert len(state) == 1801
-    assert [title for title, read in state.items() if not read] == [
+    assert len(held) == 1801
+    assert [item["title"] for item in held.values() if item["read_at"] is None] == [
         *(str(n) for n in range(900, 1800)),
         "last",
     ]
 
 
-def apply(state: dict[str, bool], frame: Frame) -> None:
-    """Keep which title is read; `changed` frames name ids, which stand beside the titles."""
+def apply(held: dict[str, Frame], frame: Frame) -> None:
+    """Keep items by id, and what frames tell of them: states of some, or a command on all that
+    entered by a version."""
     if frame["type"] == "notification":
-        item = frame["item"]
-        state[item["title"]] = item["read_at"] is not None
-        titles[item["id"]] = item["title"]
+        held[frame["item"]["id"]] = frame["item"]
     for item in frame.get("items", ()):
-        state[titles[item["id"]]] = item["read_at"] is not None
-
-
-titles: dict[str, str] = {}
+        held[item["id"]] |= item
+    if frame.get("verb"):
+        carry_out(held, frame)
 
 
 async def test_reordered_announcements_arrive_in_order(pusher: Pusher, writer: InboxWriter) -> None:
