@@ -112,7 +112,7 @@ async def _mark(database: asyncpg.Connection, port: int, path: str, category: st
         wal_mib = (await database.fetchval(WAL) - before) / 2**20
     outcome = answer.json()
     if outcome["changed"] != ITEMS or outcome["unread"]:
-        raise RuntimeError(f"of {ITEMS} items {outcome} was told")
+        raise RuntimeError(f"the command on {ITEMS} items was answered by {outcome}")
     kib = max(await asyncio.gather(*(_received(tab, outcome) for tab in tabs))) / 1024
     more = {"WAL MiB": wal_mib, "KiB a session": kib}
     return Report(

@@ -9,3 +9,9 @@ SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_so
 """
 """To be said first. A plan for few rows may read and sort them all, and they may be many; here a
 sort is taken only where no index has the order."""
+
+IN_ORDER_OF_INDEX = """
+SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)
+"""
+"""The part of it that reads of feeds need: else a feed that is estimated short is read whole and
+sorted, however long it is."""

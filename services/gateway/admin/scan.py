@@ -112,7 +112,8 @@ def matching(walked: Select[Any], rows: int, limit: int, matches: Matches) -> Se
 
 
 def in_period(column: ColumnElement[Any], span: Span) -> list[ColumnElement[bool]]:
-    """That a time lies in the period; the ids that `Walk.within` bounds are of other clocks."""
+    """Conditions that a time is in the period; ids, which `Walk.within` bounds, come from other
+    clocks."""
     conditions: list[ColumnElement[bool]] = []
     if span.since is not None:
         conditions.append(column >= span.since)

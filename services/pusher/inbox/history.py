@@ -14,6 +14,7 @@ import msgspec
 
 from clarion.contracts.frames import FeedCommand
 from clarion.contracts.item import Item
+from clarion.store.by_index import IN_ORDER_OF_INDEX
 from clarion.store.database import Database, Driver
 from services.pusher.inbox.batch_loader import BatchLoader
 from services.pusher.inbox.feed_commands import COMMANDS_AFTER, NO_COMMAND, command_of
@@ -71,10 +72,6 @@ LEFT JOIN LATERAL (
 """
 """A feed that has nothing after its position is not read. The limit to one event of an item keeps
 PostgreSQL from reading all events to join them."""
-IN_ORDER_OF_INDEX = """
-SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)
-"""
-"""Said before it: else a feed that is thought short is read whole and sorted, however long."""
 IN_ORDER = "ORDER BY n, version, id"
 
 ITEMS_AFTER = FROM_FEEDS.format(

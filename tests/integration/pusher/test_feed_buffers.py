@@ -13,6 +13,7 @@ import pytest
 
 from clarion.contracts.ids import lowest_id_at
 from clarion.records.partitions import Partition, month_start
+from clarion.store.by_index import IN_ORDER_OF_INDEX
 from clarion.store.database import Database, Driver
 from clarion.store.tables import PARTITIONED
 from services.pusher.inbox import history
@@ -102,7 +103,7 @@ def columns_of(feeds: Feeds) -> list[list[Any]]:
 
 async def pages_of(connection: Driver, query: str, feeds: Feeds, *limit: int) -> Reading:
     columns = columns_of(feeds)
-    return await reading_of(connection, query, *columns, *limit, first=history.IN_ORDER_OF_INDEX)
+    return await reading_of(connection, query, *columns, *limit, first=IN_ORDER_OF_INDEX)
 
 
 READS: dict[str, tuple[str, Feeds, tuple[int, ...], int]] = {
